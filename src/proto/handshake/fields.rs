@@ -15,13 +15,11 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Room for `count` fields in a head of `size` bytes.
-    pub(super) fn with_capacity(count: usize, size: usize) -> Self {
-        // A field line has a colon, CR and LF besides its name and value, and mostly a space.
-        let size = size.saturating_sub(4 * count);
+    /// Room for so many fields with so many bytes of names and of values.
+    pub(super) fn with_capacity(count: usize, names: usize, values: usize) -> Self {
         Self {
-            names: String::with_capacity(size / 3),
-            values: Vec::with_capacity(size),
+            names: String::with_capacity(names),
+            values: Vec::with_capacity(values),
             ends: Vec::with_capacity(count),
         }
     }
@@ -31,11 +29,6 @@ impl Fields {
         self.names.push_str(name);
         self.values.extend_from_slice(trim(value));
         self.ends.push((self.names.len(), self.values.len()));
-    }
-
-    pub(super) fn shrink(&mut self) {
-        self.names.shrink_to_fit();
-        self.values.shrink_to_fit();
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {

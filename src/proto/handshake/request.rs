@@ -87,11 +87,10 @@ impl Request {
             Err(error) => return Err(grammar_fault(error)),
         };
         check_version(version)?;
-        let mut fields = Fields::with_capacity(count, rest.len());
-        for field in parsed {
-            fields.push(field.name, field.value);
-        }
-        fields.shrink();
+        let names = parsed.iter().map(|field| field.name.len()).sum();
+        let values = parsed.iter().map(|field| field.value.len()).sum();
+        let mut fields = Fields::with_capacity(count, names, values);
+        parsed.iter().for_each(|field| fields.push(field.name, field.value));
         Self::check(method, target, fields)
     }
 
