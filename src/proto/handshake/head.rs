@@ -37,7 +37,7 @@ pub struct HeadScanner {
     state: State,
     /// How many bytes were looked at.
     at: usize,
-    /// Where the line that `at` is in begins; `line <= at`.
+    /// Where the last line with a byte looked at begins; `line <= at`.
     line: usize,
     /// How many bytes the request line has, once it is complete.
     request_line_len: usize,
@@ -112,7 +112,7 @@ impl HeadScanner {
         self.fields
     }
 
-    /// The state after `byte`, which is the one at `self.at`.
+    /// The state after `byte`, which is the one at `self.at`. After an error it may be asked again.
     fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<State, Rejection> {
         match self.state {
             State::Start | State::SecondStart => self.start(byte),
@@ -130,7 +130,6 @@ impl HeadScanner {
             State::Version(at) => version(at, byte),
             State::RequestLineFeed => {
                 self.request_line_len = self.at;
-                self.line = self.at + 1;
                 line_feed(byte, State::FirstLine)
             }
             State::FirstLine if matches!(byte, b' ' | b'\t') => {
@@ -149,7 +148,6 @@ impl HeadScanner {
             },
             State::ValueLineFeed => {
                 self.longest = self.longest_with(self.line, self.at - self.line);
-                self.line = self.at + 1;
                 line_feed(byte, State::Line)
             }
             State::EndLineFeed => line_feed(byte, State::End),
@@ -172,6 +170,7 @@ impl HeadScanner {
 
     /// The first byte of a line after the request line.
     fn line_start(&mut self, byte: u8, limits: &HeadLimits) -> Result<State, Rejection> {
+        self.line = self.at;
         match byte {
             b'\r' => Ok(State::EndLineFeed),
             _ if !Class::TOKEN.holds(byte) => Err(field_name_fault(byte)),
