@@ -194,7 +194,7 @@ pub(crate) fn run(rows: &[Row]) {
             }
         }
         if whole.outcome != Outcome::Incomplete {
-            // RFC 6455 §4.1: what follows the head belongs to the next protocol.
+            // 6455-4.1-02, 9112-6.3-04, 9112-9.3.2-01: what follows the head is not part of it.
             let longer =
                 [&row.request[..], b"\x81\x85\x00\x00\r\n\r\nGET / HTTP/1.1\r\n\r\n"].concat();
             assert_eq!(

@@ -12,6 +12,9 @@ fn split(bytes: &[u8]) -> (&str, Vec<&str>, &str) {
     (lines.next().unwrap(), lines.collect(), body)
 }
 
+/// Catalogue: 6455-4.2.2-20, 6455-4.2.2-21, 6455-4.2.2-22, 6455-4.2.2-23, 6455-4.2.2-25,
+/// 6455-4.2.2-27, 6455-4.3-09, 6455-9-02, 6455-11.3.2-02, 6455-11.3.3-01, 6455-11.3.4-02,
+/// 9110-7.8-02, 9110-7.8-03, 9112-6.1-01.
 pub(crate) fn check_open(bytes: &[u8], extra: &[&str], context: &str) {
     let text = core::str::from_utf8(bytes).unwrap();
     // RFC 9110 §7.8: of the two answers, 100 comes first.
@@ -35,6 +38,9 @@ pub(crate) fn check_open(bytes: &[u8], extra: &[&str], context: &str) {
     assert_eq!(more, extra, "{context}");
 }
 
+/// Catalogue: 6455-4.2.1-01, 6455-4.2.2-24, 6455-4.2.2-28, 6455-4.3-08, 6455-4.4-01,
+/// 6455-10.7-02, 6455-11.3.5-02, 9110-6.6.1-01, 9110-7.8-02, 9110-7.8-03, 9110-15.5.6-01,
+/// 9112-6.3-05, 9112-9.3-01, 9112-9.6-01.
 pub(crate) fn check_refused(bytes: &[u8], refusal: &Refusal, fields: &[&str], context: &str) {
     let (status, lines, body) = split(bytes);
     let code = refusal.rejection.status();
@@ -68,6 +74,7 @@ pub(crate) fn check_refused(bytes: &[u8], refusal: &Refusal, fields: &[&str], co
     assert_eq!(body, if refusal.head_only { "" } else { &expect }, "{context}");
 }
 
+/// Catalogue: 9110-15.5.9-01, 9110-15.6.4-01.
 #[test]
 fn every_rejection_makes_a_whole_answer() {
     for &rejection in Rejection::ALL {
@@ -89,6 +96,7 @@ fn s6455_4_2_2_accept_hashes_the_key_as_text() {
     assert_eq!(AcceptKey::of(b"AQIDBAUGBwgJCgsMDQ4PEA==").as_str(), "C/0nmHhBztSRGR1CwL6Tf4ZjwpY=");
 }
 
+/// Catalogue: 6455-4.2.2-29.
 #[test]
 fn s6455_4_2_2_fields_of_the_application_cannot_split_the_answer() {
     for (name, value, expect) in [
@@ -121,6 +129,7 @@ fn s6455_4_2_2_fields_of_the_application_cannot_split_the_answer() {
     }
 }
 
+/// Catalogue: 6455-4.2.2-03, 6455-4.2.2-04.
 #[test]
 fn s6455_4_2_2_the_application_may_answer_with_any_final_status() {
     for status in [0, 99, 100, 101, 199, 600, 1000] {
@@ -170,6 +179,7 @@ fn s9110_15_responses_carry_what_their_status_demands_once() {
     }
 }
 
+/// Catalogue: 6455-4.2.2-13, 6455-4.2.2-19.
 #[test]
 fn s6455_4_2_2_the_101_carries_what_was_agreed_in_one_line_each() {
     let request = Request::parse(HANDSHAKE.as_bytes(), &HeadLimits::default()).unwrap();

@@ -61,6 +61,7 @@ fn authorities() -> Vec<Row> {
     ] {
         rows.push(own(served, request, secure, OPEN));
     }
+    // 9110-15.5.20-01, 6455-4.2.1-14.
     for (served, request, secure) in [
         ("example.com", host("evil.example"), false),
         ("example.com", host("example.com.evil.net"), false),
@@ -230,6 +231,7 @@ fn s6455_4_2_2_what_is_served_and_to_whom() {
     run(&rows());
 }
 
+/// Catalogue: 6455-4.2.2-13.
 #[test]
 fn s6455_4_2_2_an_empty_subprotocol_cannot_be_configured() {
     for name in ["", "a b", "a,b", "\"a\"", "caf\u{e9}", "a\r\n"] {

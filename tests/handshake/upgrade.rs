@@ -7,7 +7,12 @@ const UPGRADE: Expect = Expect::Refused(426, UpgradeRequired, UPGRADE_FIELDS);
 const VERSION_LISTED: &[&str] = &["Sec-WebSocket-Version: 13", "Connection: close"];
 
 pub(crate) fn rows() -> Vec<Row> {
-    let mut rows = vec![row("6455-4.2.2-07", HANDSHAKE, OPEN)];
+    let mut rows = vec![
+        row("6455-4.2.2-07", HANDSHAKE, OPEN),
+        row("6455-4.1-05", HANDSHAKE, OPEN),
+        row("6455-4.4-02", HANDSHAKE, OPEN),
+        row("6455-10.5-01", with("Cookie: a=b\r\nAuthorization: Basic eDp5"), OPEN),
+    ];
     rows.extend(upgrades());
     rows.extend(connections());
     rows.extend(versions());
@@ -137,11 +142,8 @@ fn versions() -> Vec<Row> {
         "0", "7", "8", "9", "12", "14", "25", "99", "100", "130", "199", "200", "249", "250", "255",
     ] {
         let request = replace(field, &format!("{field}: {value}"));
-        rows.push(row(
-            "6455-4.2.1-33",
-            request,
-            Expect::Refused(426, VersionUnsupported, UPGRADE_FIELDS),
-        ));
+        let id = if value == "14" { "6455-4.2.2-08" } else { "6455-4.2.1-33" };
+        rows.push(row(id, request, Expect::Refused(426, VersionUnsupported, UPGRADE_FIELDS)));
     }
     for value in [
         "", "013", "00", "256", "260", "300", "1000", "+13", "-13", "13.0", "0x0d", "\"13\"",
@@ -254,6 +256,7 @@ fn subprotocols() -> Vec<Row> {
 
 fn extensions() -> Vec<Row> {
     let mut rows = vec![
+        row("6455-4.2.2-18", HANDSHAKE, OPEN),
         row(
             "6455-11.3.2-01",
             with("Sec-WebSocket-Extensions: foo\r\nSec-WebSocket-Extensions: bar; baz=1"),
@@ -269,6 +272,8 @@ fn extensions() -> Vec<Row> {
         ("6455-9.1-07", "foo; bar=1"),
         ("6455-9.1-03", "x-private-extension"),
         ("6455-4.2.2-19", "permessage-deflate; client_max_window_bits"),
+        ("6455-9-01", "foo, permessage-deflate"),
+        ("9110-5.6.4-01", "permessage-deflate; server_max_window_bits=\"\\1\\0\""),
         ("6455-4.3-02", "permessage-deflate; server_max_window_bits=\"10\""),
         ("6455-4.3-03", "permessage-deflate; server_max_window_bits=\"1\\0\""),
         ("6455-4.3-04", "permessage-deflate ; server_max_window_bits = 10"),
@@ -307,6 +312,7 @@ fn s6455_4_2_1_the_fields_of_the_handshake() {
     run(&rows());
 }
 
+/// Catalogue: 6455-9.1-02, 6455-9.1-06.
 #[test]
 fn s6455_9_1_offers_reach_the_negotiator_in_order() {
     let request =

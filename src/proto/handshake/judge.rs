@@ -76,8 +76,8 @@ impl core::error::Error for SubprotocolNotOffered {}
 /// Decides on a request by the rules of the opening handshake and the policy of the server.
 ///
 /// # Errors
-/// The first broken rule, in the order: Upgrade, Connection, version, key, subprotocol and
-/// extension grammar, authority, resource, Origin, subprotocol.
+/// The first broken rule, in the order: scheme of an absolute request-target, Upgrade, Connection,
+/// version, key, subprotocol and extension grammar, authority, resource, Origin, subprotocol.
 pub fn judge(request: &Request, policy: &Policy) -> Result<Verdict, Refusal> {
     Ok(decide(request, policy)?)
 }
