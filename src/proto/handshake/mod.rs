@@ -1,1 +1,34 @@
-//! To come.
+//! The opening handshake over HTTP/1.1 (RFC 6455 §4.2, RFC 9110, RFC 9112).
+//!
+//! In the order in which a connection uses it: [`HeadScanner`] finds the end of the request head,
+//! [`Request::parse`] reads it, [`judge`] decides under a [`Policy`], and [`encode_accept`] or
+//! [`Response::encode`] writes the answer. The order of the checks is fixed: size; message grammar;
+//! HTTP version; Host; body framing; Expect; method; request-target; Upgrade; Connection; version;
+//! key; subprotocol and extension grammar; authority; resource; Origin; subprotocol.
+//!
+//! Nothing that the peer sent is ever written back, except a subprotocol, which is then a value
+//! of the server's own table.
+
+mod accept;
+mod authority;
+pub(crate) mod fields;
+mod framing;
+mod head;
+mod judge;
+pub(crate) mod octet;
+mod origin;
+mod policy;
+mod refusal;
+mod request;
+mod response;
+mod target;
+
+pub use accept::{AcceptKey, encode_accept};
+pub use authority::{Authority, InvalidAuthority};
+pub use head::{HeadLimits, HeadScanner};
+pub use judge::{Offer, SubprotocolNotOffered, Verdict, judge, refuse_plain};
+pub use origin::{AllowedOrigin, InvalidOrigin, ListedOrigin};
+pub use policy::{InvalidSubprotocol, Policy, Subprotocol};
+pub use refusal::Refusal;
+pub use request::Request;
+pub use response::{FieldError, Response, ResponseFields, StatusError};

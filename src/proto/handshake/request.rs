@@ -1,0 +1,232 @@
+//! The request of an opening handshake, read once (RFC 9112 §3, RFC 6455 §4.2.1).
+//!
+//! A [`Request`] is a GET with a usable request-target, one valid Host and no content; whether it
+//! asks for a WebSocket is for [`judge`](super::judge) to say. httparse splits the fields; what
+//! it lets pass and we do not, the scanner has refused before.
+
+use core::fmt;
+
+use crate::proto::rejection::Rejection;
+
+use super::{
+    authority::Authority,
+    fields::{Fields, Single, is_token, list, token},
+    framing::{self, Content},
+    head::{HeadLimits, HeadScanner},
+    octet::Class,
+    refusal::Refusal,
+    target::{Scheme, Target},
+};
+
+/// A well-formed GET request without content.
+#[derive(Clone)]
+pub struct Request {
+    target: Target,
+    authority: Authority,
+    fields: Fields,
+    expects_continue: bool,
+}
+
+impl Request {
+    /// Parses a complete request head, from its first byte to its empty line.
+    ///
+    /// # Errors
+    /// The first broken rule, in the order: size, message grammar, HTTP version, Host, body
+    /// framing, Expect, method, request-target.
+    pub fn parse(head: &[u8], limits: &HeadLimits) -> Result<Self, Refusal> {
+        let mut scanner = HeadScanner::new();
+        if scanner.scan(head, limits)? != Some(head.len()) {
+            return Err(Refusal::of(Rejection::NotARequest, head));
+        }
+        Self::parse_scanned(head, scanner.fields())
+            .map_err(|rejection| Refusal::of(rejection, head))
+    }
+
+    /// Builds a request that another HTTP/1.1 implementation has parsed. `target` is the
+    /// request-target as it was sent.
+    ///
+    /// # Errors
+    /// As [`Request::parse`], as far as the parts can show it.
+    pub fn from_parts<'a>(
+        method: &str,
+        target: &str,
+        fields: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Self, Refusal> {
+        let mut kept = Fields::default();
+        let parsed = fields.into_iter().try_for_each(|(name, value)| {
+            if !is_token(name.as_bytes()) {
+                return Err(Rejection::FieldNameInvalid);
+            }
+            if !Class::FIELD.holds_all(value) {
+                return Err(Rejection::ControlInField);
+            }
+            kept.push(name, value);
+            Ok(())
+        });
+        let request = parsed.and_then(|()| Self::check(method.as_bytes(), target.as_bytes(), kept));
+        request.map_err(|rejection| Refusal { head_only: method == "HEAD", ..rejection.into() })
+    }
+
+    /// Parses a head that the scanner has let pass, with `count` field lines.
+    fn parse_scanned(head: &[u8], count: usize) -> Result<Self, Rejection> {
+        let head = head.strip_prefix(b"\r\n").unwrap_or(head);
+        let end = head.iter().position(|&octet| octet == b'\r').ok_or(Rejection::NotARequest)?;
+        let (line, rest) = head.split_at_checked(end).ok_or(Rejection::NotARequest)?;
+        let mut parts = line.split(|&octet| octet == b' ');
+        let (Some(method), Some(target), Some(version), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Rejection::RequestLineMalformed);
+        };
+
+        let mut lines = vec![httparse::EMPTY_HEADER; count];
+        let rest = rest.strip_prefix(b"\r\n").unwrap_or_default();
+        let parsed = match httparse::parse_headers(rest, &mut lines) {
+            Ok(httparse::Status::Complete((_, parsed))) => parsed,
+            Ok(httparse::Status::Partial) => return Err(Rejection::FieldWithoutColon),
+            Err(error) => return Err(grammar_fault(error)),
+        };
+        check_version(version)?;
+        let names = parsed.iter().map(|field| field.name.len()).sum();
+        let values = parsed.iter().map(|field| field.value.len()).sum();
+        let mut fields = Fields::with_capacity(count, names, values);
+        parsed.iter().for_each(|field| fields.push(field.name, field.value));
+        Self::check(method, target, fields)
+    }
+
+    /// The checks between the HTTP version and Upgrade.
+    fn check(method: &[u8], target: &[u8], fields: Fields) -> Result<Self, Rejection> {
+        let host = match fields.single("host") {
+            Single::Missing => return Err(Rejection::HostMissing),
+            Single::Repeated => return Err(Rejection::HostRepeated),
+            Single::Value(value) => Authority::parse(value).map_err(|_| Rejection::HostInvalid)?,
+        };
+        let content = framing::parse(&fields)?;
+        // RFC 9110 §9.3.1: content of a GET means nothing and is refused.
+        if method == b"GET" && content == Content::Present {
+            return Err(Rejection::RequestHasContent);
+        }
+        let expects_continue = framing::parse_expect(&fields)?;
+        check_method(method)?;
+        let (target, authority) = Target::parse(target)?;
+        // RFC 9112 §3.2.2: the authority of an absolute-form replaces Host.
+        Ok(Self { target, authority: authority.unwrap_or(host), fields, expects_continue })
+    }
+
+    /// The method, which is always GET.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        "GET"
+    }
+
+    /// The request-target as it was sent.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.target.as_str()
+    }
+
+    /// The path of the request-target, not decoded; `/` where an absolute-form has none.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.target.path()
+    }
+
+    /// The query of the request-target, not decoded; `None` if it is missing or empty.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.target.query()
+    }
+
+    /// The host and port that the request is for: of an absolute-form, else of Host.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The value of Origin, if there is one.
+    #[must_use]
+    pub fn origin(&self) -> Option<&[u8]> {
+        self.field("origin")
+    }
+
+    /// All header fields in the order in which they arrived, with opaque values.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter()
+    }
+
+    /// The value of the first field of this name, whatever its case.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.fields.named(name).next()
+    }
+
+    /// The values of all fields of this name, whatever its case, in order.
+    pub fn fields_named(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.fields.named(name)
+    }
+
+    /// The subprotocols that the client offers, the one that it prefers first.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        list(self.fields.named("sec-websocket-protocol")).filter_map(|member| token(member.ok()?))
+    }
+
+    /// Whether the client waits for `100 Continue`, which then precedes the 101
+    /// (RFC 9110 §7.8).
+    #[must_use]
+    pub fn expects_continue(&self) -> bool {
+        self.expects_continue
+    }
+
+    pub(super) fn scheme(&self) -> Option<Scheme> {
+        self.target.scheme
+    }
+
+    pub(super) fn single(&self, name: &str) -> Single<'_> {
+        self.fields.single(name)
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Leaves the fields out: they carry credentials.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (target, authority) = (self.target(), &self.authority);
+        formatter
+            .debug_struct("Request")
+            .field("target", &target)
+            .field("authority", authority)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A fault that httparse found and the scanner did not. None is known; the fuzzer looks for one.
+fn grammar_fault(error: httparse::Error) -> Rejection {
+    match error {
+        httparse::Error::HeaderName => Rejection::FieldNameInvalid,
+        httparse::Error::NewLine => Rejection::BareCarriageReturn,
+        httparse::Error::TooManyHeaders => Rejection::TooManyFields,
+        _ => Rejection::ControlInField,
+    }
+}
+
+/// RFC 9110 §2.5, §15.6.6: higher minor versions are read as 1.1, other major versions are not.
+fn check_version(version: &[u8]) -> Result<(), Rejection> {
+    match version {
+        b"HTTP/1.0" => Err(Rejection::HttpVersionTooLow),
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9'] => Ok(()),
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+            Err(Rejection::HttpVersionUnsupported)
+        }
+        _ => Err(Rejection::HttpVersionMalformed),
+    }
+}
+
+/// RFC 9110 §9.1: methods are compared as they are; known ones get 405, others 501.
+fn check_method(method: &[u8]) -> Result<(), Rejection> {
+    match method {
+        b"GET" => Ok(()),
+        b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"CONNECT" | b"OPTIONS" | b"TRACE" | b"PATCH" => {
+            Err(Rejection::MethodNotAllowed)
+        }
+        _ => Err(Rejection::MethodUnknown),
+    }
+}

@@ -1,0 +1,319 @@
+//! Final responses over HTTP/1.1: refusals, and what the application answers itself
+//! (RFC 9110 §15, RFC 9112 §4, §6).
+//!
+//! What frames the message, closes the connection or belongs to the handshake is written here and
+//! nowhere else; the application adds fields that cannot break out of their line.
+
+use core::fmt;
+
+use super::{
+    accept::push_line,
+    fields::{is_token, trim},
+    octet::Class,
+    refusal::Refusal,
+};
+use crate::proto::rejection::Rejection;
+
+/// A final response; the connection is closed after it.
+///
+/// ```
+/// use stickler::proto::handshake::Response;
+///
+/// let mut response = Response::new(401)?;
+/// response.insert("WWW-Authenticate", "Bearer")?;
+/// assert!(response.insert("X-Note", "a\r\nSet-Cookie: b").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// 200..=599.
+    status: u16,
+    fields: ResponseFields,
+    body: Vec<u8>,
+    /// Whether Sec-WebSocket-Version lists the versions spoken here.
+    lists_versions: bool,
+}
+
+impl Response {
+    /// A response without content.
+    ///
+    /// # Errors
+    /// The status is not from 200 to 599: other answers are not final, or not HTTP.
+    pub fn new(status: u16) -> Result<Self, StatusError> {
+        if (200..=599).contains(&status) { Ok(Self::of(status)) } else { Err(StatusError(status)) }
+    }
+
+    fn of(status: u16) -> Self {
+        Self {
+            status,
+            fields: ResponseFields::new(),
+            body: Vec::new(),
+            lists_versions: status == 426,
+        }
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The fields that the application added.
+    #[must_use]
+    pub fn fields(&self) -> &ResponseFields {
+        &self.fields
+    }
+
+    /// The content.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Adds a header field after those that are there.
+    ///
+    /// # Errors
+    /// As [`ResponseFields::insert`].
+    pub fn insert(
+        &mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<(), FieldError> {
+        self.fields.insert(name, value)
+    }
+
+    /// The same with one more header field.
+    ///
+    /// # Errors
+    /// As [`ResponseFields::insert`].
+    pub fn with_field(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, FieldError> {
+        self.insert(name, value)?;
+        Ok(self)
+    }
+
+    /// The same with this content, `text/plain` unless a Content-Type is added. Statuses that
+    /// allow none (204, 205, 304) are sent without it.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Appends the response to `out`. `date` is the current time as an IMF-fixdate
+    /// (RFC 9110 §5.6.7). With `head_only`, the answer to HEAD, the content is left out.
+    pub fn encode(&self, date: &str, head_only: bool, out: &mut Vec<u8>) {
+        let code = self.status.to_string();
+        for part in ["HTTP/1.1 ", &code, " ", reason(self.status), "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        push_line(out, "Date", date);
+        // RFC 9110 §15.5.22: 426 says what to upgrade to; §7.8: then Connection says so too.
+        if self.status == 426 {
+            push_line(out, "Upgrade", "websocket");
+            push_line(out, "Connection", "Upgrade, close");
+        } else {
+            push_line(out, "Connection", "close");
+        }
+        if self.lists_versions {
+            push_line(out, "Sec-WebSocket-Version", "13");
+        }
+        // RFC 9110 §15.5.6, §15.6.4.
+        if self.status == 405 && !self.fields.contains("allow") {
+            push_line(out, "Allow", "GET");
+        }
+        if self.status == 503 && !self.fields.contains("retry-after") {
+            push_line(out, "Retry-After", RETRY_AFTER_SECONDS);
+        }
+        self.fields.encode(out);
+        self.encode_body(head_only, out);
+    }
+
+    /// The fields that describe the content, the empty line, and the content.
+    fn encode_body(&self, head_only: bool, out: &mut Vec<u8>) {
+        // RFC 9110 §8.6, §15.3.5, §15.3.6, §15.4.5.
+        let body: &[u8] = match self.status {
+            204 | 205 | 304 => &[],
+            _ => &self.body,
+        };
+        if !body.is_empty() && !self.fields.contains("content-type") {
+            push_line(out, "Content-Type", "text/plain; charset=utf-8");
+        }
+        if !matches!(self.status, 204 | 304) {
+            push_line(out, "Content-Length", &body.len().to_string());
+        }
+        out.extend_from_slice(b"\r\n");
+        if !head_only {
+            out.extend_from_slice(body);
+        }
+    }
+}
+
+impl From<Refusal> for Response {
+    /// The answer that names the clause. Whether it is the answer to HEAD is not in it: that is
+    /// [`Refusal::head_only`].
+    fn from(refusal: Refusal) -> Self {
+        let lists_versions = refusal.rejection.lists_versions();
+        Self { lists_versions, ..Self::of(refusal.rejection.status()) }.with_body(refusal.body())
+    }
+}
+
+impl From<Rejection> for Response {
+    fn from(rejection: Rejection) -> Self {
+        Refusal::from(rejection).into()
+    }
+}
+
+impl Refusal {
+    /// Appends the whole answer to `out`; `date` as for [`Response::encode`].
+    pub fn encode(&self, date: &str, out: &mut Vec<u8>) {
+        Response::from(*self).encode(date, self.head_only, out);
+    }
+}
+
+/// Header fields that an application adds to a response, or to the 101.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseFields(Vec<(String, String)>);
+
+impl ResponseFields {
+    /// No fields.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds a field after those that are there.
+    ///
+    /// # Errors
+    /// The name is no token or the server's own to set, or the value holds a control character,
+    /// such as CR, LF or NUL.
+    pub fn insert(
+        &mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<(), FieldError> {
+        let (name, value) = (name.into(), value.into());
+        if !is_token(name.as_bytes()) {
+            return Err(FieldError::NameInvalid);
+        }
+        if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(&name)) || is_handshake_field(&name)
+        {
+            return Err(FieldError::NameReserved);
+        }
+        // RFC 9110 §5.5: a value neither holds controls nor begins or ends with whitespace.
+        if !Class::FIELD.holds_all(value.as_bytes()) || trim(value.as_bytes()).len() != value.len()
+        {
+            return Err(FieldError::ValueInvalid);
+        }
+        self.0.push((name, value));
+        Ok(())
+    }
+
+    /// Whether there is a field of this name, whatever its case.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        self.iter().for_each(|(name, value)| push_line(out, name, value));
+    }
+}
+
+/// A status that no final response has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusError(u16);
+
+/// Why a header field cannot be added to a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FieldError {
+    /// The name is no token.
+    NameInvalid,
+    /// The field frames the message, governs the connection or belongs to the handshake.
+    NameReserved,
+    /// The value holds a control character, or begins or ends with whitespace.
+    ValueInvalid,
+}
+
+impl fmt::Display for StatusError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} is not the status of a final response (200 to 599)", self.0)
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NameInvalid => "the name of a header field is a token",
+            Self::NameReserved => "this header field is set by the server alone",
+            Self::ValueInvalid => "the value of a header field holds no control characters and no whitespace around it",
+        })
+    }
+}
+
+impl core::error::Error for StatusError {}
+impl core::error::Error for FieldError {}
+
+/// Fields that frame the message or govern the connection.
+const OWN_FIELDS: [&str; 9] = [
+    "Connection",
+    "Content-Length",
+    "Date",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+];
+
+/// RFC 6455 §11.3: the fields of the handshake itself.
+fn is_handshake_field(name: &str) -> bool {
+    name.get(..14).is_some_and(|prefix| prefix.eq_ignore_ascii_case("sec-websocket-"))
+}
+
+/// When to try again, by default.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+/// The reason phrase of the statuses that are in use here.
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        205 => "Reset Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        414 => "URI Too Long",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
