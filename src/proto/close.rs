@@ -155,10 +155,7 @@ mod tests {
         assert_eq!(judge_body_prefix(&[0x00], 2), Err(Violation::CloseCodeNotAllowed));
         assert_eq!(judge_body_prefix(&[0x03], 2), Ok(()));
         assert_eq!(judge_body_prefix(&[0x03, 0xED], 2), Err(Violation::CloseCodeNotAllowed));
-        assert_eq!(
-            judge_body_prefix(&[0x03, 0xE8, 0xFF], 9),
-            Err(Violation::CloseReasonNotUtf8)
-        );
+        assert_eq!(judge_body_prefix(&[0x03, 0xE8, 0xFF], 9), Err(Violation::CloseReasonNotUtf8));
         assert_eq!(judge_body_prefix(&[0x03, 0xE8, 0xE2, 0x82], 5), Ok(()));
         assert_eq!(
             judge_body_prefix(&[0x03, 0xE8, 0xE2, 0x82], 4),

@@ -83,10 +83,7 @@ impl FrameHeader {
     /// # Errors
     /// The first rule broken.
     #[inline]
-    pub fn parse(
-        bytes: &[u8],
-        context: &HeaderContext,
-    ) -> Result<Option<FrameHeader>, Violation> {
+    pub fn parse(bytes: &[u8], context: &HeaderContext) -> Result<Option<FrameHeader>, Violation> {
         let &[first, second, ref rest @ ..] = bytes else {
             return match bytes.first() {
                 Some(&first) => judge_first_byte(first, context).map(|_| None),

@@ -1,0 +1,152 @@
+//! The message being received: its kind, how much of it there is, its UTF-8 state, and the
+//! payload that did not come in one piece (RFC 6455 §5.4, §10.4).
+
+use super::utf8::{Checked, Utf8Validator};
+use super::violation::Violation;
+
+/// The kind of a message (RFC 6455 §5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
+/// How much a peer may send. All bounds are inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageLimits {
+    /// The most bytes that one message may have.
+    pub max_message_size: usize,
+    /// The most bytes that one frame may have.
+    pub max_frame_size: usize,
+    /// The most fragments that one message may have, the first and the last included.
+    pub max_fragments: u32,
+}
+
+impl Default for MessageLimits {
+    /// 16 MiB for a message and a frame, 65,536 fragments.
+    fn default() -> MessageLimits {
+        MessageLimits {
+            max_message_size: 16 << 20,
+            max_frame_size: 16 << 20,
+            max_fragments: 65_536,
+        }
+    }
+}
+
+/// The unfinished message.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    /// Payload that has arrived and was not delivered; empty between messages.
+    buffer: Vec<u8>,
+    validator: Utf8Validator,
+    /// Fragments begun; 0 when no message is unfinished.
+    fragments: u32,
+    /// Bytes of the message in the frames begun so far.
+    promised: u64,
+    /// Bytes at the end of `buffer` that are not delivered yet: a cut character.
+    /// 0 <= held_back <= 3, held_back <= buffer.len()
+    held_back: u8,
+    kind: Option<MessageKind>,
+}
+
+impl Assembler {
+    /// The kind of the unfinished message.
+    #[inline]
+    pub(super) const fn kind(&self) -> Option<MessageKind> {
+        self.kind
+    }
+
+    pub(super) const fn fragments(&self) -> u32 {
+        self.fragments
+    }
+
+    pub(super) const fn promised(&self) -> u64 {
+        self.promised
+    }
+
+    /// Begins a frame of this message; `kind` is given with its first frame.
+    pub(super) fn start_frame(&mut self, kind: Option<MessageKind>, payload_len: u64) {
+        if kind.is_some() {
+            self.kind = kind;
+        }
+        self.fragments = self.fragments.saturating_add(1);
+        self.promised = self.promised.saturating_add(payload_len);
+    }
+
+    /// Validates further payload, if it is text, without keeping it.
+    pub(super) fn validate(&mut self, payload: &[u8]) -> Result<(), Violation> {
+        match self.kind {
+            Some(MessageKind::Text) => {
+                self.validator.feed(payload).map_err(|_| Violation::TextNotUtf8)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps payload that was validated.
+    pub(super) fn keep(&mut self, payload: &[u8]) {
+        self.buffer.extend_from_slice(payload);
+    }
+
+    pub(super) const fn buffer_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    pub(super) const fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub(super) const fn cut_len(&self) -> usize {
+        self.validator.cut_len()
+    }
+
+    pub(super) const fn checked_so_far(&self) -> Checked {
+        self.validator.checked_so_far()
+    }
+
+    /// Ends the message; what is buffered of it stays until it is taken.
+    pub(super) fn finish(&mut self) -> Result<(MessageKind, Option<Checked>), Violation> {
+        self.fragments = 0;
+        self.promised = 0;
+        match self.kind.take() {
+            Some(MessageKind::Text) => {
+                let checked = self.validator.finish().map_err(|_| Violation::TextNotUtf8)?;
+                Ok((MessageKind::Text, Some(checked)))
+            }
+            _ => Ok((MessageKind::Binary, None)),
+        }
+    }
+
+    /// Ends a message that was validated elsewhere and never buffered.
+    #[inline]
+    pub(super) fn finish_whole(&mut self) {
+        self.fragments = 0;
+        self.promised = 0;
+        self.kind = None;
+    }
+
+    /// Keeps the last bytes, 0 to 3, back from the next [`Assembler::take`].
+    pub(super) fn hold_back(&mut self, cut_len: usize) {
+        debug_assert!(cut_len <= 3 && cut_len <= self.buffer.len());
+        self.held_back = u8::try_from(cut_len).unwrap_or(3);
+    }
+
+    /// Takes the buffered payload and leaves `replacement` in its place, emptied save for
+    /// what is held back.
+    pub(super) fn take(&mut self, mut replacement: Vec<u8>) -> Vec<u8> {
+        replacement.clear();
+        let whole = self.buffer.len().saturating_sub(usize::from(self.held_back));
+        self.held_back = 0;
+        replacement.extend_from_slice(self.buffer.get(whole..).unwrap_or_default());
+        self.buffer.truncate(whole);
+        std::mem::replace(&mut self.buffer, replacement)
+    }
+
+    /// Forgets the payload that was buffered.
+    pub(super) fn forget(&mut self) {
+        self.buffer = Vec::new();
+        self.held_back = 0;
+    }
+}

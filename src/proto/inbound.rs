@@ -1,0 +1,518 @@
+//! Bytes from the peer become events (RFC 6455 §5, §6.2, §7).
+//!
+//! Four promises hold here. Input is swallowed until an event or its end; any split of the
+//! same bytes gives the same events, replies and failure; a step never looks past its event;
+//! a rule is checked at the first byte that proves it broken, and after that no byte is read
+//! as protocol.
+
+use std::ops::Range;
+
+use super::assembler::{Assembler, MessageKind, MessageLimits};
+use super::close::{CloseCode, CloseFrame, judge_body_prefix};
+use super::frame::{FrameHeader, HeaderContext, MAX_HEADER_LEN, Opcode};
+use super::mask::Mask;
+use super::outbound::Outbound;
+use super::utf8::{self, Checked};
+use super::violation::Violation;
+
+/// The receiving half of a connection.
+#[derive(Debug, Default)]
+pub struct Inbound {
+    assembler: Assembler,
+    /// Payload of the control frame that is arriving, unmasked.
+    control: Vec<u8>,
+    /// Payload bytes of the current frame that have not arrived.
+    remaining: u64,
+    mask: Mask,
+    /// The beginning of a header that is not complete.
+    header: [u8; MAX_HEADER_LEN],
+    /// 0 <= header_len < MAX_HEADER_LEN
+    header_len: u8,
+    stage: Stage,
+    /// Whether the current frame is the last of its message.
+    fin: bool,
+    /// Whether data is validated as framing only and thrown away (after our own Close).
+    discarding: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// Between frames, or inside a header.
+    #[default]
+    Header,
+    /// Inside the payload of a data frame.
+    Data,
+    /// Inside the payload of a control frame.
+    Control(Opcode),
+    /// A Close was received or the connection failed: nothing is read any more.
+    Ended,
+}
+
+/// How data is delivered: decided anew with every call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Whole messages.
+    Message,
+    /// Pieces of a message as they arrive; text in whole characters.
+    Pieces,
+}
+
+/// What one call of [`Inbound::receive`] did.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Bytes taken from the front of the input.
+    pub consumed: usize,
+    /// What they amounted to; `None` when the input is used up.
+    pub event: Option<Event>,
+}
+
+/// What the peer sent.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A whole message.
+    Message(Data),
+    /// A piece of a message.
+    Piece {
+        /// The piece; may be empty when it is the last.
+        data: Data,
+        /// Whether the message ends with it.
+        last: bool,
+    },
+    /// A Ping; its Pong has been queued.
+    Ping(Payload),
+    /// A Pong.
+    Pong(Payload),
+    /// The first Close; its answer has been queued unless we had sent ours.
+    Close(ReceivedClose),
+}
+
+/// Payload of a message, and what it is.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Data {
+    /// Where the payload is.
+    pub payload: Payload,
+    /// Witness that it is UTF-8: present exactly for text.
+    pub text: Option<Checked>,
+}
+
+impl Data {
+    /// The kind of the message.
+    pub const fn kind(&self) -> MessageKind {
+        if self.text.is_some() { MessageKind::Text } else { MessageKind::Binary }
+    }
+}
+
+/// Where a payload is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Here in the input of this call.
+    Input(Range<usize>),
+    /// In the assembler: taken with [`Inbound::take_assembled`] before the next call.
+    Assembled,
+    /// In the buffer for control frames: read with [`Inbound::control`] before the next call.
+    Control,
+}
+
+/// The body of the first Close received (RFC 6455 §7.1.5, §7.1.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedClose {
+    /// The status code; `None` for an empty body, which applications see as 1005.
+    pub code: Option<CloseCode>,
+    /// The reason; the peer's own words.
+    pub reason: Box<str>,
+}
+
+impl Inbound {
+    /// A connection in which nothing was received.
+    pub fn new() -> Inbound {
+        Inbound::default()
+    }
+
+    /// Takes bytes from the front of `input`, unmasks them in place and stops after one event.
+    ///
+    /// Replies are appended to `batch`. Call again with the rest of the input, until the
+    /// event is `None`; an empty input may still give an event.
+    ///
+    /// # Errors
+    /// The rule that the peer broke. The Close frame that fails the connection is in `batch`
+    /// then, unless one had been sent, and whatever follows is swallowed unread.
+    #[inline]
+    pub fn receive(
+        &mut self,
+        input: &mut [u8],
+        delivery: Delivery,
+        limits: &MessageLimits,
+        outbound: &mut Outbound,
+        batch: &mut Vec<u8>,
+    ) -> Result<Step, Violation> {
+        match self.advance(input, delivery, limits, outbound, batch) {
+            Ok(step) => Ok(step),
+            Err(violation) => {
+                self.fail();
+                outbound.fail(violation, batch);
+                Err(violation)
+            }
+        }
+    }
+
+    /// Takes the assembled payload of the last event; `replacement` serves the next message.
+    pub fn take_assembled(&mut self, replacement: Vec<u8>) -> Vec<u8> {
+        self.assembler.take(replacement)
+    }
+
+    /// The payload of the control frame of the last event.
+    pub fn control(&self) -> &[u8] {
+        &self.control
+    }
+
+    /// From now on data is validated as framing and thrown away (RFC 6455 §5.5.1: after our
+    /// own Close nothing needs to be processed but the peer's).
+    pub fn discard(&mut self) {
+        if !self.discarding {
+            self.discarding = true;
+            self.assembler.forget();
+        }
+    }
+
+    /// Stops reading: what follows is swallowed unread (RFC 6455 §7.1.7).
+    pub fn fail(&mut self) {
+        self.stage = Stage::Ended;
+        self.remaining = 0;
+        self.control = Vec::new();
+        self.assembler.forget();
+    }
+
+    /// Whether a Close was received or the connection failed.
+    pub fn has_ended(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+
+    /// Whether a message or a frame is unfinished.
+    pub fn is_mid_message(&self) -> bool {
+        self.header_len > 0 || self.stage != Stage::Header || self.assembler.kind().is_some()
+    }
+
+    /// The buffer for reading the rest of a large frame straight into it, and how many bytes
+    /// may be appended at most; `None` when there is less to come than `threshold`.
+    ///
+    /// Give the buffer back with [`Inbound::restore_direct`].
+    pub fn take_direct(&mut self, threshold: usize) -> Option<(Vec<u8>, usize)> {
+        let remaining = usize::try_from(self.remaining).ok()?;
+        if self.stage != Stage::Data || self.discarding || remaining < threshold {
+            return None;
+        }
+        Some((std::mem::take(self.assembler.buffer_mut()), remaining))
+    }
+
+    /// Takes the buffer back, to which `appended` masked bytes of payload were appended.
+    ///
+    /// # Errors
+    /// As [`Inbound::receive`]. An event shows at the next call of it.
+    pub fn restore_direct(
+        &mut self,
+        mut buffer: Vec<u8>,
+        appended: usize,
+        outbound: &mut Outbound,
+        batch: &mut Vec<u8>,
+    ) -> Result<(), Violation> {
+        let start = buffer.len().saturating_sub(appended);
+        let mut judged = Ok(());
+        if let Some(arrived) = buffer.get_mut(start..) {
+            self.remaining = self.remaining.saturating_sub(arrived.len() as u64);
+            for piece in arrived.chunks_mut(CACHE_PIECE) {
+                self.mask.apply(piece);
+                judged = judged.and_then(|()| self.assembler.validate(piece));
+            }
+        }
+        *self.assembler.buffer_mut() = buffer;
+        judged.inspect_err(|violation| {
+            self.fail();
+            outbound.fail(*violation, batch);
+        })
+    }
+
+    #[inline]
+    fn advance(
+        &mut self,
+        input: &mut [u8],
+        delivery: Delivery,
+        limits: &MessageLimits,
+        outbound: &mut Outbound,
+        batch: &mut Vec<u8>,
+    ) -> Result<Step, Violation> {
+        let mut consumed = 0;
+        loop {
+            let rest = input.get_mut(consumed..).unwrap_or_default();
+            let step = match self.stage {
+                Stage::Header => {
+                    if rest.is_empty() {
+                        return Ok(Step { consumed, event: None });
+                    }
+                    match self.receive_header(rest, limits)? {
+                        Some(used) => {
+                            consumed += used;
+                            continue;
+                        }
+                        None => return Ok(Step { consumed: input.len(), event: None }),
+                    }
+                }
+                Stage::Data => self.receive_data(rest, delivery)?,
+                Stage::Control(opcode) => self.receive_control(rest, opcode, outbound, batch)?,
+                Stage::Ended => return Ok(Step { consumed: input.len(), event: None }),
+            };
+            let start = consumed;
+            consumed += step.consumed;
+            match step.event {
+                Some(event) => {
+                    return Ok(Step { consumed, event: Some(event.moved_by(start)) });
+                }
+                None if consumed == input.len() => return Ok(Step { consumed, event: None }),
+                None => {}
+            }
+        }
+    }
+
+    /// Reads a header; gives the bytes used when it is complete, `None` when all were kept.
+    #[inline]
+    fn receive_header(
+        &mut self,
+        input: &[u8],
+        limits: &MessageLimits,
+    ) -> Result<Option<usize>, Violation> {
+        let context = self.header_context(limits);
+        let parsed = if self.header_len == 0 {
+            FrameHeader::parse(input, &context)?
+        } else {
+            self.parse_kept_header(input, &context)?
+        };
+        let Some(header) = parsed else {
+            self.keep_header(input);
+            return Ok(None);
+        };
+        let used = header.header_len.saturating_sub(usize::from(self.header_len));
+        self.header_len = 0;
+        self.remaining = header.payload_len;
+        self.mask = Mask::new(header.key);
+        self.fin = header.fin;
+        if header.opcode.is_control() {
+            self.control.clear();
+            self.stage = Stage::Control(header.opcode);
+            if header.opcode == Opcode::Close && header.payload_len == 1 {
+                return Err(Violation::CloseBodyTooShort);
+            }
+        } else {
+            let kind = match header.opcode {
+                Opcode::Text => Some(MessageKind::Text),
+                Opcode::Binary => Some(MessageKind::Binary),
+                _ => None,
+            };
+            self.assembler.start_frame(kind, header.payload_len);
+            self.stage = Stage::Data;
+        }
+        Ok(Some(used))
+    }
+
+    fn header_context(&self, limits: &MessageLimits) -> HeaderContext {
+        HeaderContext {
+            message_unfinished: self.assembler.kind().is_some(),
+            max_frame_size: limits.max_frame_size as u64,
+            max_rest: (limits.max_message_size as u64).saturating_sub(self.assembler.promised()),
+            fragment_allowed: self.assembler.fragments() < limits.max_fragments,
+        }
+    }
+
+    #[cold]
+    fn parse_kept_header(
+        &self,
+        input: &[u8],
+        context: &HeaderContext,
+    ) -> Result<Option<FrameHeader>, Violation> {
+        let mut bytes = self.header;
+        let kept = usize::from(self.header_len);
+        let room = bytes.get_mut(kept..).unwrap_or_default();
+        let added = room.len().min(input.len());
+        for (slot, byte) in room.iter_mut().zip(input) {
+            *slot = *byte;
+        }
+        FrameHeader::parse(bytes.get(..kept + added).unwrap_or_default(), context)
+    }
+
+    /// Keeps an incomplete header; it was judged and is shorter than the longest one.
+    #[cold]
+    fn keep_header(&mut self, input: &[u8]) {
+        for byte in input {
+            if let Some(slot) = self.header.get_mut(usize::from(self.header_len)) {
+                *slot = *byte;
+                self.header_len += 1;
+            }
+        }
+        debug_assert!(usize::from(self.header_len) < MAX_HEADER_LEN);
+    }
+
+    /// Reads payload of a data frame.
+    #[inline]
+    fn receive_data(&mut self, input: &mut [u8], delivery: Delivery) -> Result<Step, Violation> {
+        let len = usize::try_from(self.remaining).map_or(input.len(), |r| r.min(input.len()));
+        let payload = input.get_mut(..len).unwrap_or_default();
+        self.remaining -= len as u64;
+        let frame_ends = self.remaining == 0;
+        if self.discarding {
+            self.mask.skip(len);
+            if frame_ends {
+                self.stage = Stage::Header;
+                if self.fin {
+                    // Content is discarded unseen, so an unfinished character is no fault.
+                    let _ = self.assembler.finish();
+                }
+            }
+            return Ok(Step { consumed: len, event: None });
+        }
+        let message_ends = frame_ends && self.fin;
+        if frame_ends {
+            self.stage = Stage::Header;
+        }
+        // A message of one frame that is here as a whole is delivered where it lies.
+        let is_whole = message_ends
+            && self.assembler.fragments() == 1
+            && self.assembler.promised() == len as u64;
+        if is_whole {
+            let text = self.unmask_whole(payload)?;
+            let data = Data { payload: Payload::Input(0..len), text };
+            let event = match delivery {
+                Delivery::Message => Event::Message(data),
+                Delivery::Pieces => Event::Piece { data, last: true },
+            };
+            return Ok(Step { consumed: len, event: Some(event) });
+        }
+        match delivery {
+            Delivery::Message => self.assemble(payload, message_ends),
+            Delivery::Pieces => self.deliver_piece(payload, message_ends),
+        }
+    }
+
+    #[inline]
+    fn unmask_whole(&mut self, payload: &mut [u8]) -> Result<Option<Checked>, Violation> {
+        let is_text = self.assembler.kind() == Some(MessageKind::Text);
+        if payload.len() <= CACHE_PIECE {
+            self.mask.apply(payload);
+            self.assembler.finish_whole();
+            if !is_text {
+                return Ok(None);
+            }
+            return utf8::check(payload).map(Some).map_err(|_| Violation::TextNotUtf8);
+        }
+        for piece in payload.chunks_mut(CACHE_PIECE) {
+            self.mask.apply(piece);
+            self.assembler.validate(piece)?;
+        }
+        self.assembler.finish().map(|(_, text)| text)
+    }
+
+    fn assemble(&mut self, payload: &mut [u8], message_ends: bool) -> Result<Step, Violation> {
+        let consumed = payload.len();
+        for piece in payload.chunks_mut(CACHE_PIECE) {
+            self.mask.apply(piece);
+            self.assembler.validate(piece)?;
+            self.assembler.keep(piece);
+        }
+        if !message_ends {
+            return Ok(Step { consumed, event: None });
+        }
+        let (_, text) = self.assembler.finish()?;
+        let data = Data { payload: Payload::Assembled, text };
+        Ok(Step { consumed, event: Some(Event::Message(data)) })
+    }
+
+    /// Delivers what is there as a piece; a cut character waits in the assembler.
+    fn deliver_piece(&mut self, payload: &mut [u8], message_ends: bool) -> Result<Step, Violation> {
+        let consumed = payload.len();
+        for piece in payload.chunks_mut(CACHE_PIECE) {
+            self.mask.apply(piece);
+            self.assembler.validate(piece)?;
+        }
+        let is_text = self.assembler.kind() == Some(MessageKind::Text);
+        let mut text = is_text.then(|| self.assembler.checked_so_far());
+        // Text goes out up to the last whole character; the cut one waits for its end.
+        let cut_len = self.assembler.cut_len();
+        if message_ends {
+            text = self.assembler.finish()?.1;
+        }
+        let payload_at = if self.assembler.buffered() > 0 || cut_len > 0 {
+            self.assembler.keep(payload);
+            if self.assembler.buffered() == cut_len {
+                return Ok(Step { consumed, event: None });
+            }
+            self.assembler.hold_back(cut_len);
+            Payload::Assembled
+        } else if consumed == 0 && !message_ends {
+            return Ok(Step { consumed, event: None });
+        } else {
+            Payload::Input(0..consumed)
+        };
+        let data = Data { payload: payload_at, text };
+        Ok(Step { consumed, event: Some(Event::Piece { data, last: message_ends }) })
+    }
+
+    /// Reads payload of a control frame, and answers it when it is complete.
+    fn receive_control(
+        &mut self,
+        input: &mut [u8],
+        opcode: Opcode,
+        outbound: &mut Outbound,
+        batch: &mut Vec<u8>,
+    ) -> Result<Step, Violation> {
+        let len = usize::try_from(self.remaining).map_or(input.len(), |r| r.min(input.len()));
+        let payload = input.get_mut(..len).unwrap_or_default();
+        self.mask.apply(payload);
+        self.remaining -= len as u64;
+        let is_whole = self.remaining == 0 && self.control.is_empty();
+        if !is_whole || opcode == Opcode::Close {
+            self.control.extend_from_slice(payload);
+        }
+        if opcode == Opcode::Close {
+            let body_len = self.control.len() + usize::try_from(self.remaining).unwrap_or(0);
+            judge_body_prefix(&self.control, body_len)?;
+        }
+        if self.remaining > 0 {
+            return Ok(Step { consumed: len, event: None });
+        }
+        self.stage = Stage::Header;
+        let at = if is_whole { Payload::Input(0..len) } else { Payload::Control };
+        let body: &[u8] = if is_whole { payload } else { &self.control };
+        let event = match opcode {
+            Opcode::Ping => {
+                outbound.pong(body, batch);
+                Event::Ping(at)
+            }
+            Opcode::Close => {
+                let close = CloseFrame::parse(&self.control)?;
+                let received = ReceivedClose { code: close.code, reason: close.reason.into() };
+                outbound.answer_close(received.code, batch);
+                self.fail();
+                Event::Close(received)
+            }
+            _ => Event::Pong(at),
+        };
+        Ok(Step { consumed: len, event: Some(event) })
+    }
+}
+
+impl Event {
+    /// The event with positions relative to an input that begins `start` bytes earlier.
+    #[inline]
+    fn moved_by(mut self, start: usize) -> Event {
+        if let Event::Message(Data { payload, .. })
+        | Event::Piece { data: Data { payload, .. }, .. }
+        | Event::Ping(payload)
+        | Event::Pong(payload) = &mut self
+            && let Payload::Input(range) = payload
+        {
+            range.start += start;
+            range.end += start;
+        }
+        self
+    }
+}
+
+/// Payload is unmasked and validated in pieces that stay in the first-level cache, in bytes.
+const CACHE_PIECE: usize = 16 << 10;

@@ -1,0 +1,254 @@
+//! Messages to the peer become frames, in the order that RFC 6455 §5.4 and §5.5 allow.
+//!
+//! This half knows whether a Close was sent or received and whether a fragmented message is
+//! unfinished, and so what may still be sent. Frames are appended to the batch that the
+//! caller gives; a frame in a batch counts as begun.
+
+use super::assembler::MessageKind;
+use super::close::{CloseCode, CloseFrame, MAX_REASON_LEN};
+use super::frame::{HeaderBytes, MAX_CONTROL_LEN, Opcode};
+use super::violation::Violation;
+
+/// The sending half of a connection.
+#[derive(Debug, Default)]
+pub struct Outbound {
+    /// The newest Pong that waits, while the peer does not read.
+    waiting_pong: Option<Box<[u8]>>,
+    sent: SentClose,
+    is_closed: bool,
+    close_received: bool,
+    message_unfinished: bool,
+    congested: bool,
+}
+
+/// What kind of Close was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum SentClose {
+    #[default]
+    Nothing,
+    Empty,
+    Code(CloseCode),
+}
+
+/// A use of the sending side that RFC 6455 does not allow; the caller's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// A Close was sent or received, or the connection has ended (RFC 6455 §6.1).
+    Closed,
+    /// The queue to this peer holds its bound or more; nothing was queued.
+    QueueFull,
+    /// Another message is unfinished; fragments are not interleaved (RFC 6455 §5.4).
+    MessageUnfinished,
+    /// A Ping with more than 125 bytes (RFC 6455 §5.5).
+    ControlTooLong,
+    /// A status code that a server does not send (RFC 6455 §7.4).
+    CloseCodeNotSendable,
+    /// A reason of more than 123 bytes (RFC 6455 §5.5).
+    ReasonTooLong,
+}
+
+impl std::fmt::Display for SendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            SendError::Closed => "the connection is closing or closed",
+            SendError::QueueFull => "the queue to the peer is full",
+            SendError::MessageUnfinished => "a fragmented message is unfinished",
+            SendError::ControlTooLong => "a control frame holds at most 125 bytes",
+            SendError::CloseCodeNotSendable => "a server does not send this status code",
+            SendError::ReasonTooLong => "the reason in a Close frame holds at most 123 bytes",
+        })
+    }
+}
+
+impl std::error::Error for SendError {}
+
+impl Outbound {
+    /// A connection on which nothing was sent.
+    pub fn new() -> Outbound {
+        Outbound::default()
+    }
+
+    /// The header of a message in one frame; its payload is to follow at once.
+    ///
+    /// # Errors
+    /// After a Close, or while a fragmented message is unfinished.
+    #[inline]
+    pub fn start_message(
+        &mut self,
+        kind: MessageKind,
+        payload_len: usize,
+    ) -> Result<HeaderBytes, SendError> {
+        self.check_open()?;
+        if self.message_unfinished {
+            return Err(SendError::MessageUnfinished);
+        }
+        Ok(HeaderBytes::encode(opcode_of(kind), true, payload_len))
+    }
+
+    /// Whether a whole frame that was encoded before may be sent now.
+    ///
+    /// # Errors
+    /// As [`Outbound::start_message`].
+    #[inline]
+    pub fn start_prepared(&mut self) -> Result<(), SendError> {
+        self.check_open()?;
+        if self.message_unfinished { Err(SendError::MessageUnfinished) } else { Ok(()) }
+    }
+
+    /// The header of the next fragment; `first` gives the kind with the first one.
+    ///
+    /// # Errors
+    /// After a Close, or when a message is to begin inside an unfinished one.
+    pub fn start_fragment(
+        &mut self,
+        first: Option<MessageKind>,
+        payload_len: usize,
+        fin: bool,
+    ) -> Result<HeaderBytes, SendError> {
+        self.check_open()?;
+        if first.is_some() == self.message_unfinished {
+            return Err(SendError::MessageUnfinished);
+        }
+        self.message_unfinished = !fin;
+        Ok(HeaderBytes::encode(first.map_or(Opcode::Continuation, opcode_of), fin, payload_len))
+    }
+
+    /// Appends a Ping.
+    ///
+    /// # Errors
+    /// After a Close, or with more than 125 bytes.
+    pub fn ping(&mut self, data: &[u8], batch: &mut Vec<u8>) -> Result<(), SendError> {
+        self.check_open()?;
+        if data.len() > MAX_CONTROL_LEN {
+            return Err(SendError::ControlTooLong);
+        }
+        append(Opcode::Ping, data, batch);
+        Ok(())
+    }
+
+    /// Answers a Ping. While the peer does not read, only the newest answer waits
+    /// (RFC 6455 §5.5.3). The duty ends with a received Close, not with our own (§5.5.2).
+    pub fn pong(&mut self, data: &[u8], batch: &mut Vec<u8>) {
+        if self.is_closed || self.close_received {
+        } else if self.congested {
+            self.waiting_pong = Some(data.into());
+        } else {
+            append(Opcode::Pong, data, batch);
+        }
+    }
+
+    /// Whether the transport refuses bytes at present.
+    pub fn set_congested(&mut self, congested: bool) {
+        self.congested = congested;
+    }
+
+    /// Appends the Pong that waited for the transport, and says whether there was one.
+    pub fn release_pong(&mut self, batch: &mut Vec<u8>) -> bool {
+        match self.waiting_pong.take() {
+            Some(data) if !self.close_received => {
+                append(Opcode::Pong, &data, batch);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Appends a Close and so starts the closing handshake (RFC 6455 §7.1.2).
+    ///
+    /// # Errors
+    /// After a Close, or when the frame would break §5.5 or §7.4.
+    pub fn close(&mut self, frame: CloseFrame<'_>, batch: &mut Vec<u8>) -> Result<(), SendError> {
+        self.check_open()?;
+        if frame.code.is_some_and(|code| !code.is_sendable()) {
+            return Err(SendError::CloseCodeNotSendable);
+        }
+        if frame.reason.len() > MAX_REASON_LEN {
+            return Err(SendError::ReasonTooLong);
+        }
+        self.send_close(frame.code, frame.reason, batch);
+        Ok(())
+    }
+
+    /// Answers the peer's Close with its own code and no reason, unless ours was sent.
+    pub fn answer_close(&mut self, code: Option<CloseCode>, batch: &mut Vec<u8>) {
+        self.close_received = true;
+        if self.sent == SentClose::Nothing {
+            self.send_close(code, "", batch);
+        }
+    }
+
+    /// Appends the Close that fails the connection, unless one was sent (RFC 6455 §7.1.7).
+    pub fn fail(&mut self, violation: Violation, batch: &mut Vec<u8>) {
+        self.fail_with(violation.close_code(), violation.reason(), batch);
+    }
+
+    /// As [`Outbound::fail`], for a cause that is not the peer's fault.
+    pub fn fail_with(&mut self, code: CloseCode, reason: &str, batch: &mut Vec<u8>) {
+        if self.sent == SentClose::Nothing && !self.is_closed {
+            self.send_close(Some(code), reason, batch);
+        }
+        self.is_closed = true;
+    }
+
+    /// Nothing is sent any more: the transport is gone.
+    pub fn shut(&mut self) {
+        self.is_closed = true;
+        self.waiting_pong = None;
+    }
+
+    /// Whether a Close was sent.
+    pub fn has_sent_close(&self) -> bool {
+        self.sent != SentClose::Nothing
+    }
+
+    /// The code of the Close that was sent, if it had one.
+    pub fn sent_code(&self) -> Option<CloseCode> {
+        match self.sent {
+            SentClose::Code(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether a Close was received.
+    pub fn has_received_close(&self) -> bool {
+        self.close_received
+    }
+
+    /// Whether messages may still be sent: the OPEN state (RFC 6455 §6.1).
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        !self.is_closed && self.sent == SentClose::Nothing && !self.close_received
+    }
+
+    fn check_open(&self) -> Result<(), SendError> {
+        if self.is_open() { Ok(()) } else { Err(SendError::Closed) }
+    }
+
+    fn send_close(&mut self, code: Option<CloseCode>, reason: &str, batch: &mut Vec<u8>) {
+        let body_len = code.map_or(0, |_| 2 + reason.len());
+        batch.extend_from_slice(HeaderBytes::encode(Opcode::Close, true, body_len).as_bytes());
+        self.sent = match code {
+            Some(code) => {
+                batch.extend_from_slice(&code.get().to_be_bytes());
+                batch.extend_from_slice(reason.as_bytes());
+                SentClose::Code(code)
+            }
+            None => SentClose::Empty,
+        };
+    }
+}
+
+const fn opcode_of(kind: MessageKind) -> Opcode {
+    match kind {
+        MessageKind::Text => Opcode::Text,
+        MessageKind::Binary => Opcode::Binary,
+    }
+}
+
+/// Appends a control frame.
+fn append(opcode: Opcode, data: &[u8], batch: &mut Vec<u8>) {
+    debug_assert!(data.len() <= MAX_CONTROL_LEN);
+    batch.extend_from_slice(HeaderBytes::encode(opcode, true, data.len()).as_bytes());
+    batch.extend_from_slice(data);
+}
