@@ -8,3 +8,15 @@ pub mod proto;
 pub mod net;
 #[cfg(feature = "server")]
 pub mod server;
+
+#[cfg(feature = "net")]
+pub use net::{
+    Config, Ending, Endpoint, Error, Incoming, Limits, Message, OwnedMessage, Receiver, Result,
+    Sender, Timeouts, WebSocket, serve_connection,
+};
+pub use proto::assembler::{MessageKind, MessageLimits};
+pub use proto::close::CloseCode;
+pub use proto::outbound::SendError;
+pub use proto::prepared::Prepared;
+pub use proto::rejection::Rejection;
+pub use proto::violation::Violation;

@@ -1,1 +1,35 @@
-//! Connections.
+//! One connection on tokio: from accepted transport to the end of TCP.
+//!
+//! The connection task alone reads and writes; [`Receiver`] and [`Sender`] exchange bytes
+//! with it through one small lock. No byte is in flight across an await of the user, so
+//! every public future may be dropped at any poll. This room knows one connection.
+
+mod config;
+mod connection;
+mod context;
+mod ending;
+mod endpoint;
+mod error;
+mod incoming;
+mod lease;
+mod message;
+mod opening;
+mod outbox;
+mod pool;
+mod receiver;
+mod report;
+mod sender;
+mod state;
+mod timers;
+mod transport;
+
+pub use config::{Config, Limits, Timeouts};
+pub use connection::serve;
+pub use context::{Context, HttpHook};
+pub use ending::{Ending, Initiator, Timer};
+pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
+pub use error::{Error, Result};
+pub use incoming::{Incoming, WebSocket};
+pub use message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
+pub use receiver::{Fragments, Piece, Receiver};
+pub use sender::{FragmentedMessage, Sender};

@@ -143,6 +143,11 @@ impl Outbound {
         self.congested = congested;
     }
 
+    /// Whether a Pong waits for the transport.
+    pub fn has_waiting_pong(&self) -> bool {
+        self.waiting_pong.is_some()
+    }
+
     /// Appends the Pong that waited for the transport, and says whether there was one.
     pub fn release_pong(&mut self, batch: &mut Vec<u8>) -> bool {
         match self.waiting_pong.take() {

@@ -1,0 +1,203 @@
+//! The connection task: it alone reads, writes and runs the timers, and it polls the handler.
+//!
+//! One turn reads once, polls the handler with what came, and writes all replies in one write.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::context::Context as Shares;
+use super::ending::{Ending, Initiator};
+use super::error::{Error, Result};
+use super::incoming::Incoming;
+use super::opening::{Opened, Opening};
+use super::state::{Phase, Shared};
+use super::transport::Transport;
+use crate::proto::close::CloseCode;
+
+/// Serves one connection on any transport, from its first byte to its end.
+///
+/// The handler is called once for an opening handshake in which nothing is wrong. When it
+/// returns, `Ok` closes with 1000, an error or a panic with 1011, unless a Close was sent or
+/// received before.
+///
+/// # Cancel safety
+/// Dropped, the transport is dropped with it and the connection ends without a Close.
+pub fn serve<T, H, F>(
+    io: T,
+    peer: Option<SocketAddr>,
+    context: Arc<Shares>,
+    handler: H,
+) -> impl Future<Output = Ending> + Send
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F + Send,
+    F: Future<Output = Result<()>> + Send,
+{
+    let shared = Shared::new(context, peer);
+    let stage = Stage::Opening { opening: Opening::default(), handler: Some(handler) };
+    Connection { transport: Transport::new(io), shared: Registered(shared), stage }
+}
+
+/// Serves a connection that is open already.
+pub(super) fn serve_open<T, F>(
+    io: T,
+    shared: Arc<Shared>,
+    handler: F,
+) -> impl Future<Output = Ending> + Send
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+    F: Future<Output = Result<()>> + Send,
+{
+    let stage: Stage<fn(Incoming) -> F, F> = Stage::Running { handler };
+    Connection { transport: Transport::new(io), shared: Registered(shared), stage }
+}
+
+pin_project! {
+    struct Connection<T, H, F> {
+        transport: Transport<T>,
+        shared: Registered,
+        #[pin]
+        stage: Stage<H, F>,
+    }
+}
+
+pin_project! {
+    #[project = StageNow]
+    enum Stage<H, F> {
+        Opening { opening: Opening, handler: Option<H> },
+        Running { #[pin] handler: F },
+        /// There is no handler, or it has returned.
+        Over,
+    }
+}
+
+/// The connection's place among the live ones, given up when its task ends or is dropped.
+struct Registered(Arc<Shared>);
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if state.phase != Phase::Closed {
+            state.lose(Some(std::io::ErrorKind::Interrupted));
+            state.closed();
+        }
+        drop(state);
+        self.0.leave();
+    }
+}
+
+impl<T, H, F> Future for Connection<T, H, F>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F,
+    F: Future<Output = Result<()>>,
+{
+    type Output = Ending;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
+        let mut this = self.project();
+        let shared = &this.shared.0;
+        shared.remember_task(cx.waker());
+        if let StageNow::Opening { opening, handler } = this.stage.as_mut().project() {
+            shared.check_opening_timers(opening);
+            let opened = match this.transport.io() {
+                Some(io) => opening.poll(io, shared, cx),
+                None => Poll::Ready(Opened::Finished),
+            };
+            match (opened, handler.take()) {
+                (Poll::Pending, taken) => {
+                    *handler = taken;
+                    // Shutting down and deadlines finish a connection that never spoke.
+                    if shared.lock().phase == Phase::Opening {
+                        return Poll::Pending;
+                    }
+                    this.stage.set(Stage::Over);
+                }
+                (Poll::Ready(Opened::Incoming(incoming)), Some(handler)) => {
+                    match catch_unwind(AssertUnwindSafe(|| handler(incoming))) {
+                        Ok(handler) => this.stage.set(Stage::Running { handler }),
+                        Err(_) => {
+                            end_handler(shared, None);
+                            this.stage.set(Stage::Over);
+                        }
+                    }
+                }
+                (Poll::Ready(_), _) => this.stage.set(Stage::Over),
+            }
+        }
+        // Whatever woke the task, the handler may have waited for it.
+        let mut is_handlers_turn = true;
+        loop {
+            is_handlers_turn |= this.transport.poll_input(shared, cx);
+            if !std::mem::take(&mut is_handlers_turn) {
+                break;
+            }
+            if let StageNow::Running { handler } = this.stage.as_mut().project()
+                && let Poll::Ready(result) = poll_handler(shared, handler, cx)
+            {
+                this.stage.set(Stage::Over);
+                end_handler(shared, result);
+            }
+            this.transport.poll_output(shared, cx);
+            is_handlers_turn = std::mem::take(&mut shared.lock().gave_way);
+        }
+        // Reading alone or running out of time may have queued more.
+        this.transport.poll_output(shared, cx);
+        ready!(this.transport.poll_end(shared, cx));
+        if let StageNow::Running { handler } = this.stage.as_mut().project() {
+            // The transport is gone, but the handler has its time to finish.
+            let result = ready!(poll_handler(shared, handler, cx));
+            this.stage.set(Stage::Over);
+            end_handler(shared, result);
+        }
+        let ending = shared.lock().ended().cloned();
+        Poll::Ready(ending.unwrap_or_default())
+    }
+}
+
+/// Polls the handler; `None` stands for a panic in it.
+fn poll_handler<F: Future<Output = Result<()>>>(
+    shared: &Shared,
+    handler: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<()>>> {
+    shared.lock().is_polling = true;
+    let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(cx)));
+    shared.lock().is_polling = false;
+    match polled {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    }
+}
+
+/// The handler has returned, or panicked (`None`): that closes what is still open.
+fn end_handler(shared: &Shared, result: Option<Result<()>>) {
+    let deadline = shared.close_deadline();
+    let (initiator, code) = match result {
+        Some(Ok(())) => (Initiator::Application, CloseCode::NORMAL),
+        Some(Err(error)) => {
+            if let Error::Application(error) = &error {
+                tracing::error!(peer = ?shared.peer, %error, "the handler failed");
+            }
+            (Initiator::HandlerError, CloseCode::INTERNAL_ERROR)
+        }
+        None => {
+            shared.context.count_panic();
+            tracing::error!(peer = ?shared.peer, "the handler panicked");
+            (Initiator::HandlerPanic, CloseCode::INTERNAL_ERROR)
+        }
+    };
+    let mut state = shared.lock();
+    state.close(initiator, code, "", deadline);
+    if state.reader == super::state::Reader::Busy {
+        // A handler that never took its Receiver leaves the reading to the task.
+        state.reader = super::state::Reader::Gone;
+    }
+}

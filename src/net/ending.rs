@@ -1,0 +1,116 @@
+//! How a connection ended: a value, never a bare 1006 (RFC 6455 §7.1.4 to §7.1.6).
+
+use std::{fmt, io};
+
+use super::error::Error;
+use crate::proto::close::CloseCode;
+use crate::proto::inbound::ReceivedClose;
+use crate::proto::rejection::Rejection;
+use crate::proto::violation::Violation;
+
+/// How a connection ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ending {
+    /// Who began to end it.
+    pub initiator: Initiator,
+    /// The first Close received.
+    pub received: Option<ReceivedClose>,
+    /// Whether a Close was sent, and with which code.
+    pub sent: Option<Option<CloseCode>>,
+    /// The rule that the peer broke.
+    pub violation: Option<Violation>,
+    /// The timer that ran out.
+    pub timer: Option<Timer>,
+    /// What the transport failed with.
+    pub transport: Option<io::ErrorKind>,
+    /// The status of the refusal, when the opening handshake did not lead to a 101.
+    pub refused: Option<u16>,
+    /// Which of our own reasons the refusal had.
+    pub rejection: Option<Rejection>,
+}
+
+/// Who began to end a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Initiator {
+    /// The transport ended before anybody said a word.
+    #[default]
+    Transport,
+    /// The peer sent the first Close, or broke a rule.
+    Peer,
+    /// The application closed, or its handler returned.
+    Application,
+    /// The handler returned an error.
+    HandlerError,
+    /// The handler panicked.
+    HandlerPanic,
+    /// The server shuts down.
+    Shutdown,
+    /// A timer ran out.
+    Timer,
+}
+
+/// A timer of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timer {
+    /// The opening handshake took too long.
+    Handshake,
+    /// The peer did not answer the Close, or did not end TCP.
+    Close,
+    /// The peer did not answer a keepalive Ping.
+    Keepalive,
+    /// The peer took no byte of what was queued for it.
+    Write,
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Timer::Handshake => "the opening handshake took too long",
+            Timer::Close => "the closing handshake took too long",
+            Timer::Keepalive => "the peer did not answer a Ping in time",
+            Timer::Write => "the peer took no byte in time",
+        })
+    }
+}
+
+impl Ending {
+    /// Whether TCP ended after a Close in each direction (RFC 6455 §7.1.4).
+    pub fn is_clean(&self) -> bool {
+        self.received.is_some()
+            && self.sent.is_some()
+            && self.violation.is_none()
+            && self.transport.is_none()
+    }
+
+    /// The status code as applications see it: that of the first Close received, 1005 when
+    /// that had none, 1006 when there was no Close (RFC 6455 §7.1.5).
+    pub fn code(&self) -> CloseCode {
+        match &self.received {
+            Some(close) => close.code.unwrap_or(CloseCode::NO_STATUS),
+            None => CloseCode::ABNORMAL,
+        }
+    }
+
+    /// The reason in the first Close received; the peer's own words (RFC 6455 §7.1.6).
+    pub fn reason(&self) -> &str {
+        self.received.as_ref().map_or("", |close| &close.reason)
+    }
+
+    /// What `Receiver::next` says of it: `None` after a completed closing handshake.
+    pub(super) fn to_error(&self) -> Option<Error> {
+        if let Some(violation) = self.violation {
+            return Some(Error::Violation(violation));
+        }
+        if self.received.is_some() {
+            return None;
+        }
+        if let Some(timer) = self.timer {
+            return Some(Error::Timeout(timer));
+        }
+        let kind = self.transport.unwrap_or(io::ErrorKind::UnexpectedEof);
+        Some(Error::Io(io::Error::new(kind, "the transport ended without a closing handshake")))
+    }
+}

@@ -1,0 +1,176 @@
+//! Embedding: connections on a runtime and transports of the application's own.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::{Handle, Id};
+
+use super::config::Config;
+use super::connection::{serve, serve_open};
+use super::context::{Context, HttpHook};
+use super::ending::Ending;
+use super::error::Result;
+use super::incoming::{Incoming, WebSocket};
+use super::state::Shared;
+use crate::proto::handshake::{
+    AcceptKey, Policy, Refusal, Request, Response, Subprotocol, Verdict, judge, refuse_plain,
+};
+
+/// Serves connections that the application accepted itself, on its own runtime.
+///
+/// Cheap to clone; clones share the register of connections and its clock.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    context: Arc<Context>,
+}
+
+impl Endpoint {
+    /// An endpoint without connections.
+    pub fn new(config: Config) -> Endpoint {
+        Endpoint { context: Arc::new(Context::new(Arc::new(config), None)) }
+    }
+
+    /// As [`Endpoint::new`], with an answer to requests that do not ask for a WebSocket.
+    pub fn with_http<H>(config: Config, hook: H) -> Endpoint
+    where
+        H: Fn(&Request) -> Option<Response> + Send + Sync + 'static,
+    {
+        let hook: HttpHook = Arc::new(hook);
+        Endpoint { context: Arc::new(Context::new(Arc::new(config), Some(hook))) }
+    }
+
+    /// Serves one connection from its first byte. Call it inside a tokio runtime; the future
+    /// is `Send` when the handler's is.
+    pub fn serve<T, H, F>(
+        &self,
+        io: T,
+        peer: Option<SocketAddr>,
+        handler: H,
+    ) -> impl Future<Output = Ending> + Send + use<T, H, F>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send,
+        H: FnOnce(Incoming) -> F + Send,
+        F: Future<Output = Result<()>> + Send,
+    {
+        serve(io, peer, self.context.clone(), handler)
+    }
+
+    /// Serves a connection whose opening handshake something else has answered with the
+    /// fields of `negotiated`. `io` gives the bytes behind the request head.
+    pub fn serve_upgraded<T, H, F>(
+        &self,
+        io: T,
+        peer: Option<SocketAddr>,
+        negotiated: Negotiated,
+        handler: H,
+    ) -> impl Future<Output = Ending> + Send + use<T, H, F>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send,
+        H: FnOnce(WebSocket) -> F + Send,
+        F: Future<Output = Result<()>> + Send,
+    {
+        let shared = Shared::new(self.context.clone(), peer);
+        let now = self.context.now();
+        {
+            let mut state = shared.lock();
+            state.path = negotiated.path;
+            state.open(now);
+        }
+        let handler = handler(WebSocket::new(shared.clone()));
+        if self.context.is_draining() {
+            shared.shutdown();
+        }
+        serve_open(io, shared, handler)
+    }
+
+    /// Ends every connection with 1001 and refuses new ones with 503.
+    pub fn shutdown(&self) {
+        self.context.shutdown();
+    }
+
+    /// Waits until no connection is left.
+    ///
+    /// # Cancel safety
+    /// Holds no state.
+    pub async fn emptied(&self) {
+        self.context.emptied().await;
+    }
+
+    /// Connections that have not ended.
+    pub fn connections(&self) -> usize {
+        self.context.connections()
+    }
+}
+
+/// Serves one connection with the default configuration, from its first byte.
+///
+/// All calls on one runtime share an [`Endpoint`]; make one to configure it.
+pub fn serve_connection<T, H, F>(io: T, handler: H) -> impl Future<Output = Ending> + Send
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F + Send,
+    F: Future<Output = Result<()>> + Send,
+{
+    serve(io, None, default_context(), handler)
+}
+
+/// The default context of the current runtime.
+fn default_context() -> Arc<Context> {
+    static CONTEXTS: LazyLock<Mutex<HashMap<Id, Weak<Context>>>> = LazyLock::new(Mutex::default);
+    let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let id = Handle::current().id();
+    if let Some(context) = contexts.get(&id).and_then(Weak::upgrade) {
+        return context;
+    }
+    contexts.retain(|_, context| context.strong_count() > 0);
+    let context = Arc::new(Context::new(Arc::default(), None));
+    contexts.insert(id, Arc::downgrade(&context));
+    context
+}
+
+/// An opening handshake that something else answers.
+#[derive(Clone, Debug)]
+pub struct Negotiated {
+    path: Box<str>,
+    accept_key: AcceptKey,
+    subprotocol: Option<Subprotocol>,
+}
+
+impl Negotiated {
+    /// The header fields of the 101, in order.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let subprotocol = self.subprotocol.as_deref().map(|name| ("Sec-WebSocket-Protocol", name));
+        [
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Accept", self.accept_key.as_str()),
+        ]
+        .into_iter()
+        .chain(subprotocol)
+    }
+
+    /// The subprotocol that the 101 names.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+}
+
+/// Judges a request head that something else has read (RFC 6455 §4.2.1).
+///
+/// Make the [`Request`] with `Request::from_parts`, only from HTTP/1.1 requests.
+///
+/// # Errors
+/// The refusal to answer with: `Response::from(refusal)` gives its fields and body.
+pub fn negotiate(request: &Request, policy: &Policy) -> Result<Negotiated, Refusal> {
+    match judge(request, policy)? {
+        Verdict::PlainHttp => Err(refuse_plain(request, policy)),
+        Verdict::WebSocket(offer) => Ok(Negotiated {
+            path: request.path().into(),
+            accept_key: offer.accept_key,
+            subprotocol: offer.subprotocol,
+        }),
+    }
+}

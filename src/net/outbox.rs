@@ -1,0 +1,192 @@
+//! The write batch: small frames copied, large and shared payloads referenced.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+
+use super::pool;
+
+/// Frames on their way to one peer, in order.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Small frames, and the headers of large ones.
+    batch: Vec<u8>,
+    /// Payloads that are not copied, each before the byte of `batch` at its position.
+    large: Vec<(usize, Large)>,
+    /// Bytes of `batch` written: 0 <= batch_written <= batch.len()
+    batch_written: usize,
+    /// Payloads of `large` written as a whole.
+    large_written: usize,
+    /// Bytes written of the payload after those.
+    partly_written: usize,
+    /// Bytes that are not written.
+    len: usize,
+}
+
+/// A payload that is written from where it lies.
+#[derive(Debug)]
+pub(super) enum Large {
+    Owned(Vec<u8>),
+    Shared(Arc<[u8]>),
+    Bytes(Bytes),
+}
+
+impl Large {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Large::Owned(bytes) => bytes,
+            Large::Shared(bytes) => bytes,
+            Large::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+impl Outbox {
+    /// Bytes that are not written.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends through `encode`, which only appends.
+    #[inline]
+    pub(super) fn append<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let before = self.batch.len();
+        let result = encode(&mut self.batch);
+        debug_assert!(self.batch.len() >= before);
+        self.len += self.batch.len() - before;
+        result
+    }
+
+    /// Appends a payload without copying it.
+    pub(super) fn append_large(&mut self, payload: Large) {
+        self.len += payload.bytes().len();
+        self.large.push((self.batch.len(), payload));
+    }
+
+    /// Writes once; gives the number of bytes written.
+    pub(super) fn poll_write<T: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let written = if self.large.len() == self.large_written {
+            let rest = self.batch.get(self.batch_written..).unwrap_or_default();
+            std::task::ready!(Pin::new(io).poll_write(cx, rest))?
+        } else {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let count = self.fill(&mut slices);
+            let slices = slices.get(..count).unwrap_or_default();
+            std::task::ready!(Pin::new(io).poll_write_vectored(cx, slices))?
+        };
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.advance(written);
+        Poll::Ready(Ok(written))
+    }
+
+    /// Fills `slices` with what comes next, and gives how many it filled.
+    fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut runs = self.runs();
+        let mut count = 0;
+        for slot in slices {
+            let Some(run) = runs.next() else { break };
+            *slot = IoSlice::new(run);
+            count += 1;
+        }
+        count
+    }
+
+    /// The runs of bytes that are not written, in order, none empty.
+    fn runs(&self) -> impl Iterator<Item = &[u8]> {
+        let large = self.large.get(self.large_written..).unwrap_or_default();
+        let mut from = self.batch_written;
+        let mut skip = self.partly_written;
+        large
+            .iter()
+            .map(Some)
+            .chain([None])
+            .flat_map(move |next| {
+                let to = next.map_or(self.batch.len(), |(at, _)| *at);
+                let copied = self.batch.get(from..to).unwrap_or_default();
+                from = to;
+                let skipped = std::mem::take(&mut skip);
+                let referenced =
+                    next.and_then(|(_, large)| large.bytes().get(skipped..)).unwrap_or_default();
+                [copied, referenced]
+            })
+            .filter(|run| !run.is_empty())
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.len -= written;
+        while let Some((at, large)) = self.large.get_mut(self.large_written) {
+            let copied = (*at - self.batch_written).min(written);
+            self.batch_written += copied;
+            written -= copied;
+            let left = large.bytes().len() - self.partly_written;
+            if self.batch_written < *at || written < left {
+                self.partly_written += written;
+                return;
+            }
+            written -= left;
+            self.partly_written = 0;
+            self.large_written += 1;
+            if let Large::Owned(buffer) = large {
+                pool::return_message_buffer(std::mem::take(buffer));
+            }
+        }
+        self.batch_written += written;
+        debug_assert!(self.batch_written <= self.batch.len());
+    }
+
+    /// Empties it for the next user, and frees a batch that grew beyond `max_batch` bytes.
+    pub(super) fn clear(&mut self, max_batch: usize) {
+        self.large.clear();
+        if self.batch.capacity() > max_batch {
+            self.batch = Vec::new();
+        }
+        self.batch.clear();
+        (self.batch_written, self.large_written, self.partly_written, self.len) = (0, 0, 0, 0);
+    }
+}
+
+/// Runs of bytes that one write takes.
+const MAX_SLICES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_of_partial_writes_gives_the_same_bytes() {
+        for step in 1..40 {
+            let mut outbox = Outbox::default();
+            outbox.append_large(Large::Owned(vec![9; 5]));
+            outbox.append(|batch| batch.extend_from_slice(b"abc"));
+            outbox.append_large(Large::Owned(vec![1; 7]));
+            outbox.append_large(Large::Shared(vec![2; 3].into()));
+            outbox.append(|batch| batch.extend_from_slice(b"defg"));
+            outbox.append_large(Large::Bytes(Bytes::from_static(&[3; 11])));
+            let mut seen = Vec::new();
+            while outbox.len() > 0 {
+                let all: Vec<u8> = outbox.runs().flatten().copied().collect();
+                assert_eq!(all.len(), outbox.len());
+                let now = step.min(all.len());
+                seen.extend_from_slice(&all[..now]);
+                outbox.advance(now);
+            }
+            let mut expected = vec![9; 5];
+            expected.extend_from_slice(b"abc");
+            expected.extend([1; 7]);
+            expected.extend([2; 3]);
+            expected.extend_from_slice(b"defg");
+            expected.extend([3; 11]);
+            assert_eq!(seen, expected, "step {step}");
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The receiving handle of a connection.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::error::Result;
+use super::lease::Lease;
+use super::message::{Lent, Message};
+use super::pool;
+use super::state::{Phase, Reader, Shared, State};
+use crate::proto::assembler::MessageKind;
+use crate::proto::inbound::{Delivery, Event, Payload};
+use crate::proto::utf8::Checked;
+
+/// Receives the messages of one connection.
+///
+/// Only while it waits is anything read from the peer: a handler that is busy elsewhere
+/// pauses the peer. Dropped, the rest of the connection is read and thrown away, and Ping
+/// and Close are answered.
+#[derive(Debug)]
+pub struct Receiver {
+    shared: Arc<Shared>,
+    lease: Option<Lease>,
+    /// The assembled message that is lent.
+    assembled: Vec<u8>,
+    /// Whether a message is being delivered in pieces.
+    is_mid_pieces: bool,
+}
+
+/// What is lent: where it lies and what it is.
+struct Found {
+    at: At,
+    text: Option<Checked>,
+    last: bool,
+}
+
+enum At {
+    Lease(Range<usize>),
+    Assembled,
+}
+
+impl Receiver {
+    pub(super) fn new(shared: Arc<Shared>) -> Receiver {
+        Receiver { shared, lease: None, assembled: Vec::new(), is_mid_pieces: false }
+    }
+
+    /// Waits for the next message and lends it until the next call.
+    ///
+    /// `None` after a completed closing handshake. No message is delivered while the queue to
+    /// the peer holds its bound or more. What is left of a message that was begun with
+    /// [`Receiver::next_fragmented`] is skipped.
+    ///
+    /// # Errors
+    /// The rule that the peer broke, the timer that ran out, or the loss of the transport.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped: the connection keeps what has arrived.
+    pub async fn next(&mut self) -> Result<Option<Message<'_>>> {
+        let found = poll_fn(|cx| self.poll_message(cx)).await?;
+        Ok(found.map(|found| self.lend(found)))
+    }
+
+    /// Waits for the beginning of the next message, to be received piece by piece.
+    ///
+    /// # Errors
+    /// As [`Receiver::next`].
+    ///
+    /// # Cancel safety
+    /// As [`Receiver::next`].
+    pub async fn next_fragmented(&mut self) -> Result<Option<Fragments<'_>>> {
+        let found = poll_fn(|cx| self.poll_first_piece(cx)).await?;
+        Ok(found.map(|first| Fragments {
+            kind: if first.text.is_some() { MessageKind::Text } else { MessageKind::Binary },
+            first: Some(first),
+            is_over: false,
+            receiver: self,
+        }))
+    }
+
+    /// The peer's address, where the transport has one.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.shared.peer
+    }
+
+    /// The path of the request target, undecoded.
+    pub fn path(&self) -> String {
+        self.shared.lock().path.to_string()
+    }
+
+    fn lend(&mut self, found: Found) -> Message<'_> {
+        let payload = match (found.at, &self.lease) {
+            (At::Lease(range), Some(lease)) => {
+                Lent::Slice(lease.bytes().get(range).unwrap_or_default())
+            }
+            _ => Lent::Buffer(&mut self.assembled),
+        };
+        Message::new(payload, found.text)
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>>> {
+        while self.is_mid_pieces {
+            if std::task::ready!(self.poll_found(cx, Delivery::Pieces))?.is_none() {
+                return Poll::Ready(Ok(None));
+            }
+        }
+        self.poll_found(cx, Delivery::Message)
+    }
+
+    fn poll_first_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>>> {
+        while self.is_mid_pieces {
+            if std::task::ready!(self.poll_found(cx, Delivery::Pieces))?.is_none() {
+                return Poll::Ready(Ok(None));
+            }
+        }
+        self.poll_found(cx, Delivery::Pieces)
+    }
+
+    fn poll_found(
+        &mut self,
+        cx: &mut Context<'_>,
+        delivery: Delivery,
+    ) -> Poll<Result<Option<Found>>> {
+        let mut state = self.shared.lock();
+        state.reader = Reader::Busy;
+        loop {
+            if let Some(ending) = state.finished() {
+                let error = ending.to_error();
+                state.receiver_holds_input = false;
+                self.lease = None;
+                return Poll::Ready(error.map_or(Ok(None), Err));
+            }
+            let queued = state.queued();
+            if queued >= self.shared.context.config.limits.max_queued {
+                state.wait(cx.waker());
+                return Poll::Pending;
+            }
+            if queued >= WRITE_FROM && give_way(&mut state, cx) {
+                return Poll::Pending;
+            }
+            if self.lease.as_ref().is_none_or(Lease::is_empty) {
+                self.lease = state.input.take();
+            }
+            let limits = &self.shared.context.config.limits.message;
+            let (position, input) = match &mut self.lease {
+                Some(lease) => (lease.position(), lease.unread_mut()),
+                None => (0, Default::default()),
+            };
+            let received = state.with_batch(|inbound, outbound, batch| {
+                inbound.receive(input, delivery, limits, outbound, batch)
+            });
+            let step = match received {
+                Ok(step) => step,
+                Err(violation) => {
+                    state.fail(violation);
+                    continue;
+                }
+            };
+            if let Some(lease) = &mut self.lease {
+                lease.consume(step.consumed);
+                state.receiver_holds_input = !lease.is_empty();
+            }
+            let (data, last) = match step.event {
+                Some(Event::Message(data)) => (data, true),
+                Some(Event::Piece { data, last }) => (data, last),
+                Some(Event::Pong(at)) => {
+                    let lease = self.lease.as_ref();
+                    let bytes = lease.map_or(&[][..], |lease| lease.bytes());
+                    note_pong(&mut state, &self.shared, &at, bytes, position);
+                    continue;
+                }
+                Some(Event::Close(close)) => {
+                    state.receive_close(close);
+                    continue;
+                }
+                Some(Event::Ping(_)) => continue,
+                None if state.input.is_some() => continue,
+                None => {
+                    self.lease = None;
+                    pool::return_message_buffer(std::mem::take(&mut self.assembled));
+                    wait_for_input(&mut state, cx, delivery);
+                    return Poll::Pending;
+                }
+            };
+            self.is_mid_pieces = !last;
+            let at = match data.payload {
+                Payload::Input(range) => At::Lease(range.start + position..range.end + position),
+                _ => {
+                    pool::return_message_buffer(std::mem::take(&mut self.assembled));
+                    self.assembled = state.inbound.take_assembled(Vec::new());
+                    At::Assembled
+                }
+            };
+            return Poll::Ready(Ok(Some(Found { at, text: data.text, last })));
+        }
+    }
+}
+
+/// Lets the connection task write what is queued before more is delivered: it polls again
+/// at once. Only where the task itself is the one that polls, and the transport takes bytes.
+fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
+    let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
+    if !is_task || !state.is_polling || state.blocked_since.is_some() {
+        return false;
+    }
+    state.gave_way = true;
+    true
+}
+
+fn wait_for_input(state: &mut State, cx: &Context<'_>, delivery: Delivery) {
+    state.reader = Reader::Waiting(delivery);
+    let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
+    state.reading = if is_task { None } else { Some(cx.waker().clone()) };
+    state.wake_task();
+}
+
+/// A Pong that answers the newest Ping gives the round-trip time (RFC 6455 §5.5.3).
+pub(super) fn note_pong(
+    state: &mut State,
+    shared: &Shared,
+    at: &Payload,
+    input: &[u8],
+    position: usize,
+) {
+    let body = match at {
+        Payload::Input(range) => input.get(range.start + position..range.end + position),
+        _ => Some(state.inbound.control()),
+    };
+    if let (Some(body), Some(ping)) = (body, &state.ping)
+        && *body == *ping.0
+    {
+        state.round_trip = Some(shared.context.now().saturating_sub(ping.1));
+        state.ping = None;
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        pool::return_message_buffer(std::mem::take(&mut self.assembled));
+        let mut state = self.shared.lock();
+        state.reader = Reader::Gone;
+        state.receiver_holds_input = false;
+        state.reading = None;
+        if matches!(state.phase, Phase::Open)
+            && let Some(lease) = self.lease.take()
+            && !lease.is_empty()
+        {
+            debug_assert!(state.input.is_none());
+            state.input = Some(lease);
+        }
+        state.wake_task();
+    }
+}
+
+/// A message that is received piece by piece, as it arrives.
+#[derive(Debug)]
+pub struct Fragments<'a> {
+    kind: MessageKind,
+    first: Option<Found>,
+    is_over: bool,
+    receiver: &'a mut Receiver,
+}
+
+impl std::fmt::Debug for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Found").field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+impl Fragments<'_> {
+    /// The kind of the message.
+    pub fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    /// Waits for the next piece and lends it until the next call; `None` after the last.
+    ///
+    /// Pieces are what has arrived, not the peer's fragments: those have no meaning
+    /// (RFC 6455 §5.4). Pieces of text end on character boundaries.
+    ///
+    /// # Errors
+    /// As [`Receiver::next`]. The transport's end inside the message is one.
+    ///
+    /// # Cancel safety
+    /// As [`Receiver::next`].
+    pub async fn next(&mut self) -> Result<Option<Piece<'_>>> {
+        let found = match self.first.take() {
+            Some(first) => Some(first),
+            None if self.is_over => None,
+            None => poll_fn(|cx| self.receiver.poll_found(cx, Delivery::Pieces)).await?,
+        };
+        let Some(found) = found else {
+            self.is_over = true;
+            return Ok(None);
+        };
+        self.is_over = found.last;
+        let last = found.last;
+        Ok(Some(Piece { last, data: self.receiver.lend(found) }))
+    }
+}
+
+/// A piece of a message.
+#[derive(Debug)]
+pub struct Piece<'a> {
+    /// Whether the message ends with this piece.
+    pub last: bool,
+    /// The payload, of the message's kind; may be empty.
+    pub data: Message<'a>,
+}
+
+/// With so many bytes queued they are written before the next message, in bytes.
+const WRITE_FROM: usize = 64 << 10;
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Receiver>();
+};

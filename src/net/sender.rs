@@ -1,0 +1,275 @@
+//! The sending handle of a connection.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::ending::{Ending, Initiator};
+use super::message::{Outgoing, Parts};
+use super::state::{Phase, Shared, State};
+use crate::proto::assembler::MessageKind;
+use crate::proto::close::{CloseCode, CloseFrame};
+use crate::proto::outbound::SendError;
+
+/// Sends on one connection. Cheap to clone; clones send on the same connection, from any
+/// task. Nothing here awaits the transport: the connection task writes.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    shared: Arc<Shared>,
+}
+
+impl Sender {
+    pub(super) fn new(shared: Arc<Shared>) -> Sender {
+        Sender { shared }
+    }
+
+    /// Queues a message, whole.
+    ///
+    /// A small payload is copied; an owned, prepared or just received one is referenced from
+    /// 16 KiB on.
+    ///
+    /// # Errors
+    /// [`SendError::QueueFull`] while the queue holds its bound or more, and whatever
+    /// RFC 6455 §5.4 and §6.1 forbid. Nothing was queued then.
+    #[inline]
+    pub fn send(&self, message: impl Outgoing) -> Result<(), SendError> {
+        message.queue(|parts| self.queue(parts))
+    }
+
+    fn queue(&self, parts: Parts<'_>) -> Result<(), SendError> {
+        let mut state = self.lock_for_data()?;
+        if state.is_fragmenting {
+            return Err(SendError::MessageUnfinished);
+        }
+        let payload_len = parts.bytes().len();
+        match parts {
+            Parts::Prepared(_) => state.outbound.start_prepared()?,
+            Parts::Copied(kind, _)
+            | Parts::Owned(kind, _)
+            | Parts::Shared(kind, _)
+            | Parts::Taken(kind, _) => {
+                let header = state.outbound.start_message(kind, payload_len)?;
+                state.outbox().append(|batch| batch.extend_from_slice(header.as_bytes()));
+            }
+        }
+        append_payload(&mut state, parts);
+        state.wake_task();
+        Ok(())
+    }
+
+    fn lock_for_data(&self) -> Result<std::sync::MutexGuard<'_, State>, SendError> {
+        let state = self.shared.lock();
+        if state.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        if state.queued() >= self.shared.context.config.limits.max_queued {
+            return Err(SendError::QueueFull);
+        }
+        Ok(state)
+    }
+
+    /// Begins a message that is sent in fragments (RFC 6455 §5.4). Until it is finished no
+    /// other message can be sent on this connection.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub fn start(&self, kind: MessageKind) -> Result<FragmentedMessage<'_>, SendError> {
+        let mut state = self.lock_for_data()?;
+        if state.is_fragmenting {
+            return Err(SendError::MessageUnfinished);
+        }
+        if !state.outbound.is_open() {
+            return Err(SendError::Closed);
+        }
+        state.is_fragmenting = true;
+        Ok(FragmentedMessage { sender: self, kind, is_first: true, is_finished: false })
+    }
+
+    /// Sends a Ping with at most 125 bytes. Its Pong gives [`Sender::round_trip`].
+    ///
+    /// # Errors
+    /// As [`Sender::send`], and [`SendError::ControlTooLong`].
+    pub fn ping(&self, data: &[u8]) -> Result<(), SendError> {
+        let now = self.shared.context.now();
+        let mut state = self.lock_for_data()?;
+        state.with_batch(|_, outbound, batch| outbound.ping(data, batch))?;
+        state.ping = Some(Box::new((data.to_vec(), now)));
+        state.wake_task();
+        Ok(())
+    }
+
+    /// The time from the newest answered Ping to its Pong.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.shared.lock().round_trip
+    }
+
+    /// Starts the closing handshake: queues a Close behind what is queued.
+    ///
+    /// The peer's Close is then waited for up to the close timeout; what else it sends is
+    /// discarded. Drop the Receiver or keep calling it, so that nobody holds back input.
+    ///
+    /// # Errors
+    /// After a Close in either direction, with a code that a server does not send, or with a
+    /// reason of more than 123 bytes.
+    pub fn close(&self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        self.close_with(CloseFrame { code: Some(code), reason })
+    }
+
+    /// As [`Sender::close`], with an empty body.
+    ///
+    /// # Errors
+    /// As [`Sender::close`].
+    pub fn close_without_code(&self) -> Result<(), SendError> {
+        self.close_with(CloseFrame { code: None, reason: "" })
+    }
+
+    fn close_with(&self, frame: CloseFrame<'_>) -> Result<(), SendError> {
+        let deadline = self.shared.close_deadline();
+        let mut state = self.shared.lock();
+        state.start_closing(Initiator::Application, frame, deadline)?;
+        state.wake_task();
+        Ok(())
+    }
+
+    /// Waits until the queue is below its bound, or the connection ends.
+    ///
+    /// # Cancel safety
+    /// Holds no state.
+    pub async fn ready(&self) {
+        let bound = self.shared.context.config.limits.max_queued;
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if state.phase != Phase::Open || state.queued() < bound {
+                return Poll::Ready(());
+            }
+            state.wait(cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Waits until the connection has ended, TCP included, and says how.
+    ///
+    /// # Cancel safety
+    /// Holds no state.
+    pub async fn closed(&self) -> Ending {
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if let Some(ending) = state.ended() {
+                return Poll::Ready(ending.clone());
+            }
+            state.wait(cx.waker());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Whether messages may still be sent: the OPEN state (RFC 6455 §6.1).
+    pub fn is_open(&self) -> bool {
+        let state = self.shared.lock();
+        state.phase == Phase::Open && state.outbound.is_open()
+    }
+
+    /// Bytes queued to this peer.
+    pub fn queued(&self) -> usize {
+        self.shared.lock().queued()
+    }
+
+    /// The peer's address, where the transport has one.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.shared.peer
+    }
+
+    /// The path of the request target, undecoded.
+    pub fn path(&self) -> String {
+        self.shared.lock().path.to_string()
+    }
+}
+
+/// Appends a payload whose header stands in the outbox already.
+fn append_payload(state: &mut State, parts: Parts<'_>) {
+    let outbox = state.outbox();
+    if parts.bytes().len() < REFERENCE_FROM {
+        outbox.append(|batch| batch.extend_from_slice(parts.bytes()));
+        return;
+    }
+    match parts.into_large() {
+        Ok(large) => outbox.append_large(large),
+        Err(copied) => outbox.append(|batch| batch.extend_from_slice(copied.bytes())),
+    }
+}
+
+/// Payloads from this size on are referenced instead of copied, in bytes.
+const REFERENCE_FROM: usize = 16 << 10;
+
+/// A message that is sent fragment by fragment.
+///
+/// Dropped unfinished it fails the connection with 1011: the peer must not take what it has
+/// for the whole message.
+#[derive(Debug)]
+pub struct FragmentedMessage<'a> {
+    sender: &'a Sender,
+    kind: MessageKind,
+    is_first: bool,
+    is_finished: bool,
+}
+
+impl FragmentedMessage<'_> {
+    /// Queues a fragment. Text is given as text, so that the message stays UTF-8.
+    ///
+    /// # Errors
+    /// As [`Sender::send`]; `MessageUnfinished` when the fragment is of the other kind.
+    pub fn send(&mut self, fragment: impl Outgoing) -> Result<(), SendError> {
+        fragment.queue(|parts| self.queue(parts, false))
+    }
+
+    /// Queues the last fragment.
+    ///
+    /// # Errors
+    /// As [`FragmentedMessage::send`].
+    pub fn finish(mut self, fragment: impl Outgoing) -> Result<(), SendError> {
+        fragment.queue(|parts| self.queue(parts, true))
+    }
+
+    fn queue(&mut self, parts: Parts<'_>, fin: bool) -> Result<(), SendError> {
+        let mut state = self.sender.lock_for_data()?;
+        match parts {
+            Parts::Copied(kind, _)
+            | Parts::Owned(kind, _)
+            | Parts::Shared(kind, _)
+            | Parts::Taken(kind, _)
+                if kind == self.kind => {}
+            // A prepared message is a whole frame, never a fragment.
+            _ => return Err(SendError::MessageUnfinished),
+        }
+        let first = self.is_first.then_some(self.kind);
+        let header = state.outbound.start_fragment(first, parts.bytes().len(), fin)?;
+        state.outbox().append(|batch| batch.extend_from_slice(header.as_bytes()));
+        append_payload(&mut state, parts);
+        self.is_first = false;
+        self.is_finished = fin;
+        state.is_fragmenting = !fin;
+        state.wake_task();
+        Ok(())
+    }
+}
+
+impl Drop for FragmentedMessage<'_> {
+    fn drop(&mut self) {
+        if self.is_finished {
+            return;
+        }
+        let deadline = self.sender.shared.close_deadline();
+        let mut state = self.sender.shared.lock();
+        state.is_fragmenting = false;
+        if self.is_first {
+            return;
+        }
+        state.close(Initiator::Application, CloseCode::INTERNAL_ERROR, UNFINISHED, deadline);
+        state.wake_task();
+    }
+}
+
+const UNFINISHED: &str = "RFC 6455 5.4: the server did not finish a message";

@@ -1,0 +1,389 @@
+//! What the connection task, the Receiver and the Senders share, behind one small lock.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use super::context::{Context, Place, tick_of};
+use super::ending::{Ending, Initiator, Timer};
+use super::lease::Lease;
+use super::outbox::Outbox;
+use super::pool;
+use crate::proto::close::{CloseCode, CloseFrame};
+use crate::proto::handshake::{Refusal, Response};
+use crate::proto::inbound::{Delivery, Inbound, ReceivedClose};
+use crate::proto::keepalive::Keepalive;
+use crate::proto::outbound::{Outbound, SendError};
+use crate::proto::rejection::Rejection;
+use crate::proto::violation::Violation;
+
+/// One connection, as its handles and its task see it.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) context: Arc<Context>,
+    pub(super) peer: Option<SocketAddr>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) phase: Phase,
+    pub(super) reader: Reader,
+    /// Whether the connection task is polling the handler: it will look at the queue after.
+    pub(super) is_polling: bool,
+    /// Whether the Receiver holds input that nobody else may overtake.
+    pub(super) receiver_holds_input: bool,
+    /// Whether the Receiver gave way so that the queue is written first.
+    pub(super) gave_way: bool,
+    /// Whether a fragmented message is being sent by a `FragmentedMessage`.
+    pub(super) is_fragmenting: bool,
+    /// When the transport last took bytes, while it refuses more.
+    pub(super) blocked_since: Option<Duration>,
+    pub(super) timer_due: bool,
+    /// Whether the transport is to be dropped without waiting for the peer.
+    pub(super) is_overdue: bool,
+    pub(super) inbound: Inbound,
+    pub(super) outbound: Outbound,
+    /// Input that nobody has taken.
+    pub(super) input: Option<Lease>,
+    /// Frames that the connection task has not taken.
+    pub(super) outbox: Option<Box<Outbox>>,
+    /// Bytes of frames that the connection task has taken and not written.
+    pub(super) in_flight: usize,
+    pub(super) task: Option<Waker>,
+    /// Whoever waits in the Receiver, when it is not the connection task.
+    pub(super) reading: Option<Waker>,
+    /// Whoever waits for the queue or for the end.
+    pub(super) waiting: Vec<Waker>,
+    pub(super) keepalive: Keepalive,
+    /// The newest Ping that we sent, and when.
+    pub(super) ping: Option<Box<(Vec<u8>, Duration)>>,
+    pub(super) round_trip: Option<Duration>,
+    pub(super) path: Box<str>,
+    ending: Option<Box<Ending>>,
+    place: Place,
+    /// The tick at which the clock wakes this connection.
+    armed: Option<u64>,
+    /// When the opening handshake, the closing handshake or the end of TCP is overdue.
+    pub(super) deadline: Option<Duration>,
+}
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The request head is arriving.
+    Opening,
+    /// The application decides about the opening handshake.
+    Deciding,
+    /// Frames are exchanged; the closing handshake is part of it.
+    Open,
+    /// What is queued is written, then TCP ends; nothing is read as protocol.
+    Finishing,
+    /// The transport is gone.
+    Closed,
+}
+
+/// Who wants input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// The Receiver is not waiting; reading pauses.
+    Busy,
+    /// The Receiver waits.
+    Waiting(Delivery),
+    /// There is no Receiver: the connection task reads by itself.
+    Gone,
+}
+
+impl Shared {
+    pub(super) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
+        let timeout = context.config.timeouts.handshake;
+        let timeout = if context.is_draining() { timeout.min(LATE_MOMENT) } else { timeout };
+        let deadline = context.now().checked_add(timeout);
+        let state = State {
+            phase: Phase::Opening,
+            reader: Reader::Busy,
+            is_polling: false,
+            receiver_holds_input: false,
+            gave_way: false,
+            is_fragmenting: false,
+            blocked_since: None,
+            timer_due: true,
+            is_overdue: false,
+            inbound: Inbound::new(),
+            outbound: Outbound::new(),
+            input: None,
+            outbox: None,
+            in_flight: 0,
+            task: None,
+            reading: None,
+            waiting: Vec::new(),
+            keepalive: Keepalive::default(),
+            ping: None,
+            round_trip: None,
+            path: Box::default(),
+            ending: None,
+            place: Place::default(),
+            armed: None,
+            deadline,
+        };
+        let shared = Arc::new(Shared { context: context.clone(), peer, state: Mutex::new(state) });
+        let place = context.enter(shared.clone());
+        shared.lock().place = place;
+        shared
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held is ours; the connection goes on to its end.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the registration; the connection task is going.
+    pub(super) fn leave(&self) {
+        let place = self.lock().place;
+        self.context.leave(place);
+    }
+
+    /// Has the clock wake this connection at `deadline`, or earlier.
+    pub(super) fn arm(&self, state: &mut State, deadline: Duration) {
+        let tick = tick_of(deadline);
+        if state.armed.is_none_or(|armed| tick < armed) {
+            state.armed = Some(tick);
+            self.context.arm(state.place, tick);
+        }
+    }
+
+    /// When a closing handshake that starts now is overdue.
+    pub(super) fn close_deadline(&self) -> Option<Duration> {
+        self.context.now().checked_add(self.context.config.timeouts.close)
+    }
+
+    pub(super) fn fire_timer(&self) {
+        let mut state = self.lock();
+        state.armed = None;
+        state.timer_due = true;
+        state.wake_task();
+    }
+
+    /// The server shuts down (RFC 6455 §7.4.1: 1001).
+    pub(super) fn shutdown(&self) {
+        let now = self.context.now();
+        let mut state = self.lock();
+        match state.phase {
+            // What has not asked for anything is given a moment to do so.
+            Phase::Opening => {
+                let late = now + LATE_MOMENT;
+                state.deadline = Some(state.deadline.map_or(late, |known| known.min(late)));
+                state.timer_due = true;
+            }
+            Phase::Deciding => state.refuse(&Rejection::ShuttingDown.into()),
+            Phase::Open => {
+                let deadline = self.close_deadline();
+                state.close(Initiator::Shutdown, CloseCode::GOING_AWAY, "", deadline);
+            }
+            Phase::Finishing | Phase::Closed => {}
+        }
+        state.wake_task();
+    }
+}
+
+impl State {
+    /// Bytes that are queued for the peer.
+    #[inline]
+    pub(super) fn queued(&self) -> usize {
+        self.in_flight + self.outbox.as_ref().map_or(0, |outbox| outbox.len())
+    }
+
+    /// The outbox that waits, made if there is none.
+    #[inline]
+    pub(super) fn outbox(&mut self) -> &mut Outbox {
+        self.outbox.get_or_insert_with(pool::take_outbox)
+    }
+
+    /// Both halves and the batch of the outbox, borrowed apart.
+    #[inline]
+    pub(super) fn with_batch<R>(
+        &mut self,
+        act: impl FnOnce(&mut Inbound, &mut Outbound, &mut Vec<u8>) -> R,
+    ) -> R {
+        let outbox = self.outbox.get_or_insert_with(pool::take_outbox);
+        let (inbound, outbound) = (&mut self.inbound, &mut self.outbound);
+        outbox.append(|batch| act(inbound, outbound, batch))
+    }
+
+    /// Wakes the connection task, unless it is the one that is running.
+    #[inline]
+    pub(super) fn wake_task(&self) {
+        if !self.is_polling
+            && let Some(task) = &self.task
+        {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Wakes whoever waits in the Receiver on another task.
+    pub(super) fn wake_reading(&mut self) {
+        if let Some(reading) = self.reading.take() {
+            reading.wake();
+        }
+    }
+
+    /// Wakes whoever waits for the queue or the end.
+    pub(super) fn wake_waiting(&mut self) {
+        for waker in std::mem::take(&mut self.waiting) {
+            waker.wake();
+        }
+    }
+
+    /// Registers a waker among `waiting`.
+    pub(super) fn wait(&mut self, waker: &Waker) {
+        if !self.waiting.iter().any(|known| known.will_wake(waker)) {
+            self.waiting.push(waker.clone());
+        }
+    }
+
+    /// The ending so far.
+    pub(super) fn ending(&mut self) -> &mut Ending {
+        self.ending.get_or_insert_default()
+    }
+
+    /// How the connection ended, once it is closed.
+    pub(super) fn ended(&self) -> Option<&Ending> {
+        if self.phase == Phase::Closed { self.ending.as_deref() } else { None }
+    }
+
+    /// The ending once nothing more will be received.
+    pub(super) fn finished(&mut self) -> Option<&Ending> {
+        if matches!(self.phase, Phase::Finishing | Phase::Closed) {
+            Some(self.ending())
+        } else {
+            None
+        }
+    }
+
+    fn initiate(&mut self, initiator: Initiator) {
+        if self.ending.is_none() {
+            self.ending().initiator = initiator;
+        }
+    }
+
+    /// The 101 is queued: frames from here on (RFC 6455 §4.2.2).
+    pub(super) fn open(&mut self, now: Duration) {
+        self.phase = Phase::Open;
+        self.deadline = None;
+        self.keepalive.heard(now);
+        self.timer_due = true;
+    }
+
+    /// Starts the closing handshake, unless it has started.
+    pub(super) fn close(
+        &mut self,
+        initiator: Initiator,
+        code: CloseCode,
+        reason: &str,
+        deadline: Option<Duration>,
+    ) {
+        let frame = CloseFrame { code: Some(code), reason };
+        // A Close that was sent or received already makes this one void (RFC 6455 §5.5.1).
+        let _ = self.start_closing(initiator, frame, deadline);
+    }
+
+    /// As [`State::close`], and says what was wrong with it.
+    pub(super) fn start_closing(
+        &mut self,
+        initiator: Initiator,
+        frame: CloseFrame<'_>,
+        deadline: Option<Duration>,
+    ) -> Result<(), SendError> {
+        if self.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        self.with_batch(|_, outbound, batch| outbound.close(frame, batch))?;
+        self.initiate(initiator);
+        self.inbound.discard();
+        self.deadline = deadline;
+        self.timer_due = true;
+        Ok(())
+    }
+
+    /// The peer's Close was read, and answered if ours had not been sent.
+    pub(super) fn receive_close(&mut self, close: ReceivedClose) {
+        self.initiate(Initiator::Peer);
+        self.ending().received = Some(close);
+        self.finish();
+    }
+
+    /// The peer broke a rule; the Close that says so is queued.
+    pub(super) fn fail(&mut self, violation: Violation) {
+        self.initiate(Initiator::Peer);
+        self.ending().violation = Some(violation);
+        self.finish();
+    }
+
+    /// A timer ran out.
+    pub(super) fn expire(&mut self, timer: Timer) {
+        self.initiate(Initiator::Timer);
+        self.ending().timer = Some(timer);
+        self.finish();
+    }
+
+    /// The transport ended or failed; no Close is sent (RFC 6455 §7.1.5).
+    pub(super) fn lose(&mut self, kind: Option<std::io::ErrorKind>) {
+        self.initiate(Initiator::Transport);
+        let was_clean = self.phase == Phase::Finishing;
+        if !was_clean || kind.is_some() {
+            self.ending().transport = Some(kind.unwrap_or(std::io::ErrorKind::UnexpectedEof));
+        }
+        self.outbound.shut();
+        self.inbound.fail();
+        self.finish();
+    }
+
+    /// Queues a refusal of the opening handshake.
+    pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        self.ending().rejection = Some(refusal.rejection);
+        self.respond(&Response::from(*refusal), refusal.head_only);
+    }
+
+    /// Queues the final response to a request that is not to become a WebSocket.
+    pub(super) fn respond(&mut self, response: &Response, head_only: bool) {
+        let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+        self.outbox().append(|batch| response.encode(&date, head_only, batch));
+        self.ending().refused = Some(response.status());
+        self.outbound.shut();
+        self.finish();
+    }
+
+    /// Nothing more is read as protocol: write what is queued, then end TCP.
+    fn finish(&mut self) {
+        if !matches!(self.phase, Phase::Finishing | Phase::Closed) {
+            self.phase = Phase::Finishing;
+            self.ending().sent = self.outbound.has_sent_close().then(|| self.outbound.sent_code());
+            // The time for the rest counts from when the task sees this.
+            self.deadline = None;
+            self.timer_due = true;
+        }
+        self.input = None;
+        self.wake_reading();
+        self.wake_waiting();
+        self.wake_task();
+    }
+
+    /// The transport is gone.
+    pub(super) fn closed(&mut self) {
+        self.phase = Phase::Closed;
+        self.outbound.shut();
+        self.inbound.fail();
+        self.input = None;
+        self.outbox = None;
+        self.in_flight = 0;
+        self.ending();
+        self.wake_reading();
+        self.wake_waiting();
+    }
+}
+
+/// How long a connection that has not asked for anything may still do so when the server
+/// shuts down.
+const LATE_MOMENT: Duration = Duration::from_secs(1);

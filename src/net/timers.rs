@@ -1,0 +1,137 @@
+//! The timers of one connection, run when the coarse clock or a change of phase asks.
+
+use std::task::Waker;
+use std::time::Duration;
+
+use super::ending::Timer;
+use super::opening::Opening;
+use super::state::{Phase, Reader, Shared, State};
+use crate::proto::close::CloseCode;
+use crate::proto::keepalive::Silence;
+use crate::proto::rejection::Rejection;
+
+impl Shared {
+    /// Remembers the connection task for those who have to wake it.
+    pub(super) fn remember_task(&self, waker: &Waker) {
+        let mut state = self.lock();
+        if state.task.as_ref().is_none_or(|task| !task.will_wake(waker)) {
+            state.task = Some(waker.clone());
+        }
+    }
+
+    /// The handshake deadline while the head is incomplete: 408, or nothing for silence.
+    pub(super) fn check_opening_timers(&self, opening: &Opening) {
+        let mut state = self.lock();
+        if !state.timer_due || state.phase != Phase::Opening {
+            return;
+        }
+        state.timer_due = false;
+        let Some(deadline) = state.deadline else { return };
+        if self.context.now() < deadline {
+            return self.arm(&mut state, deadline);
+        }
+        if !opening.is_silent() {
+            let is_draining = self.context.is_draining();
+            let rejection =
+                if is_draining { Rejection::ShuttingDown } else { Rejection::HandshakeTooSlow };
+            state.refuse(&opening.refusal(rejection));
+        }
+        state.expire(Timer::Handshake);
+    }
+
+    /// Runs what is due after the head is complete, and arms the clock for what is not.
+    pub(super) fn check_timers(&self, state: &mut State) {
+        state.timer_due = false;
+        let now = self.context.now();
+        let timeouts = &self.context.config.timeouts;
+        let next = match state.phase {
+            Phase::Opening | Phase::Closed => None,
+            Phase::Deciding => {
+                let overdue = state.deadline.is_some_and(|deadline| deadline <= now);
+                if overdue {
+                    state.refuse(&Rejection::HandlerTooSlow.into());
+                    state.expire(Timer::Handshake);
+                }
+                state.deadline
+            }
+            Phase::Open => self.check_open(state, now),
+            Phase::Finishing => {
+                let deadline = *state.deadline.get_or_insert_with(|| {
+                    now.checked_add(timeouts.close).unwrap_or(Duration::MAX)
+                });
+                state.is_overdue |= deadline <= now;
+                Some(deadline)
+            }
+        };
+        if let Some(next) = next.filter(|next| *next > now) {
+            self.arm(state, next);
+        }
+    }
+
+    /// Back-pressure, the closing handshake and silence; gives when to look again.
+    fn check_open(&self, state: &mut State, now: Duration) -> Option<Duration> {
+        let timeouts = &self.context.config.timeouts;
+        let mut next = None;
+        if let Some(deadline) =
+            state.blocked_since.and_then(|since| since.checked_add(timeouts.write))
+        {
+            if deadline <= now {
+                state.is_overdue = true;
+                state.expire(Timer::Write);
+                return None;
+            }
+            next = Some(deadline);
+        }
+        if state.outbound.has_sent_close() {
+            let deadline = state.deadline?;
+            if deadline <= now {
+                state.is_overdue = true;
+                state.expire(Timer::Close);
+                return None;
+            }
+            return Some(next.map_or(deadline, |next| next.min(deadline)));
+        }
+        let Some(interval) = timeouts.keepalive_interval else { return next };
+        if state.reader == Reader::Busy
+            || state.receiver_holds_input
+            || state.blocked_since.is_some()
+        {
+            // While nobody reads, silence is ours.
+            state.keepalive.heard(now);
+        }
+        let silence = loop {
+            match state.keepalive.judge(now, interval, timeouts.keepalive_timeout) {
+                Silence::Ping => {
+                    state.send_keepalive_ping(now);
+                    state.keepalive.pinged(now);
+                    if interval.is_zero() || timeouts.keepalive_timeout.is_zero() {
+                        break now + Duration::from_millis(1);
+                    }
+                }
+                Silence::Until(due) => break due,
+                Silence::Dead => {
+                    state.with_batch(|_, outbound, batch| {
+                        outbound.fail_with(CloseCode::INTERNAL_ERROR, NO_PONG, batch);
+                    });
+                    state.inbound.fail();
+                    state.expire(Timer::Keepalive);
+                    return None;
+                }
+            }
+        };
+        Some(next.map_or(silence, |next| next.min(silence)))
+    }
+}
+
+impl State {
+    fn send_keepalive_ping(&mut self, now: Duration) {
+        // The time sent tells one Ping from another.
+        let data = u32::try_from(now.as_millis() & u128::from(u32::MAX)).unwrap_or(0).to_be_bytes();
+        if self.with_batch(|_, outbound, batch| outbound.ping(&data, batch)).is_ok() {
+            self.ping = Some(Box::new((data.to_vec(), now)));
+        }
+    }
+}
+
+/// The reason of the Close that gives up a silent peer.
+const NO_PONG: &str = "RFC 6455 5.5.2: no answer to a Ping in time";

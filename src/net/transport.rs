@@ -1,0 +1,352 @@
+//! The transport of one connection, and what the task does with it: read for whoever waits,
+//! write what is queued, end TCP in order (RFC 6455 §7.1.1).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::lease::{Lease, poll_read_buf};
+use super::outbox::Outbox;
+use super::pool;
+use super::receiver::note_pong;
+use super::state::{Phase, Reader, Shared, State};
+use crate::proto::inbound::{Delivery, Event, Payload};
+
+/// The transport, as long as it is there, and the frames that are being written to it.
+pub(super) struct Transport<T> {
+    io: Option<T>,
+    writing: Option<Box<Outbox>>,
+    /// Bytes thrown away after our FIN.
+    drained: usize,
+    end: End,
+}
+
+/// How far the end of TCP has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Not begun.
+    NotYet,
+    /// The peer's FIN was read.
+    PeerEnded,
+    /// Our FIN is out; what still arrives is thrown away.
+    Draining,
+}
+
+/// What to read into.
+enum ReadInto {
+    Nothing,
+    Lease,
+    /// The assembler's buffer, and how many bytes the frame still has.
+    Direct(Vec<u8>, usize),
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
+    pub(super) fn new(io: T) -> Transport<T> {
+        Transport { io: Some(io), writing: None, drained: 0, end: End::NotYet }
+    }
+
+    pub(super) fn io(&mut self) -> Option<&mut T> {
+        self.io.as_mut()
+    }
+
+    /// Reads if somebody waits for input; says whether the handler is to be polled for it.
+    pub(super) fn poll_input(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> bool {
+        let Some(io) = &mut self.io else { return false };
+        loop {
+            let mut state = shared.lock();
+            if state.timer_due {
+                shared.check_timers(&mut state);
+            }
+            state.read_alone(shared);
+            let into = state.read_into(shared.context.config.limits.max_queued);
+            drop(state);
+            let read = match into {
+                ReadInto::Nothing => return false,
+                ReadInto::Lease => {
+                    let mut lease = Lease::take();
+                    let Poll::Ready(read) = lease.poll_read(io, cx) else { return false };
+                    let now = shared.context.now();
+                    let mut state = shared.lock();
+                    if let Ok(1..) = read {
+                        state.keepalive.heard(now);
+                        state.input = Some(lease);
+                        if let Reader::Waiting(_) = state.reader
+                            && !state.is_reading_alone()
+                        {
+                            state.wake_reading();
+                            return true;
+                        }
+                    }
+                    read
+                }
+                ReadInto::Direct(buffer, remaining) => {
+                    match poll_direct(shared, io, buffer, remaining, cx) {
+                        Poll::Pending => return false,
+                        Poll::Ready(Ok(Direct::Complete)) => return true,
+                        Poll::Ready(Ok(Direct::Read(read))) => Ok(read),
+                        Poll::Ready(Err(error)) => Err(error),
+                    }
+                }
+            };
+            match read {
+                Ok(1..) => {}
+                Ok(0) => {
+                    self.end = End::PeerEnded;
+                    shared.lock().lose(None);
+                    return true;
+                }
+                Err(error) => {
+                    shared.lock().lose(Some(error.kind()));
+                    self.drop_io();
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Writes what is queued, and wakes who waited for room in the queue.
+    pub(super) fn poll_output(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) {
+        let result = self.write_all(shared, cx);
+        let mut state = shared.lock();
+        if let Poll::Ready(Err(error)) = &result {
+            state.lose(Some(error.kind()));
+        }
+        let is_below = state.queued() < shared.context.config.limits.max_queued;
+        if is_below && !state.waiting.is_empty() && state.phase == Phase::Open {
+            state.wake_waiting();
+        }
+        drop(state);
+        if matches!(result, Poll::Ready(Err(_))) {
+            self.drop_io();
+        }
+    }
+
+    fn write_all(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
+        loop {
+            if self.writing.is_none() {
+                self.writing = shared.lock().next_outbox();
+            }
+            let Some(writing) = &mut self.writing else { return Poll::Ready(Ok(())) };
+            while writing.len() > 0 {
+                let written = writing.poll_write(io, cx);
+                if let Poll::Ready(Ok(written)) = written
+                    && writing.len() == 0
+                    && written > 0
+                {
+                    break;
+                }
+                let now = shared.context.now();
+                let mut state = shared.lock();
+                state.in_flight = writing.len();
+                match written {
+                    Poll::Ready(Ok(_)) => state.blocked_since = None,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {
+                        state.outbound.set_congested(true);
+                        if state.blocked_since.is_none() {
+                            state.blocked_since = Some(now);
+                            state.timer_due = true;
+                        }
+                        return Poll::Pending;
+                    }
+                }
+            }
+            if let Some(written) = self.writing.take() {
+                pool::return_outbox(written);
+            }
+        }
+    }
+
+    /// Ends TCP once everything is written: our FIN, what still arrives thrown away until the
+    /// peer's FIN, then close.
+    pub(super) fn poll_end(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let mut state = shared.lock();
+            if state.phase == Phase::Closed {
+                return Poll::Ready(());
+            }
+            if state.phase != Phase::Finishing {
+                return Poll::Pending;
+            }
+            if state.timer_due {
+                shared.check_timers(&mut state);
+            }
+            let is_overdue = state.is_overdue;
+            drop(state);
+            let Some(io) = &mut self.io else {
+                shared.end();
+                return Poll::Ready(());
+            };
+            if is_overdue && (self.writing.is_some() || self.end != End::NotYet) {
+                self.drop_io();
+                continue;
+            }
+            if self.writing.is_some() {
+                return Poll::Pending;
+            }
+            match self.end {
+                End::NotYet | End::PeerEnded => {
+                    let shut = ready!(Pin::new(io).poll_shutdown(cx));
+                    if shut.is_err() || self.end == End::PeerEnded || is_overdue {
+                        self.drop_io();
+                        continue;
+                    }
+                    self.end = End::Draining;
+                }
+                End::Draining => {
+                    let mut lease = Lease::take();
+                    match ready!(lease.poll_read(io, cx)) {
+                        Ok(read @ 1..) if self.drained < MAX_DRAINED => self.drained += read,
+                        _ => self.drop_io(),
+                    }
+                }
+            }
+        }
+    }
+
+    fn drop_io(&mut self) {
+        self.io = None;
+        self.writing = None;
+    }
+}
+
+/// What reading straight into the message came to.
+enum Direct {
+    /// The frame's payload is there as a whole, or a rule was broken in it.
+    Complete,
+    /// So many bytes were read.
+    Read(usize),
+}
+
+/// Reads the rest of a large frame straight into its message.
+fn poll_direct<T: AsyncRead + Unpin>(
+    shared: &Shared,
+    io: &mut T,
+    mut buffer: Vec<u8>,
+    remaining: usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<Direct>> {
+    if buffer.capacity() == 0 {
+        buffer = pool::take_message_buffer();
+    }
+    let before = buffer.len();
+    // The buffer grows with what has arrived, never with what the header promises.
+    let room = buffer.capacity() - before;
+    if room < remaining.min(MIN_READ) {
+        buffer.reserve_exact(remaining.min(before.max(pool::LARGE_READ)));
+    }
+    let limit = remaining.min(buffer.capacity() - before);
+    let read = poll_read_buf(io, &mut (&mut buffer).limit(limit), cx);
+    let appended = buffer.len() - before;
+    let now = shared.context.now();
+    let mut state = shared.lock();
+    let restored = state.with_batch(|inbound, outbound, batch| {
+        inbound.restore_direct(buffer, appended, outbound, batch)
+    });
+    if appended > 0 {
+        state.keepalive.heard(now);
+    }
+    match restored {
+        Err(violation) => {
+            state.fail(violation);
+            Poll::Ready(Ok(Direct::Complete))
+        }
+        Ok(()) if appended == remaining => {
+            state.wake_reading();
+            Poll::Ready(Ok(Direct::Complete))
+        }
+        Ok(()) => read.map_ok(Direct::Read),
+    }
+}
+
+impl State {
+    /// Whether input is wanted that has not arrived.
+    fn wants_input(&self) -> bool {
+        self.input.is_none()
+            && !self.receiver_holds_input
+            && (self.is_reading_alone() || matches!(self.reader, Reader::Waiting(_)))
+    }
+
+    /// Whether the task reads by itself: the Receiver is gone, or our Close was sent and what
+    /// arrives is only looked through for the peer's.
+    fn is_reading_alone(&self) -> bool {
+        !self.receiver_holds_input
+            && (self.reader == Reader::Gone || self.outbound.has_sent_close())
+    }
+
+    fn read_into(&mut self, max_queued: usize) -> ReadInto {
+        if self.phase != Phase::Open || !self.wants_input() || self.queued() >= max_queued {
+            return ReadInto::Nothing;
+        }
+        if self.reader == Reader::Waiting(Delivery::Message)
+            && let Some((buffer, remaining)) = self.inbound.take_direct(DIRECT_FROM)
+        {
+            return ReadInto::Direct(buffer, remaining);
+        }
+        ReadInto::Lease
+    }
+
+    /// Reads what arrived without a Receiver: data is judged and thrown away.
+    fn read_alone(&mut self, shared: &Shared) {
+        while self.phase == Phase::Open && self.is_reading_alone() {
+            let Some(mut lease) = self.input.take() else { return };
+            let limits = &shared.context.config.limits.message;
+            let position = lease.position();
+            let input = lease.unread_mut();
+            let received = self.with_batch(|inbound, outbound, batch| {
+                inbound.receive(input, Delivery::Pieces, limits, outbound, batch)
+            });
+            let step = match received {
+                Ok(step) => step,
+                Err(violation) => return self.fail(violation),
+            };
+            lease.consume(step.consumed);
+            match step.event {
+                Some(Event::Close(close)) => return self.receive_close(close),
+                Some(Event::Pong(at)) => note_pong(self, shared, &at, lease.bytes(), position),
+                Some(Event::Piece { data, .. }) if data.payload == Payload::Assembled => {
+                    self.inbound.take_assembled(Vec::new());
+                }
+                _ => {}
+            }
+            if !lease.is_empty() {
+                self.input = Some(lease);
+            }
+        }
+    }
+
+    /// What is to be written next. The Pong that waited under back-pressure goes before
+    /// frames that wait as a whole.
+    fn next_outbox(&mut self) -> Option<Box<Outbox>> {
+        self.in_flight = 0;
+        self.blocked_since = None;
+        self.outbound.set_congested(false);
+        let mut next = None;
+        if self.outbound.has_waiting_pong() {
+            let mut outbox = pool::take_outbox();
+            outbox.append(|batch| self.outbound.release_pong(batch));
+            next = Some(outbox);
+        }
+        let next = next.filter(|outbox| outbox.len() > 0).or_else(|| self.outbox.take())?;
+        if next.len() == 0 {
+            pool::return_outbox(next);
+            return None;
+        }
+        self.in_flight = next.len();
+        Some(next)
+    }
+}
+
+/// Frames with so much to come are read straight into their message, in bytes.
+const DIRECT_FROM: usize = 32 << 10;
+
+/// The least room worth a read, in bytes.
+const MIN_READ: usize = 16 << 10;
+
+/// Bytes thrown away after our FIN before the connection is cut.
+const MAX_DRAINED: usize = 64 << 20;
