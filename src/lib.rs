@@ -8,3 +8,10 @@ pub mod proto;
 pub mod net;
 #[cfg(feature = "server")]
 pub mod server;
+
+#[cfg(feature = "net")]
+pub use net::{Incoming, Message};
+/// stub
+pub type Result<T> = std::result::Result<T, std::io::Error>;
+#[cfg(feature = "server")]
+pub use server::{Handle, Server};
