@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
 
 use super::Control;
@@ -120,6 +120,8 @@ where
             shared.shutdown.request(Duration::ZERO);
         }
     }
+    // However near the deadline is, every connection gets its turn to say 1001.
+    yield_now().await;
     let mut shutdown = shared.shutdown.watch();
     tokio::select! {
         () = context.emptied() => {}
