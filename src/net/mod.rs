@@ -41,13 +41,7 @@ pub struct Config {
     pub timeouts: Timeouts,
     pub policy: Policy,
 }
-#[derive(Clone, Debug, Default)]
-pub struct Policy {
-    pub paths: Option<Vec<String>>,
-    pub subprotocols: Vec<String>,
-}
-pub struct Request;
-pub struct Response;
+use crate::proto::handshake::{Policy, Request, Response};
 pub type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 pub struct Context {
     live: AtomicUsize,
