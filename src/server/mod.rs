@@ -24,7 +24,8 @@ use self::listener::Bound;
 use self::shutdown::Shutdown;
 use self::worker::Shared;
 use crate::Result;
-use crate::net::{Config, HttpHook, Incoming, Limits, Policy, Request, Response, Timeouts};
+use crate::net::{Config, HttpHook, Incoming, Limits, Timeouts};
+use crate::proto::handshake::{Policy, Request, Response};
 
 /// A WebSocket server that is bound to its addresses and not yet serving.
 ///

@@ -222,7 +222,7 @@ where
             return;
         }
         tokio::spawn(async move {
-            refuse(stream, |_is_head| Vec::new()).await;
+            refuse(stream).await;
             shared.refusing.fetch_sub(1, Ordering::Relaxed);
         });
     }
