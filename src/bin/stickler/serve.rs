@@ -1,11 +1,14 @@
 //! `stickler serve`: the echo, with every limit and time of the command line.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use stickler::Server;
-use stickler::net::{Config, Limits, Policy, Timeouts};
+use stickler::net::{Config, Limits, Timeouts};
+use stickler::proto::handshake::{AllowedOrigin, Authority, Policy, Subprotocol};
 
 use crate::apps::echo::echo;
 use crate::cli::{Serve, usage_error};
@@ -78,14 +81,22 @@ fn announce(addresses: &[SocketAddr]) -> io::Result<()> {
 }
 
 fn read_listen(options: &Serve) -> Result<Vec<Listen>, clap::Error> {
-    let read = |text: &String| {
-        Listen::parse(text)
-            .map_err(|why| usage_error(format!("invalid address '{text}' for '--listen': {why}")))
-    };
     if options.listen.is_empty() {
         return Err(usage_error("STICKLER_LISTEN is empty"));
     }
-    options.listen.iter().map(read).collect()
+    read_each(&options.listen, "--listen", Listen::parse)
+}
+
+/// Reads the values of a flag that repeats.
+fn read_each<T, E: Display>(
+    values: &[String],
+    flag: &str,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, clap::Error> {
+    let invalid = |value: &str, why: E| {
+        usage_error(format!("invalid value '{}' for '{flag}': {why}", value.escape_debug()))
+    };
+    values.iter().map(|value| read(value).map_err(|why| invalid(value, why))).collect()
 }
 
 fn read_config(options: &Serve) -> Result<Config, clap::Error> {
@@ -111,9 +122,27 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
 fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
     let paths = match &options.path[..] {
         [] => vec!["/".into(), "/echo".into()],
-        paths => paths.to_vec(),
+        paths => read_each(paths, "--path", read_path)?,
     };
-    Ok(Policy { paths: Some(paths), subprotocols: options.subprotocol.clone() })
+    Ok(Policy {
+        paths: Some(paths),
+        origins: read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?,
+        own_hosts: read_each(&options.own_host, "--own-host", Authority::from_str)?,
+        subprotocols: read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?,
+        ..Policy::default()
+    })
+}
+
+/// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one
+/// that a request can have.
+fn read_path(path: &str) -> Result<String, &'static str> {
+    if !path.starts_with('/') {
+        return Err("a path begins with a slash");
+    }
+    if path.bytes().any(|byte| !byte.is_ascii_graphic() || b"?#".contains(&byte)) {
+        return Err("a path is visible ASCII, percent-encoded where needed, without ? and #");
+    }
+    Ok(path.into())
 }
 
 /// Every connection is a descriptor, and the usual soft limit is made for select().
