@@ -8,40 +8,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-#[derive(Clone, Debug, Default)]
-pub struct Limits {
-    pub max_message_size: usize,
-    pub max_frame_size: usize,
-    pub max_fragments: u32,
-    pub max_queued: usize,
-}
-#[derive(Clone, Debug)]
-pub struct Timeouts {
-    pub handshake: Duration,
-    pub close: Duration,
-    pub keepalive_interval: Option<Duration>,
-    pub keepalive_timeout: Duration,
-    pub write: Duration,
-}
-impl Default for Timeouts {
-    fn default() -> Self {
-        let s = Duration::from_secs;
-        Self {
-            handshake: s(10),
-            close: s(5),
-            keepalive_interval: None,
-            keepalive_timeout: s(20),
-            write: s(10),
-        }
-    }
-}
-#[derive(Clone, Debug, Default)]
-pub struct Config {
-    pub limits: Limits,
-    pub timeouts: Timeouts,
-    pub policy: Policy,
-}
-use crate::proto::handshake::{Policy, Request, Response};
+mod config;
+use crate::proto::handshake::{Request, Response};
+pub use config::{Config, Limits, Timeouts};
 pub type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 pub struct Context {
     live: AtomicUsize,
@@ -63,6 +32,9 @@ impl Context {
     pub fn connections(&self) -> usize {
         self.live.load(Ordering::SeqCst)
     }
+    pub fn panics(&self) -> u64 {
+        0
+    }
     pub async fn emptied(&self) {
         while self.live.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -74,6 +46,9 @@ pub struct Incoming {
     pub name: String,
 }
 impl Incoming {
+    pub fn path(&self) -> &str {
+        &self.name
+    }
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.peer
     }
@@ -85,6 +60,11 @@ pub struct WebSocket;
 pub struct Receiver;
 pub struct Sender;
 pub struct Message;
+impl Message {
+    pub fn as_bytes(&self) -> &[u8] {
+        &[]
+    }
+}
 impl WebSocket {
     pub fn split(self) -> (Receiver, Sender) {
         (Receiver, Sender)

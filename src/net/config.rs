@@ -1,0 +1,68 @@
+//! What a connection is configured with.
+
+use std::time::Duration;
+
+use crate::proto::assembler::MessageLimits;
+use crate::proto::handshake::{HeadLimits, Policy};
+
+/// Everything that connections are configured with.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// How much is too much.
+    pub limits: Limits,
+    /// How long is too long.
+    pub timeouts: Timeouts,
+    /// Which opening handshakes are accepted.
+    pub policy: Policy,
+}
+
+/// How much is too much. All bounds are inclusive, sizes are bytes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Messages and frames from the peer; by default 16 MiB and 65,536 fragments.
+    pub message: MessageLimits,
+    /// The request head; by default 16 KiB and 100 header fields.
+    pub head: HeadLimits,
+    /// Bytes queued to one peer, 1 MiB by default. A message is refused only while the queue
+    /// holds this or more, so the true maximum is this plus one message.
+    pub max_queued: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            message: MessageLimits::default(),
+            head: HeadLimits::default(),
+            max_queued: 1 << 20,
+        }
+    }
+}
+
+/// How long is too long.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// From accepting the transport to the 101; 10 s by default.
+    pub handshake: Duration,
+    /// From our Close to the peer's, and from our FIN to the peer's; 5 s by default.
+    pub close: Duration,
+    /// Silence after which a Ping is sent, 25 s by default; `None` sends none.
+    pub keepalive_interval: Option<Duration>,
+    /// From a keepalive Ping to any byte from the peer; 20 s by default.
+    pub keepalive_timeout: Duration,
+    /// How long the peer may take no byte of what is queued for it; 30 s by default.
+    pub write: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            handshake: Duration::from_secs(10),
+            close: Duration::from_secs(5),
+            keepalive_interval: Some(Duration::from_secs(25)),
+            keepalive_timeout: Duration::from_secs(20),
+            write: Duration::from_secs(30),
+        }
+    }
+}
