@@ -23,7 +23,6 @@ pub struct Counters {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) accept_errors: AtomicU64,
-    pub(super) panics: AtomicU64,
     /// A worker ended by its own fault.
     pub(super) is_broken: AtomicBool,
 }

@@ -7,13 +7,15 @@
 mod counters;
 mod limits;
 mod listener;
+mod refusal;
+mod roll;
 mod shutdown;
 mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 use std::{fmt, io, thread};
 
@@ -21,10 +23,11 @@ pub use self::counters::Counters;
 use self::counters::Tally;
 use self::limits::{Admission, Caps};
 use self::listener::Bound;
+use self::roll::Roll;
 use self::shutdown::Shutdown;
-use self::worker::Shared;
+use self::worker::{Shared, Worker};
 use crate::Result;
-use crate::net::{Config, HttpHook, Incoming, Limits, Timeouts};
+use crate::net::{Config, Context, HttpHook, Incoming, Limits, Timeouts};
 use crate::proto::handshake::{Policy, Request, Response};
 
 /// A WebSocket server that is bound to its addresses and not yet serving.
@@ -55,9 +58,11 @@ pub struct Server {
 
 /// What handles and workers share.
 pub(super) struct Control {
-    shutdown: Arc<Shutdown>,
+    shutdown: Shutdown,
     admission: Arc<Admission>,
-    tally: Arc<Tally>,
+    tally: Tally,
+    /// One per worker, once they have been started.
+    contexts: OnceLock<Vec<Arc<Context>>>,
 }
 
 impl Server {
@@ -80,9 +85,10 @@ impl Server {
             http: None,
             caps: Caps::default(),
             control: Arc::new(Control {
-                shutdown: Arc::new(Shutdown::new()),
+                shutdown: Shutdown::new(),
                 admission: Arc::default(),
-                tally: Arc::default(),
+                tally: Tally::default(),
+                contexts: OnceLock::new(),
             }),
         })
     }
@@ -205,11 +211,21 @@ impl Server {
             .workers
             .or_else(|| thread::available_parallelism().ok())
             .map_or(1, NonZeroUsize::get);
-        let shared = Arc::new(Shared::new(self.config, self.http, self.caps, &self.control));
+        let config = Arc::new(self.config);
+        let contexts: Vec<_> = (0..workers)
+            .map(|_| Arc::new(Context::new(config.clone(), self.http.clone())))
+            .collect();
+        let contexts = self.control.contexts.get_or_init(|| contexts);
+        let shared = Arc::new(Shared::new(self.control.clone()));
         let handler = Arc::new(handler);
         let (ready, is_ready) = mpsc::channel();
-        for (index, listeners) in deal(self.bound, workers)?.into_iter().enumerate() {
-            worker::start(index, listeners, shared.clone(), handler.clone(), ready.clone())?;
+        for (index, (listeners, context)) in
+            deal(self.bound, workers)?.into_iter().zip(contexts).enumerate()
+        {
+            let roll = Arc::new(Roll::new(self.control.admission.clone(), self.caps));
+            let worker =
+                Worker { index, listeners, context: context.clone(), roll, shared: shared.clone() };
+            worker.start(handler.clone(), ready.clone())?;
         }
         drop(ready);
         is_ready.into_iter().collect::<io::Result<()>>()?;
@@ -303,13 +319,13 @@ impl Handle {
     /// What the server has seen so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let Control { admission, tally, .. } = &*self.control;
+        let Control { admission, tally, contexts, .. } = &*self.control;
         Counters {
             connections: admission.live(),
             accepted: admission.accepted(),
             refused: admission.refused(),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
-            panics: tally.panics.load(Ordering::Relaxed),
+            panics: contexts.get().into_iter().flatten().map(|context| context.panics()).sum(),
         }
     }
 }

@@ -9,29 +9,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::task::Poll;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Control;
-use super::counters::{OncePerSecond, Tally};
-use super::limits::{Admission, Admitted, Caps, Overload, refuse};
-use super::shutdown::{Shutdown, Watch};
+use super::counters::OncePerSecond;
+use super::limits::Overload;
+use super::refusal::refuse;
+use super::roll::{Admitted, Roll};
+use super::shutdown::Watch;
 use crate::Result;
-use crate::net::{self, Config, Context, HttpHook, Incoming};
+use crate::net::{self, Context, Incoming};
 
 /// What all workers of a server share.
 pub(super) struct Shared {
-    pub(super) config: Arc<Config>,
-    pub(super) http: Option<HttpHook>,
-    pub(super) caps: Caps,
-    pub(super) admission: Arc<Admission>,
-    pub(super) shutdown: Arc<Shutdown>,
-    pub(super) tally: Arc<Tally>,
+    pub(super) control: Arc<Control>,
     /// Connections that are being refused for lack of a place.
     refusing: AtomicUsize,
     refusals_told: OncePerSecond,
@@ -39,19 +36,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        config: Config,
-        http: Option<HttpHook>,
-        caps: Caps,
-        control: &Control,
-    ) -> Self {
+    pub(super) fn new(control: Arc<Control>) -> Self {
         Self {
-            config: Arc::new(config),
-            http,
-            caps,
-            admission: control.admission.clone(),
-            shutdown: control.shutdown.clone(),
-            tally: control.tally.clone(),
+            control,
             refusing: AtomicUsize::new(0),
             refusals_told: OncePerSecond::new(),
             accept_errors_told: OncePerSecond::new(),
@@ -59,31 +46,80 @@ impl Shared {
     }
 }
 
-/// Starts the thread, and sends one message once the worker accepts or cannot.
-pub(super) fn start<H, F>(
-    index: usize,
-    listeners: Vec<std::net::TcpListener>,
-    shared: Arc<Shared>,
-    handler: Arc<H>,
-    ready: mpsc::Sender<io::Result<()>>,
-) -> io::Result<JoinHandle<()>>
-where
-    H: Fn(Incoming) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<()>> + Send + 'static,
-{
-    thread::Builder::new().name(format!("stickler-{index}")).spawn(move || {
-        let _running = shared.shutdown.started();
-        match prepare(listeners) {
-            Err(error) => drop(ready.send(Err(error))),
-            Ok((runtime, listeners)) => {
-                drop(ready.send(Ok(())));
-                drop(ready);
-                runtime.block_on(run(listeners, &shared, handler));
-                // Blocking work that the application started is not waited for.
-                runtime.shutdown_background();
+/// What a worker begins with.
+pub(super) struct Worker {
+    pub(super) index: usize,
+    pub(super) listeners: Vec<std::net::TcpListener>,
+    pub(super) context: Arc<Context>,
+    pub(super) roll: Arc<Roll>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Worker {
+    /// Starts the thread, and sends one message once the worker accepts or cannot.
+    pub(super) fn start<H, F>(
+        mut self,
+        handler: Arc<H>,
+        ready: mpsc::Sender<io::Result<()>>,
+    ) -> io::Result<()>
+    where
+        H: Fn(Incoming) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let thread = thread::Builder::new().name(format!("stickler-{}", self.index));
+        thread.spawn(move || {
+            let control = self.shared.control.clone();
+            let _running = control.shutdown.started();
+            let listeners = std::mem::take(&mut self.listeners);
+            match prepare(listeners) {
+                Err(error) => drop(ready.send(Err(error))),
+                Ok((runtime, listeners)) => {
+                    drop(ready.send(Ok(())));
+                    drop(ready);
+                    runtime.block_on(self.run(listeners, handler));
+                    // Blocking work that the application started is not waited for.
+                    runtime.shutdown_background();
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Accepts until the shutdown, then waits for the connections or the deadline.
+    async fn run<H, F>(self, listeners: Vec<TcpListener>, handler: Arc<H>)
+    where
+        H: Fn(Incoming) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let control = &self.shared.control;
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            let door = Door {
+                listener,
+                context: self.context.clone(),
+                roll: self.roll.clone(),
+                shared: self.shared.clone(),
+                handler: handler.clone(),
+                shutdown: control.shutdown.watch(),
+            };
+            accepting.spawn(door.accept_until_shutdown());
+        }
+        drop(handler);
+        while let Some(ended) = accepting.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "an accept loop failed; shutting down");
+                control.tally.is_broken.store(true, Ordering::Relaxed);
+                control.shutdown.request(Duration::ZERO);
             }
         }
-    })
+        let mut shutdown = control.shutdown.watch();
+        tokio::select! {
+            () = self.roll.emptied() => {}
+            () = async { tokio::join!(shutdown.expired(), sleep(LAST_WORDS)) ; } => {
+                tracing::warn!(connections = self.roll.live(), "the deadline ended connections");
+            }
+        }
+    }
 }
 
 fn prepare(listeners: Vec<std::net::TcpListener>) -> io::Result<(Runtime, Vec<TcpListener>)> {
@@ -94,45 +130,11 @@ fn prepare(listeners: Vec<std::net::TcpListener>) -> io::Result<(Runtime, Vec<Tc
     Ok((runtime, listeners))
 }
 
-/// Accepts until the shutdown, then waits for the connections or the deadline.
-async fn run<H, F>(listeners: Vec<TcpListener>, shared: &Arc<Shared>, handler: Arc<H>)
-where
-    H: Fn(Incoming) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<()>> + Send + 'static,
-{
-    let context = Arc::new(Context::new(shared.config.clone(), shared.http.clone()));
-    let mut accepting = JoinSet::new();
-    for listener in listeners {
-        let door = Door {
-            listener,
-            context: context.clone(),
-            shared: shared.clone(),
-            handler: handler.clone(),
-            shutdown: shared.shutdown.watch(),
-        };
-        accepting.spawn(door.accept_until_shutdown());
-    }
-    drop(handler);
-    while let Some(ended) = accepting.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "an accept loop failed; shutting down");
-            shared.tally.is_broken.store(true, Ordering::Relaxed);
-            shared.shutdown.request(Duration::ZERO);
-        }
-    }
-    // However near the deadline is, every connection gets its turn to say 1001.
-    yield_now().await;
-    let mut shutdown = shared.shutdown.watch();
-    tokio::select! {
-        () = context.emptied() => {}
-        () = shutdown.expired() => tracing::warn!(connections = context.connections(), "the deadline ended connections"),
-    }
-}
-
 /// One listener of one worker, and what its connections need.
 struct Door<H> {
     listener: TcpListener,
     context: Arc<Context>,
+    roll: Arc<Roll>,
     shared: Arc<Shared>,
     handler: Arc<H>,
     shutdown: Watch,
@@ -198,7 +200,7 @@ where
         // Replies leave in one write, so Nagle's algorithm could only delay them.
         // It fails when the peer is gone already, which the first read tells.
         let _ = stream.set_nodelay(true);
-        match self.shared.admission.admit(peer.ip(), self.shared.caps) {
+        match self.roll.admit(peer.ip()) {
             Ok(permit) => {
                 let handler = self.handler.clone();
                 let io = Admitted::new(stream, permit);
@@ -230,7 +232,7 @@ where
     /// Out of descriptors or memory: the connection stays in the kernel's queue, and
     /// trying again at once would only burn the processor that could free them.
     async fn wait_out(&mut self, trouble: &io::Error) {
-        self.shared.tally.accept_errors.fetch_add(1, Ordering::Relaxed);
+        self.shared.control.tally.accept_errors.fetch_add(1, Ordering::Relaxed);
         self.shared.accept_errors_told.tell(|suppressed| {
             tracing::error!(error = %trouble, suppressed, "cannot accept connections; trying again");
         });
@@ -262,6 +264,10 @@ const BATCH: usize = 64;
 
 /// How long a worker leaves the listener alone when it cannot accept.
 const PAUSE: Duration = Duration::from_millis(75);
+
+/// However near the deadline is, connections have this long to send their Close frame.
+/// The thread that waits for the workers grants it beyond the deadline.
+const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// Connections told 503 at the same time, in all workers.
 const REFUSED_AT_ONCE: usize = 256;
