@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use stickler::Server;
 use stickler::net::{Config, Limits, Timeouts};
+use stickler::proto::assembler::MessageLimits;
 use stickler::proto::handshake::{AllowedOrigin, Authority, Policy, Subprotocol};
 
 use crate::apps::echo::echo;
@@ -100,21 +101,19 @@ fn read_each<T, E: Display>(
 }
 
 fn read_config(options: &Serve) -> Result<Config, clap::Error> {
-    let limits = Limits {
+    let mut limits = Limits::default();
+    limits.message = MessageLimits {
         max_message_size: options.max_message_size.0,
         max_frame_size: options.max_frame_size.unwrap_or(options.max_message_size).0,
         max_fragments: options.max_fragments,
-        ..Limits::default()
     };
-    let timeouts = Timeouts {
-        handshake: options.handshake_timeout,
-        close: options.close_timeout,
-        keepalive_interval: match options.keepalive_interval {
-            Interval::Off => None,
-            Interval::Every(interval) => Some(interval),
-        },
-        keepalive_timeout: options.keepalive_timeout,
-        ..Timeouts::default()
+    let mut timeouts = Timeouts::default();
+    timeouts.handshake = options.handshake_timeout;
+    timeouts.close = options.close_timeout;
+    timeouts.keepalive_timeout = options.keepalive_timeout;
+    timeouts.keepalive_interval = match options.keepalive_interval {
+        Interval::Off => None,
+        Interval::Every(interval) => Some(interval),
     };
     Ok(Config { limits, timeouts, policy: read_policy(options)? })
 }
