@@ -20,3 +20,5 @@ pub use proto::outbound::SendError;
 pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
+#[cfg(feature = "server")]
+pub use server::{Handle, Server};

@@ -1,2 +1,30 @@
-//! The binary.
-fn main() {}
+//! The binary: `stickler serve`, `stickler health` and `stickler verdict`.
+//!
+//! It uses the library as any user would.
+
+mod apps;
+mod cli;
+mod health;
+mod listen;
+mod logging;
+mod serve;
+mod signals;
+mod units;
+mod verdict;
+
+use std::process::ExitCode;
+
+use cli::Action;
+
+fn main() -> ExitCode {
+    let done = cli::parse(std::env::args_os()).and_then(|action| match action {
+        Action::Serve(options) => serve::run(&options),
+        Action::Health(options) => Ok(health::run(&options)),
+        Action::Verdict(options) => Ok(verdict::run(&options)),
+    });
+    match done {
+        Ok(code) => code,
+        // 2 on bad usage; help and the version come this way too, with 0.
+        Err(error) => error.exit(),
+    }
+}

@@ -1,0 +1,343 @@
+//! The command line and the environment.
+//!
+//! Every flag of `serve` is also a variable `STICKLER_...`; a flag beats it. Flags
+//! that repeat are lists split on commas there.
+
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::builder::{NonEmptyStringValueParser, Resettable};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{
+    ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
+
+use crate::units::{Interval, Size, parse_duration, parse_timeout};
+use crate::verdict;
+
+/// A strict WebSocket server: every rule of RFC 6455 is checked, and a peer that
+/// breaks one is told which.
+///
+/// Without a command it serves: it echoes every message on ws://127.0.0.1:9001/.
+#[derive(Debug, Parser)]
+#[command(name = "stickler", version, args_conflicts_with_subcommands = true)]
+#[command(subcommand_help_heading = "Commands", max_term_width = 100)]
+#[command(
+    after_help = "Sizes: 65536, 64KiB, 16MiB. Durations: 500ms, 10s, 2m; a bare number is seconds.\n\
+    Variables hold several values separated by commas where a flag may be repeated.\n\
+    Exit status of serve: 0 after SIGINT or SIGTERM, 1 failed, 2 bad usage."
+)]
+struct Cli {
+    #[command(flatten)]
+    serve: Serve,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+/// What the binary is asked to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Serve WebSocket connections and echo every message (the default command)
+    Serve(Box<Serve>),
+    /// Exit with 0 if a server completes an opening handshake, with 1 if not
+    Health(Health),
+    /// Judge a report of the Autobahn testsuite against the expected result
+    Verdict(verdict::Options),
+}
+
+/// The flags of `stickler serve`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on; port 0 takes any free one, localhost means both families [repeatable]
+    #[arg(
+        long,
+        env = "STICKLER_LISTEN",
+        value_name = "ADDR:PORT",
+        default_value = "127.0.0.1:9001"
+    )]
+    #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "Server")]
+    pub(crate) listen: Vec<String>,
+
+    /// Worker threads [default: one per core]
+    #[arg(long, env = "STICKLER_WORKERS", value_name = "N", value_parser = parse_workers, help_heading = "Server")]
+    pub(crate) workers: Option<NonZeroUsize>,
+
+    /// Path on which the echo answers; others get 404 [repeatable] [default: / and /echo]
+    #[arg(long, env = "STICKLER_PATH", value_name = "PATH", help_heading = "Opening handshake")]
+    pub(crate) path: Vec<String>,
+
+    /// Subprotocol that the server speaks [repeatable]
+    #[arg(
+        long,
+        env = "STICKLER_SUBPROTOCOL",
+        value_name = "NAME",
+        help_heading = "Opening handshake"
+    )]
+    pub(crate) subprotocol: Vec<String>,
+
+    /// Origin that may connect: any, same-host, or one such as https://example.com [repeatable]
+    #[arg(
+        long,
+        env = "STICKLER_ALLOWED_ORIGIN",
+        value_name = "any|same-host|ORIGIN",
+        default_value = "any"
+    )]
+    #[arg(help_heading = "Opening handshake")]
+    pub(crate) allowed_origin: Vec<String>,
+
+    /// Host that is ours; requests for others get 421 [repeatable] [default: any]
+    #[arg(
+        long,
+        env = "STICKLER_OWN_HOST",
+        value_name = "HOST[:PORT]",
+        help_heading = "Opening handshake"
+    )]
+    pub(crate) own_host: Vec<String>,
+
+    /// Largest message, after which the connection is failed with 1009
+    #[arg(long, env = "STICKLER_MAX_MESSAGE_SIZE", value_name = "SIZE", default_value = "16MiB")]
+    #[arg(help_heading = "Limits")]
+    pub(crate) max_message_size: Size,
+
+    /// Largest payload of one frame, likewise [default: the message size]
+    #[arg(long, env = "STICKLER_MAX_FRAME_SIZE", value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) max_frame_size: Option<Size>,
+
+    /// Most fragments of one message, after which the connection is failed with 1008
+    #[arg(long, env = "STICKLER_MAX_FRAGMENTS", value_name = "N", default_value = "65536")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(crate) max_fragments: u32,
+
+    /// Time from accepting a connection to its 101
+    #[arg(long, env = "STICKLER_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s")]
+    #[arg(value_parser = parse_timeout, help_heading = "Times")]
+    pub(crate) handshake_timeout: Duration,
+
+    /// Time that a peer has to answer a Close frame
+    #[arg(long, env = "STICKLER_CLOSE_TIMEOUT", value_name = "TIME", default_value = "5s")]
+    #[arg(value_parser = parse_timeout, help_heading = "Times")]
+    pub(crate) close_timeout: Duration,
+
+    /// Time that connections have to end after SIGINT or SIGTERM
+    #[arg(long, env = "STICKLER_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "8s")]
+    #[arg(value_parser = parse_duration, help_heading = "Times")]
+    pub(crate) shutdown_timeout: Duration,
+
+    /// Silence after which a peer gets a Ping, or off
+    #[arg(long, env = "STICKLER_KEEPALIVE_INTERVAL", value_name = "TIME", default_value = "25s")]
+    #[arg(help_heading = "Times")]
+    pub(crate) keepalive_interval: Interval,
+
+    /// Time that a peer has to answer that Ping
+    #[arg(long, env = "STICKLER_KEEPALIVE_TIMEOUT", value_name = "TIME", default_value = "20s")]
+    #[arg(value_parser = parse_timeout, help_heading = "Times")]
+    pub(crate) keepalive_timeout: Duration,
+
+    /// What to log, such as debug or stickler=trace [default: RUST_LOG, else info]
+    #[arg(
+        long,
+        env = "STICKLER_LOG",
+        value_name = "FILTER",
+        help_heading = "Log, on standard error"
+    )]
+    pub(crate) log: Option<String>,
+
+    /// How to write it
+    #[arg(long, env = "STICKLER_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(help_heading = "Log, on standard error")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One line for people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// The flags of `stickler health`.
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Where the server is
+    #[arg(env = "STICKLER_HEALTH_URL", value_name = "URL", default_value = "ws://127.0.0.1:9001/")]
+    pub(crate) url: crate::health::Url,
+
+    /// Time for the whole handshake
+    #[arg(long, env = "STICKLER_HEALTH_TIMEOUT", value_name = "TIME", default_value = "5s")]
+    #[arg(value_parser = parse_timeout)]
+    pub(crate) timeout: Duration,
+}
+
+/// Reads the command line; help and version are errors that exit with 0.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, clap::Error> {
+    let args = with_default_command(args.into_iter().collect());
+    let matches = command_for(&args).try_get_matches_from(args)?;
+    match Cli::from_arg_matches(&matches)?.action {
+        Some(Action::Serve(mut serve)) => {
+            if let Some(matches) = matches.subcommand_matches("serve") {
+                serve.split_lists(matches);
+            }
+            Ok(Action::Serve(serve))
+        }
+        Some(action) => Ok(action),
+        None => Err(Cli::command().error(ErrorKind::MissingSubcommand, "no command")),
+    }
+}
+
+/// A sentence about what is wrong with a value, as the errors of `parse` have it.
+pub(crate) fn usage_error(sentence: impl std::fmt::Display) -> clap::Error {
+    Cli::command().error(ErrorKind::ValueValidation, sentence)
+}
+
+fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
+    let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST_WORKERS);
+    workers.ok_or_else(|| format!("wanted: a number from 1 to {MOST_WORKERS}"))
+}
+
+/// `stickler --listen ...` means `stickler serve --listen ...`.
+fn with_default_command(mut args: Vec<OsString>) -> Vec<OsString> {
+    let is_named = args.get(1).is_some_and(|first| !is_flag(first) || is_about_the_whole(first));
+    if !is_named {
+        args.insert(1.min(args.len()), "serve".into());
+    }
+    args
+}
+
+/// The flags of `serve` stand beside the commands only to be shown by `--help`:
+/// read there too, a bad variable would refuse `stickler health`.
+fn command_for(args: &[OsString]) -> Command {
+    match args.get(1) {
+        Some(first) if is_about_the_whole(first) => Cli::command(),
+        _ => Cli::command().mut_args(|arg| arg.env(Resettable::Reset)),
+    }
+}
+
+fn is_flag(arg: &OsStr) -> bool {
+    arg.as_encoded_bytes().starts_with(b"-")
+}
+
+fn is_about_the_whole(arg: &OsStr) -> bool {
+    ["-h", "--help", "-V", "--version"].iter().any(|flag| arg == *flag)
+}
+
+impl Serve {
+    /// Splits what came from a variable on commas; what came from a flag stays, as a
+    /// path may have one.
+    fn split_lists(&mut self, matches: &ArgMatches) {
+        for (id, values) in [
+            ("listen", &mut self.listen),
+            ("path", &mut self.path),
+            ("subprotocol", &mut self.subprotocol),
+            ("allowed_origin", &mut self.allowed_origin),
+            ("own_host", &mut self.own_host),
+        ] {
+            if matches.value_source(id) == Some(ValueSource::EnvVariable) {
+                *values = values
+                    .iter()
+                    .flat_map(|value| value.split(','))
+                    .map(str::trim)
+                    .map(str::to_owned)
+                    .collect();
+                values.retain(|value| !value.is_empty());
+            }
+        }
+    }
+}
+
+/// More threads than any machine has use for.
+const MOST_WORKERS: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_line(line: &str) -> Result<Action, clap::Error> {
+        parse(std::iter::once("stickler").chain(line.split_whitespace()).map(OsString::from))
+    }
+
+    fn serve(line: &str) -> Serve {
+        match parse_line(line) {
+            Ok(Action::Serve(serve)) => *serve,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_arguments_serve_with_the_documented_defaults() {
+        let serve = serve("");
+        assert_eq!(serve.listen, ["127.0.0.1:9001"]);
+        assert!(serve.path.is_empty() && serve.subprotocol.is_empty() && serve.own_host.is_empty());
+        assert_eq!(serve.allowed_origin, ["any"]);
+        assert_eq!(serve.workers, None);
+        assert_eq!((serve.max_message_size, serve.max_frame_size), (Size(16 << 20), None));
+        assert_eq!(serve.max_fragments, 65536);
+        let seconds = Duration::from_secs;
+        assert_eq!(serve.handshake_timeout, seconds(10));
+        assert_eq!((serve.close_timeout, serve.shutdown_timeout), (seconds(5), seconds(8)));
+        assert_eq!(serve.keepalive_interval, Interval::Every(seconds(25)));
+        assert_eq!(serve.keepalive_timeout, seconds(20));
+        assert_eq!((serve.log, serve.log_format), (None, LogFormat::Text));
+    }
+
+    #[test]
+    fn serve_is_the_default_command() {
+        assert_eq!(serve("--listen [::1]:0").listen, ["[::1]:0"]);
+        assert_eq!(serve("serve --listen [::1]:0").listen, ["[::1]:0"]);
+    }
+
+    #[test]
+    fn repeatable_flags_repeat_and_keep_their_commas() {
+        let serve = serve(
+            "--listen a:1 --listen b:2 --path /a,b --path /c --keepalive-interval off --log-format json",
+        );
+        assert_eq!(serve.listen, ["a:1", "b:2"]);
+        assert_eq!(serve.path, ["/a,b", "/c"]);
+        assert_eq!(serve.keepalive_interval, Interval::Off);
+        assert_eq!(serve.log_format, LogFormat::Json);
+    }
+
+    #[test]
+    fn bad_usage_exits_with_2_and_help_with_0() {
+        for line in [
+            "--workers 0",
+            "--workers 1025",
+            "--workers many",
+            "--max-fragments 0",
+            "--max-message-size 16MB",
+            "--close-timeout 0",
+            "--listen",
+            "--bogus",
+            "bogus",
+            "serve extra",
+            "health wss://example.com/",
+            "verdict",
+        ] {
+            assert_eq!(parse_line(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+        for line in
+            ["--help", "-h", "serve --help", "--listen x --help", "--version", "health --help"]
+        {
+            assert_eq!(parse_line(line).unwrap_err().exit_code(), 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_flag_with_its_variable() {
+        let help = Cli::command().render_long_help().to_string();
+        for arg in Serve::augment_args(Command::new("serve")).get_arguments() {
+            let flag = arg.get_long().unwrap();
+            let variable = format!("STICKLER_{}", flag.to_uppercase().replace('-', "_"));
+            assert_eq!(arg.get_env(), Some(OsStr::new(&variable)));
+            assert!(help.contains(&format!("--{flag} ")) && help.contains(&variable), "{flag}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The addresses of `--listen`.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+
+/// One `--listen`: what a name and a port are to be resolved into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Listen {
+    Address(SocketAddr),
+    /// RFC 6761 §6.3: never asked of a resolver, and both families here.
+    Localhost(u16),
+    Name(String, u16),
+}
+
+impl Listen {
+    /// Reads `ADDR:PORT`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about what is missing.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Address(address));
+        }
+        let (host, port) = text.rsplit_once(':').ok_or("the port is missing; wanted ADDR:PORT")?;
+        let is_number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        let port = port
+            .parse()
+            .ok()
+            .filter(|_| is_number)
+            .ok_or("the port is not a number from 0 to 65535")?;
+        match host {
+            "" => {
+                Err("the address is missing; to listen on all of them write 0.0.0.0 or [::]".into())
+            }
+            _ if host.contains(':') => {
+                Err("an IPv6 address is written in brackets, as in [::1]:9001".into())
+            }
+            _ if host.eq_ignore_ascii_case("localhost") => Ok(Self::Localhost(port)),
+            _ if host.bytes().all(is_of_a_name) => Ok(Self::Name(host.into(), port)),
+            _ => Err("that is neither an IP address nor a host name".into()),
+        }
+    }
+
+    /// The addresses to bind, each once.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot be resolved.
+    pub(crate) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            Self::Address(address) => Ok(vec![*address]),
+            Self::Localhost(port) => {
+                Ok(vec![(Ipv4Addr::LOCALHOST, *port).into(), (Ipv6Addr::LOCALHOST, *port).into()])
+            }
+            Self::Name(name, port) => {
+                let found = (name.as_str(), *port).to_socket_addrs();
+                let found = found
+                    .map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
+                let mut addresses = Vec::new();
+                for address in found {
+                    if !addresses.contains(&address) {
+                        addresses.push(address);
+                    }
+                }
+                Ok(addresses)
+            }
+        }
+    }
+}
+
+fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_localhost_and_names_are_told_apart() {
+        assert_eq!(Listen::parse("127.0.0.1:0"), Ok(Listen::Address(([127, 0, 0, 1], 0).into())));
+        assert_eq!(
+            Listen::parse("[::1]:9001"),
+            Ok(Listen::Address((Ipv6Addr::LOCALHOST, 9001).into()))
+        );
+        assert_eq!(Listen::parse("LocalHost:80"), Ok(Listen::Localhost(80)));
+        assert_eq!(Listen::parse("host.example:80"), Ok(Listen::Name("host.example".into(), 80)));
+    }
+
+    #[test]
+    fn localhost_is_both_families() {
+        let addresses = Listen::Localhost(9001).addresses().unwrap();
+        assert_eq!(addresses, ["127.0.0.1:9001".parse().unwrap(), "[::1]:9001".parse().unwrap()]);
+    }
+
+    #[test]
+    fn other_forms_get_a_sentence() {
+        for text in [
+            "",
+            "9001",
+            "localhost",
+            "127.0.0.1",
+            ":9001",
+            "::1:9001",
+            "[::1]",
+            "host:",
+            "host:+1",
+            "host:65536",
+            "a b:1",
+            "*:1",
+            "ws://127.0.0.1:9001",
+        ] {
+            assert!(Listen::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

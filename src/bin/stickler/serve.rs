@@ -1,0 +1,161 @@
+//! `stickler serve`: the echo, with every limit and time of the command line.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use stickler::Server;
+use stickler::net::{Config, Limits, Timeouts};
+use stickler::proto::assembler::MessageLimits;
+use stickler::proto::handshake::{AllowedOrigin, Authority, Policy, Subprotocol};
+
+use crate::apps::echo::echo;
+use crate::cli::{Serve, usage_error};
+use crate::listen::Listen;
+use crate::units::Interval;
+use crate::{logging, signals};
+
+/// Serves until a signal; 0 then, 1 when it cannot.
+///
+/// # Errors
+///
+/// On bad usage that only shows when values are read together.
+pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
+    let listen = read_listen(options)?;
+    let config = read_config(options)?;
+    let log = logging::start(options.log.as_deref(), options.log_format).map_err(usage_error)?;
+    raise_descriptor_limit();
+    let served = serve(options, &listen, config);
+    if let Err(error) = &served {
+        // Standard error may be closed; the exit status tells as well.
+        let _ = writeln!(io::stderr(), "stickler: {error}");
+    }
+    log.flush();
+    Ok(if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
+    let mut server = bind(listen)?.config(config);
+    if let Some(workers) = options.workers {
+        server = server.workers(workers);
+    }
+    // Before the line on standard output: who has read it may send a signal at once.
+    signals::watch(server.handle(), options.shutdown_timeout)?;
+    let serving = server.start(echo)?;
+    let addresses = serving.handle().local_addrs();
+    if let Err(error) = announce(addresses) {
+        tracing::warn!(%error, "standard output is closed");
+    }
+    tracing::info!(?addresses, version = env!("CARGO_PKG_VERSION"), "serving");
+    serving.wait()?;
+    tracing::info!("gone");
+    Ok(())
+}
+
+fn bind(listen: &[Listen]) -> io::Result<Server> {
+    let mut server: Option<Server> = None;
+    for listen in listen {
+        let addresses = listen.addresses().map_err(cannot_listen)?;
+        let bound = match server {
+            None => Server::bind(&addresses[..]),
+            Some(server) => server.bind_also(&addresses[..]),
+        };
+        server = Some(bound.map_err(cannot_listen)?);
+    }
+    server.ok_or_else(|| io::Error::other("there is no address to listen on"))
+}
+
+fn cannot_listen(error: io::Error) -> io::Error {
+    let hint = if error.kind() == io::ErrorKind::AddrInUse { "; the port is taken" } else { "" };
+    io::Error::new(error.kind(), format!("cannot listen on {error}{hint}"))
+}
+
+/// Standard output has these lines and no others: a program may wait for them.
+fn announce(addresses: &[SocketAddr]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    for address in addresses {
+        writeln!(stdout, "listening on ws://{address}")?;
+    }
+    stdout.flush()
+}
+
+fn read_listen(options: &Serve) -> Result<Vec<Listen>, clap::Error> {
+    if options.listen.is_empty() {
+        return Err(usage_error("STICKLER_LISTEN is empty"));
+    }
+    read_each(&options.listen, "--listen", Listen::parse)
+}
+
+/// Reads the values of a flag that repeats.
+fn read_each<T, E: Display>(
+    values: &[String],
+    flag: &str,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, clap::Error> {
+    let invalid = |value: &str, why: E| {
+        usage_error(format!("invalid value '{}' for '{flag}': {why}", value.escape_debug()))
+    };
+    values.iter().map(|value| read(value).map_err(|why| invalid(value, why))).collect()
+}
+
+fn read_config(options: &Serve) -> Result<Config, clap::Error> {
+    let mut limits = Limits::default();
+    limits.message = MessageLimits {
+        max_message_size: options.max_message_size.0,
+        max_frame_size: options.max_frame_size.unwrap_or(options.max_message_size).0,
+        max_fragments: options.max_fragments,
+    };
+    let mut timeouts = Timeouts::default();
+    timeouts.handshake = options.handshake_timeout;
+    timeouts.close = options.close_timeout;
+    timeouts.keepalive_timeout = options.keepalive_timeout;
+    timeouts.keepalive_interval = match options.keepalive_interval {
+        Interval::Off => None,
+        Interval::Every(interval) => Some(interval),
+    };
+    Ok(Config { limits, timeouts, policy: read_policy(options)? })
+}
+
+fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
+    let paths = match &options.path[..] {
+        [] => vec!["/".into(), "/echo".into()],
+        paths => read_each(paths, "--path", read_path)?,
+    };
+    Ok(Policy {
+        paths: Some(paths),
+        origins: read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?,
+        own_hosts: read_each(&options.own_host, "--own-host", Authority::from_str)?,
+        subprotocols: read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?,
+        ..Policy::default()
+    })
+}
+
+/// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one
+/// that a request can have.
+fn read_path(path: &str) -> Result<String, &'static str> {
+    if !path.starts_with('/') {
+        return Err("a path begins with a slash");
+    }
+    if path.bytes().any(|byte| !byte.is_ascii_graphic() || b"?#".contains(&byte)) {
+        return Err("a path is visible ASCII, percent-encoded where needed, without ? and #");
+    }
+    Ok(path.into())
+}
+
+/// Every connection is a descriptor, and the usual soft limit is made for select().
+fn raise_descriptor_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        if limit.current == limit.maximum {
+            return;
+        }
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "cannot raise the limit on open files");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Numbers about a running server, and log lines that a flood cannot multiply.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a server has seen so far, read at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Connections that are open now, opening handshakes included.
+    pub connections: usize,
+    /// Connections accepted since the server was bound, without the refused ones.
+    pub accepted: u64,
+    /// Connections answered with 503, or dropped, because a cap was reached.
+    pub refused: u64,
+    /// Failures to accept that were the machine's own: descriptors, memory.
+    pub accept_errors: u64,
+    /// Handlers that panicked. Each ended its own connection and no other.
+    pub panics: u64,
+}
+
+/// What the workers count besides connections.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) accept_errors: AtomicU64,
+    /// A worker ended by its own fault.
+    pub(super) is_broken: AtomicBool,
+}
+
+/// Lets one log line per second through, over all threads.
+#[derive(Debug)]
+pub(super) struct OncePerSecond {
+    began: Instant,
+    /// Milliseconds after `began` until which there is silence.
+    quiet_until: AtomicU64,
+    suppressed: AtomicU64,
+}
+
+impl OncePerSecond {
+    pub(super) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            quiet_until: AtomicU64::new(0),
+            suppressed: AtomicU64::new(0),
+        }
+    }
+
+    /// Calls `tell` with the number of calls that were left out before this one, or
+    /// leaves this one out.
+    pub(super) fn tell(&self, tell: impl FnOnce(u64)) {
+        self.tell_at(self.began.elapsed(), tell);
+    }
+
+    fn tell_at(&self, now: Duration, tell: impl FnOnce(u64)) {
+        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let quiet_until = self.quiet_until.load(Ordering::Relaxed);
+        let next = now.saturating_add(1000);
+        let is_ours = now >= quiet_until
+            && self
+                .quiet_until
+                .compare_exchange(quiet_until, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if is_ours {
+            tell(self.suppressed.swap(0, Ordering::Relaxed));
+        } else {
+            self.suppressed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_per_second_says_how_many_were_left_out() {
+        let line = OncePerSecond::new();
+        let mut told = Vec::new();
+        for millis in [0, 1, 999, 1000, 1500, 2600] {
+            line.tell_at(Duration::from_millis(millis), |suppressed| {
+                told.push((millis, suppressed))
+            });
+        }
+        assert_eq!(told, [(0, 0), (1000, 2), (2600, 1)]);
+    }
+}

@@ -1,0 +1,325 @@
+//! Many connections at once, through the library: workers, caps, panics, shutdown.
+#![cfg(feature = "server")]
+
+use std::io;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use stickler::server::Serving;
+use stickler::{Handle, Incoming, Server};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+fn bind(workers: usize) -> Server {
+    Server::bind("127.0.0.1:0").unwrap().workers(NonZeroUsize::new(workers).unwrap())
+}
+
+async fn echo(incoming: Incoming) -> stickler::Result<()> {
+    let (mut receiver, sender) = incoming.accept().await?.split();
+    while let Some(message) = receiver.next().await? {
+        sender.send(message)?;
+    }
+    Ok(())
+}
+
+/// A server whose end is checked.
+struct Running {
+    handle: Handle,
+    ended: mpsc::Receiver<io::Result<()>>,
+    _thread: JoinHandle<()>,
+}
+
+impl Running {
+    fn new(serving: Serving) -> Self {
+        let handle = serving.handle().clone();
+        let (end, ended) = mpsc::channel();
+        let thread = thread::spawn(move || drop(end.send(serving.wait())));
+        Self { handle, ended, _thread: thread }
+    }
+
+    fn echo(server: Server) -> Self {
+        Self::new(server.start(echo).unwrap())
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.handle.local_addrs()[0]
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    fn request(&self) -> (TcpStream, String) {
+        let mut stream = self.connect();
+        let head = request(&mut stream);
+        (stream, head)
+    }
+
+    /// A connection whose opening handshake is done.
+    fn open(&self) -> TcpStream {
+        let (stream, head) = self.request();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        stream
+    }
+
+    fn wait(self) {
+        self.ended.recv_timeout(PATIENCE).unwrap().unwrap();
+    }
+
+    fn stop(self) {
+        self.handle.shutdown(Duration::ZERO);
+        self.wait();
+    }
+}
+
+fn request(stream: &mut TcpStream) -> String {
+    stream.write_all(REQUEST.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(read::<1>(stream)[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+fn read<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+fn read_close_code(stream: &mut TcpStream) -> u16 {
+    let [first, _, high, low] = read(stream);
+    assert_eq!(first, 0x88);
+    u16::from_be_bytes([high, low])
+}
+
+/// Waits for what another thread is about to do.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn every_worker_accepts() {
+    let (name, names) = mpsc::channel();
+    let serving = bind(2).start(move |incoming: Incoming| {
+        name.send(thread::current().name().unwrap().to_owned()).unwrap();
+        echo(incoming)
+    });
+    let server = Running::new(serving.unwrap());
+    let mut seen = std::collections::BTreeSet::new();
+    // The kernel picks by a hash of the port: each goes to either with equal chance.
+    for _ in 0..64 {
+        server.open();
+        seen.insert(names.recv_timeout(PATIENCE).unwrap());
+    }
+    assert_eq!(Vec::from_iter(&seen), ["stickler-0", "stickler-1"]);
+    server.stop();
+}
+
+#[test]
+fn p3_a_panic_ends_its_connection_with_1011_and_no_other() {
+    let serving = bind(1).start(|incoming: Incoming| async move {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        while let Some(message) = receiver.next().await? {
+            assert_ne!(message.as_bytes(), b"panic", "as asked");
+            sender.send(message)?;
+        }
+        Ok(())
+    });
+    let server = Running::new(serving.unwrap());
+    let (mut calm, mut doomed) = (server.open(), server.open());
+    doomed.write_all(b"\x81\x85\0\0\0\0panic").unwrap();
+    assert_eq!(read_close_code(&mut doomed), 1011);
+    calm.write_all(b"\x81\x82\0\0\0\0on").unwrap();
+    assert_eq!(read(&mut calm), *b"\x81\x02on");
+    until("the panic is counted", || server.handle.counters().panics == 1);
+    server.stop();
+}
+
+#[test]
+fn p3_a_panic_before_the_first_await_refuses_the_handshake() {
+    let serving = bind(1).start(|incoming: Incoming| {
+        assert!(incoming.path() != "/", "at once");
+        echo(incoming)
+    });
+    let server = Running::new(serving.unwrap());
+    let (_stream, head) = server.request();
+    assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
+    let (_stream, head) = server.request();
+    assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
+    server.stop();
+}
+
+#[test]
+fn s15_6_4_beyond_the_cap_connections_get_503_until_a_place_is_free() {
+    let server = Running::echo(bind(2).max_connections(NonZeroUsize::MIN));
+    let first = server.open();
+    let (mut refused, head) = server.request();
+    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    let lower = head.to_lowercase();
+    for field in ["retry-after: ", "connection: close", "content-length: ", "date: "] {
+        assert!(lower.contains(&format!("\r\n{field}")), "{head}");
+    }
+    let mut body = String::new();
+    refused.read_to_string(&mut body).unwrap();
+    assert!(body.starts_with("RFC 9110 15.6.4: "), "{body}");
+    let counters = server.handle.counters();
+    assert_eq!((counters.connections, counters.accepted, counters.refused), (1, 1, 1));
+    drop(first);
+    until("the place is free", || server.handle.counters().connections == 0);
+    server.open();
+    server.stop();
+}
+
+#[test]
+fn s15_6_4_one_address_cannot_take_all_places() {
+    let server = Running::echo(bind(1).max_connections_per_address(NonZeroUsize::MIN));
+    let _first = server.open();
+    assert!(server.request().1.starts_with("HTTP/1.1 503 "));
+    server.stop();
+}
+
+#[test]
+fn several_addresses_are_served() {
+    let server = bind(2).bind_also("127.0.0.1:0").unwrap();
+    assert_eq!(server.local_addrs().len(), 2);
+    let server = Running::echo(server);
+    let addresses = server.handle.local_addrs().to_vec();
+    assert_ne!(addresses[0], addresses[1]);
+    for address in addresses {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert!(request(&mut stream).starts_with("HTTP/1.1 101 "));
+    }
+    server.stop();
+}
+
+#[test]
+fn connections_made_between_bind_and_serve_are_served() {
+    let server = bind(2);
+    let mut early = TcpStream::connect(server.local_addrs()[0]).unwrap();
+    early.set_read_timeout(Some(PATIENCE)).unwrap();
+    early.write_all(REQUEST.as_bytes()).unwrap();
+    let server = Running::echo(server);
+    assert_eq!(&read::<12>(&mut early), b"HTTP/1.1 101");
+    server.stop();
+}
+
+#[test]
+fn s7_4_1_shutdown_closes_with_1001_and_ends_before_its_deadline() {
+    let server = Running::echo(bind(2));
+    let mut clients: Vec<_> = (0..8).map(|_| server.open()).collect();
+    server.handle.shutdown(Duration::MAX);
+    for client in &mut clients {
+        assert_eq!(read_close_code(client), 1001);
+        client.write_all(b"\x88\x82\0\0\0\0\x03\xe9").unwrap();
+    }
+    drop(clients);
+    server.wait();
+}
+
+#[test]
+fn s15_6_4_shutdown_refuses_undecided_handshakes_with_503() {
+    let server = Running::echo(bind(1));
+    let mut silent = server.connect();
+    let mut half = server.connect();
+    half.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    until("both are accepted", || server.handle.counters().connections == 2);
+    // What has been accepted has been read too once another one has been served.
+    server.open();
+    server.handle.shutdown(PATIENCE);
+    let mut answer = Vec::new();
+    half.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&answer));
+    answer.clear();
+    silent.read_to_end(&mut answer).unwrap();
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 503 "));
+    drop((silent, half));
+    server.wait();
+}
+
+#[test]
+fn the_deadline_drops_those_that_do_not_close() {
+    let server = Running::echo(bind(2));
+    let mut holdout = server.open();
+    server.handle.shutdown(PATIENCE);
+    assert_eq!(read_close_code(&mut holdout), 1001);
+    // Asked again, the earlier deadline holds.
+    server.handle.shutdown(Duration::ZERO);
+    server.handle.shutdown(PATIENCE);
+    server.wait();
+}
+
+#[test]
+fn s7_4_1_without_any_time_there_is_still_a_close_frame() {
+    let server = Running::echo(bind(2));
+    let mut client = server.open();
+    server.stop();
+    assert_eq!(read_close_code(&mut client), 1001);
+}
+
+#[test]
+fn a_handler_that_blocks_its_thread_does_not_keep_the_server() {
+    let (blocked, is_blocked) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let serving = bind(1).start(move |_incoming: Incoming| {
+        blocked.send(()).unwrap();
+        let _ = released.lock().unwrap().recv();
+        async { Ok(()) }
+    });
+    let server = Running::new(serving.unwrap());
+    server.connect().write_all(REQUEST.as_bytes()).unwrap();
+    is_blocked.recv_timeout(PATIENCE).unwrap();
+    server.stop();
+    drop(release);
+}
+
+#[test]
+fn shutdown_before_serve_ends_it_at_once() {
+    let server = bind(2);
+    server.handle().shutdown(Duration::ZERO);
+    server.serve(echo).unwrap();
+}
+
+#[test]
+fn a_handler_may_shut_its_server_down() {
+    let server = bind(1);
+    let handle = server.handle();
+    let serving = server.start(move |incoming: Incoming| {
+        let handle = handle.clone();
+        async move {
+            let _socket = incoming.accept().await?;
+            handle.shutdown(PATIENCE);
+            std::future::pending().await
+        }
+    });
+    let server = Running::new(serving.unwrap());
+    let mut client = server.open();
+    assert_eq!(read_close_code(&mut client), 1001);
+    drop(client);
+    server.stop();
+}
+
+#[test]
+fn dropping_the_server_frees_the_port() {
+    let server = bind(2);
+    let address = server.local_addrs()[0];
+    let serving = server.start(echo).unwrap();
+    assert!(Server::bind(address).is_err());
+    drop(serving);
+    until("the port is free", || Server::bind(address).is_ok());
+}
