@@ -160,8 +160,9 @@ fn as_expected_exits_with_0() {
 
 #[test]
 fn the_marks_of_a_whole_run_are_as_expected() {
-    let folder =
-        Folder::as_expected("marks").mark(".started", "2026-03-01T12:00:00Z\n").mark(".done", "");
+    let folder = Folder::as_expected("marks")
+        .mark(".started", "2026-03-01T12:00:00Z\n")
+        .mark(".done", "0\n");
     folder.judge().is(0, "verdict: as expected");
 }
 
@@ -277,7 +278,7 @@ fn a_stale_report_exits_with_3() {
         .mark(".started", "2026-03-01T12:00:00Z")
         .judge()
         .is(3, "did not finish");
-    let folder = Folder::as_expected("stale").mark(".started", later).mark(".done", "");
+    let folder = Folder::as_expected("stale").mark(".started", later).mark(".done", "0\n");
     folder.judge().is(3, "case 1.1.1 is stale");
 }
 

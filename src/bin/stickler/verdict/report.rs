@@ -1,5 +1,5 @@
 //! What a run left behind: Autobahn's `index.json`, the report of each case, and the two marks that our
-//! own runners add, `.started` (the time, before the first case) and `.done` (after the last).
+//! own runners add, `.started` (the time, before the first case) and `.done` (the suite's exit status, after the last).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -74,9 +74,12 @@ impl Report {
     /// A run that began must have ended, and each case must have begun after it.
     fn check_marks(&mut self, dir: &Path) {
         let Ok(mark) = fs::read_to_string(dir.join(".started")) else { return };
-        if !dir.join(".done").exists() {
-            self.faults
-                .push("the suite began but did not finish: no .done in the folder".to_owned());
+        match fs::read_to_string(dir.join(".done")).as_deref().map(str::trim) {
+            Ok("0") => {}
+            Ok(status) => self.faults.push(format!("the suite ended with status {status:?}")),
+            Err(_) => self
+                .faults
+                .push("the suite began but did not finish: no .done in the folder".to_owned()),
         }
         // Both are times in UTC, written largest unit first: up to the second they order as text.
         let began = mark.trim().get(..SECONDS);
