@@ -161,10 +161,9 @@ judge() {
 clean_up() {
     local pid
     for pid in $suite_pid $server_pid; do
-        kill -TERM "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+        kill -TERM "$pid" 2>/dev/null && wait "$pid" || true
     done
     [ -z "$temp" ] || rm -rf "$temp"
-    return 0
 }
 trap clean_up EXIT
 trap 'exit 130' INT
