@@ -1,13 +1,101 @@
-//! STUB of the verdict.
+//! `stickler verdict`: judges a report of the Autobahn testsuite against the result that we expect.
+//!
+//! Autobahn ends with status 0 whatever its cases came to, so the judgement is made here, from
+//! `index.json` and the report of each case beside it. Nothing here knows the protocol: what a
+//! case ought to come to stands in the expected file, each exception with its reason.
+//!
+//! The exit status is the answer: 0 as expected, 1 a regression, 2 bad usage, 3 the run itself is
+//! broken and proves nothing, 4 better than expected, so that the expected file wants an update.
+
+mod case_id;
+mod comparison;
+mod expected;
+mod page;
+mod report;
+mod wire_log;
+
+use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use self::case_id::Selection;
+use self::comparison::Comparison;
+use self::expected::Expected;
+use self::report::Report;
+
+/// What `stickler verdict` takes on its command line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Folder that Autobahn wrote, the one that holds index.json
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+
+    /// What every case ought to come to, with the reason for each that is not OK
+    #[arg(long, value_name = "FILE", default_value = "autobahn/expected.json")]
+    expected: PathBuf,
+
+    /// Judge a sample: these cases, all of them and no others (such as 1.*,7.13.1)
+    #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
+    only: Vec<String>,
+
+    /// Judge a sample: all cases but these
+    #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
+    except: Vec<String>,
 }
+
+/// What the whole comes to, in the order of the exit statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    AsExpected = 0,
+    Regression = 1,
+    BadUsage = 2,
+    BrokenRun = 3,
+    Better = 4,
+}
+
+/// Why no comparison could be made at all.
+#[derive(Debug)]
+enum Failure {
+    /// The caller's fault: the expected file is missing or is not one.
+    BadUsage(String),
+    /// The run left nothing that can be judged.
+    BrokenRun(String),
+}
+
+/// Prints the verdict on standard output and returns its exit status.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    eprintln!("{}", options.dir.display());
-    ExitCode::from(3)
+    let (text, outcome) = match judge(options) {
+        Ok(comparison) => (page::render(&comparison), comparison.outcome()),
+        Err(failure) => (format!("{failure}\n"), failure.outcome()),
+    };
+    // A reader that went away changes nothing about the verdict.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+    ExitCode::from(outcome as u8)
+}
+
+fn judge(options: &Options) -> Result<Comparison, Failure> {
+    let expected = Expected::read(&options.expected).map_err(Failure::BadUsage)?;
+    let selection = Selection::new(expected.cases.keys(), &options.only, &options.except)
+        .map_err(Failure::BrokenRun)?;
+    let report = Report::read(&options.dir).map_err(Failure::BrokenRun)?;
+    Ok(Comparison::new(expected, &selection, report))
+}
+
+impl Failure {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Failure::BadUsage(_) => Outcome::BadUsage,
+            Failure::BrokenRun(_) => Outcome::BrokenRun,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::BadUsage(why) => write!(f, "verdict: cannot judge: {why}"),
+            Failure::BrokenRun(why) => write!(f, "verdict: broken run: {why}"),
+        }
+    }
 }
