@@ -98,9 +98,13 @@ impl FrameHeader {
             exact => (LengthBounds::exact(u64::from(exact)), Some(rest)),
         };
         if !opcode.is_control() {
-            judge_limits(bounds.at_least, opcode, context)?;
+            judge_size(bounds.at_least, context)?;
         }
         let Some(rest) = rest else { return Ok(None) };
+        // Only now the length is known to be minimal, and framing outranks a limit.
+        if opcode == Opcode::Continuation && !context.fragment_allowed {
+            return Err(Violation::TooManyFragments);
+        }
         let Some((key, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
         Ok(Some(FrameHeader {
             fin: first & 0x80 != 0,
@@ -193,20 +197,22 @@ fn judge_second_byte(second: u8, opcode: Opcode) -> Result<u8, Violation> {
     if opcode.is_control() && length_code > 125 {
         return Err(Violation::ControlTooLong);
     }
+    // RFC 6455 §5.5.1: a Close body is empty or begins with a status code of two bytes.
+    if opcode == Opcode::Close && length_code == 1 {
+        return Err(Violation::CloseBodyTooShort);
+    }
     Ok(length_code)
 }
 
-/// RFC 6455 §10.4: limits are decided from the header, after every rule of framing.
+/// RFC 6455 §10.4: limits are decided from the header, at the first byte of the length that
+/// proves it too long. The tighter limit is broken first, and so named, in any split.
 #[inline]
-fn judge_limits(at_least: u64, opcode: Opcode, context: &HeaderContext) -> Result<(), Violation> {
-    if at_least > context.max_frame_size {
-        return Err(Violation::FrameTooBig);
-    }
-    if at_least > context.max_rest {
+fn judge_size(at_least: u64, context: &HeaderContext) -> Result<(), Violation> {
+    if at_least > context.max_rest && context.max_rest < context.max_frame_size {
         return Err(Violation::MessageTooBig);
     }
-    if opcode == Opcode::Continuation && !context.fragment_allowed {
-        return Err(Violation::TooManyFragments);
+    if at_least > context.max_frame_size {
+        return Err(Violation::FrameTooBig);
     }
     Ok(())
 }
@@ -278,6 +284,29 @@ mod tests {
         assert_eq!(parse(&[0x82, 0xFF, 0x80]), Err(Violation::LengthHighBit));
         assert_eq!(parse(&[0x82, 0xFF, 0, 0, 0, 0, 0]), Ok(None));
         assert_eq!(parse(&[0x82, 0xFF, 0, 0, 0, 0, 0, 0]), Err(Violation::LengthNotMinimal));
+    }
+
+    #[test]
+    fn s5_5_1_a_close_body_of_one_byte_is_condemned_by_its_length() {
+        assert_eq!(FrameHeader::parse(&[0x88, 0x81], &OPEN), Err(Violation::CloseBodyTooShort));
+    }
+
+    #[test]
+    fn s10_4_framing_faults_outrank_the_limit_on_fragments_in_any_split() {
+        let context = HeaderContext { message_unfinished: true, fragment_allowed: false, ..OPEN };
+        let parse = |bytes: &[u8]| FrameHeader::parse(bytes, &context);
+        assert_eq!(parse(&[0x80, 0x85]), Err(Violation::TooManyFragments));
+        assert_eq!(parse(&[0x80, 0xFE, 0x00]), Ok(None));
+        assert_eq!(parse(&[0x80, 0xFE, 0x00, 0x05]), Err(Violation::LengthNotMinimal));
+        assert_eq!(parse(&[0x80, 0xFE, 0x00, 0x7E]), Err(Violation::TooManyFragments));
+    }
+
+    #[test]
+    fn s10_4_the_same_limit_is_named_in_any_split() {
+        let context = HeaderContext { max_frame_size: 1000, max_rest: 500, ..OPEN };
+        let parse = |bytes: &[u8]| FrameHeader::parse(bytes, &context);
+        assert_eq!(parse(&[0x82, 0xFE, 0x03]), Err(Violation::MessageTooBig));
+        assert_eq!(parse(&[0x82, 0xFE, 0x03, 0xFF]), Err(Violation::MessageTooBig));
     }
 
     #[test]

@@ -297,9 +297,6 @@ impl Inbound {
         if header.opcode.is_control() {
             self.control.clear();
             self.stage = Stage::Control(header.opcode);
-            if header.opcode == Opcode::Close && header.payload_len == 1 {
-                return Err(Violation::CloseBodyTooShort);
-            }
         } else {
             let kind = match header.opcode {
                 Opcode::Text => Some(MessageKind::Text),
