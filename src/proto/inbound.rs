@@ -215,6 +215,12 @@ impl Inbound {
         outbound: &mut Outbound,
         batch: &mut Vec<u8>,
     ) -> Result<(), Violation> {
+        if self.discarding || self.stage != Stage::Data {
+            // A Close was sent, or the connection failed, while the buffer was lent.
+            self.remaining = self.remaining.saturating_sub(appended as u64);
+            self.mask.skip(appended);
+            return Ok(());
+        }
         let start = buffer.len().saturating_sub(appended);
         let mut judged = Ok(());
         if let Some(arrived) = buffer.get_mut(start..) {

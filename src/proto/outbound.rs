@@ -134,6 +134,8 @@ impl Outbound {
         } else if self.congested {
             self.waiting_pong = Some(data.into());
         } else {
+            // One that waited answers an older Ping, so it goes first.
+            self.release_pong(batch);
             append(Opcode::Pong, data, batch);
         }
     }
@@ -151,7 +153,7 @@ impl Outbound {
     /// Appends the Pong that waited for the transport, and says whether there was one.
     pub fn release_pong(&mut self, batch: &mut Vec<u8>) -> bool {
         match self.waiting_pong.take() {
-            Some(data) if !self.close_received => {
+            Some(data) if !self.close_received && !self.is_closed => {
                 append(Opcode::Pong, &data, batch);
                 true
             }
