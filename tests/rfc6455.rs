@@ -1,0 +1,75 @@
+//! RFC 6455 §5 to §8 and §10.4, and RFC 3629, by clause, without a socket: tables of bytes
+//! from a client and what is to be seen of them.
+//!
+//! Each row is fed whole, byte by byte and cut at every position, in every way of receiving,
+//! and the same is seen every time. The masking key is 00000000 where a row is not about it.
+
+use stickler::proto::violation::Violation;
+
+use table::{Expect, Row};
+
+#[path = "rfc6455/closing.rs"]
+mod closing;
+#[path = "rfc6455/control.rs"]
+mod control;
+#[path = "rfc6455/delivery.rs"]
+mod delivery;
+#[path = "support/drive.rs"]
+mod drive;
+#[path = "rfc6455/early.rs"]
+mod early;
+#[path = "rfc6455/fragments.rs"]
+mod fragments;
+#[path = "rfc6455/framing.rs"]
+mod framing;
+#[path = "rfc6455/limits.rs"]
+mod limits;
+#[path = "rfc6455/sending.rs"]
+mod sending;
+#[path = "rfc6455/spaces.rs"]
+mod spaces;
+#[path = "support/table.rs"]
+mod table;
+#[path = "rfc6455/text.rs"]
+mod text;
+#[path = "support/twin.rs"]
+mod twin;
+
+/// Every table of rows.
+fn rows() -> Vec<Row> {
+    [framing::ROWS, fragments::ROWS, control::ROWS, closing::ROWS, text::ROWS, limits::ROWS]
+        .concat()
+}
+
+#[test]
+fn every_violation_has_a_vector() {
+    let rows = rows();
+    for violation in Violation::ALL {
+        let shown = |row: &Row| {
+            let mut seen = row.expect.iter();
+            seen.any(|expect| matches!(expect, Expect::Fail(shown) if shown == violation))
+        };
+        assert!(rows.iter().any(shown), "no row fails with {violation:?}");
+    }
+}
+
+#[test]
+fn every_row_claims_a_rule_of_the_catalogue() {
+    for id in rows().iter().map(|row| row.id).chain(early::ROWS.iter().map(|row| row.0)) {
+        let mut parts = id.split('-');
+        let (rfc, section) = (parts.next(), parts.next());
+        assert!(matches!(rfc, Some("6455" | "3629")), "{id}");
+        assert!(section.is_some_and(|section| !section.is_empty()), "{id}");
+        assert!(matches!(parts.next(), Some(rule) if matches!(rule.len(), 2 | 4)), "{id}");
+    }
+}
+
+#[test]
+fn every_violation_has_an_early_vector() {
+    for violation in Violation::ALL {
+        // Limits are met early in `limits`.
+        let is_limit = violation.section() == "RFC 6455 10.4";
+        let shown = early::ROWS.iter().any(|(.., shown)| shown == violation);
+        assert!(shown || is_limit, "no prefix proves {violation:?}");
+    }
+}

@@ -1,0 +1,131 @@
+//! Text and its encoding (RFC 6455 §5.6, §8.1; RFC 3629).
+
+use stickler::proto::violation::Violation::TextNotUtf8;
+
+use crate::table::{
+    Expect::{Binary, Fail, Ping, Text, TextHex, Unfinished},
+    Row, row, run,
+};
+
+pub(crate) const ROWS: &[Row] = &[
+    row(
+        "6455-5.6-01",
+        "81 94 00000000 cebae1bdb9cf83cebccebceda080656469746564",
+        &[Fail(TextNotUtf8)],
+    ),
+    row("6455-8.1-01", "81 81 00000000 ff", &[Fail(TextNotUtf8)]),
+    row("6455-8.1-01", "81 86 00000000 48656c6c6fff", &[Fail(TextNotUtf8)]),
+    row("6455-8.1-01", "81 81 00000000 80", &[Fail(TextNotUtf8)]),
+    row("6455-5.6-03", "81 82 00000000 e282", &[Fail(TextNotUtf8)]),
+    row("6455-5.6-03", "81 81 00000000 c3", &[Fail(TextNotUtf8)]),
+    row("6455-5.6-03", "81 83 00000000 f09f98", &[Fail(TextNotUtf8)]),
+    row("6455-5.6-03", "81 82 00000000 61e2", &[Fail(TextNotUtf8)]),
+    row("3629-3-01", "81 82 00000000 c080", &[Fail(TextNotUtf8)]),
+    row("3629-3-01", "81 83 00000000 e08080", &[Fail(TextNotUtf8)]),
+    row("3629-3-01", "81 84 00000000 f0808080", &[Fail(TextNotUtf8)]),
+    row("3629-3-02", "81 82 00000000 c1bf", &[Fail(TextNotUtf8)]),
+    row("3629-3-02", "81 83 00000000 e09fbf", &[Fail(TextNotUtf8)]),
+    row("3629-3-02", "81 84 00000000 f08fbfbf", &[Fail(TextNotUtf8)]),
+    row("3629-3-03", "81 83 00000000 eda080", &[Fail(TextNotUtf8)]),
+    row("3629-3-03", "81 83 00000000 edbfbf", &[Fail(TextNotUtf8)]),
+    row("3629-3-03", "81 86 00000000 eda080edb080", &[Fail(TextNotUtf8)]),
+    row("3629-3-04", "81 84 00000000 f4908080", &[Fail(TextNotUtf8)]),
+    row("3629-3-04", "81 84 00000000 f5808080", &[Fail(TextNotUtf8)]),
+    row("3629-3-04", "81 84 00000000 f7bfbfbf", &[Fail(TextNotUtf8)]),
+    row("3629-3-05", "81 85 00000000 f888808080", &[Fail(TextNotUtf8)]),
+    row("3629-3-05", "81 86 00000000 fc8480808080", &[Fail(TextNotUtf8)]),
+    row("3629-3-06", "81 81 00000000 80", &[Fail(TextNotUtf8)]),
+    row("3629-3-06", "81 81 00000000 bf", &[Fail(TextNotUtf8)]),
+    row("3629-3-06", "81 83 00000000 80bf80", &[Fail(TextNotUtf8)]),
+    row("3629-3-06", "81 82 00000000 6180", &[Fail(TextNotUtf8)]),
+    row("3629-3-07", "81 82 00000000 c320", &[Fail(TextNotUtf8)]),
+    row("3629-3-07", "81 83 00000000 e28220", &[Fail(TextNotUtf8)]),
+    row("3629-3-07", "81 83 00000000 e228a1", &[Fail(TextNotUtf8)]),
+    row("3629-3-07", "81 84 00000000 f09f9820", &[Fail(TextNotUtf8)]),
+    row("3629-3-07", "81 82 00000000 c3c3", &[Fail(TextNotUtf8)]),
+    row("3629-3-08", "81 81 00000000 fe", &[Fail(TextNotUtf8)]),
+    row("3629-3-08", "81 81 00000000 ff", &[Fail(TextNotUtf8)]),
+    row("3629-3-08", "81 84 00000000 fefeffff", &[Fail(TextNotUtf8)]),
+    row("3629-3-08", "81 81 00000000 c0", &[Fail(TextNotUtf8)]),
+    row("3629-3-08", "81 81 00000000 c1", &[Fail(TextNotUtf8)]),
+    row("3629-4-01", "81 82 00000000 e080", &[Fail(TextNotUtf8)]),
+    row("3629-4-01", "81 82 00000000 e09f", &[Fail(TextNotUtf8)]),
+    row("3629-4-01", "81 82 00000000 eda0", &[Fail(TextNotUtf8)]),
+    row("3629-4-01", "81 82 00000000 edbf", &[Fail(TextNotUtf8)]),
+    row("3629-4-01", "81 82 00000000 f080", &[Fail(TextNotUtf8)]),
+    row("3629-4-01", "81 82 00000000 f08f", &[Fail(TextNotUtf8)]),
+    row("3629-4-01", "81 82 00000000 f490", &[Fail(TextNotUtf8)]),
+    row("3629-4-01", "81 82 00000000 f4bf", &[Fail(TextNotUtf8)]),
+    row("3629-10-01", "81 83 00000000 61ff62", &[Fail(TextNotUtf8)]),
+    row("3629-4-02", "81 83 00000000 efbfbe", &[TextHex("efbfbe")]),
+    row("3629-4-02", "81 83 00000000 efbfbf", &[TextHex("efbfbf")]),
+    row("3629-4-02", "81 84 00000000 f48fbfbe", &[TextHex("f48fbfbe")]),
+    row("3629-4-02", "81 84 00000000 f48fbfbf", &[TextHex("f48fbfbf")]),
+    row("3629-4-02", "81 84 00000000 f09fbfbe", &[TextHex("f09fbfbe")]),
+    row("3629-4-03", "81 81 00000000 00", &[TextHex("00")]),
+    row("3629-4-03", "81 81 00000000 7f", &[TextHex("7f")]),
+    row("3629-4-03", "81 82 00000000 c280", &[TextHex("c280")]),
+    row("3629-4-03", "81 82 00000000 dfbf", &[TextHex("dfbf")]),
+    row("3629-4-03", "81 83 00000000 e0a080", &[TextHex("e0a080")]),
+    row("3629-4-03", "81 83 00000000 ed9fbf", &[TextHex("ed9fbf")]),
+    row("3629-4-03", "81 83 00000000 ee8080", &[TextHex("ee8080")]),
+    row("3629-4-03", "81 84 00000000 f0908080", &[TextHex("f0908080")]),
+    row("3629-4-03", "81 83 00000000 610062", &[TextHex("610062")]),
+    row("3629-6-01", "81 84 00000000 efbbbf41", &[TextHex("efbbbf41")]),
+    row("3629-6-01", "81 84 00000000 41efbbbf", &[TextHex("41efbbbf")]),
+    row(
+        "6455-5.6-01",
+        "81 8b 00000000 cebae1bdb9cf83cebccebc",
+        &[TextHex("cebae1bdb9cf83cebccebc")],
+    ),
+    // Characters cut by frames, reads and control frames.
+    row(
+        "6455-5.6-02",
+        "01 81 00000000 e2 00 81 00000000 82 80 81 00000000 ac",
+        &[Text("\u{20AC}")],
+    ),
+    row(
+        "6455-5.6-02",
+        "01 81 00000000 f0 00 81 00000000 9f 00 80 00000000 00 81 00000000 98 80 81 00000000 80",
+        &[Text("\u{1F600}")],
+    ),
+    row("6455-5.6-03", "01 82 00000000 e282 80 80 00000000", &[Fail(TextNotUtf8)]),
+    row("6455-5.6-03", "01 81 00000000 c3 80 81 00000000 61", &[Fail(TextNotUtf8)]),
+    row(
+        "6455-5.6-03",
+        "81 81 00000000 61 81 82 00000000 e282 81 81 00000000 ac",
+        &[Text("a"), Fail(TextNotUtf8)],
+    ),
+    row("6455-5.6-04", "82 86 00000000 fffec080eda0", &[Binary("fffec080eda0")]),
+    row("6455-5.6-04", "82 82 00000000 e282 81 81 00000000 61", &[Binary("e282"), Text("a")]),
+    row(
+        "6455-8.1-02",
+        "01 81 00000000 61 00 81 00000000 ff 80 81 00000000 62",
+        &[Fail(TextNotUtf8)],
+    ),
+    row("6455-8.1-03", "81 94 00000000 61*12 ff 61*3", &[Fail(TextNotUtf8)]),
+    row(
+        "6455-8.1-04",
+        "01 82 00000000 e282 89 81 00000000 2a 80 81 00000000 ac",
+        &[Ping("2a"), Text("\u{20AC}")],
+    ),
+    row(
+        "6455-8.1-04",
+        "01 83 00000000 f09f98 89 81 00000000 ff 80 81 00000000 80",
+        &[Ping("ff"), Text("\u{1F600}")],
+    ),
+    row("6455-8.1-04", "01 82 00000000 e282 89 80 00000000", &[Ping(""), Unfinished]),
+    // Longer than what is validated in one go.
+    row("6455-8.1-03", "81 fe 8000 00000000 61*32767 e2", &[Fail(TextNotUtf8)]),
+    row(
+        "6455-5.6-02",
+        "81 fe 8003 00000000 61*16383 e282ac 61*16385",
+        &[TextHex("61*16383 e282ac 61*16385")],
+    ),
+    row("6455-8.1-03", "81 fe 8003 00000000 61*16383 e282 61*16386", &[Fail(TextNotUtf8)]),
+];
+
+#[test]
+fn s5_6_and_s8_1_text_is_utf_8() {
+    run(ROWS);
+}

@@ -1,0 +1,39 @@
+//! Numbers that look random and are the same in every run.
+
+/// A generator of the xorshift family.
+#[derive(Clone)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        ((self.next() >> 11) % bound as u64) as usize
+    }
+
+    /// True once in `times`.
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| (self.next() >> 32) as u8).collect()
+    }
+
+    /// Ascending positions in something of this length, a few of them repeated.
+    pub(crate) fn cuts(&mut self, len: usize, count: usize) -> Vec<usize> {
+        let mut cuts: Vec<usize> = (0..count).map(|_| self.below(len + 1)).collect();
+        cuts.sort_unstable();
+        cuts
+    }
+}
