@@ -1,0 +1,252 @@
+//! Who may import whom: the table of ARCHITECTURE.md, held against the paths in every file.
+//!
+//! Paths are read out of `use` items and out of the code, comments and literals left aside.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use source::{Source, paths};
+
+#[path = "support/source.rs"]
+mod source;
+
+/// One room of the house and what it may name.
+struct Room {
+    name: &'static str,
+    /// Files below `src`, in a directory or one by one.
+    at: &'static str,
+    /// Crates that it may name.
+    crates: &'static [&'static str],
+    /// Modules and names at the root of its own crate that it may name.
+    roots: &'static [&'static str],
+    /// Paths, and words anywhere, that do not occur.
+    never: &'static [&'static str],
+}
+
+const ROOMS: [Room; 4] = [
+    Room {
+        name: "proto",
+        at: "proto",
+        crates: &["core", "alloc", "std", "simdutf8", "sha1", "base64", "httparse"],
+        roots: &["proto"],
+        // No IO, no clock, no threads, no randomness.
+        never: &[
+            "std::io",
+            "std::net",
+            "std::fs",
+            "std::env",
+            "std::os",
+            "std::path",
+            "std::process",
+            "std::thread",
+            "std::sync::mpsc",
+            "Instant",
+            "SystemTime",
+            "RandomState",
+            "HashMap",
+            "HashSet",
+            "thread_local",
+        ],
+    },
+    Room {
+        name: "net",
+        at: "net",
+        crates: &["core", "alloc", "std", "tokio", "tracing", "bytes", "httpdate"],
+        roots: &["proto", "net"],
+        never: &["std::fs", "std::env", "std::process", "std::net::TcpListener", "TcpListener"],
+    },
+    Room {
+        name: "server",
+        at: "server",
+        crates: &["core", "alloc", "std", "tokio", "tracing", "bytes", "socket2"],
+        roots: &["proto", "net", "server"],
+        never: &["std::env", "std::process"],
+    },
+    Room {
+        name: "bin",
+        at: "bin",
+        crates: &[
+            "core",
+            "alloc",
+            "std",
+            "stickler",
+            "tokio",
+            "tracing",
+            "tracing_subscriber",
+            "clap",
+            "serde_json",
+            "rustix",
+        ],
+        // The binary is a crate of its own, so its root is not the library's.
+        roots: &["*"],
+        never: &[],
+    },
+];
+
+/// The files that may lift `unsafe_code`.
+const UNSAFE: [&str; 2] = ["proto/mask.rs", "proto/utf8.rs"];
+
+#[test]
+fn no_room_names_what_it_may_not() {
+    let dependencies = dependencies();
+    assert!(dependencies.contains(&"tokio".to_owned()), "{dependencies:?}");
+    for room in &ROOMS {
+        let files = files(&src().join(room.at));
+        assert!(!files.is_empty(), "{} is empty", room.name);
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            let faults = faults(room, &file, &text, &dependencies);
+            assert!(faults.is_empty(), "{}: {faults:#?}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_is_in_a_room() {
+    for file in files(&src()) {
+        let below = file.strip_prefix(src()).unwrap();
+        let in_room = ROOMS.iter().any(|room| below.starts_with(room.at));
+        assert!(in_room || below == Path::new("lib.rs"), "{} is in no room", file.display());
+    }
+}
+
+#[test]
+fn unsafe_is_boxed_in() {
+    for file in files(&src()) {
+        let below = file.strip_prefix(src()).unwrap();
+        let source = Source::new(&fs::read_to_string(&file).unwrap());
+        let lifted = source.words().any(|word| word == "unsafe" || word == "unsafe_code");
+        assert!(!lifted || UNSAFE.iter().any(|may| below == Path::new(may)), "{}", file.display());
+    }
+}
+
+/// What a file names that its room may not.
+fn faults(room: &Room, file: &Path, text: &str, dependencies: &[String]) -> Vec<String> {
+    let source = Source::new(text);
+    let mut faults = Vec::new();
+    for path in paths(&source) {
+        let absolute = source.resolve(&path, &module_of(file));
+        let (first, second) = (absolute[0].as_str(), absolute.get(1).map(String::as_str));
+        let allowed = match first {
+            "crate" => {
+                room.roots == ["*"] || second.is_none_or(|second| room.roots.contains(&second))
+            }
+            crate_name if room.crates.contains(&crate_name) => true,
+            other => !dependencies.iter().any(|dependency| dependency == other),
+        };
+        let joined = absolute.join("::");
+        let forbidden = room
+            .never
+            .iter()
+            .any(|never| joined == *never || joined.starts_with(&format!("{never}::")));
+        if !allowed || forbidden {
+            faults.push(joined);
+        }
+    }
+    let never = source.words().filter(|word| room.never.contains(word));
+    faults.extend(never.map(str::to_owned));
+    // A room is not entered by another door.
+    faults.extend(
+        ["#[path", "include!"]
+            .into_iter()
+            .filter(|door| source.code.contains(door))
+            .map(str::to_owned),
+    );
+    faults
+}
+
+/// `proto::handshake::head` for `src/proto/handshake/head.rs`.
+fn module_of(file: &Path) -> Vec<String> {
+    let below = file.strip_prefix(src()).unwrap_or(file).with_extension("");
+    let mut module: Vec<String> =
+        below.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    if matches!(module.last().map(String::as_str), Some("mod" | "lib" | "main")) {
+        module.pop();
+    }
+    module
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn files(at: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(at).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The crates of `Cargo.toml`, as code names them, and the library itself.
+fn dependencies() -> Vec<String> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = fs::read_to_string(manifest).unwrap();
+    let mut names = vec!["stickler".to_owned()];
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.ends_with("dependencies]");
+        } else if let (true, Some((name, _))) = (inside, line.split_once('=')) {
+            names.push(name.trim().replace('-', "_"));
+        }
+    }
+    names
+}
+
+#[test]
+fn the_guard_sees_what_it_is_for() {
+    let dependencies = dependencies();
+    let faults_of = |room: &Room, text: &str| {
+        let file = src().join(room.at).join("inner").join("file.rs");
+        faults(room, &file, text, &dependencies)
+    };
+    let [proto, net, server, bin] = &ROOMS;
+    for (room, text) in [
+        (proto, "use tokio::time;"),
+        (proto, "use std::io;"),
+        (proto, "use std::{fmt, io::{self, Read}};"),
+        (proto, "pub(crate) use\n    std::net\n    ::IpAddr;"),
+        (proto, "fn f() { std::thread::spawn(g); }"),
+        (proto, "fn f() -> u8 { tracing::info!(1); 2 }"),
+        (proto, "use std::time::{Duration, Instant};"),
+        (proto, "use std::time; fn f() { time::Instant::now(); }"),
+        (proto, "use crate::net::Config;"),
+        (proto, "use crate::{proto::frame, Server};"),
+        (proto, "use super::super::super::net::lease;"),
+        (proto, "use crate::Result;"),
+        (proto, "use ::bytes::Bytes;"),
+        (proto, "#[path = \"../net/lease.rs\"] mod lease;"),
+        (proto, "let map = HashMap::new();"),
+        (net, "use crate::server::Server;"),
+        (net, "use crate::{Server};"),
+        (net, "let listener = tokio::net::TcpListener::bind(a);"),
+        (net, "use socket2::Socket;"),
+        (server, "use clap::Parser;"),
+        (server, "std::process::exit(1)"),
+        (bin, "use sha1::Sha1;"),
+        (bin, "include!(\"../../net/mod.rs\");"),
+    ] {
+        assert!(!faults_of(room, text).is_empty(), "{}: {text}", room.name);
+    }
+    for (room, text) in [
+        (proto, "use std::{ops::Range, time::Duration}; use super::super::frame::*;"),
+        (proto, "// use tokio::net;\n/* std::io */ const A: &str = \"std::io::Read\";"),
+        (proto, "const A: char = '\"'; const B: &[u8] = b\"\\\"std::io\"; fn f<'a>(a: &'a u8) {}"),
+        (proto, "const A: &str = r#\"use \"std::io\" now\"#;"),
+        (proto, "mod tests { use super::*; }"),
+        (net, "use crate::{net::lease, proto::frame::{self, Opcode as Op}}; use bytes::Bytes;"),
+        (server, "use crate::net::Config; use socket2::Socket;"),
+        (bin, "use crate::cli::Cli; use stickler::{Server, proto::close::CloseCode};"),
+    ] {
+        let faults = faults_of(room, text);
+        assert!(faults.is_empty(), "{}: {text}: {faults:?}", room.name);
+    }
+}
