@@ -1,5 +1,10 @@
 //! A row of frames: what is sent after the 101, what must come back, and how it must end. Each row is
 //! played whole, byte by byte, cut in places, and, where it ends the connection, with more behind it.
+//!
+//! Held on every row: 6455-5.1-04, 6455-5.2-08 to 6455-5.2-10 for what the server sends,
+//! 6455-5.2-16, 6455-5.3-01, 6455-5.3-03, 6455-5.6-05, 6455-6.1-02, 6455-6.2-03. On every row that
+//! ends the connection: 6455-5.5.1-08, 6455-5.5.1-13, 6455-5.5.1-16, 6455-7.1.1-01, 6455-7.1.1-04,
+//! 6455-7.1.7-01, 6455-7.1.7-02, 6455-7.1.7-04, 6455-10.7-03.
 
 use std::thread;
 use std::time::Duration;

@@ -155,7 +155,32 @@ fn opening_handshake_method_version_and_target() {
 
 #[test]
 fn opening_handshake_fields() {
-    let mut cases = Vec::new();
+    let mut cases = vec![
+        accepted(
+            "6455-10.5-01",
+            "credentials do not disturb",
+            Head::new().add("Authorization", "Basic eDp5").add("Cookie", "a=b; c=\"d\""),
+        ),
+        accepted(
+            "6455-4.2.1-38",
+            "what a browser sends",
+            Head::new()
+                .add("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101")
+                .add("Accept", "*/*")
+                .add("Accept-Language", "en-US,en;q=0.5")
+                .add("Accept-Encoding", "gzip, deflate, br, zstd")
+                .add("Origin", "http://127.0.0.1")
+                .set("Connection", "keep-alive, Upgrade")
+                .add("Sec-Fetch-Dest", "empty")
+                .add("Pragma", "no-cache")
+                .add("Cache-Control", "no-cache"),
+        ),
+        accepted(
+            "6455-4.2.1-38",
+            "TE and Trailer are none of our business",
+            Head::new().add("TE", "trailers").add("Trailer", "X").add("Max-Forwards", "3"),
+        ),
+    ];
     upgrade_and_connection(&mut cases);
     key_and_version(&mut cases);
     run("opening_handshake_fields", cases);

@@ -217,6 +217,19 @@ fn time_handshake_deadline() {
     }
     cases.push(Case::on(
         HURRY,
+        "9110-9.3.2-01",
+        "half a HEAD request: 408 without content",
+        |server| {
+            let mut client = Client::connect(server.address())?;
+            client.send(b"HEAD / HTTP/1.1\r\nHost: ")?;
+            let response = client.response(ms(600) + SLACK)?;
+            response
+                .refuses(&[408], false)
+                .map_err(|why| client.report("408 without content", &why))
+        },
+    ));
+    cases.push(Case::on(
+        HURRY,
         "H10",
         "60 stalled heads at once, and a good one is served",
         |server| {

@@ -76,6 +76,17 @@ fn cli_logs() {
                 Err(format!("    observed  {:?}", server.log()))
             }
         }),
+        Case::new("P5", "standard output that takes nothing is no panic", |_| {
+            let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+            let mut command = serve(&["--listen", "127.0.0.1:0"]);
+            command.stdout(full.map_err(|error| error.to_string())?).stderr(Stdio::piped());
+            let mut child = command.spawn().map_err(|error| error.to_string())?;
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            let _ = child.kill();
+            let ended = child.wait_with_output().map_err(|error| error.to_string())?;
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            if said.contains("panicked") { Err(format!("    observed  {said}")) } else { Ok(()) }
+        }),
         Case::new("P5", "standard error that nobody reads blocks nothing", |_| {
             blocked_log(Stdio::piped())
         }),

@@ -1,5 +1,11 @@
 //! A row of the opening handshake: a request head, and the answer it must get. Each row is played
 //! whole and byte by byte; a refusal also with a second, good request behind the first.
+//!
+//! Held on every refusal, whatever the row: 6455-4.2.1-01, 6455-4.2.2-24, 6455-4.2.2-28,
+//! 6455-10.7-02, 9110-6.6.1-01, 9110-7.8-02, 9110-7.8-03, 9110-15.5.6-01, 9110-15.5.22-01,
+//! 9112-6.3-05, 9112-9.3-01, 9112-9.3.2-01, 9112-9.6-01, 9112-9.6-02, 6455-11.3.5-02. On every 101:
+//! 6455-4.1-02, 6455-4.2.2-07, 6455-4.2.2-17, 6455-4.2.2-18, 6455-4.2.2-20 to 6455-4.2.2-27,
+//! 6455-11.3.2-02, 6455-11.3.3-01, 6455-11.3.4-02, 9112-6.1-01, 9112-6.3-04.
 
 use std::thread;
 

@@ -1,8 +1,10 @@
 //! Which of two faults is told, and where the head ends and the frames begin.
 
+use std::time::Duration;
+
 use crate::case::{Case, Profile, run};
 use crate::client::{Client, LONG, PROMPT};
-use crate::frame::{Event, join, ping, text};
+use crate::frame::{Event, join, masked, ping, text};
 use crate::http::{Head, MARKER};
 use crate::opening::Answer::ContinueAndAccept;
 use crate::opening::{opening, refused};
@@ -242,6 +244,32 @@ fn opening_handshake_border_to_frames() {
             let response = client.response(PROMPT)?;
             response.accepts(&head).map_err(|why| client.report("101", &why))?;
             client.expect_failed(1002, "RFC 6455 5.1")
+        }),
+        Case::on(D, "6455-9.1-04", "a declined extension must not be used", |server| {
+            let head = Head::new().set("Sec-WebSocket-Extensions", "x-unknown; a=1");
+            let mut client = Client::connect(server.address())?;
+            client.send(&head.bytes())?;
+            let response = client.response(PROMPT)?;
+            response.accepts(&head).map_err(|why| client.report("101", &why))?;
+            client.send(&masked(0xc1, b"x"))?;
+            client.expect_failed(1002, "RFC 6455 5.2")
+        }),
+        Case::on(D, "9110-5.3-01", "no answer before the empty line", |server| {
+            for target in ["/", "/nope"] {
+                let bytes = Head::new().target(target).bytes();
+                let (most, end) = bytes.split_at(bytes.len() - 2);
+                let mut client = Client::connect(server.address())?;
+                client.send(most)?;
+                client.expect_silence(Duration::from_millis(150))?;
+                client.send(&end[..1])?;
+                client.expect_silence(Duration::from_millis(50))?;
+                client.send(&end[1..])?;
+                let status = client.response(PROMPT)?.status;
+                if !matches!((target, status), ("/", 101) | ("/nope", 404)) {
+                    return Err(client.report("101 or 404", &status.to_string()));
+                }
+            }
+            Ok(())
         }),
         Case::on(D, "6455-4.1-05", "the same key twice is accepted twice", |server| {
             Client::open(server.address())?.close_normally()?;

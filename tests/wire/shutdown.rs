@@ -311,6 +311,16 @@ fn shutdown_faults_and_deadlines() {
             client.expect_fin(PROMPT)
         },
     ));
+    cases.push(Case::new("cli", "a client that never reads does not hold the exit up", |_| {
+        let server = Server::start(&["--shutdown-timeout", "1s", "--close-timeout", "60s"])?;
+        let mut client = Client::connect_with_buffer(server.address(), 16 << 10)?;
+        client.upgrade()?;
+        client.send(&binary(vec![0x3c; 12 << 20]))?;
+        let mut other = Client::open(server.address())?;
+        server.signal(Signal::TERM);
+        expect_going_away(&mut other)?;
+        expect_exit(&server, 0, SOON)
+    }));
     cases.push(Case::new(
         "6455-5.5.1-11",
         "an echo that is being read is finished before the Close",

@@ -299,6 +299,37 @@ fn message_request_line_and_target() {
         &[421],
         Head::new().target("https://127.0.0.1/"),
     ));
+    cases.push(refused(
+        "9112-3.2.3-01",
+        "asterisk-form with GET",
+        &[400],
+        Head::new().line("GET * HTTP/1.1"),
+    ));
+    cases.push(refused(
+        "9112-3.2.3-01",
+        "authority-form with GET",
+        &[400],
+        Head::new().line("GET 127.0.0.1:80 HTTP/1.1"),
+    ));
+    for (rule, status, head) in [
+        ("a bad field", &[400][..], Head::new().method("HEAD").raw("no colon")),
+        ("a repeated Host", &[400], Head::new().method("HEAD").add("Host", "h")),
+        ("HTTP/2.0", &[505], Head::new().line("HEAD / HTTP/2.0")),
+        ("too many fields", &[431], {
+            (0..200).fold(Head::new().method("HEAD"), |head, at| head.add(&format!("X-{at}"), "1"))
+        }),
+        ("a field too long", &[431], Head::new().method("HEAD").padded_to(20_000)),
+        ("a target too long", &[414], {
+            Head::new().line(format!("HEAD /{} HTTP/1.1", "t".repeat(20_000)))
+        }),
+        ("an expectation", &[417], Head::new().method("HEAD").add("Expect", "foo")),
+        ("an unknown path", &[405], Head::new().line("HEAD /nope HTTP/1.1")),
+        ("no Upgrade", &[405], Head::new().method("HEAD").without("Upgrade")),
+    ] {
+        let rule = format!("HEAD with {rule} gets no content");
+        let answer = Answer::RefuseWithoutContent(status);
+        cases.push(opening(DEFAULT, "9110-9.3.2-01", rule, head, answer));
+    }
     run("message_request_line_and_target", cases);
 }
 
