@@ -271,8 +271,15 @@ impl Client {
         self.expect_fin(PROMPT)
     }
 
-    /// Starts the closing handshake with 1000 and expects its echo and the server's FIN.
+    /// Starts the closing handshake with 1000, expects its echo and the server's FIN, sends ours.
     pub(crate) fn close_normally(&mut self) -> Outcome {
+        self.close_and_linger()?;
+        self.half_close();
+        Ok(())
+    }
+
+    /// The same without our FIN.
+    pub(crate) fn close_and_linger(&mut self) -> Outcome {
         self.send(&crate::frame::close(1000, ""))?;
         self.expect(&Event::Close(1000_u16.to_be_bytes().to_vec()))?;
         self.expect_fin(PROMPT)

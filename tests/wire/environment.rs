@@ -104,9 +104,10 @@ fn cli_environment_sizes_and_durations() {
             let mut client = Client::open(server.address())?;
             client.send(&header(0x82, 1025))?;
             client.expect_failed(1009, "RFC 6455 10.4")?;
-            let mut client = Client::open(server.address())?;
+            client = Client::open(server.address())?;
             client.send(&hex("01 80 00000000 00 80 00000000 80 80 00000000"))?;
             client.expect_failed(1008, "RFC 6455 10.4")?;
+            drop(client);
             server.retire()
         }),
         Case::new("cli", "STICKLER_HANDSHAKE_TIMEOUT", |_| {
@@ -128,6 +129,7 @@ fn cli_environment_sizes_and_durations() {
                     if Event::close_code(&body) == Some(1011) => {}
                 other => return Err(client.report("Ping, then Close 1011", &format!("{other:?}"))),
             }
+            drop(client);
             server.retire()
         }),
         Case::new("cli", "STICKLER_CLOSE_TIMEOUT and _SHUTDOWN_TIMEOUT", |_| {
@@ -169,6 +171,7 @@ fn cli_environment_sizes_and_durations() {
             client.expect(&Event::Text(vec![b'x'; 70_000]))?;
             client.send(&header(0x82, 70_001))?;
             client.expect_failed(1009, "RFC 6455 10.4")?;
+            drop(client);
             server.retire()
         }),
         Case::new("cli", "a bare number is seconds", |_| {
@@ -194,9 +197,10 @@ fn cli_environment_sizes_and_durations() {
                 let mut client = Client::open(server.address())?;
                 client.send(&header(0x82, bytes + 1))?;
                 client.expect_failed(1009, "RFC 6455 10.4")?;
-                let mut client = Client::open(server.address())?;
+                client = Client::open(server.address())?;
                 client.send(&header(0x82, bytes))?;
                 client.expect_silence(Duration::from_millis(150))?;
+                drop(client);
                 server.retire()
             },
         ));

@@ -125,6 +125,7 @@ fn hostile_costs() {
             .and_then(|response| {
                 response.refuses(&[431], true).map_err(|why| client.report("431", &why))
             })?;
+            drop(client);
             memory_flat(&server, memory, 4)?;
             cpu_small(&server, cpu, Duration::from_millis(500))?;
             still_serves(&server)?;
@@ -157,6 +158,7 @@ fn hostile_costs() {
             let mut writer = client.stream().try_clone().map_err(|error| error.to_string())?;
             thread::spawn(move || writer.write_all(&frames).is_ok());
             client.expect_failed(1008, "RFC 6455 10.4")?;
+            drop(client);
             memory_flat(&server, memory, 4)?;
             server.retire()
         }),

@@ -49,7 +49,6 @@ fn origin_policy() {
         ("6454-5-01", "http://localhost"),
         ("6454-5-01", "http://localhost:80"),
         ("6454-5-01", "http://localhost:808"),
-        ("6454-5-01", "http://localhost:80800"),
         ("6454-5-01", "ws://example.com"),
         ("6454-6-01", "null"),
         ("6454-6-01", "file://"),
@@ -79,6 +78,7 @@ fn origin_policy() {
         "https://example.com#",
         "https://example.com?",
         "https:example.com",
+        "http://localhost:80800",
     ] {
         let rule = format!("Origin: {value:?} does not get through");
         cases.push(opening(LISTED, "6454-7.1-01", rule, origin(value), Refuse(&[400, 403])));

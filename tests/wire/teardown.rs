@@ -239,7 +239,7 @@ fn teardown_lets_sockets_go() {
             soon,
             |server| {
                 let mut client = Client::open(server.address())?;
-                client.close_normally()?;
+                client.close_and_linger()?;
                 client.half_close();
                 Ok(client)
             },
@@ -266,7 +266,7 @@ fn teardown_lets_sockets_go() {
         }),
         lets_go(SHORT, "6455-7.1.1-01", "after a clean close we never finish", LONG, |server| {
             let mut client = Client::open(server.address())?;
-            client.close_normally()?;
+            client.close_and_linger()?;
             Ok(client)
         }),
         lets_go(SHORT, "6455-7.1.7-01", "after a failure we never finish", LONG, |server| {
@@ -290,7 +290,7 @@ fn teardown_lets_sockets_go() {
         }),
         lets_go(SHORT, "6455-7.1.1-03", "while we talk on after a clean close", LONG, |server| {
             let mut client = Client::open(server.address())?;
-            client.close_normally()?;
+            client.close_and_linger()?;
             talk_on(&mut client)?;
             Ok(client)
         }),
