@@ -1,0 +1,127 @@
+//! What is said on standard error, and that saying it never hurts.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::case::{Case, run_at_once};
+use crate::cli::{answer, expect_status, serve, works};
+use crate::client::{Client, Outcome};
+use crate::frame::{Event, close, hex, text};
+use crate::http::Head;
+use crate::server::Server;
+
+#[test]
+fn cli_logs() {
+    let cases = vec![
+        Case::new(
+            "6455-7.1.7-05",
+            "a violation is logged once, with its clause, without the payload",
+            |_| {
+                let server = Server::start(&[])?;
+                let mut client = Client::open(server.address())?;
+                client.send(&[&text("zq9x secret")[..], &hex("81 05 48656c6c6f")].concat())?;
+                client.expect(&Event::Text(b"zq9x secret".to_vec()))?;
+                client.expect_failed(1002, "RFC 6455 5.1")?;
+                client.half_close();
+                server.retire()?;
+                let log = server.log();
+                let lines = log.lines().filter(|line| line.contains("RFC 6455 5.1")).count();
+                if lines != 1 || log.contains("zq9x") || log.contains("Hello") {
+                    return Err(format!(
+                        "    expected  one line with RFC 6455 5.1\n    observed  {lines}: {log}"
+                    ));
+                }
+                Ok(())
+            },
+        ),
+        Case::new("H13", "what the peer sent cannot forge or colour a line", |_| {
+            let server = Server::start(&["--log", "trace"])?;
+            let head = Head::new()
+                .target("/nope?%0d%0a2030-01-01T00:00:00Z%20INFO%20forged")
+                .add("Origin", "http://\u{2028}forged".as_bytes())
+                .add("X", "\u{85}forged\u{9b}31m".as_bytes());
+            answer(server.address(), &head)?;
+            let mut client = Client::open(server.address())?;
+            client.send(&close(1000, "bye\r\nforged \u{1b}[31mred\u{1b}[0m \u{2028}forged"))?;
+            client.expect(&Event::Close(1000_u16.to_be_bytes().to_vec()))?;
+            client.half_close();
+            server.retire()?;
+            let log = server.log();
+            let control = log.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{2028}');
+            let forged = log.lines().find(|line| line.trim_start().starts_with("forged"));
+            match (control, forged) {
+                (None, None) => Ok(()),
+                found => Err(format!("    observed  {found:?} in the log")),
+            }
+        }),
+        Case::new("cli", "--log off is silent", |_| {
+            let server = Server::start(&["--log", "off"])?;
+            expect_status(server.address(), "/nope", 404)?;
+            server.retire()?;
+            if server.log().is_empty() {
+                Ok(())
+            } else {
+                Err(format!("    observed  {:?}", server.log()))
+            }
+        }),
+        Case::new("cli", "RUST_LOG counts where --log is not given", |_| {
+            let mut command = serve(&["--listen", "127.0.0.1:0"]);
+            command.env("RUST_LOG", "off");
+            let server = Server::spawn(command, 1, "")?;
+            expect_status(server.address(), "/nope", 404)?;
+            server.retire()?;
+            if server.log().is_empty() {
+                Ok(())
+            } else {
+                Err(format!("    observed  {:?}", server.log()))
+            }
+        }),
+        Case::new("P5", "standard output that takes nothing is no panic", |_| {
+            let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+            let mut command = serve(&["--listen", "127.0.0.1:0"]);
+            command.stdout(full.map_err(|error| error.to_string())?).stderr(Stdio::piped());
+            let mut child = command.spawn().map_err(|error| error.to_string())?;
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            let _ = child.kill();
+            let ended = child.wait_with_output().map_err(|error| error.to_string())?;
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            if said.contains("panicked") { Err(format!("    observed  {said}")) } else { Ok(()) }
+        }),
+        Case::new("P5", "standard error that nobody reads blocks nothing", |_| {
+            blocked_log(Stdio::piped())
+        }),
+        Case::new("P5", "standard error on a full device kills nothing", |_| {
+            let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+            blocked_log(full.map_err(|error| error.to_string())?.into())
+        }),
+    ];
+    run_at_once("cli_logs", cases, 3);
+}
+
+/// The loudest log into somewhere that takes little or nothing; the server must go on.
+fn blocked_log(stderr: Stdio) -> Outcome {
+    let mut command = serve(&["--listen", "127.0.0.1:0", "--log", "trace", "--workers", "1"]);
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(stderr).spawn().map_err(|error| error.to_string())?;
+    let outcome = (|| {
+        let mut line = Vec::new();
+        let mut out = child.stdout.take().ok_or("no standard output")?;
+        let mut byte = [0];
+        while out.read(&mut byte).map_err(|error| error.to_string())? == 1 && byte[0] != b'\n' {
+            line.push(byte[0]);
+        }
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let address = line
+            .strip_prefix("listening on ws://")
+            .and_then(|rest| rest.parse().ok())
+            .ok_or_else(|| format!("    observed  {line:?}"))?;
+        for round in 0..1500 {
+            expect_status(address, "/nope", 404)
+                .map_err(|why| format!("    round     {round}\n{why}"))?;
+        }
+        works(address)
+    })();
+    let _ = child.kill();
+    let _ = child.wait();
+    outcome
+}
