@@ -76,7 +76,7 @@ impl Endpoint {
         let now = self.context.now();
         {
             let mut state = shared.lock();
-            state.path = negotiated.path;
+            state.set_path(&negotiated.path);
             state.open(now);
         }
         let handler = handler(WebSocket::new(shared.clone()));

@@ -124,9 +124,9 @@ fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, 
         Verdict::WebSocket(offer) => {
             let mut state = shared.lock();
             state.phase = Phase::Deciding;
-            state.path = request.path().into();
+            state.set_path(request.path());
             if !early.is_empty() {
-                state.input = Some(early);
+                state.input = early;
             }
             drop(state);
             Ok(Opened::Incoming(Incoming::new(shared.clone(), request, offer)))

@@ -1,17 +1,19 @@
 //! What a thread lends: read buffers, outboxes and buffers for large messages.
 //!
 //! An idle connection holds none of them. Each kind is kept up to a cap and freed beyond it;
-//! what comes back on another thread than it left is kept there.
+//! a read buffer that comes back on another thread than it left is freed.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::lease::ReadBuffer;
 use super::outbox::Outbox;
 
 #[derive(Default)]
 struct Pool {
-    read_buffers: Vec<Vec<u8>>,
+    #[allow(clippy::vec_box, reason = "the box is what connections hold while they read")]
+    read_buffers: Vec<Box<ReadBuffer>>,
     /// Large read buffers of this thread that are lent at present, wherever they are.
     lent: Arc<AtomicUsize>,
     #[allow(clippy::vec_box, reason = "the box is what connections hold while they write")]
@@ -23,25 +25,36 @@ thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
 }
 
-/// A read buffer, empty, and the count to lower when it comes back (large ones only).
-pub(super) fn take_read_buffer() -> (Vec<u8>, Option<Arc<AtomicUsize>>) {
+/// A read buffer, empty.
+pub(super) fn take_read_buffer() -> Box<ReadBuffer> {
     POOL.try_with(|pool| {
         let pool = &mut *pool.borrow_mut();
         if pool.lent.load(Ordering::Relaxed) >= MAX_LENT {
-            return (Vec::with_capacity(SMALL_READ), None);
+            return new_read_buffer(SMALL_READ, None);
         }
         pool.lent.fetch_add(1, Ordering::Relaxed);
-        let buffer = pool.read_buffers.pop().unwrap_or_else(|| Vec::with_capacity(LARGE_READ));
-        (buffer, Some(pool.lent.clone()))
+        pool.read_buffers
+            .pop()
+            .unwrap_or_else(|| new_read_buffer(LARGE_READ, Some(pool.lent.clone())))
     })
-    .unwrap_or_else(|_| (Vec::with_capacity(SMALL_READ), None))
+    .unwrap_or_else(|_| new_read_buffer(SMALL_READ, None))
 }
 
-pub(super) fn return_read_buffer(mut buffer: Vec<u8>, lent: Option<&Arc<AtomicUsize>>) {
-    let Some(lent) = lent else { return };
+fn new_read_buffer(size: usize, lent: Option<Arc<AtomicUsize>>) -> Box<ReadBuffer> {
+    Box::new(ReadBuffer { bytes: Vec::with_capacity(size), start: 0, lent })
+}
+
+pub(super) fn return_read_buffer(mut buffer: Box<ReadBuffer>) {
+    let Some(lent) = &buffer.lent else { return };
     lent.fetch_sub(1, Ordering::Relaxed);
-    buffer.clear();
-    with(|pool| keep(&mut pool.read_buffers, buffer, MAX_KEPT_READ));
+    buffer.start = 0;
+    buffer.bytes.clear();
+    with(|pool| {
+        // Counted by the thread that made it; another thread cannot lend it on.
+        if buffer.lent.as_ref().is_some_and(|lent| Arc::ptr_eq(lent, &pool.lent)) {
+            keep(&mut pool.read_buffers, buffer, MAX_KEPT_READ);
+        }
+    });
 }
 
 pub(super) fn take_outbox() -> Box<Outbox> {

@@ -23,7 +23,7 @@ use crate::proto::utf8::Checked;
 #[derive(Debug)]
 pub struct Receiver {
     shared: Arc<Shared>,
-    lease: Option<Lease>,
+    lease: Lease,
     /// The assembled message that is lent.
     assembled: Vec<u8>,
     /// Whether a message is being delivered in pieces.
@@ -44,7 +44,7 @@ enum At {
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Receiver {
-        Receiver { shared, lease: None, assembled: Vec::new(), is_mid_pieces: false }
+        Receiver { shared, lease: Lease::default(), assembled: Vec::new(), is_mid_pieces: false }
     }
 
     /// Waits for the next message and lends it until the next call.
@@ -87,15 +87,13 @@ impl Receiver {
 
     /// The path of the request target, undecoded.
     pub fn path(&self) -> String {
-        self.shared.lock().path.to_string()
+        self.shared.lock().path().to_string()
     }
 
     fn lend(&mut self, found: Found) -> Message<'_> {
-        let payload = match (found.at, &self.lease) {
-            (At::Lease(range), Some(lease)) => {
-                Lent::Slice(lease.bytes().get(range).unwrap_or_default())
-            }
-            _ => Lent::Buffer(&mut self.assembled),
+        let payload = match found.at {
+            At::Lease(range) => Lent::Slice(self.lease.bytes().get(range).unwrap_or_default()),
+            At::Assembled => Lent::Buffer(&mut self.assembled),
         };
         Message::new(payload, found.text)
     }
@@ -129,7 +127,7 @@ impl Receiver {
             if let Some(ending) = state.finished() {
                 let error = ending.to_error();
                 state.receiver_holds_input = false;
-                self.lease = None;
+                self.lease = Lease::default();
                 return Poll::Ready(error.map_or(Ok(None), Err));
             }
             let queued = state.queued();
@@ -140,14 +138,12 @@ impl Receiver {
             if queued >= WRITE_FROM && give_way(&mut state, cx) {
                 return Poll::Pending;
             }
-            if self.lease.as_ref().is_none_or(Lease::is_empty) {
-                self.lease = state.input.take();
+            if self.lease.is_empty() {
+                self.lease = std::mem::take(&mut state.input);
             }
             let limits = &self.shared.context.config.limits.message;
-            let (position, input) = match &mut self.lease {
-                Some(lease) => (lease.position(), lease.unread_mut()),
-                None => (0, Default::default()),
-            };
+            let position = self.lease.position();
+            let input = self.lease.unread_mut();
             let received = state.with_batch(|inbound, outbound, batch| {
                 inbound.receive(input, delivery, limits, outbound, batch)
             });
@@ -158,17 +154,13 @@ impl Receiver {
                     continue;
                 }
             };
-            if let Some(lease) = &mut self.lease {
-                lease.consume(step.consumed);
-                state.receiver_holds_input = !lease.is_empty();
-            }
+            self.lease.consume(step.consumed);
+            state.receiver_holds_input = !self.lease.is_empty();
             let (data, last) = match step.event {
                 Some(Event::Message(data)) => (data, true),
                 Some(Event::Piece { data, last }) => (data, last),
                 Some(Event::Pong(at)) => {
-                    let lease = self.lease.as_ref();
-                    let bytes = lease.map_or(&[][..], |lease| lease.bytes());
-                    note_pong(&mut state, &self.shared, &at, bytes, position);
+                    note_pong(&mut state, &self.shared, &at, self.lease.bytes(), position);
                     continue;
                 }
                 Some(Event::Close(close)) => {
@@ -176,9 +168,9 @@ impl Receiver {
                     continue;
                 }
                 Some(Event::Ping(_)) => continue,
-                None if state.input.is_some() => continue,
+                None if state.input.is_held() => continue,
                 None => {
-                    self.lease = None;
+                    self.lease = Lease::default();
                     pool::return_message_buffer(std::mem::take(&mut self.assembled));
                     wait_for_input(&mut state, cx, delivery);
                     return Poll::Pending;
@@ -202,7 +194,7 @@ impl Receiver {
 /// at once. Only where the task itself is the one that polls, and the transport takes bytes.
 fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
     let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
-    if !is_task || !state.is_polling || state.blocked_since.is_some() {
+    if !is_task || !state.is_polling || state.blocked_since().is_some() {
         return false;
     }
     state.gave_way = true;
@@ -212,7 +204,11 @@ fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
 fn wait_for_input(state: &mut State, cx: &Context<'_>, delivery: Delivery) {
     state.reader = Reader::Waiting(delivery);
     let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
-    state.reading = if is_task { None } else { Some(cx.waker().clone()) };
+    if !is_task {
+        state.rare().reading = Some(cx.waker().clone());
+    } else if let Some(rare) = state.rare_if_any() {
+        rare.reading = None;
+    }
     state.wake_task();
 }
 
@@ -224,16 +220,22 @@ pub(super) fn note_pong(
     input: &[u8],
     position: usize,
 ) {
-    let body = match at {
-        Payload::Input(range) => input.get(range.start + position..range.end + position),
-        _ => Some(state.inbound.control()),
+    // At most 125 bytes, and only of a Pong.
+    let body: Option<Vec<u8>> = match at {
+        Payload::Input(range) => {
+            input.get(range.start + position..range.end + position).map(<[u8]>::to_vec)
+        }
+        _ => Some(state.inbound.control().to_vec()),
     };
-    if let (Some(body), Some(ping)) = (body, &state.ping)
-        && *body == *ping.0
-    {
-        state.round_trip = Some(shared.context.now().saturating_sub(ping.1));
-        state.ping = None;
-    }
+    let round_trip = match (body, state.rare_if_any().and_then(|rare| rare.ping.as_ref())) {
+        (Some(body), Some((data, sent))) if body == *data => {
+            shared.context.now().saturating_sub(*sent)
+        }
+        _ => return,
+    };
+    let rare = state.rare();
+    rare.round_trip = Some(round_trip);
+    rare.ping = None;
 }
 
 impl Drop for Receiver {
@@ -242,13 +244,12 @@ impl Drop for Receiver {
         let mut state = self.shared.lock();
         state.reader = Reader::Gone;
         state.receiver_holds_input = false;
-        state.reading = None;
-        if matches!(state.phase, Phase::Open)
-            && let Some(lease) = self.lease.take()
-            && !lease.is_empty()
-        {
-            debug_assert!(state.input.is_none());
-            state.input = Some(lease);
+        if let Some(rare) = state.rare_if_any() {
+            rare.reading = None;
+        }
+        if matches!(state.phase, Phase::Open) && !self.lease.is_empty() {
+            debug_assert!(!state.input.is_held());
+            state.input = std::mem::take(&mut self.lease);
         }
         state.wake_task();
     }

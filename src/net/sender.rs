@@ -95,14 +95,14 @@ impl Sender {
         let now = self.shared.context.now();
         let mut state = self.lock_for_data()?;
         state.with_batch(|_, outbound, batch| outbound.ping(data, batch))?;
-        state.ping = Some(Box::new((data.to_vec(), now)));
+        state.rare().ping = Some((data.to_vec(), now));
         state.wake_task();
         Ok(())
     }
 
     /// The time from the newest answered Ping to its Pong.
     pub fn round_trip(&self) -> Option<Duration> {
-        self.shared.lock().round_trip
+        self.shared.lock().round_trip()
     }
 
     /// Starts the closing handshake: queues a Close behind what is queued.
@@ -184,7 +184,7 @@ impl Sender {
 
     /// The path of the request target, undecoded.
     pub fn path(&self) -> String {
-        self.shared.lock().path.to_string()
+        self.shared.lock().path().to_string()
     }
 }
 

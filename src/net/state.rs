@@ -38,35 +38,42 @@ pub(super) struct State {
     pub(super) gave_way: bool,
     /// Whether a fragmented message is being sent by a `FragmentedMessage`.
     pub(super) is_fragmenting: bool,
-    /// When the transport last took bytes, while it refuses more.
-    pub(super) blocked_since: Option<Duration>,
     pub(super) timer_due: bool,
     /// Whether the transport is to be dropped without waiting for the peer.
     pub(super) is_overdue: bool,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     /// Input that nobody has taken.
-    pub(super) input: Option<Lease>,
+    pub(super) input: Lease,
     /// Frames that the connection task has not taken.
     pub(super) outbox: Option<Box<Outbox>>,
     /// Bytes of frames that the connection task has taken and not written.
     pub(super) in_flight: usize,
     pub(super) task: Option<Waker>,
+    pub(super) keepalive: Keepalive,
+    rare: Option<Box<Rare>>,
+    /// The path of the request target; empty for the most common one, `/`.
+    path: Box<str>,
+    ending: Option<Box<Ending>>,
+    place: Place,
+    /// The tick at which the clock wakes this connection; `u64::MAX` for none.
+    armed: u64,
+    /// When the opening handshake, the closing handshake or the end of TCP is overdue.
+    pub(super) deadline: Option<Duration>,
+}
+
+/// What most connections never need, or only for a moment.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
     /// Whoever waits in the Receiver, when it is not the connection task.
     pub(super) reading: Option<Waker>,
     /// Whoever waits for the queue or for the end.
     pub(super) waiting: Vec<Waker>,
-    pub(super) keepalive: Keepalive,
+    /// When the transport last took bytes, while it refuses more.
+    pub(super) blocked_since: Option<Duration>,
     /// The newest Ping that we sent, and when.
-    pub(super) ping: Option<Box<(Vec<u8>, Duration)>>,
+    pub(super) ping: Option<(Vec<u8>, Duration)>,
     pub(super) round_trip: Option<Duration>,
-    pub(super) path: Box<str>,
-    ending: Option<Box<Ending>>,
-    place: Place,
-    /// The tick at which the clock wakes this connection.
-    armed: Option<u64>,
-    /// When the opening handshake, the closing handshake or the end of TCP is overdue.
-    pub(super) deadline: Option<Duration>,
 }
 
 /// Where a connection is in its life.
@@ -107,24 +114,20 @@ impl Shared {
             receiver_holds_input: false,
             gave_way: false,
             is_fragmenting: false,
-            blocked_since: None,
             timer_due: true,
             is_overdue: false,
             inbound: Inbound::new(),
             outbound: Outbound::new(),
-            input: None,
+            input: Lease::default(),
             outbox: None,
             in_flight: 0,
             task: None,
-            reading: None,
-            waiting: Vec::new(),
             keepalive: Keepalive::default(),
-            ping: None,
-            round_trip: None,
+            rare: None,
             path: Box::default(),
             ending: None,
             place: Place::default(),
-            armed: None,
+            armed: u64::MAX,
             deadline,
         };
         let shared = Arc::new(Shared { context: context.clone(), peer, state: Mutex::new(state) });
@@ -148,8 +151,8 @@ impl Shared {
     /// Has the clock wake this connection at `deadline`, or earlier.
     pub(super) fn arm(&self, state: &mut State, deadline: Duration) {
         let tick = tick_of(deadline);
-        if state.armed.is_none_or(|armed| tick < armed) {
-            state.armed = Some(tick);
+        if tick < state.armed {
+            state.armed = tick;
             self.context.arm(state.place, tick);
         }
     }
@@ -161,7 +164,7 @@ impl Shared {
 
     pub(super) fn fire_timer(&self) {
         let mut state = self.lock();
-        state.armed = None;
+        state.armed = u64::MAX;
         state.timer_due = true;
         state.wake_task();
     }
@@ -171,7 +174,7 @@ impl Shared {
         let now = self.context.now();
         let mut state = self.lock();
         match state.phase {
-            // What has not asked for anything is given a moment to do so.
+            // Who has asked for half a thing is told at once; who is silent gets a moment.
             Phase::Opening => {
                 let late = now + LATE_MOMENT;
                 state.deadline = Some(state.deadline.map_or(late, |known| known.min(late)));
@@ -224,23 +227,59 @@ impl State {
 
     /// Wakes whoever waits in the Receiver on another task.
     pub(super) fn wake_reading(&mut self) {
-        if let Some(reading) = self.reading.take() {
+        if let Some(reading) = self.rare.as_mut().and_then(|rare| rare.reading.take()) {
             reading.wake();
         }
     }
 
     /// Wakes whoever waits for the queue or the end.
     pub(super) fn wake_waiting(&mut self) {
-        for waker in std::mem::take(&mut self.waiting) {
+        let waiting = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.waiting));
+        for waker in waiting.unwrap_or_default() {
             waker.wake();
         }
     }
 
     /// Registers a waker among `waiting`.
     pub(super) fn wait(&mut self, waker: &Waker) {
-        if !self.waiting.iter().any(|known| known.will_wake(waker)) {
-            self.waiting.push(waker.clone());
+        let waiting = &mut self.rare().waiting;
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
         }
+    }
+
+    /// Whether somebody waits for the queue or the end.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.waiting.is_empty())
+    }
+
+    /// When the transport last took bytes, while it refuses more.
+    pub(super) fn blocked_since(&self) -> Option<Duration> {
+        self.rare.as_ref().and_then(|rare| rare.blocked_since)
+    }
+
+    /// What most connections never need, made if there is none.
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// As [`State::rare`], if there is any.
+    pub(super) fn rare_if_any(&mut self) -> Option<&mut Rare> {
+        self.rare.as_deref_mut()
+    }
+
+    /// The time from the newest answered Ping to its Pong.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.rare.as_ref().and_then(|rare| rare.round_trip)
+    }
+
+    /// The path of the request target.
+    pub(super) fn path(&self) -> &str {
+        if self.path.is_empty() { "/" } else { &self.path }
+    }
+
+    pub(super) fn set_path(&mut self, path: &str) {
+        self.path = if path == "/" { Box::default() } else { path.into() };
     }
 
     /// The ending so far.
@@ -272,8 +311,16 @@ impl State {
     pub(super) fn open(&mut self, now: Duration) {
         self.phase = Phase::Open;
         self.deadline = None;
-        self.keepalive.heard(now);
+        self.hear(now);
         self.timer_due = true;
+    }
+
+    /// A byte came from the peer. An answered Ping moves the next look at the clock forward.
+    #[inline]
+    pub(super) fn hear(&mut self, now: Duration) {
+        if self.keepalive.heard(now) {
+            self.timer_due = true;
+        }
     }
 
     /// Starts the closing handshake, unless it has started.
@@ -321,6 +368,12 @@ impl State {
         self.finish();
     }
 
+    /// The server shuts down before the peer said a word.
+    pub(super) fn end_by_shutdown(&mut self) {
+        self.initiate(Initiator::Shutdown);
+        self.finish();
+    }
+
     /// A timer ran out.
     pub(super) fn expire(&mut self, timer: Timer) {
         self.initiate(Initiator::Timer);
@@ -364,7 +417,7 @@ impl State {
             self.deadline = None;
             self.timer_due = true;
         }
-        self.input = None;
+        self.input = Lease::default();
         self.wake_reading();
         self.wake_waiting();
         self.wake_task();
@@ -375,7 +428,7 @@ impl State {
         self.phase = Phase::Closed;
         self.outbound.shut();
         self.inbound.fail();
-        self.input = None;
+        self.input = Lease::default();
         self.outbox = None;
         self.in_flight = 0;
         self.ending();
@@ -386,4 +439,4 @@ impl State {
 
 /// How long a connection that has not asked for anything may still do so when the server
 /// shuts down.
-const LATE_MOMENT: Duration = Duration::from_secs(1);
+const LATE_MOMENT: Duration = Duration::from_millis(250);

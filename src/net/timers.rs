@@ -26,17 +26,24 @@ impl Shared {
             return;
         }
         state.timer_due = false;
+        if self.context.is_draining() && !opening.is_silent() {
+            return state.refuse(&opening.refusal(Rejection::ShuttingDown));
+        }
         let Some(deadline) = state.deadline else { return };
         if self.context.now() < deadline {
             return self.arm(&mut state, deadline);
         }
-        if !opening.is_silent() {
-            let is_draining = self.context.is_draining();
-            let rejection =
-                if is_draining { Rejection::ShuttingDown } else { Rejection::HandshakeTooSlow };
-            state.refuse(&opening.refusal(rejection));
+        if opening.is_silent() {
+            // Nothing was exchanged, so there is nothing to wait for either.
+            state.is_overdue = true;
+        } else {
+            state.refuse(&opening.refusal(Rejection::HandshakeTooSlow));
         }
-        state.expire(Timer::Handshake);
+        if self.context.is_draining() {
+            state.end_by_shutdown();
+        } else {
+            state.expire(Timer::Handshake);
+        }
     }
 
     /// Runs what is due after the head is complete, and arms the clock for what is not.
@@ -73,7 +80,7 @@ impl Shared {
         let timeouts = &self.context.config.timeouts;
         let mut next = None;
         if let Some(deadline) =
-            state.blocked_since.and_then(|since| since.checked_add(timeouts.write))
+            state.blocked_since().and_then(|since| since.checked_add(timeouts.write))
         {
             if deadline <= now {
                 state.is_overdue = true;
@@ -94,7 +101,7 @@ impl Shared {
         let Some(interval) = timeouts.keepalive_interval else { return next };
         if state.reader == Reader::Busy
             || state.receiver_holds_input
-            || state.blocked_since.is_some()
+            || state.blocked_since().is_some()
         {
             // While nobody reads, silence is ours.
             state.keepalive.heard(now);
@@ -128,7 +135,7 @@ impl State {
         // The time sent tells one Ping from another.
         let data = u32::try_from(now.as_millis() & u128::from(u32::MAX)).unwrap_or(0).to_be_bytes();
         if self.with_batch(|_, outbound, batch| outbound.ping(&data, batch)).is_ok() {
-            self.ping = Some(Box::new((data.to_vec(), now)));
+            self.rare().ping = Some((data.to_vec(), now));
         }
     }
 }

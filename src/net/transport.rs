@@ -72,8 +72,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     let now = shared.context.now();
                     let mut state = shared.lock();
                     if let Ok(1..) = read {
-                        state.keepalive.heard(now);
-                        state.input = Some(lease);
+                        state.hear(now);
+                        state.input = lease;
                         if let Reader::Waiting(_) = state.reader
                             && !state.is_reading_alone()
                         {
@@ -116,7 +116,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
             state.lose(Some(error.kind()));
         }
         let is_below = state.queued() < shared.context.config.limits.max_queued;
-        if is_below && !state.waiting.is_empty() && state.phase == Phase::Open {
+        if is_below && state.is_waited_for() && state.phase == Phase::Open {
             state.wake_waiting();
         }
         drop(state);
@@ -144,12 +144,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                 let mut state = shared.lock();
                 state.in_flight = writing.len();
                 match written {
-                    Poll::Ready(Ok(_)) => state.blocked_since = None,
+                    Poll::Ready(Ok(_)) => state.unblock(),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
                         state.outbound.set_congested(true);
-                        if state.blocked_since.is_none() {
-                            state.blocked_since = Some(now);
+                        if state.blocked_since().is_none() {
+                            state.rare().blocked_since = Some(now);
                             state.timer_due = true;
                         }
                         return Poll::Pending;
@@ -249,7 +249,7 @@ fn poll_direct<T: AsyncRead + Unpin>(
         inbound.restore_direct(buffer, appended, outbound, batch)
     });
     if appended > 0 {
-        state.keepalive.heard(now);
+        state.hear(now);
     }
     match restored {
         Err(violation) => {
@@ -267,7 +267,7 @@ fn poll_direct<T: AsyncRead + Unpin>(
 impl State {
     /// Whether input is wanted that has not arrived.
     fn wants_input(&self) -> bool {
-        self.input.is_none()
+        !self.input.is_held()
             && !self.receiver_holds_input
             && (self.is_reading_alone() || matches!(self.reader, Reader::Waiting(_)))
     }
@@ -294,7 +294,10 @@ impl State {
     /// Reads what arrived without a Receiver: data is judged and thrown away.
     fn read_alone(&mut self, shared: &Shared) {
         while self.phase == Phase::Open && self.is_reading_alone() {
-            let Some(mut lease) = self.input.take() else { return };
+            let mut lease = std::mem::take(&mut self.input);
+            if !lease.is_held() {
+                return;
+            }
             let limits = &shared.context.config.limits.message;
             let position = lease.position();
             let input = lease.unread_mut();
@@ -315,8 +318,15 @@ impl State {
                 _ => {}
             }
             if !lease.is_empty() {
-                self.input = Some(lease);
+                self.input = lease;
             }
+        }
+    }
+
+    /// The transport takes bytes.
+    fn unblock(&mut self) {
+        if let Some(rare) = self.rare_if_any() {
+            rare.blocked_since = None;
         }
     }
 
@@ -324,8 +334,7 @@ impl State {
     /// frames that wait as a whole.
     fn next_outbox(&mut self) -> Option<Box<Outbox>> {
         self.in_flight = 0;
-        self.blocked_since = None;
-        self.outbound.set_congested(false);
+        self.unblock();
         let mut next = None;
         if self.outbound.has_waiting_pong() {
             let mut outbox = pool::take_outbox();

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::assembler::{Assembler, MessageKind, MessageLimits};
 use super::close::{CloseCode, CloseFrame, judge_body_prefix};
-use super::frame::{FrameHeader, HeaderContext, MAX_HEADER_LEN, Opcode};
+use super::frame::{FrameHeader, HeaderContext, MAX_CONTROL_LEN, MAX_HEADER_LEN, Opcode};
 use super::mask::Mask;
 use super::outbound::Outbound;
 use super::utf8::{self, Checked};
@@ -19,8 +19,8 @@ use super::violation::Violation;
 #[derive(Debug, Default)]
 pub struct Inbound {
     assembler: Assembler,
-    /// Payload of the control frame that is arriving, unmasked.
-    control: Vec<u8>,
+    /// Payload of a control frame that did not come in one piece, unmasked.
+    control: Option<Box<ControlBuffer>>,
     /// Payload bytes of the current frame that have not arrived.
     remaining: u64,
     mask: Mask,
@@ -33,6 +33,36 @@ pub struct Inbound {
     fin: bool,
     /// Whether data is validated as framing only and thrown away (after our own Close).
     discarding: bool,
+}
+
+/// Room for the payload of one control frame (RFC 6455 §5.5).
+#[derive(Debug)]
+struct ControlBuffer {
+    bytes: [u8; MAX_CONTROL_LEN],
+    /// 0 <= len <= MAX_CONTROL_LEN
+    len: u8,
+}
+
+impl Default for ControlBuffer {
+    fn default() -> ControlBuffer {
+        ControlBuffer { bytes: [0; MAX_CONTROL_LEN], len: 0 }
+    }
+}
+
+impl ControlBuffer {
+    /// Appends; the length was judged with the header.
+    fn extend(&mut self, payload: &[u8]) {
+        for byte in payload {
+            if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
+                *slot = *byte;
+                self.len += 1;
+            }
+        }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,7 +192,7 @@ impl Inbound {
 
     /// The payload of the control frame of the last event.
     pub fn control(&self) -> &[u8] {
-        &self.control
+        self.control.as_deref().map_or(&[], ControlBuffer::as_slice)
     }
 
     /// From now on data is validated as framing and thrown away (RFC 6455 §5.5.1: after our
@@ -178,7 +208,7 @@ impl Inbound {
     pub fn fail(&mut self) {
         self.stage = Stage::Ended;
         self.remaining = 0;
-        self.control = Vec::new();
+        self.control = None;
         self.assembler.forget();
     }
 
@@ -301,7 +331,7 @@ impl Inbound {
         self.mask = Mask::new(header.key);
         self.fin = header.fin;
         if header.opcode.is_control() {
-            self.control.clear();
+            self.control = None;
             self.stage = Stage::Control(header.opcode);
         } else {
             let kind = match header.opcode {
@@ -468,27 +498,27 @@ impl Inbound {
         let payload = input.get_mut(..len).unwrap_or_default();
         self.mask.apply(payload);
         self.remaining -= len as u64;
-        let is_whole = self.remaining == 0 && self.control.is_empty();
+        let is_whole = self.remaining == 0 && self.control.is_none();
         if !is_whole || opcode == Opcode::Close {
-            self.control.extend_from_slice(payload);
+            self.control.get_or_insert_default().extend(payload);
         }
         if opcode == Opcode::Close {
-            let body_len = self.control.len() + usize::try_from(self.remaining).unwrap_or(0);
-            judge_body_prefix(&self.control, body_len)?;
+            let body_len = self.control().len() + usize::try_from(self.remaining).unwrap_or(0);
+            judge_body_prefix(self.control(), body_len)?;
         }
         if self.remaining > 0 {
             return Ok(Step { consumed: len, event: None });
         }
         self.stage = Stage::Header;
         let at = if is_whole { Payload::Input(0..len) } else { Payload::Control };
-        let body: &[u8] = if is_whole { payload } else { &self.control };
+        let body: &[u8] = if is_whole { payload } else { self.control() };
         let event = match opcode {
             Opcode::Ping => {
                 outbound.pong(body, batch);
                 Event::Ping(at)
             }
             Opcode::Close => {
-                let close = CloseFrame::parse(&self.control)?;
+                let close = CloseFrame::parse(self.control())?;
                 let received = ReceivedClose { code: close.code, reason: close.reason.into() };
                 outbound.answer_close(received.code, batch);
                 self.fail();

@@ -5,10 +5,13 @@ use std::time::Duration;
 /// Silence on one connection. Times are durations since any fixed instant.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keepalive {
-    /// When the peer was last heard, or reading began anew, or the Ping was sent.
-    since: Duration,
-    pinged: bool,
+    /// Microseconds until the peer was last heard, or reading began anew, or the Ping was
+    /// sent; the top bit says which.
+    since: u64,
 }
+
+/// Set while a Ping is unanswered.
+const PINGED: u64 = 1 << 63;
 
 /// What is to be done about the silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,27 +26,39 @@ pub enum Silence {
 
 impl Keepalive {
     /// Any byte from the peer shows that it lives (RFC 6455 §5.5.3), and while nobody reads,
-    /// silence means nothing.
+    /// silence means nothing. Says whether a Ping was unanswered until now.
     #[inline]
-    pub fn heard(&mut self, now: Duration) {
-        *self = Keepalive { since: now, pinged: false };
+    pub fn heard(&mut self, now: Duration) -> bool {
+        let was_pinged = self.is_pinged();
+        self.since = micros(now);
+        was_pinged
     }
 
     /// A Ping was sent.
     pub fn pinged(&mut self, now: Duration) {
-        *self = Keepalive { since: now, pinged: true };
+        self.since = micros(now) | PINGED;
+    }
+
+    fn is_pinged(&self) -> bool {
+        self.since & PINGED != 0
     }
 
     /// Judges the silence at `now`.
     pub fn judge(&self, now: Duration, interval: Duration, timeout: Duration) -> Silence {
-        let patience = if self.pinged { timeout } else { interval };
-        match self.since.checked_add(patience) {
-            Some(due) if due <= now && self.pinged => Silence::Dead,
+        let patience = if self.is_pinged() { timeout } else { interval };
+        match Duration::from_micros(self.since & !PINGED).checked_add(patience) {
+            Some(due) if due <= now && self.is_pinged() => Silence::Dead,
             Some(due) if due <= now => Silence::Ping,
             Some(due) => Silence::Until(due),
             None => Silence::Until(Duration::MAX),
         }
     }
+}
+
+/// Whole microseconds; the top bit stays free for longer than anything runs.
+fn micros(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
+        & !PINGED
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -94,13 +94,22 @@ fn check(url: &Url, within: Duration) -> io::Result<()> {
 
 fn connect(url: &Url, deadline: Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in (url.host.as_str(), url.port).to_socket_addrs()? {
+    for address in addresses(url)? {
         match TcpStream::connect_timeout(&address, left(deadline)?) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+/// Every address of the host; `localhost` means both families, as it does for `--listen`.
+fn addresses(url: &Url) -> io::Result<Vec<SocketAddr>> {
+    if url.host.eq_ignore_ascii_case("localhost") {
+        let families: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return Ok(families.map(|address| SocketAddr::new(address, url.port)).into());
+    }
+    Ok((url.host.as_str(), url.port).to_socket_addrs()?.collect())
 }
 
 fn read_head(stream: &mut TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
