@@ -193,6 +193,25 @@ fn s15_6_4_one_address_cannot_take_all_places() {
 }
 
 #[test]
+fn p2_resets_at_every_stage_leave_nothing_behind() {
+    let server = Running::echo(bind(2));
+    let masked_text = b"\x81\x85\0\0\0\0hello";
+    let stages =
+        [&[][..], &REQUEST.as_bytes()[..30], REQUEST.as_bytes(), masked_text, &masked_text[..8]];
+    for stage in stages.iter().cycle().take(200) {
+        let mut stream = if stage.starts_with(b"\x81") { server.open() } else { server.connect() };
+        stream.write_all(stage).unwrap();
+        // Closing sends RST now.
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    until("all connections are gone", || server.handle.counters().connections == 0);
+    server.open();
+    let counters = server.handle.counters();
+    assert_eq!((counters.panics, counters.accept_errors), (0, 0));
+    server.stop();
+}
+
+#[test]
 fn several_addresses_are_served() {
     let server = bind(2).bind_also("127.0.0.1:0").unwrap();
     assert_eq!(server.local_addrs().len(), 2);

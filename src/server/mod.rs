@@ -7,8 +7,8 @@
 mod counters;
 mod limits;
 mod listener;
+mod permit;
 mod refusal;
-mod roll;
 mod shutdown;
 mod worker;
 
@@ -23,7 +23,6 @@ pub use self::counters::Counters;
 use self::counters::Tally;
 use self::limits::{Admission, Caps};
 use self::listener::Bound;
-use self::roll::Roll;
 use self::shutdown::Shutdown;
 use self::worker::{Shared, Worker};
 use crate::Result;
@@ -216,15 +215,14 @@ impl Server {
             .map(|_| Arc::new(Context::new(config.clone(), self.http.clone())))
             .collect();
         let contexts = self.control.contexts.get_or_init(|| contexts);
-        let shared = Arc::new(Shared::new(self.control.clone()));
+        let shared = Arc::new(Shared::new(self.control.clone(), self.caps));
         let handler = Arc::new(handler);
         let (ready, is_ready) = mpsc::channel();
         for (index, (listeners, context)) in
             deal(self.bound, workers)?.into_iter().zip(contexts).enumerate()
         {
-            let roll = Arc::new(Roll::new(self.control.admission.clone(), self.caps));
             let worker =
-                Worker { index, listeners, context: context.clone(), roll, shared: shared.clone() };
+                Worker { index, listeners, context: context.clone(), shared: shared.clone() };
             worker.start(handler.clone(), ready.clone())?;
         }
         drop(ready);

@@ -19,9 +19,9 @@ use tokio::time::sleep;
 
 use super::Control;
 use super::counters::OncePerSecond;
-use super::limits::Overload;
+use super::limits::{Caps, Overload};
+use super::permit::{Admitted, Permit};
 use super::refusal::refuse;
-use super::roll::{Admitted, Roll};
 use super::shutdown::Watch;
 use crate::Result;
 use crate::net::{self, Context, Incoming};
@@ -29,6 +29,7 @@ use crate::net::{self, Context, Incoming};
 /// What all workers of a server share.
 pub(super) struct Shared {
     pub(super) control: Arc<Control>,
+    pub(super) caps: Caps,
     /// Connections that are being refused for lack of a place.
     refusing: AtomicUsize,
     refusals_told: OncePerSecond,
@@ -36,9 +37,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(control: Arc<Control>) -> Self {
+    pub(super) fn new(control: Arc<Control>, caps: Caps) -> Self {
         Self {
             control,
+            caps,
             refusing: AtomicUsize::new(0),
             refusals_told: OncePerSecond::new(),
             accept_errors_told: OncePerSecond::new(),
@@ -51,7 +53,6 @@ pub(super) struct Worker {
     pub(super) index: usize,
     pub(super) listeners: Vec<std::net::TcpListener>,
     pub(super) context: Arc<Context>,
-    pub(super) roll: Arc<Roll>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -97,7 +98,6 @@ impl Worker {
             let door = Door {
                 listener,
                 context: self.context.clone(),
-                roll: self.roll.clone(),
                 shared: self.shared.clone(),
                 handler: handler.clone(),
                 shutdown: control.shutdown.watch(),
@@ -114,9 +114,9 @@ impl Worker {
         }
         let mut shutdown = control.shutdown.watch();
         tokio::select! {
-            () = self.roll.emptied() => {}
+            () = self.context.emptied() => {}
             () = async { tokio::join!(shutdown.expired(), sleep(LAST_WORDS)) ; } => {
-                tracing::warn!(connections = self.roll.live(), "the deadline ended connections");
+                tracing::warn!(connections = self.context.connections(), "the deadline ended connections");
             }
         }
     }
@@ -134,7 +134,6 @@ fn prepare(listeners: Vec<std::net::TcpListener>) -> io::Result<(Runtime, Vec<Tc
 struct Door<H> {
     listener: TcpListener,
     context: Arc<Context>,
-    roll: Arc<Roll>,
     shared: Arc<Shared>,
     handler: Arc<H>,
     shutdown: Watch,
@@ -200,7 +199,7 @@ where
         // Replies leave in one write, so Nagle's algorithm could only delay them.
         // It fails when the peer is gone already, which the first read tells.
         let _ = stream.set_nodelay(true);
-        match self.roll.admit(peer.ip()) {
+        match Permit::ask(&self.shared.control.admission, peer.ip(), self.shared.caps) {
             Ok(permit) => {
                 let handler = self.handler.clone();
                 let io = Admitted::new(stream, permit);

@@ -80,6 +80,7 @@ fn s7_4_1_a_signal_sends_1001_and_exits_with_0() {
             client.send(&frame(0x88, &[0x03, 0xe9]));
             assert_eq!(client.receive_rest(), b"");
         }
+        drop(clients);
         assert_eq!(server.wait().0.code(), Some(0));
     }
 }

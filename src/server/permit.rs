@@ -1,72 +1,36 @@
-//! The connections of one worker, from the moment they are accepted.
-//!
-//! The shutdown waits for this count: the connection itself counts only from its
-//! first poll, which those accepted last have not had.
+//! A connection's place under the caps, tied to its transport.
 
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 
 use super::limits::{Admission, Caps, Overload, Source};
 
-/// The connections of one worker.
-pub(super) struct Roll {
-    admission: Arc<Admission>,
-    caps: Caps,
-    live: AtomicUsize,
-    emptied: Notify,
-}
-
-impl Roll {
-    pub(super) fn new(admission: Arc<Admission>, caps: Caps) -> Self {
-        Self { admission, caps, live: AtomicUsize::new(0), emptied: Notify::new() }
-    }
-
-    /// Counts a connection until its permit is dropped.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Overload> {
-        let source = self.admission.admit(peer, self.caps)?;
-        self.live.fetch_add(1, Ordering::SeqCst);
-        Ok(Permit { roll: self.clone(), source })
-    }
-
-    pub(super) fn live(&self) -> usize {
-        self.live.load(Ordering::SeqCst)
-    }
-
-    /// Waits until there is none.
-    ///
-    /// # Cancel safety
-    ///
-    /// Holds no state.
-    pub(super) async fn emptied(&self) {
-        loop {
-            let emptied = self.emptied.notified();
-            if self.live() == 0 {
-                return;
-            }
-            emptied.await;
-        }
-    }
-}
-
 /// One connection's place.
 pub(super) struct Permit {
-    roll: Arc<Roll>,
+    admission: Arc<Admission>,
     source: Option<Source>,
+}
+
+impl Permit {
+    /// Counts a connection until the permit is dropped.
+    pub(super) fn ask(
+        admission: &Arc<Admission>,
+        peer: IpAddr,
+        caps: Caps,
+    ) -> Result<Self, Overload> {
+        let source = admission.admit(peer, caps)?;
+        Ok(Self { admission: admission.clone(), source })
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.roll.admission.dismiss(self.source);
-        if self.roll.live.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.roll.emptied.notify_waiters();
-        }
+        self.admission.dismiss(self.source);
     }
 }
 
