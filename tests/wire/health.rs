@@ -68,11 +68,10 @@ fn cli_health() {
             server.retire()
         }),
         Case::new("cli", "health: works over IPv6 and by name", |_| {
-            let server = Server::spawn(serve(&["--listen", "[::1]:0"]), 1, "")?;
-            for url in [
-                format!("ws://{}", server.address()),
-                format!("ws://localhost:{}", server.address().port()),
-            ] {
+            let server =
+                Server::spawn(serve(&["--listen", "[::1]:0", "--listen", "127.0.0.1:0"]), 2, "")?;
+            let by_name = format!("ws://localhost:{}/", server.addresses()[1].port());
+            for url in [format!("ws://{}", server.address()), by_name] {
                 let (code, _) = health(&url)?;
                 if code != Some(0) {
                     return Err(format!(

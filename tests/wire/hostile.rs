@@ -7,41 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::case::{Case, run_at_once};
 use crate::client::{Client, LONG, Next, Outcome, PROMPT};
+use crate::dice::Dice;
 use crate::frame::{Event, binary, close, header, join, masked, masked_with, ping, pong, text};
 use crate::http::Head;
 use crate::server::Server;
-
-/// A small generator, so that a failing round can be played again from its number.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Dice {
-        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.roll() % bound as u64).unwrap()
-    }
-
-    fn byte(&mut self) -> u8 {
-        (self.roll() >> 24) as u8
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.byte()).collect()
-    }
-
-    fn key(&mut self) -> [u8; 4] {
-        [self.byte(), self.byte(), self.byte(), self.byte()]
-    }
-}
 
 /// Fails when resident memory grew by more than so many MiB.
 fn memory_flat(server: &Server, before: u64, allowed: u64) -> Outcome {
@@ -326,7 +295,7 @@ fn hostile_crowds() {
                 client.send(&text("still"))?;
                 client.expect(&Event::Text(b"still".to_vec()))?;
             }
-            drop(crowd);
+            drop((crowd, opened));
             still_serves(&server)?;
             server.retire()
         }),

@@ -160,7 +160,7 @@ fn time_handshake_deadline() {
                     scope.spawn(|| {
                         for byte in head() {
                             if std::io::Write::write_all(&mut reader, &[byte]).is_err()
-                                || begun.elapsed() > ms(600) + SLACK
+                                || begun.elapsed() > ms(1200)
                             {
                                 break;
                             }

@@ -10,6 +10,7 @@
 
 mod case;
 mod client;
+mod dice;
 mod exchange;
 mod frame;
 mod http;
@@ -28,6 +29,7 @@ mod hostile;
 mod keepalive;
 mod limits;
 mod logs;
+mod model;
 mod negotiation;
 mod order;
 mod origin;
