@@ -7,9 +7,10 @@ use stickler::proto::violation::Violation::{
 
 use crate::{
     drive::{Connection, Seen, Start, Way},
+    hex::hex,
     table::{
         Expect::{Binary, CloseAnswer, Fail, FailSilently, Ping, Pong, Text, Unfinished},
-        Row, hex, row, run,
+        Row, row, run,
     },
 };
 
