@@ -105,7 +105,7 @@ fn cli_environment_sizes_and_durations() {
             client.send(&header(0x82, 1025))?;
             client.expect_failed(1009, "RFC 6455 10.4")?;
             client = Client::open(server.address())?;
-            client.send(&hex("01 80 00000000 00 80 00000000 80 80 00000000"))?;
+            client.send(&hex("01 80 00000000 00 80 00000000 80 81 00000000 61"))?;
             client.expect_failed(1008, "RFC 6455 10.4")?;
             drop(client);
             server.retire()

@@ -125,6 +125,14 @@ fn limits_of_messages() {
         row_on(
             SMALL,
             "6455-10.4-04",
+            "an empty fragment that only ends the message",
+            [unfinished(8, 3), masked(0x80, b"")].concat(),
+            t(24),
+            End::Open,
+        ),
+        row_on(
+            SMALL,
+            "6455-10.4-04",
             "one fragment more, unfinished",
             unfinished(9, 0),
             vec![],

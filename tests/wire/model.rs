@@ -94,7 +94,8 @@ fn frame(
     }
     if !control {
         let begun = message.get_or_insert(Unfinished { opcode, fragments: 0, payload: Vec::new() });
-        begun.fragments += 1;
+        // An empty last fragment carries nothing that a limit guards; it only ends the message.
+        begun.fragments += u32::from(!(fin && opcode == 0 && length == 0));
         let big = length > MAX_FRAME || begun.payload.len() as u64 + length > MAX_MESSAGE;
         match (big, begun.fragments > MAX_FRAGMENTS) {
             (false, false) => {}
