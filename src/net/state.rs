@@ -67,8 +67,10 @@ pub(super) struct State {
 pub(super) struct Rare {
     /// Whoever waits in the Receiver, when it is not the connection task.
     pub(super) reading: Option<Waker>,
-    /// Whoever waits for the queue or for the end.
+    /// Whoever waits for the queue.
     pub(super) waiting: Vec<Waker>,
+    /// Whoever waits for the end.
+    watching: Vec<Waker>,
     /// When the transport last took bytes, while it refuses more.
     pub(super) blocked_since: Option<Duration>,
     /// The newest Ping that we sent, and when.
@@ -232,7 +234,7 @@ impl State {
         }
     }
 
-    /// Wakes whoever waits for the queue or the end.
+    /// Wakes whoever waits for the queue.
     pub(super) fn wake_waiting(&mut self) {
         let waiting = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.waiting));
         for waker in waiting.unwrap_or_default() {
@@ -240,12 +242,14 @@ impl State {
         }
     }
 
-    /// Registers a waker among `waiting`.
+    /// Registers a waker for the end.
+    pub(super) fn watch(&mut self, waker: &Waker) {
+        register(&mut self.rare().watching, waker);
+    }
+
+    /// Registers a waker for room in the queue.
     pub(super) fn wait(&mut self, waker: &Waker) {
-        let waiting = &mut self.rare().waiting;
-        if !waiting.iter().any(|known| known.will_wake(waker)) {
-            waiting.push(waker.clone());
-        }
+        register(&mut self.rare().waiting, waker);
     }
 
     /// Whether somebody waits for the queue or the end.
@@ -395,12 +399,20 @@ impl State {
 
     /// Queues a refusal of the opening handshake.
     pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        self.initiate(match refusal.rejection {
+            Rejection::ShuttingDown => Initiator::Shutdown,
+            Rejection::HandshakeTooSlow | Rejection::HandlerTooSlow => Initiator::Timer,
+            Rejection::HandlerFailed if std::thread::panicking() => Initiator::HandlerPanic,
+            Rejection::HandlerFailed => Initiator::HandlerError,
+            _ => Initiator::Peer,
+        });
         self.ending().rejection = Some(refusal.rejection);
         self.respond(&Response::from(*refusal), refusal.head_only);
     }
 
     /// Queues the final response to a request that is not to become a WebSocket.
     pub(super) fn respond(&mut self, response: &Response, head_only: bool) {
+        self.initiate(Initiator::Application);
         let date = httpdate::fmt_http_date(std::time::SystemTime::now());
         self.outbox().append(|batch| response.encode(&date, head_only, batch));
         self.ending().refused = Some(response.status());
@@ -434,6 +446,15 @@ impl State {
         self.ending();
         self.wake_reading();
         self.wake_waiting();
+        if let Some(rare) = &mut self.rare {
+            std::mem::take(&mut rare.watching).into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+fn register(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|known| known.will_wake(waker)) {
+        wakers.push(waker.clone());
     }
 }
 
