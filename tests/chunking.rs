@@ -1,6 +1,8 @@
 //! Chunking is invisible: any split of the same bytes gives the same events, replies and
 //! ending, whichever way they are received, and the same as the naive twin gives.
 
+use std::{fs, path::Path};
+
 use stickler::proto::assembler::MessageLimits;
 
 use drive::{Connection, Seen, Start, Way};
@@ -8,6 +10,8 @@ use random::Random;
 
 #[path = "support/drive.rs"]
 mod drive;
+#[path = "support/hex.rs"]
+mod hex;
 #[path = "support/random.rs"]
 mod random;
 #[path = "support/stream.rs"]
@@ -83,6 +87,45 @@ fn large_messages_give_the_same() {
             }
         }
     }
+}
+
+/// What once went wrong, in `tests/vectors/receive`.
+#[test]
+fn every_vector_gives_what_the_twin_gives() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/receive");
+    let files: Vec<_> = fs::read_dir(vectors).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        let (limits, bytes) = vector(&fs::read_to_string(&file).unwrap());
+        for start in [Start::Open, Start::Closing] {
+            for end in 0..=bytes.len() {
+                let prefix = &bytes[..end];
+                let expect = twin::transcript(start, limits, prefix);
+                for (way, cut) in
+                    Way::ALL.into_iter().flat_map(|way| (0..=end).map(move |cut| (way, cut)))
+                {
+                    let seen = Connection::transcript((start, limits, way), prefix, [cut]);
+                    same(&seen, &expect, || format!("{}, {way:?}, cut at {cut}", file.display()));
+                }
+            }
+        }
+    }
+}
+
+/// The limits and the bytes of a vector.
+fn vector(text: &str) -> (MessageLimits, Vec<u8>) {
+    let (mut limits, mut bytes) = (LIMITS, Vec::new());
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let Some(numbers) = line.strip_prefix("limits ") else {
+            bytes.extend(hex::hex(line));
+            continue;
+        };
+        let numbers: Vec<usize> = numbers.split(' ').map(|n| n.parse().unwrap()).collect();
+        let &[max_message_size, max_frame_size, fragments] = &numbers[..] else { panic!("{line}") };
+        let max_fragments = u32::try_from(fragments).unwrap();
+        limits = MessageLimits { max_message_size, max_frame_size, max_fragments };
+    }
+    (limits, bytes)
 }
 
 /// Limits that the streams meet now and then, and now and then a Close of our own before.

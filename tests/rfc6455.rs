@@ -22,6 +22,8 @@ mod early;
 mod fragments;
 #[path = "rfc6455/framing.rs"]
 mod framing;
+#[path = "support/hex.rs"]
+mod hex;
 #[path = "rfc6455/limits.rs"]
 mod limits;
 #[path = "rfc6455/sending.rs"]

@@ -1,12 +1,13 @@
 //! The receiving handle of a connection.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::lease::Lease;
 use super::message::{Lent, Message};
 use super::pool;
@@ -282,7 +283,8 @@ impl Fragments<'_> {
     /// (RFC 6455 §5.4). Pieces of text end on character boundaries.
     ///
     /// # Errors
-    /// As [`Receiver::next`]. The transport's end inside the message is one.
+    /// As [`Receiver::next`]. A Close or the transport's end inside the message is one, so
+    /// that what there is of it is not taken for the whole.
     ///
     /// # Cancel safety
     /// As [`Receiver::next`].
@@ -293,13 +295,16 @@ impl Fragments<'_> {
             None => poll_fn(|cx| self.receiver.poll_found(cx, Delivery::Pieces)).await?,
         };
         let Some(found) = found else {
-            self.is_over = true;
-            return Ok(None);
+            return if std::mem::replace(&mut self.is_over, true) { Ok(None) } else { Err(cut()) };
         };
         self.is_over = found.last;
         let last = found.last;
         Ok(Some(Piece { last, data: self.receiver.lend(found) }))
     }
+}
+
+fn cut() -> Error {
+    Error::Io(io::Error::new(io::ErrorKind::UnexpectedEof, "a Close inside a message"))
 }
 
 /// A piece of a message.

@@ -20,7 +20,8 @@ pub struct MessageLimits {
     pub max_message_size: usize,
     /// The most bytes that one frame may have.
     pub max_frame_size: usize,
-    /// The most fragments that one message may have, the first and the last included.
+    /// The most fragments that one message may have, the first and the last included; an
+    /// empty last one, which only ends the message, does not count.
     pub max_fragments: u32,
 }
 

@@ -102,7 +102,9 @@ impl FrameHeader {
         }
         let Some(rest) = rest else { return Ok(None) };
         // Only now the length is known to be minimal, and framing outranks a limit.
-        if opcode == Opcode::Continuation && !context.fragment_allowed {
+        // An empty last fragment only ends the message; Autobahn 9.3.1 ends with one.
+        let only_ends = first & 0x80 != 0 && bounds.at_least == 0;
+        if opcode == Opcode::Continuation && !context.fragment_allowed && !only_ends {
             return Err(Violation::TooManyFragments);
         }
         let Some((key, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };

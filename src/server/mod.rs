@@ -25,7 +25,7 @@ use self::limits::{Admission, Caps};
 use self::listener::Bound;
 use self::shutdown::Shutdown;
 use self::worker::{Shared, Worker};
-use crate::Result;
+use crate::net::Result;
 use crate::net::{Config, Context, HttpHook, Incoming, Limits, Timeouts};
 use crate::proto::handshake::{Policy, Request, Response};
 

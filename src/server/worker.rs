@@ -23,7 +23,7 @@ use super::limits::{Caps, Overload};
 use super::permit::{Admitted, Permit};
 use super::refusal::refuse;
 use super::shutdown::Watch;
-use crate::Result;
+use crate::net::Result;
 use crate::net::{self, Context, Incoming};
 
 /// What all workers of a server share.

@@ -8,7 +8,7 @@ use stickler::proto::{
     violation::Violation,
 };
 
-use crate::table::hex;
+use crate::hex::hex;
 
 /// A connection fed by hand.
 #[derive(Default)]

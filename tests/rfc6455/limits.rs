@@ -7,9 +7,10 @@ use stickler::proto::violation::Violation::{
 
 use crate::{
     drive::{Connection, Seen, Start, Way},
+    hex::hex,
     table::{
         Expect::{Binary, CloseAnswer, Fail, FailSilently, Ping, Pong, Text, Unfinished},
-        Row, hex, row, run,
+        Row, row, run,
     },
 };
 
@@ -54,11 +55,16 @@ pub(crate) const ROWS: &[Row] = &[
         .limits(100, 100, 3),
     row(
         "6455-10.4-04",
-        "01 80 00000000 00 80 00000000 00 80 00000000 80 80",
+        "01 80 00000000 00 80 00000000 00 80 00000000 80 81",
         &[Fail(TooManyFragments)],
     )
     .limits(100, 100, 3),
     row("6455-10.4-04", "01 80 00000000 00 80", &[Fail(TooManyFragments)]).limits(100, 100, 1),
+    // An empty last fragment only ends the message: it does not count.
+    row("6455-10.4-04", "01 80 00000000 00 81 00000000 61 80 80 00000000", &[Text("a")])
+        .limits(100, 100, 2),
+    row("6455-10.4-04", "01 80 00000000 00 81 00000000 61 00 80", &[Fail(TooManyFragments)])
+        .limits(100, 100, 2),
     row("6455-10.4-04", "81 80 00000000 82 80 00000000", &[Text(""), Binary("")]).limits(9, 9, 1),
     row(
         "6455-10.4-04",
@@ -96,7 +102,7 @@ pub(crate) const ROWS: &[Row] = &[
     .limits(5, 5, 2),
     // They bind also after our own Close.
     row("6455-10.4-02", "82 86", &[FailSilently(FrameTooBig)]).limits(5, 5, 2).closing(),
-    row("6455-10.4-04", "02 80 00000000 00 80 00000000 80 80", &[FailSilently(TooManyFragments)])
+    row("6455-10.4-04", "02 80 00000000 00 80 00000000 80 81", &[FailSilently(TooManyFragments)])
         .limits(5, 5, 2)
         .closing(),
     row(
@@ -122,7 +128,7 @@ fn s10_4_a_limit_is_known_at_the_first_byte_of_the_length_that_proves_it() {
         ("82 ff 0000000000011171", FrameTooBig),
         ("02 fe fff0 00000000 61*65520 80 fe 12", MessageTooBig),
         ("02 fe fff0 00000000 61*65520 80 fe 1181", MessageTooBig),
-        ("02 80 00000000 00 80 00000000 80 80", TooManyFragments),
+        ("02 80 00000000 00 80 00000000 80 81", TooManyFragments),
         ("02 80 00000000 00 80 00000000 80 fe 007e", TooManyFragments),
     ] {
         let bytes = hex(prefix);

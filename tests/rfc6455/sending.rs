@@ -10,7 +10,7 @@ use stickler::proto::{
     violation::Violation,
 };
 
-use crate::table::{hex, server_frame};
+use crate::{hex::hex, table::server_frame};
 
 fn close(code: u16, reason: &str) -> CloseFrame<'_> {
     CloseFrame { code: Some(CloseCode::new(code)), reason }

@@ -21,15 +21,6 @@ impl Random {
         ((self.next() >> 11) % bound as u64) as usize
     }
 
-    /// True once in `times`.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| (self.next() >> 32) as u8).collect()
-    }
-
     /// Ascending positions in something of this length, a few of them repeated.
     pub(crate) fn cuts(&mut self, len: usize, count: usize) -> Vec<usize> {
         let mut cuts: Vec<usize> = (0..count).map(|_| self.below(len + 1)).collect();

@@ -174,9 +174,9 @@ fn literal_len(rest: &str, before: Option<char>) -> usize {
         let opening = rest.len() - raw.len() + hashes + 1;
         return until(&format!("\"{}", "#".repeat(hashes)), opening);
     }
-    if rest.starts_with('"') {
+    if let Some(behind) = rest.strip_prefix('"') {
         let mut escaped = false;
-        let end = rest[1..].find(|c| {
+        let end = behind.find(|c| {
             let ends = c == '"' && !escaped;
             escaped = c == '\\' && !escaped;
             ends

@@ -5,6 +5,7 @@ use stickler::proto::{assembler::MessageLimits, violation::Violation};
 
 use super::{
     drive::{Connection, Seen, Start, Way},
+    hex::hex,
     twin,
 };
 
@@ -144,19 +145,4 @@ fn expand(expect: &Expect) -> Vec<Seen> {
 /// A control frame as the server sends it.
 pub(crate) fn server_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, u8::try_from(payload.len()).unwrap()], payload].concat()
-}
-
-/// Bytes of hex digits; spaces separate fields, and `61*125` repeats a field.
-pub(crate) fn hex(fields: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for field in fields.split_whitespace() {
-        let (digits, times) = field.split_once('*').unwrap_or((field, "1"));
-        assert!(digits.len().is_multiple_of(2), "half a byte in {field}");
-        let field: Vec<u8> = (0..digits.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
-            .collect();
-        bytes.extend(field.repeat(times.parse().unwrap()));
-    }
-    bytes
 }

@@ -1,0 +1,8 @@
+//! One connection on transports in memory: what handlers see, and what the peer sees of them.
+#![cfg(feature = "net")]
+
+#[path = "../support/net.rs"]
+mod support;
+
+mod fragments;
+mod messages;

@@ -1,0 +1,418 @@
+//! A transport in memory whose every read and write the test decides, and the peer on it.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use stickler::{Config, Ending, Endpoint, Incoming};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinHandle;
+
+pub(crate) const REQUEST: &str = "GET /room HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// Both directions, and what the test wants of them.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    to_server: VecDeque<u8>,
+    peer_ended: bool,
+    pub(crate) read_error: Option<ErrorKind>,
+    pub(crate) read_at_most: usize,
+    /// Whether every other read is pending, and wakes at once.
+    pub(crate) stutters: bool,
+    has_stuttered: bool,
+    to_peer: Vec<u8>,
+    /// Bytes that the transport still takes.
+    pub(crate) room: usize,
+    pub(crate) write_at_most: usize,
+    pub(crate) write_error: Option<ErrorKind>,
+    pub(crate) shutdown_blocks: bool,
+    pub(crate) has_shut_down: bool,
+    pub(crate) is_gone: bool,
+    pub(crate) counts: Counts,
+    /// Where the large slices lay that were written.
+    pub(crate) large_slices: Vec<usize>,
+    reading: Option<Waker>,
+    writing: Option<Waker>,
+    peer: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) reads: usize,
+    pub(crate) writes: usize,
+    pub(crate) vectored: usize,
+}
+
+/// The server's end.
+#[derive(Debug)]
+pub(crate) struct Transport(Arc<Mutex<Wire>>);
+
+/// The peer's end.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer(Arc<Mutex<Wire>>);
+
+/// A frame from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) first: u8,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Frame {
+    pub(crate) fn close_code(&self) -> u16 {
+        assert_eq!(self.first, 0x88, "{self:?}");
+        u16::from_be_bytes([self.payload[0], self.payload[1]])
+    }
+}
+
+pub(crate) fn wire() -> (Transport, Peer) {
+    let wire = Wire {
+        to_server: VecDeque::new(),
+        peer_ended: false,
+        read_error: None,
+        read_at_most: usize::MAX,
+        stutters: false,
+        has_stuttered: false,
+        to_peer: Vec::new(),
+        room: usize::MAX,
+        write_at_most: usize::MAX,
+        write_error: None,
+        shutdown_blocks: false,
+        has_shut_down: false,
+        is_gone: false,
+        counts: Counts::default(),
+        large_slices: Vec::new(),
+        reading: None,
+        writing: None,
+        peer: None,
+    };
+    let wire = Arc::new(Mutex::new(wire));
+    (Transport(wire.clone()), Peer(wire))
+}
+
+/// A masked frame.
+pub(crate) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+    let payload = payload.as_ref();
+    let mut bytes = vec![first];
+    match payload.len() {
+        len @ 0..=125 => bytes.push(0x80 | len as u8),
+        len @ 126..=0xffff => {
+            bytes.push(0xfe);
+            bytes.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        len => {
+            bytes.push(0xff);
+            bytes.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&KEY);
+    bytes.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    bytes
+}
+
+pub(crate) fn text(text: &str) -> Vec<u8> {
+    frame(0x81, text)
+}
+
+pub(crate) fn binary(payload: impl AsRef<[u8]>) -> Vec<u8> {
+    frame(0x82, payload)
+}
+
+pub(crate) fn close(code: u16) -> Vec<u8> {
+    frame(0x88, code.to_be_bytes())
+}
+
+/// Serves the handler and does the opening handshake. A panic in the handler is one in what
+/// is spawned, also when the connection had ended before.
+pub(crate) async fn open<H, F>(config: Config, handler: H) -> (Peer, JoinHandle<Ending>)
+where
+    H: FnOnce(Incoming) -> F + Send + 'static,
+    F: Future<Output = stickler::Result<()>> + Send + 'static,
+{
+    let panicked = Arc::new(Mutex::new(None));
+    let noted = panicked.clone();
+    let (transport, peer) = wire();
+    let serving = Endpoint::new(config).serve(transport, None, async move |incoming| {
+        let mut handler = Box::pin(handler(incoming));
+        poll_fn(move |cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)));
+            polled.unwrap_or_else(|panic| {
+                *noted.lock().unwrap() = Some(panic);
+                panic!("in the handler");
+            })
+        })
+        .await
+    });
+    let serving = tokio::spawn(async move {
+        let ending = serving.await;
+        if let Some(panic) = panicked.lock().unwrap().take() {
+            resume_unwind(panic);
+        }
+        ending
+    });
+    peer.send(REQUEST);
+    let head = peer.head().await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    (peer, serving)
+}
+
+/// Serves the handler on a new transport.
+pub(crate) fn connect<H, F>(endpoint: &Endpoint, handler: H) -> (Peer, JoinHandle<Ending>)
+where
+    H: FnOnce(Incoming) -> F + Send + 'static,
+    F: Future<Output = stickler::Result<()>> + Send + 'static,
+{
+    let (transport, peer) = wire();
+    (peer, tokio::spawn(endpoint.serve(transport, None, handler)))
+}
+
+pub(crate) async fn echo(incoming: Incoming) -> stickler::Result<()> {
+    let (mut receiver, sender) = incoming.accept().await?.split();
+    while let Some(message) = receiver.next().await? {
+        sender.send(message)?;
+    }
+    Ok(())
+}
+
+/// Lets every other task run until it waits; no time passes.
+pub(crate) async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Peer {
+    pub(crate) fn wire(&self) -> MutexGuard<'_, Wire> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn send(&self, bytes: impl AsRef<[u8]>) {
+        let mut wire = self.wire();
+        wire.to_server.extend(bytes.as_ref());
+        wake(&mut wire.reading);
+    }
+
+    /// Ends this direction: FIN.
+    pub(crate) fn end(&self) {
+        let mut wire = self.wire();
+        wire.peer_ended = true;
+        wake(&mut wire.reading);
+    }
+
+    pub(crate) fn fail_reading(&self, kind: ErrorKind) {
+        let mut wire = self.wire();
+        wire.read_error = Some(kind);
+        wake(&mut wire.reading);
+    }
+
+    /// Lets the transport take so many bytes from now on.
+    pub(crate) fn give_room(&self, room: usize) {
+        let mut wire = self.wire();
+        wire.room = room;
+        wake(&mut wire.writing);
+    }
+
+    /// Bytes that the server has not taken.
+    pub(crate) fn untaken(&self) -> usize {
+        self.wire().to_server.len()
+    }
+
+    /// Everything that the server has written and nobody has read.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        self.wire().to_peer.clone()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        let wire = self.wire();
+        wire.has_shut_down || wire.is_gone
+    }
+
+    /// The next header section from the server.
+    pub(crate) async fn head(&self) -> String {
+        self.take(|bytes| {
+            let len = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+            Some((len, String::from_utf8(bytes[..len].to_vec()).unwrap()))
+        })
+        .await
+        .expect("a header section")
+    }
+
+    /// The next frame; `None` when the server has ended its direction.
+    pub(crate) async fn next_frame(&self) -> Option<Frame> {
+        self.take(parse_frame).await
+    }
+
+    pub(crate) async fn frame(&self) -> Frame {
+        self.next_frame().await.expect("a frame")
+    }
+
+    /// The next message of one text frame.
+    pub(crate) async fn text(&self) -> String {
+        let frame = self.frame().await;
+        assert_eq!(frame.first, 0x81, "{frame:?}");
+        String::from_utf8(frame.payload).unwrap()
+    }
+
+    /// All frames that the server has written.
+    pub(crate) fn frames(&self) -> Vec<Frame> {
+        let mut wire = self.wire();
+        let mut frames = Vec::new();
+        while let Some((len, frame)) = parse_frame(&wire.to_peer) {
+            wire.to_peer.drain(..len);
+            frames.push(frame);
+        }
+        frames
+    }
+
+    /// Whatever is left until the server ends its direction.
+    pub(crate) async fn rest(&self) -> Vec<u8> {
+        poll_fn(|cx| {
+            let mut wire = self.wire();
+            if wire.has_shut_down || wire.is_gone {
+                return Poll::Ready(std::mem::take(&mut wire.to_peer));
+            }
+            wire.peer = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    async fn take<R>(&self, parse: impl Fn(&[u8]) -> Option<(usize, R)>) -> Option<R> {
+        poll_fn(|cx| {
+            let mut wire = self.wire();
+            if let Some((len, parsed)) = parse(&wire.to_peer) {
+                wire.to_peer.drain(..len);
+                return Poll::Ready(Some(parsed));
+            }
+            if wire.has_shut_down || wire.is_gone {
+                return Poll::Ready(None);
+            }
+            wire.peer = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+fn parse_frame(bytes: &[u8]) -> Option<(usize, Frame)> {
+    let (&first, &second) = (bytes.first()?, bytes.get(1)?);
+    let (start, len) = match second {
+        126 => (4, u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap()).into()),
+        127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().unwrap()) as usize),
+        len => (2, usize::from(len)),
+    };
+    let payload = bytes.get(start..start + len)?.to_vec();
+    Some((start + len, Frame { first, payload }))
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut wire = self.0.lock().unwrap();
+        if wire.stutters && !std::mem::replace(&mut wire.has_stuttered, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        wire.has_stuttered = false;
+        if wire.to_server.is_empty() {
+            if let Some(kind) = wire.read_error {
+                return Poll::Ready(Err(kind.into()));
+            }
+            if wire.peer_ended {
+                return Poll::Ready(Ok(()));
+            }
+            wire.reading = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        wire.counts.reads += 1;
+        let len = wire.to_server.len().min(buffer.remaining()).min(wire.read_at_most);
+        let bytes: Vec<u8> = wire.to_server.drain(..len).collect();
+        buffer.put_slice(&bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut wire = self.0.lock().unwrap();
+        assert!(!wire.has_shut_down, "written after the end");
+        if let Some(kind) = wire.write_error {
+            return Poll::Ready(Err(kind.into()));
+        }
+        let room = wire.room.min(wire.write_at_most);
+        if room == 0 {
+            wire.writing = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        wire.counts.writes += 1;
+        wire.counts.vectored += usize::from(slices.len() > 1);
+        let mut written = 0;
+        for slice in slices {
+            if slice.len() >= 16 << 10 {
+                wire.large_slices.push(slice.as_ptr() as usize);
+            }
+            let len = slice.len().min(room - written);
+            wire.to_peer.extend_from_slice(&slice[..len]);
+            written += len;
+        }
+        wire.room = wire.room.saturating_sub(written);
+        wake(&mut wire.peer);
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut wire = self.0.lock().unwrap();
+        if wire.shutdown_blocks {
+            wire.writing = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        wire.has_shut_down = true;
+        wake(&mut wire.peer);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Transport {
+    fn drop(&mut self) {
+        let mut wire = self.0.lock().unwrap();
+        wire.is_gone = true;
+        wake(&mut wire.peer);
+    }
+}
