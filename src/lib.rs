@@ -1,6 +1,6 @@
 //! Stickler: a strict WebSocket server.
 
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
+#![deny(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 pub mod proto;
 
@@ -22,3 +22,8 @@ pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
 pub use server::{Handle, Server};
+
+/// Compiles what README.md shows.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
