@@ -242,7 +242,7 @@ fn poll_direct<T: AsyncRead + Unpin>(
     // The buffer grows with what has arrived, never with what the header promises.
     let room = buffer.capacity() - before;
     if room < remaining.min(MIN_READ) {
-        buffer.reserve_exact(remaining.min(before.max(pool::LARGE_READ)));
+        buffer.reserve_exact(remaining.min(before + pool::LARGE_READ));
     }
     let limit = remaining.min(buffer.capacity() - before);
     let read = poll_read_buf(io, &mut (&mut buffer).limit(limit), cx);
