@@ -351,6 +351,9 @@ impl Inbound {
             max_frame_size: limits.max_frame_size as u64,
             max_rest: (limits.max_message_size as u64).saturating_sub(self.assembler.promised()),
             fragment_allowed: self.assembler.fragments() < limits.max_fragments,
+            // An empty last fragment behind full ones only says that there are no more:
+            // Autobahn 9.3.1 ends its 65,536 with one. Behind empty ones it counts.
+            empty_end_allowed: self.assembler.promised() >= u64::from(self.assembler.fragments()),
         }
     }
 
