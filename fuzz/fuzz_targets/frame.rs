@@ -12,6 +12,7 @@ fuzz_target!(|data: &[u8]| {
         max_frame_size: if setting & 2 != 0 { 1000 } else { u64::MAX },
         max_rest: if setting & 4 != 0 { 700 } else { u64::MAX },
         fragment_allowed: setting & 8 == 0,
+        empty_end_allowed: setting & 8 == 0,
     };
     let mut first = None;
     for end in 0..=bytes.len() {

@@ -41,7 +41,7 @@ pub enum Initiator {
     Peer,
     /// The application closed, or its handler returned.
     Application,
-    /// The handler returned an error.
+    /// The handler returned an error, or left the opening handshake unanswered.
     HandlerError,
     /// The handler panicked.
     HandlerPanic,
@@ -109,6 +109,9 @@ impl Ending {
         }
         if let Some(timer) = self.timer {
             return Some(Error::Timeout(timer));
+        }
+        if let Some(rejection) = self.rejection {
+            return Some(Error::Refused(rejection.into()));
         }
         let kind = self.transport.unwrap_or(io::ErrorKind::UnexpectedEof);
         Some(Error::Io(io::Error::new(kind, "the transport ended without a closing handshake")))

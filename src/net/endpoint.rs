@@ -79,7 +79,9 @@ impl Endpoint {
             state.set_path(&negotiated.path);
             state.open(now);
         }
-        let handler = handler(WebSocket::new(shared.clone()));
+        let socket = WebSocket::new(shared.clone());
+        // Called by the task, so that a panic is caught there.
+        let handler = async move { handler(socket).await };
         if self.context.is_draining() {
             shared.shutdown();
         }

@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use super::ending::Timer;
-use crate::proto::handshake::{Refusal, SubprotocolNotOffered};
+use crate::proto::handshake::{FieldError, Refusal, StatusError, SubprotocolNotOffered};
 use crate::proto::outbound::SendError;
 use crate::proto::violation::Violation;
 
@@ -82,6 +82,18 @@ impl From<io::Error> for Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Error {
         Error::Refused(refusal)
+    }
+}
+
+impl From<FieldError> for Error {
+    fn from(error: FieldError) -> Error {
+        Error::application(error)
+    }
+}
+
+impl From<StatusError> for Error {
+    fn from(error: StatusError) -> Error {
+        Error::application(error)
     }
 }
 

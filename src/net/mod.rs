@@ -4,6 +4,7 @@
 //! with it through one small lock. No byte is in flight across an await of the user, so
 //! every public future may be dropped at any poll. This room knows one connection.
 
+mod closing;
 mod config;
 mod connection;
 mod context;

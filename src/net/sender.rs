@@ -160,7 +160,7 @@ impl Sender {
             if let Some(ending) = state.ended() {
                 return Poll::Ready(ending.clone());
             }
-            state.wait(cx.waker());
+            state.watch(cx.waker());
             Poll::Pending
         })
         .await

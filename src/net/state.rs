@@ -6,17 +6,15 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::context::{Context, Place, tick_of};
-use super::ending::{Ending, Initiator, Timer};
+use super::ending::{Ending, Initiator};
 use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
-use crate::proto::close::{CloseCode, CloseFrame};
-use crate::proto::handshake::{Refusal, Response};
-use crate::proto::inbound::{Delivery, Inbound, ReceivedClose};
+use crate::proto::close::CloseCode;
+use crate::proto::inbound::{Delivery, Inbound};
 use crate::proto::keepalive::Keepalive;
-use crate::proto::outbound::{Outbound, SendError};
+use crate::proto::outbound::Outbound;
 use crate::proto::rejection::Rejection;
-use crate::proto::violation::Violation;
 
 /// One connection, as its handles and its task see it.
 #[derive(Debug)]
@@ -54,7 +52,7 @@ pub(super) struct State {
     rare: Option<Box<Rare>>,
     /// The path of the request target; empty for the most common one, `/`.
     path: Box<str>,
-    ending: Option<Box<Ending>>,
+    pub(super) ending: Option<Box<Ending>>,
     place: Place,
     /// The tick at which the clock wakes this connection; `u64::MAX` for none.
     armed: u64,
@@ -67,8 +65,10 @@ pub(super) struct State {
 pub(super) struct Rare {
     /// Whoever waits in the Receiver, when it is not the connection task.
     pub(super) reading: Option<Waker>,
-    /// Whoever waits for the queue or for the end.
+    /// Whoever waits for the queue.
     pub(super) waiting: Vec<Waker>,
+    /// Whoever waits for the end.
+    watching: Vec<Waker>,
     /// When the transport last took bytes, while it refuses more.
     pub(super) blocked_since: Option<Duration>,
     /// The newest Ping that we sent, and when.
@@ -232,7 +232,13 @@ impl State {
         }
     }
 
-    /// Wakes whoever waits for the queue or the end.
+    /// Wakes whoever waits for the end of TCP.
+    pub(super) fn wake_watching(&mut self) {
+        let watching = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.watching));
+        watching.unwrap_or_default().into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes whoever waits for the queue.
     pub(super) fn wake_waiting(&mut self) {
         let waiting = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.waiting));
         for waker in waiting.unwrap_or_default() {
@@ -240,12 +246,14 @@ impl State {
         }
     }
 
-    /// Registers a waker among `waiting`.
+    /// Registers a waker for the end.
+    pub(super) fn watch(&mut self, waker: &Waker) {
+        register(&mut self.rare().watching, waker);
+    }
+
+    /// Registers a waker for room in the queue.
     pub(super) fn wait(&mut self, waker: &Waker) {
-        let waiting = &mut self.rare().waiting;
-        if !waiting.iter().any(|known| known.will_wake(waker)) {
-            waiting.push(waker.clone());
-        }
+        register(&mut self.rare().waiting, waker);
     }
 
     /// Whether somebody waits for the queue or the end.
@@ -300,140 +308,11 @@ impl State {
             None
         }
     }
+}
 
-    fn initiate(&mut self, initiator: Initiator) {
-        if self.ending.is_none() {
-            self.ending().initiator = initiator;
-        }
-    }
-
-    /// The 101 is queued: frames from here on (RFC 6455 §4.2.2).
-    pub(super) fn open(&mut self, now: Duration) {
-        self.phase = Phase::Open;
-        self.deadline = None;
-        self.hear(now);
-        self.timer_due = true;
-    }
-
-    /// A byte came from the peer. An answered Ping moves the next look at the clock forward.
-    #[inline]
-    pub(super) fn hear(&mut self, now: Duration) {
-        if self.keepalive.heard(now) {
-            self.timer_due = true;
-        }
-    }
-
-    /// Starts the closing handshake, unless it has started.
-    pub(super) fn close(
-        &mut self,
-        initiator: Initiator,
-        code: CloseCode,
-        reason: &str,
-        deadline: Option<Duration>,
-    ) {
-        let frame = CloseFrame { code: Some(code), reason };
-        // A Close that was sent or received already makes this one void (RFC 6455 §5.5.1).
-        let _ = self.start_closing(initiator, frame, deadline);
-    }
-
-    /// As [`State::close`], and says what was wrong with it.
-    pub(super) fn start_closing(
-        &mut self,
-        initiator: Initiator,
-        frame: CloseFrame<'_>,
-        deadline: Option<Duration>,
-    ) -> Result<(), SendError> {
-        if self.phase != Phase::Open {
-            return Err(SendError::Closed);
-        }
-        self.with_batch(|_, outbound, batch| outbound.close(frame, batch))?;
-        self.initiate(initiator);
-        self.inbound.discard();
-        self.deadline = deadline;
-        self.timer_due = true;
-        Ok(())
-    }
-
-    /// The peer's Close was read, and answered if ours had not been sent.
-    pub(super) fn receive_close(&mut self, close: ReceivedClose) {
-        self.initiate(Initiator::Peer);
-        self.ending().received = Some(close);
-        self.finish();
-    }
-
-    /// The peer broke a rule; the Close that says so is queued.
-    pub(super) fn fail(&mut self, violation: Violation) {
-        self.initiate(Initiator::Peer);
-        self.ending().violation = Some(violation);
-        self.finish();
-    }
-
-    /// The server shuts down before the peer said a word.
-    pub(super) fn end_by_shutdown(&mut self) {
-        self.initiate(Initiator::Shutdown);
-        self.finish();
-    }
-
-    /// A timer ran out.
-    pub(super) fn expire(&mut self, timer: Timer) {
-        self.initiate(Initiator::Timer);
-        self.ending().timer = Some(timer);
-        self.finish();
-    }
-
-    /// The transport ended or failed; no Close is sent (RFC 6455 §7.1.5).
-    pub(super) fn lose(&mut self, kind: Option<std::io::ErrorKind>) {
-        self.initiate(Initiator::Transport);
-        let was_clean = self.phase == Phase::Finishing;
-        if !was_clean || kind.is_some() {
-            self.ending().transport = Some(kind.unwrap_or(std::io::ErrorKind::UnexpectedEof));
-        }
-        self.outbound.shut();
-        self.inbound.fail();
-        self.finish();
-    }
-
-    /// Queues a refusal of the opening handshake.
-    pub(super) fn refuse(&mut self, refusal: &Refusal) {
-        self.ending().rejection = Some(refusal.rejection);
-        self.respond(&Response::from(*refusal), refusal.head_only);
-    }
-
-    /// Queues the final response to a request that is not to become a WebSocket.
-    pub(super) fn respond(&mut self, response: &Response, head_only: bool) {
-        let date = httpdate::fmt_http_date(std::time::SystemTime::now());
-        self.outbox().append(|batch| response.encode(&date, head_only, batch));
-        self.ending().refused = Some(response.status());
-        self.outbound.shut();
-        self.finish();
-    }
-
-    /// Nothing more is read as protocol: write what is queued, then end TCP.
-    fn finish(&mut self) {
-        if !matches!(self.phase, Phase::Finishing | Phase::Closed) {
-            self.phase = Phase::Finishing;
-            self.ending().sent = self.outbound.has_sent_close().then(|| self.outbound.sent_code());
-            // The time for the rest counts from when the task sees this.
-            self.deadline = None;
-            self.timer_due = true;
-        }
-        self.input = Lease::default();
-        self.wake_reading();
-        self.wake_waiting();
-        self.wake_task();
-    }
-
-    /// The transport is gone.
-    pub(super) fn closed(&mut self) {
-        self.phase = Phase::Closed;
-        self.outbound.shut();
-        self.inbound.fail();
-        self.input = Lease::default();
-        self.outbox = None;
-        self.in_flight = 0;
-        self.ending();
-        self.wake_reading();
-        self.wake_waiting();
+fn register(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|known| known.will_wake(waker)) {
+        wakers.push(waker.clone());
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ending::Timer;
 use super::opening::Opening;
-use super::state::{Phase, Reader, Shared, State};
+use super::state::{Phase, Shared, State};
 use crate::proto::close::CloseCode;
 use crate::proto::keepalive::Silence;
 use crate::proto::rejection::Rejection;
@@ -46,8 +46,14 @@ impl Shared {
         }
     }
 
+    pub(super) fn check_timers_if_due(&self, state: &mut State) {
+        if state.timer_due {
+            self.check_timers(state);
+        }
+    }
+
     /// Runs what is due after the head is complete, and arms the clock for what is not.
-    pub(super) fn check_timers(&self, state: &mut State) {
+    fn check_timers(&self, state: &mut State) {
         state.timer_due = false;
         let now = self.context.now();
         let timeouts = &self.context.config.timeouts;
@@ -66,7 +72,10 @@ impl Shared {
                 let deadline = *state.deadline.get_or_insert_with(|| {
                     now.checked_add(timeouts.close).unwrap_or(Duration::MAX)
                 });
-                state.is_overdue |= deadline <= now;
+                if deadline <= now {
+                    state.is_overdue = true;
+                    state.ending().timer.get_or_insert(Timer::Close);
+                }
                 Some(deadline)
             }
         };
@@ -99,10 +108,8 @@ impl Shared {
             return Some(next.map_or(deadline, |next| next.min(deadline)));
         }
         let Some(interval) = timeouts.keepalive_interval else { return next };
-        if state.reader == Reader::Busy
-            || state.receiver_holds_input
-            || state.blocked_since().is_some()
-        {
+        let max_queued = self.context.config.limits.max_queued;
+        if !state.is_reading(max_queued) || state.blocked_since().is_some() {
             // While nobody reads, silence is ours.
             state.keepalive.heard(now);
         }

@@ -55,12 +55,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
 
     /// Reads if somebody waits for input; says whether the handler is to be polled for it.
     pub(super) fn poll_input(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> bool {
+        let is_for_handler = self.read(shared, cx);
+        if !is_for_handler {
+            // What has arrived by now counts before the clock does.
+            shared.check_timers_if_due(&mut shared.lock());
+        }
+        is_for_handler
+    }
+
+    fn read(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> bool {
         let Some(io) = &mut self.io else { return false };
         loop {
             let mut state = shared.lock();
-            if state.timer_due {
-                shared.check_timers(&mut state);
-            }
             state.read_alone(shared);
             let into = state.read_into(shared.context.config.limits.max_queued);
             drop(state);
@@ -170,11 +176,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
             if state.phase == Phase::Closed {
                 return Poll::Ready(());
             }
-            if state.phase != Phase::Finishing {
+            shared.check_timers_if_due(&mut state);
+            // What another thread has queued just now comes first; it has woken this task.
+            if state.phase != Phase::Finishing || (self.io.is_some() && state.has_outbox()) {
                 return Poll::Pending;
-            }
-            if state.timer_due {
-                shared.check_timers(&mut state);
             }
             let is_overdue = state.is_overdue;
             drop(state);
@@ -190,14 +195,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                 return Poll::Pending;
             }
             match self.end {
-                End::NotYet | End::PeerEnded => {
-                    let shut = ready!(Pin::new(io).poll_shutdown(cx));
-                    if shut.is_err() || self.end == End::PeerEnded || is_overdue {
-                        self.drop_io();
-                        continue;
+                End::NotYet | End::PeerEnded => match Pin::new(io).poll_shutdown(cx) {
+                    Poll::Pending if !is_overdue => return Poll::Pending,
+                    Poll::Ready(Ok(())) if self.end == End::NotYet && !is_overdue => {
+                        self.end = End::Draining;
                     }
-                    self.end = End::Draining;
-                }
+                    _ => self.drop_io(),
+                },
                 End::Draining => {
                     let mut lease = Lease::take();
                     match ready!(lease.poll_read(io, cx)) {
@@ -238,7 +242,7 @@ fn poll_direct<T: AsyncRead + Unpin>(
     // The buffer grows with what has arrived, never with what the header promises.
     let room = buffer.capacity() - before;
     if room < remaining.min(MIN_READ) {
-        buffer.reserve_exact(remaining.min(before.max(pool::LARGE_READ)));
+        buffer.reserve_exact(remaining.min(before + pool::LARGE_READ));
     }
     let limit = remaining.min(buffer.capacity() - before);
     let read = poll_read_buf(io, &mut (&mut buffer).limit(limit), cx);
@@ -279,8 +283,17 @@ impl State {
             && (self.reader == Reader::Gone || self.outbound.has_sent_close())
     }
 
+    /// Whether the task reads at present.
+    pub(super) fn is_reading(&self, max_queued: usize) -> bool {
+        self.phase == Phase::Open && self.wants_input() && self.queued() < max_queued
+    }
+
+    fn has_outbox(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| outbox.len() > 0)
+    }
+
     fn read_into(&mut self, max_queued: usize) -> ReadInto {
-        if self.phase != Phase::Open || !self.wants_input() || self.queued() >= max_queued {
+        if !self.is_reading(max_queued) {
             return ReadInto::Nothing;
         }
         if self.reader == Reader::Waiting(Delivery::Message)

@@ -21,7 +21,7 @@ pub struct MessageLimits {
     /// The most bytes that one frame may have.
     pub max_frame_size: usize,
     /// The most fragments that one message may have, the first and the last included; an
-    /// empty last one, which only ends the message, does not count.
+    /// empty last one does not count when the others carried something.
     pub max_fragments: u32,
 }
 

@@ -72,6 +72,8 @@ pub struct HeaderContext {
     pub max_rest: u64,
     /// Whether a further fragment of the unfinished message is within the limit.
     pub fragment_allowed: bool,
+    /// Whether an empty last fragment is within the limit although others are not.
+    pub empty_end_allowed: bool,
 }
 
 impl FrameHeader {
@@ -102,9 +104,9 @@ impl FrameHeader {
         }
         let Some(rest) = rest else { return Ok(None) };
         // Only now the length is known to be minimal, and framing outranks a limit.
-        // An empty last fragment only ends the message; Autobahn 9.3.1 ends with one.
         let only_ends = first & 0x80 != 0 && bounds.at_least == 0;
-        if opcode == Opcode::Continuation && !context.fragment_allowed && !only_ends {
+        let is_allowed = context.fragment_allowed || only_ends && context.empty_end_allowed;
+        if opcode == Opcode::Continuation && !is_allowed {
             return Err(Violation::TooManyFragments);
         }
         let Some((key, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
@@ -265,6 +267,7 @@ mod tests {
         max_frame_size: u64::MAX,
         max_rest: u64::MAX,
         fragment_allowed: true,
+        empty_end_allowed: true,
     };
 
     #[test]
@@ -295,7 +298,12 @@ mod tests {
 
     #[test]
     fn s10_4_framing_faults_outrank_the_limit_on_fragments_in_any_split() {
-        let context = HeaderContext { message_unfinished: true, fragment_allowed: false, ..OPEN };
+        let context = HeaderContext {
+            message_unfinished: true,
+            fragment_allowed: false,
+            empty_end_allowed: false,
+            ..OPEN
+        };
         let parse = |bytes: &[u8]| FrameHeader::parse(bytes, &context);
         assert_eq!(parse(&[0x80, 0x85]), Err(Violation::TooManyFragments));
         assert_eq!(parse(&[0x80, 0xFE, 0x00]), Ok(None));

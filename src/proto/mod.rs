@@ -7,6 +7,7 @@
 
 pub mod assembler;
 pub mod close;
+pub mod event;
 pub mod extension;
 pub mod frame;
 pub mod handshake;

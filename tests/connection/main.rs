@@ -4,5 +4,9 @@
 #[path = "../support/net.rs"]
 mod support;
 
+mod closing;
+mod endings;
 mod fragments;
 mod messages;
+mod opening;
+mod timers;

@@ -31,11 +31,13 @@ async fn every_form_of_a_message_can_be_sent() {
     let (peer, serving) = open(Config::default(), async |incoming| {
         let sender = incoming.accept().await?.sender().clone();
         sender.send("str")?;
-        sender.send(&String::from("&String"))?;
+        let string = String::from("&String");
+        sender.send(&string)?;
         sender.send(String::from("String"))?;
         sender.send(&b"&[u8; N]"[..])?;
         sender.send(b"&[u8]")?;
-        sender.send(&vec![1, 2])?;
+        let bytes = vec![1, 2];
+        sender.send(&bytes)?;
         sender.send(vec![3, 4])?;
         sender.send(Bytes::from_static(b"Bytes"))?;
         sender.send(&Prepared::text("prepared"))?;

@@ -60,8 +60,12 @@ pub(crate) const ROWS: &[Row] = &[
     )
     .limits(100, 100, 3),
     row("6455-10.4-04", "01 80 00000000 00 80", &[Fail(TooManyFragments)]).limits(100, 100, 1),
-    // An empty last fragment only ends the message: it does not count.
-    row("6455-10.4-04", "01 80 00000000 00 81 00000000 61 80 80 00000000", &[Text("a")])
+    // An empty last fragment does not count when the others carried something.
+    row("6455-10.4-04", "01 81 00000000 61 00 81 00000000 61 80 80 00000000", &[Text("aa")])
+        .limits(100, 100, 2),
+    row("6455-10.4-04", "01 80 00000000 00 81 00000000 61 80 80", &[Fail(TooManyFragments)])
+        .limits(100, 100, 2),
+    row("6455-10.4-04", "01 80 00000000 00 80 00000000 80 80", &[Fail(TooManyFragments)])
         .limits(100, 100, 2),
     row("6455-10.4-04", "01 80 00000000 00 81 00000000 61 00 80", &[Fail(TooManyFragments)])
         .limits(100, 100, 2),

@@ -84,7 +84,8 @@ impl Twin<'_> {
         }
         let len = self.length(second & 0x7F)?;
         let fragments = self.message.as_ref().map_or(0, |message| message.fragments);
-        let only_ends = fin && len == 0;
+        let carried = self.message.as_ref().map_or(0, |message| message.promised);
+        let only_ends = fin && len == 0 && carried >= u64::from(fragments);
         let too_many = opcode == 0 && fragments >= self.limits.max_fragments && !only_ends;
         break_if(too_many, Violation::TooManyFragments)?;
         let key = [self.next()?, self.next()?, self.next()?, self.next()?];

@@ -258,10 +258,20 @@ impl Client {
     /// Expects that the connection is failed: a Close frame with this code and a reason that names
     /// a clause beginning with `clause`, then FIN without waiting for us, never a reset.
     pub(crate) fn expect_failed(&mut self, code: u16, clause: &str) -> Outcome {
+        self.expect_failed_within(code, clause, PROMPT)
+    }
+
+    /// The same where megabytes have to be worked through first.
+    pub(crate) fn expect_failed_within(
+        &mut self,
+        code: u16,
+        clause: &str,
+        within: Duration,
+    ) -> Outcome {
         let expected = format!("Close {code} with a reason \"{clause}...: ...\", then FIN");
-        let body = match self.next(PROMPT) {
+        let body = match self.next(within) {
             Ok(Next::Event(Event::Close(body))) => body,
-            Ok(next) => return Err(self.report(&expected, &describe(&next, PROMPT))),
+            Ok(next) => return Err(self.report(&expected, &describe(&next, within))),
             Err(why) => return Err(self.report(&expected, &why)),
         };
         if let Err(why) = names_clause(&body, code, clause) {

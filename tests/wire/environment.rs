@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::case::{Case, run_at_once};
 use crate::cli::{answer, expect_status, works};
 use crate::client::{Client, Next, PROMPT};
-use crate::frame::{Event, header, hex, text};
+use crate::frame::{Event, close, header, hex, text};
 use crate::http::Head;
 use crate::server::{Server, stickler};
 
@@ -105,7 +105,7 @@ fn cli_environment_sizes_and_durations() {
             client.send(&header(0x82, 1025))?;
             client.expect_failed(1009, "RFC 6455 10.4")?;
             client = Client::open(server.address())?;
-            client.send(&hex("01 80 00000000 00 80 00000000 80 80 00000000"))?;
+            client.send(&hex("01 80 00000000 00 80 00000000 80 81 00000000 61"))?;
             client.expect_failed(1008, "RFC 6455 10.4")?;
             drop(client);
             server.retire()
@@ -153,6 +153,11 @@ fn cli_environment_sizes_and_durations() {
                 &[],
             )?;
             works(server.address())?;
+            expect_status(server.address(), "/nope?%0d%0a\\", 404)?;
+            let mut client = Client::open(server.address())?;
+            client.send(&close(1000, "\"\r\n\u{1b}{\u{2028}"))?;
+            client.expect(&Event::Close(1000_u16.to_be_bytes().to_vec()))?;
+            drop(client);
             server.retire()?;
             let log = server.log();
             match log.lines().find(|line| serde_json::from_str::<serde_json::Value>(line).is_err())

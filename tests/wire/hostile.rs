@@ -126,7 +126,7 @@ fn hostile_costs() {
             frames.extend(masked(0x00, b"").repeat(99_999));
             let mut writer = client.stream().try_clone().map_err(|error| error.to_string())?;
             thread::spawn(move || writer.write_all(&frames).is_ok());
-            client.expect_failed(1008, "RFC 6455 10.4")?;
+            client.expect_failed_within(1008, "RFC 6455 10.4", LONG)?;
             drop(client);
             memory_flat(&server, memory, 4)?;
             server.retire()

@@ -94,7 +94,10 @@ fn frame(
     }
     if !control {
         let begun = message.get_or_insert(Unfinished { opcode, fragments: 0, payload: Vec::new() });
-        begun.fragments += 1;
+        // An empty last fragment behind full ones only says that there are no more.
+        let only_ends = fin && opcode == 0 && length == 0;
+        let carried = begun.payload.len() >= begun.fragments as usize;
+        begun.fragments += u32::from(!(only_ends && carried));
         let big = length > MAX_FRAME || begun.payload.len() as u64 + length > MAX_MESSAGE;
         match (big, begun.fragments > MAX_FRAGMENTS) {
             (false, false) => {}

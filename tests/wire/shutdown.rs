@@ -10,7 +10,7 @@ use crate::case::{Case, run_at_once};
 use crate::client::{Client, LONG, Next, Outcome, PROMPT};
 use crate::frame::{Event, binary, close, hex, join, masked, ping, text};
 use crate::http::Head;
-use crate::server::{PATIENCE, Server};
+use crate::server::Server;
 
 const SOON: Duration = Duration::from_secs(3);
 
@@ -280,7 +280,7 @@ fn shutdown_faults_and_deadlines() {
         let client = Client::connect(server.address())?;
         Client::open(server.address())?.close_normally()?;
         server.signal(Signal::TERM);
-        expect_exit(&server, 0, PATIENCE)?;
+        expect_exit(&server, 0, SOON)?;
         drop(client);
         Ok(())
     }));

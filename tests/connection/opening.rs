@@ -1,0 +1,238 @@
+//! The opening handshake as the application decides about it, and its deadline.
+
+use std::future::pending;
+use std::time::Duration;
+
+use stickler::net::{Initiator, Timer};
+use stickler::proto::handshake::Response;
+use stickler::{Config, Endpoint, Error, Rejection};
+use tokio::time::Instant;
+
+use crate::support::{REQUEST, close, connect, echo, settle, text};
+
+fn offering(subprotocols: &str) -> String {
+    REQUEST.replace("\r\n\r\n", &format!("\r\nSec-WebSocket-Protocol: {subprotocols}\r\n\r\n"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hook_sees_the_request_and_may_await() {
+    let endpoint = Endpoint::new(Config::default());
+    let (peer, serving) = connect(&endpoint, async |incoming| {
+        assert_eq!((incoming.path(), incoming.peer_addr()), ("/room", None));
+        assert_eq!(incoming.request().field("host"), Some(&b"test"[..]));
+        let request = incoming.request().clone();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let socket = incoming.field("X-Room", "blue").unwrap().accept().await?;
+        socket.send(request.target())?;
+        let (receiver, sender) = socket.split();
+        assert_eq!((receiver.path(), sender.path()), ("/room".into(), "/room".into()));
+        Ok(())
+    });
+    peer.send(REQUEST);
+    let head = peer.head().await;
+    assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("\r\nX-Room: blue\r\n"), "{head}");
+    assert_eq!(peer.text().await, "/room");
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_2_2_the_hook_chooses_among_the_offered_subprotocols() {
+    for (chosen, answered) in [("b", Some("b")), ("c", None), ("", None)] {
+        let (peer, serving) = connect(&Endpoint::new(Config::default()), async move |incoming| {
+            let incoming = match chosen {
+                "" => incoming.no_subprotocol(),
+                chosen => incoming.subprotocol(chosen)?,
+            };
+            assert_eq!(incoming.chosen_subprotocol(), answered);
+            incoming.accept().await.map(drop)
+        });
+        peer.send(offering("a, b"));
+        let head = peer.head().await;
+        match answered {
+            Some(name) => {
+                assert!(
+                    head.contains(&format!("\r\nSec-WebSocket-Protocol: {name}\r\n")),
+                    "{head}"
+                );
+            }
+            // One that was not offered is the handler's mistake.
+            None if chosen == "c" => assert!(head.starts_with("HTTP/1.1 500 "), "{head}"),
+            None => assert!(!head.contains("Sec-WebSocket-Protocol"), "{head}"),
+        }
+        peer.end();
+        serving.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hook_rejects_with_any_status() {
+    for status in [200, 302, 401, 403, 404, 429, 503, 599] {
+        let (peer, serving) = connect(&Endpoint::new(Config::default()), async move |incoming| {
+            let response = Response::new(status).unwrap().with_body("no entry\n");
+            incoming.reject(&response.with_field("X-Why", "closed today").unwrap());
+            Ok(())
+        });
+        peer.send([REQUEST.as_bytes(), &text("too early")].concat());
+        let head = peer.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        for line in ["X-Why: closed today", "Connection: close", "Content-Length: 9"] {
+            assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} in {head}");
+        }
+        assert_eq!(peer.rest().await, b"no entry\n");
+        peer.end();
+        let ending = serving.await.unwrap();
+        assert_eq!((ending.refused, ending.initiator), (Some(status), Initiator::Application));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incoming_dropped_is_refused_with_500() {
+    let endpoint = Endpoint::new(Config::default());
+    for how in ["dropped", "error", "panic", "unpolled"] {
+        let (peer, serving) = connect(&endpoint, async move |incoming| {
+            match how {
+                "error" => return Err(Error::application("no")),
+                "panic" => panic!("in the hook"),
+                "unpolled" => drop(incoming.accept()),
+                _ => drop(incoming),
+            }
+            Ok(())
+        });
+        peer.send(REQUEST);
+        let head = peer.head().await;
+        assert!(head.starts_with("HTTP/1.1 500 "), "{how}: {head}");
+        peer.rest().await;
+        peer.end();
+        let ending = serving.await.unwrap();
+        assert_eq!(ending.rejection, Some(Rejection::HandlerFailed), "{how}");
+        let expected =
+            if how == "panic" { Initiator::HandlerPanic } else { Initiator::HandlerError };
+        assert_eq!(ending.initiator, expected, "{how}");
+    }
+    let panicking: fn(_) -> std::future::Ready<stickler::Result<()>> = |_| panic!("at once");
+    let (peer, serving) = connect(&endpoint, panicking);
+    peer.send(REQUEST);
+    assert!(peer.head().await.starts_with("HTTP/1.1 500 "));
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_malformed_request_never_reaches_the_handler() {
+    let (peer, serving) =
+        connect(&Endpoint::new(Config::default()), async |_| -> stickler::Result<()> {
+            panic!("called")
+        });
+    peer.send(REQUEST.replace("Host: test", "Host: a b"));
+    assert!(peer.head().await.starts_with("HTTP/1.1 400 "));
+    peer.rest().await;
+    peer.end();
+    let ending = serving.await.unwrap();
+    assert_eq!((ending.refused, ending.initiator), (Some(400), Initiator::Peer));
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_sent_before_the_101_are_read_after_it() {
+    let (peer, serving) = connect(&Endpoint::new(Config::default()), async |incoming| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        echo(incoming).await
+    });
+    let early = [REQUEST.as_bytes(), &text("early"), &text("bird")].concat();
+    let (now, later) = early.split_at(early.len() - 5);
+    peer.send(now);
+    settle().await;
+    peer.send(later);
+    assert!(peer.head().await.starts_with("HTTP/1.1 101 "));
+    assert_eq!(peer.text().await, "early");
+    assert_eq!(peer.text().await, "bird");
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incomplete_head_gets_408_at_the_deadline() {
+    let (peer, serving) = connect(&Endpoint::new(Config::default()), echo);
+    let start = Instant::now();
+    for byte in REQUEST.bytes().take(9) {
+        peer.send([byte]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(peer.head().await.starts_with("HTTP/1.1 408 "));
+    assert!(start.elapsed().abs_diff(Duration::from_secs(10)) < Duration::from_millis(100));
+    peer.rest().await;
+    peer.end();
+    let ending = serving.await.unwrap();
+    assert_eq!((ending.timer, ending.initiator), (Some(Timer::Handshake), Initiator::Timer));
+    assert_eq!(ending.rejection, Some(Rejection::HandshakeTooSlow));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_answered_with_silence_at_the_deadline() {
+    let (peer, serving) = connect(&Endpoint::new(Config::default()), echo);
+    let start = Instant::now();
+    assert_eq!(peer.rest().await, b"");
+    assert!(start.elapsed().abs_diff(Duration::from_secs(10)) < Duration::from_millis(100));
+    peer.end();
+    let ending = serving.await.unwrap();
+    assert_eq!((ending.timer, ending.refused), (Some(Timer::Handshake), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_decides_too_slowly_means_503_and_accept_fails() {
+    let (peer, serving) = connect(&Endpoint::new(Config::default()), async |incoming| {
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        let refused = incoming.accept().await;
+        assert!(matches!(refused, Err(Error::Timeout(Timer::Handshake))), "{refused:?}");
+        Ok(())
+    });
+    peer.send(REQUEST);
+    let start = Instant::now();
+    assert!(peer.head().await.starts_with("HTTP/1.1 503 "));
+    assert!(start.elapsed().abs_diff(Duration::from_secs(10)) < Duration::from_millis(100));
+    peer.rest().await;
+    peer.end();
+    let ending = serving.await.unwrap();
+    assert_eq!((ending.timer, ending.initiator), (Some(Timer::Handshake), Initiator::Timer));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_may_be_dropped_with_its_connection() {
+    let endpoint = Endpoint::new(Config::default());
+    let (peer, serving) = connect(&endpoint, async |incoming| {
+        let _socket = incoming.accept().await?;
+        pending().await
+    });
+    peer.send(REQUEST);
+    peer.head().await;
+    assert_eq!(endpoint.connections(), 1);
+    serving.abort();
+    assert!(serving.await.unwrap_err().is_cancelled());
+    assert_eq!(endpoint.connections(), 0);
+    assert!(peer.wire().is_gone);
+    assert_eq!(peer.rest().await, b"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_http_is_answered_by_the_endpoints_hook() {
+    let endpoint = Endpoint::with_http(Config::default(), |request| match request.path() {
+        "/page" => Some(Response::new(200).unwrap().with_body("hello")),
+        "/panic" => panic!("in the hook"),
+        _ => None,
+    });
+    for (path, status) in [("/page", 200), ("/panic", 500), ("/other", 426)] {
+        let (peer, serving) = connect(&endpoint, echo);
+        peer.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        let head = peer.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        peer.end();
+        serving.await.unwrap();
+    }
+    let (peer, serving) = connect(&endpoint, echo);
+    peer.send(REQUEST);
+    assert!(peer.head().await.starts_with("HTTP/1.1 101 "));
+    peer.send(close(1000));
+    peer.end();
+    serving.await.unwrap();
+}
