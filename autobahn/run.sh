@@ -108,10 +108,12 @@ empty_report() {
     fi
     rm -rf "$out"
     mkdir -p "$out"
+    date -u +%Y-%m-%dT%H:%M:%SZ >"$out/.started"
 }
 
 # The server chooses a free port and names it on the line that says that it is ready.
 start_server() {
+    : >"$temp/listening"
     "$bin" serve --listen 127.0.0.1:0 "${server_flags[@]}" >"$temp/listening" 2>"$out/server.log" &
     server_pid=$!
     local tries
@@ -126,7 +128,6 @@ start_server() {
 }
 
 run_suite() {
-    date -u +%Y-%m-%dT%H:%M:%SZ >"$out/.started"
     "$venv/bin/python" "$here/suite.py" --url "$url" --out "$out" --log "$out/suite.log" \
         --cases "${cases:-*}" --exclude "$exclude" --shards "$shards" &
     suite_pid=$!
