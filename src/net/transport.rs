@@ -138,23 +138,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                 self.writing = shared.lock().next_outbox();
             }
             let Some(writing) = &mut self.writing else { return Poll::Ready(Ok(())) };
-            while writing.len() > 0 {
-                let written = writing.poll_write(io, cx);
-                if let Poll::Ready(Ok(written)) = written
+            let mut has_progressed = false;
+            loop {
+                // A transport that buffers, as TLS does, is done when it is flushed.
+                let is_all_written = writing.len() == 0;
+                let written = if is_all_written {
+                    Pin::new(&mut *io).poll_flush(cx)
+                } else {
+                    writing.poll_write(io, cx).map_ok(drop)
+                };
+                if let Poll::Ready(Ok(())) = written
                     && writing.len() == 0
-                    && written > 0
                 {
-                    break;
+                    if is_all_written {
+                        break;
+                    }
+                    has_progressed = true;
+                    continue;
                 }
                 let now = shared.context.now();
                 let mut state = shared.lock();
                 state.in_flight = writing.len();
                 match written {
-                    Poll::Ready(Ok(_)) => state.unblock(),
+                    Poll::Ready(Ok(())) => state.unblock(),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
                         state.outbound.set_congested(true);
-                        if state.blocked_since().is_none() {
+                        if has_progressed || state.blocked_since().is_none() {
                             state.rare().blocked_since = Some(now);
                             state.timer_due = true;
                         }

@@ -5,8 +5,12 @@
 mod support;
 
 mod closing;
+mod embedding;
 mod endings;
 mod fragments;
 mod messages;
 mod opening;
+mod pressure;
+mod tasks;
 mod timers;
+mod writes;

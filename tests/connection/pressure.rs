@@ -1,0 +1,176 @@
+//! Back-pressure: the bound of the queue, and Pongs while the peer does not read.
+
+use stickler::{CloseCode, Config, MessageKind, Prepared, SendError};
+
+use crate::support::{Frame, close, echo, frame, open, settle, text};
+
+fn bounded(max_queued: usize) -> Config {
+    let mut config = Config::default();
+    config.limits.max_queued = max_queued;
+    config
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_holds_its_bound_plus_one_message() {
+    let (peer, serving) = open(bounded(1000), async |incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        receiver.next().await?;
+        sender.ready().await;
+        assert_eq!(sender.queued(), 0);
+        sender.send(vec![1; 996])?;
+        assert_eq!(sender.queued(), 1000);
+        let full = Err(SendError::QueueFull);
+        assert_eq!(sender.send("x"), full);
+        assert_eq!(sender.send(&Prepared::text("x")), full);
+        assert_eq!(sender.ping(b"x"), full);
+        assert_eq!(sender.start(MessageKind::Text).map(drop), full);
+        sender.ready().await;
+        assert_eq!(sender.queued(), 999);
+        // Below the bound any one message goes.
+        sender.send(vec![3; 50_000])?;
+        assert_eq!(sender.queued(), 50_000 + 999 + 4);
+        assert_eq!(sender.send("x"), full);
+        // Closing is always possible.
+        sender.close(CloseCode::NORMAL, "")?;
+        assert!(receiver.next().await?.is_none());
+        Ok(())
+    })
+    .await;
+    peer.give_room(0);
+    peer.send(text("go"));
+    settle().await;
+    peer.give_room(1);
+    settle().await;
+    peer.give_room(usize::MAX);
+    assert_eq!(peer.frame().await.payload, [1; 996]);
+    assert_eq!(peer.frame().await.payload.len(), 50_000);
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.send(close(1000));
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_is_not_read() {
+    let (peer, serving) = open(bounded(10_000), echo).await;
+    peer.give_room(0);
+    let message = text(&"m".repeat(1000));
+    for _ in 0..1000 {
+        peer.send(&message);
+        settle().await;
+    }
+    // The queue, and one lease of what was read ahead.
+    assert!(peer.untaken() > 800_000, "{}", peer.untaken());
+    for _ in 0..1000 {
+        peer.give_room(1004);
+        assert_eq!(peer.text().await.len(), 1000);
+    }
+    assert_eq!(peer.untaken(), 0);
+    peer.give_room(usize::MAX);
+    peer.send(close(1000));
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_echo_never_sees_a_full_queue() {
+    // All of it in one read, far more than the queue holds.
+    let (peer, serving) = open(bounded(100), echo).await;
+    peer.give_room(0);
+    peer.send(text(&"m".repeat(100)).repeat(300));
+    settle().await;
+    peer.wire().write_at_most = 7;
+    peer.give_room(usize::MAX);
+    for _ in 0..300 {
+        assert_eq!(peer.text().await.len(), 100);
+    }
+    peer.end();
+    let ending = serving.await.unwrap();
+    assert_eq!(ending.sent, None, "{ending:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_5_3_under_back_pressure_the_newest_pong_overtakes_whole_frames() {
+    let (peer, serving) = open(Config::default(), async |incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        sender.send(vec![b'a'; 40])?;
+        receiver.next().await?;
+        sender.send(vec![b'b'; 40])?;
+        receiver.next().await?;
+        Ok(())
+    })
+    .await;
+    assert_eq!(peer.frame().await.payload.len(), 40);
+    peer.give_room(0);
+    peer.send(text("go"));
+    settle().await;
+    // Half of the second message is out: nothing may come between.
+    peer.give_room(20);
+    settle().await;
+    for number in 0..5 {
+        peer.send(frame(0x89, [number]));
+        settle().await;
+    }
+    peer.send(text("go"));
+    settle().await;
+    assert_eq!(peer.written().len(), 20);
+    peer.give_room(usize::MAX);
+    assert_eq!(peer.frame().await, Frame { first: 0x82, payload: vec![b'b'; 40] });
+    assert_eq!(peer.frame().await, Frame { first: 0x8a, payload: vec![4] });
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_5_3_without_back_pressure_every_ping_has_its_pong_in_order() {
+    let (peer, serving) = open(Config::default(), echo).await;
+    let pings: Vec<u8> = (0..100).flat_map(|number| frame(0x89, [number])).collect();
+    peer.send(&pings);
+    for number in 0..100 {
+        assert_eq!(peer.frame().await, Frame { first: 0x8a, payload: vec![number] });
+    }
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pings_to_a_peer_that_does_not_read_is_bounded() {
+    let (peer, serving) = open(bounded(1000), echo).await;
+    peer.give_room(0);
+    let ping = frame(0x89, [7; 125]);
+    for _ in 0..2000 {
+        peer.send(&ping);
+        settle().await;
+    }
+    peer.send(close(1000));
+    peer.give_room(usize::MAX);
+    let mut pongs = 0;
+    loop {
+        let frame = peer.frame().await;
+        if frame.first == 0x88 {
+            break;
+        }
+        assert_eq!((frame.first, frame.payload.len()), (0x8a, 125));
+        pongs += 1;
+    }
+    assert!(pongs < 20, "{pongs}");
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answering_close_follows_replies_that_wait() {
+    let (peer, serving) = open(Config::default(), echo).await;
+    peer.give_room(0);
+    peer.send([text("one"), text("two"), close(1000)].concat());
+    settle().await;
+    assert_eq!(peer.written(), []);
+    peer.give_room(usize::MAX);
+    assert_eq!(peer.text().await, "one");
+    assert_eq!(peer.text().await, "two");
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
+}

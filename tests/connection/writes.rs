@@ -1,0 +1,122 @@
+//! How much goes into one write, and what is not copied for it.
+
+use bytes::Bytes;
+use stickler::{Config, Endpoint, Incoming, Prepared};
+use tokio::io::BufStream;
+
+use crate::support::{REQUEST, binary, close, echo, open, settle, text, wire};
+
+#[tokio::test(start_paused = true)]
+async fn the_replies_of_one_read_leave_in_one_write() {
+    let (peer, serving) = open(Config::default(), echo).await;
+    settle().await;
+    let before = peer.wire().counts;
+    peer.send(text("many").repeat(1000));
+    settle().await;
+    let after = peer.wire().counts;
+    assert_eq!((after.reads - before.reads, after.writes - before.writes), (1, 1));
+    assert_eq!(peer.frames().len(), 1000);
+    peer.send([text("and"), close(1000)].concat());
+    settle().await;
+    assert_eq!(peer.wire().counts.writes - after.writes, 1);
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_owned_payloads_are_written_from_where_they_lie() {
+    let shared = Bytes::from(vec![2; 50_000]);
+    let prepared = Prepared::binary(vec![3; 50_000]);
+    let expected = [shared.as_ptr() as usize, prepared.frame().as_ptr() as usize];
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let (peer, serving) = open(Config::default(), async move |incoming| {
+        let sender = incoming.accept().await?.sender().clone();
+        let owned = vec![1; 50_000];
+        tell.send(owned.as_ptr() as usize).unwrap();
+        sender.send("small")?;
+        sender.send(owned)?;
+        sender.send(shared)?;
+        sender.send(&prepared)?;
+        Ok(())
+    })
+    .await;
+    assert_eq!(peer.text().await, "small");
+    for byte in 1..=3 {
+        assert_eq!(peer.frame().await.payload, vec![byte; 50_000]);
+    }
+    let mut lay = vec![told.await.unwrap()];
+    lay.extend(expected);
+    let wire = peer.wire();
+    assert_eq!((&wire.large_slices, wire.counts.vectored), (&lay, 1));
+    drop(wire);
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_message_is_echoed_from_the_buffer_that_it_arrived_in() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (peer, serving) = open(Config::default(), async move |incoming: Incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        while let Some(message) = receiver.next().await? {
+            tell.send(message.as_bytes().as_ptr() as usize).unwrap();
+            sender.send(message)?;
+        }
+        Ok(())
+    })
+    .await;
+    for _ in 0..3 {
+        let payload = vec![9; 300_000];
+        peer.send(binary(&payload));
+        assert_eq!(peer.frame().await.payload, payload);
+        let lay = told.recv().await.unwrap();
+        assert_eq!(peer.wire().large_slices, [lay]);
+        peer.wire().large_slices.clear();
+    }
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn partial_writes_of_every_size_give_the_same_bytes() {
+    let mut expected = None;
+    for at_most in [1, 2, 3, 7, 1000, 16_384, 70_000, usize::MAX] {
+        let (peer, serving) = open(Config::default(), async |incoming| {
+            let sender = incoming.accept().await?.sender().clone();
+            for size in [0, 5, 20_000, 3, 20_001, 17_000] {
+                sender.send(vec![size as u8; size])?;
+                sender.send(&Prepared::binary(vec![1; size]))?;
+            }
+            Ok(())
+        })
+        .await;
+        peer.wire().write_at_most = at_most;
+        let bytes = peer.rest().await;
+        assert_eq!(*expected.get_or_insert(bytes.clone()), bytes, "{at_most}");
+        peer.end();
+        serving.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn transports_that_buffer_are_flushed() {
+    let (transport, peer) = wire();
+    let endpoint = Endpoint::new(Config::default());
+    let serving = tokio::spawn(endpoint.serve(BufStream::new(transport), None, echo));
+    peer.send(REQUEST);
+    settle().await;
+    assert!(peer.written().starts_with(b"HTTP/1.1 101 "));
+    peer.head().await;
+    peer.send(text("hello"));
+    settle().await;
+    assert_eq!(peer.frames().len(), 1);
+    peer.give_room(0);
+    peer.send(text("later"));
+    settle().await;
+    peer.give_room(usize::MAX);
+    assert_eq!(peer.text().await, "later");
+    peer.send(close(1000));
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
+}
