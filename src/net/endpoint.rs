@@ -165,7 +165,8 @@ impl Negotiated {
 /// Make the [`Request`] with `Request::from_parts`, only from HTTP/1.1 requests.
 ///
 /// # Errors
-/// The refusal to answer with: `Response::from(refusal)` gives its fields and body.
+/// The refusal to answer with: `Response::from(refusal)` has it, with `all_fields`
+/// and `body`.
 pub fn negotiate(request: &Request, policy: &Policy) -> Result<Negotiated, Refusal> {
     match judge(request, policy)? {
         Verdict::PlainHttp => Err(refuse_plain(request, policy)),

@@ -15,7 +15,8 @@ async fn any_transport_will_do() {
     let (mut reading, mut writing) = tokio::io::split(&mut peer);
     let mut seen = Vec::new();
     let (written, read) = tokio::join!(writing.write_all(&sent), reading.read_to_end(&mut seen));
-    (written.unwrap(), read.unwrap());
+    written.unwrap();
+    read.unwrap();
     assert!(seen.starts_with(b"HTTP/1.1 101 "));
     let close = [0x88, 2, 3, 232];
     assert!(seen.ends_with(&[b"\x81\x11through ten bytes", &close[..]].concat()));
@@ -99,6 +100,15 @@ fn a_head_that_was_read_elsewhere_is_refused_as_any_other() {
     assert_eq!(refusal.rejection.status(), 426);
     let response = Response::from(refusal);
     assert_eq!(response.status(), 426);
+    let fields: Vec<_> = response.all_fields().collect();
+    for field in [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade, close"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Content-Type", "text/plain; charset=utf-8"),
+    ] {
+        assert!(fields.contains(&field), "{field:?} in {fields:?}");
+    }
     let fields = parts().into_iter().filter(|(name, _)| *name != "upgrade");
     let request = Request::from_parts("GET", "/", fields).unwrap();
     let refusal = negotiate(&request, &Policy::default()).unwrap_err();

@@ -30,14 +30,13 @@ async fn s5_6_an_echo_returns_every_message_kind_for_kind() {
 async fn every_form_of_a_message_can_be_sent() {
     let (peer, serving) = open(Config::default(), async |incoming| {
         let sender = incoming.accept().await?.sender().clone();
+        let (string, vec) = (String::from("&String"), vec![1, 2]);
         sender.send("str")?;
-        let string = String::from("&String");
         sender.send(&string)?;
         sender.send(String::from("String"))?;
         sender.send(&b"&[u8; N]"[..])?;
         sender.send(b"&[u8]")?;
-        let bytes = vec![1, 2];
-        sender.send(&bytes)?;
+        sender.send(&vec)?;
         sender.send(vec![3, 4])?;
         sender.send(Bytes::from_static(b"Bytes"))?;
         sender.send(&Prepared::text("prepared"))?;

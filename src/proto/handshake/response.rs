@@ -111,37 +111,45 @@ impl Response {
             out.extend_from_slice(part.as_bytes());
         }
         push_line(out, "Date", date);
-        // RFC 9110 §15.5.22: 426 says what to upgrade to; §7.8: then Connection says so too.
-        if self.status == 426 {
-            push_line(out, "Upgrade", "websocket");
-            push_line(out, "Connection", "Upgrade, close");
-        } else {
-            push_line(out, "Connection", "close");
+        for (name, value) in self.all_fields() {
+            push_line(out, name, value);
         }
-        if self.lists_versions {
-            push_line(out, "Sec-WebSocket-Version", "13");
-        }
-        // RFC 9110 §15.5.6, §15.6.4.
-        if self.status == 405 && !self.fields.contains("allow") {
-            push_line(out, "Allow", "GET");
-        }
-        if self.status == 503 && !self.fields.contains("retry-after") {
-            push_line(out, "Retry-After", RETRY_AFTER_SECONDS);
-        }
-        self.fields.encode(out);
         self.encode_body(head_only, out);
     }
 
-    /// The fields that describe the content, the empty line, and the content.
-    fn encode_body(&self, head_only: bool, out: &mut Vec<u8>) {
-        // RFC 9110 §8.6, §15.3.5, §15.3.6, §15.4.5.
-        let body: &[u8] = match self.status {
+    /// Every header field of the response, save Date and Content-Length: for giving the answer
+    /// through another implementation of HTTP, which adds those itself.
+    pub fn all_fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let is_426 = self.status == 426;
+        let lacks = |name| !self.fields.contains(name);
+        // RFC 9110 §15.5.22: 426 says what to upgrade to; §7.8: then Connection says so too.
+        let connection = if is_426 { "Upgrade, close" } else { "close" };
+        let before = [
+            (is_426, "Upgrade", "websocket"),
+            (true, "Connection", connection),
+            (self.lists_versions, "Sec-WebSocket-Version", "13"),
+            // RFC 9110 §15.5.6, §15.6.4.
+            (self.status == 405 && lacks("allow"), "Allow", "GET"),
+            (self.status == 503 && lacks("retry-after"), "Retry-After", RETRY_AFTER_SECONDS),
+        ];
+        let has_type = !self.content().is_empty() && lacks("content-type");
+        let after = has_type.then_some(("Content-Type", "text/plain; charset=utf-8"));
+        let before = before.into_iter().filter(|(applies, ..)| *applies);
+        before.map(|(_, name, value)| (name, value)).chain(self.fields.iter()).chain(after)
+    }
+
+    /// The content as the status allows it: RFC 9110 §15.3.5, §15.3.6, §15.4.5.
+    fn content(&self) -> &[u8] {
+        match self.status {
             204 | 205 | 304 => &[],
             _ => &self.body,
-        };
-        if !body.is_empty() && !self.fields.contains("content-type") {
-            push_line(out, "Content-Type", "text/plain; charset=utf-8");
         }
+    }
+
+    /// The length of the content, the empty line, and the content.
+    fn encode_body(&self, head_only: bool, out: &mut Vec<u8>) {
+        let body = self.content();
+        // RFC 9110 §8.6.
         if !matches!(self.status, 204 | 304) {
             push_line(out, "Content-Length", &body.len().to_string());
         }
