@@ -70,7 +70,7 @@ build_binary() {
         bin=$(realpath "$STICKLER_BIN")
     else
         (cd "$root" && cargo build --release --bin stickler) || fail 3 "the binary does not build"
-        bin=${CARGO_TARGET_DIR:-$root/target}/release/stickler
+        bin=$(cd "$root" && realpath "${CARGO_TARGET_DIR:-target}")/release/stickler
     fi
     [ -x "$bin" ] || fail 3 "$bin cannot be run"
 }
