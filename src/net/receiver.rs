@@ -221,22 +221,18 @@ pub(super) fn note_pong(
     input: &[u8],
     position: usize,
 ) {
-    // At most 125 bytes, and only of a Pong.
-    let body: Option<Vec<u8>> = match at {
+    let Some((data, sent)) = state.rare_if_any().and_then(|rare| rare.ping.take()) else { return };
+    let body = match at {
         Payload::Input(range) => {
-            input.get(range.start + position..range.end + position).map(<[u8]>::to_vec)
+            input.get(range.start + position..range.end + position).unwrap_or_default()
         }
-        _ => Some(state.inbound.control().to_vec()),
+        _ => state.inbound.control(),
     };
-    let round_trip = match (body, state.rare_if_any().and_then(|rare| rare.ping.as_ref())) {
-        (Some(body), Some((data, sent))) if body == *data => {
-            shared.context.now().saturating_sub(*sent)
-        }
-        _ => return,
-    };
-    let rare = state.rare();
-    rare.round_trip = Some(round_trip);
-    rare.ping = None;
+    if body == data {
+        state.rare().round_trip = Some(shared.context.now().saturating_sub(sent));
+    } else {
+        state.rare().ping = Some((data, sent));
+    }
 }
 
 impl Drop for Receiver {

@@ -220,20 +220,24 @@ impl FragmentedMessage<'_> {
     /// Queues a fragment. Text is given as text, so that the message stays UTF-8.
     ///
     /// # Errors
-    /// As [`Sender::send`]; `MessageUnfinished` when the fragment is of the other kind.
+    /// As [`Sender::send`]; `MessageUnfinished` when the fragment is of the other kind, or the
+    /// message is finished.
     pub fn send(&mut self, fragment: impl Outgoing) -> Result<(), SendError> {
         fragment.queue(|parts| self.queue(parts, false))
     }
 
-    /// Queues the last fragment.
+    /// Queues the last fragment; nothing more can be sent of this message then.
     ///
     /// # Errors
-    /// As [`FragmentedMessage::send`].
-    pub fn finish(mut self, fragment: impl Outgoing) -> Result<(), SendError> {
+    /// As [`FragmentedMessage::send`]; after `QueueFull` it may be tried again.
+    pub fn finish(&mut self, fragment: impl Outgoing) -> Result<(), SendError> {
         fragment.queue(|parts| self.queue(parts, true))
     }
 
     fn queue(&mut self, parts: Parts<'_>, fin: bool) -> Result<(), SendError> {
+        if self.is_finished {
+            return Err(SendError::MessageUnfinished);
+        }
         let mut state = self.sender.lock_for_data()?;
         match parts {
             Parts::Copied(kind, _)
