@@ -22,6 +22,8 @@ use crate::proto::handshake::{
 /// Serves connections that the application accepted itself, on its own runtime.
 ///
 /// Cheap to clone; clones share the register of connections and its clock.
+/// Make one for each runtime: the clock runs on the runtime of the first connection, and the
+/// timers of all end with it.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     context: Arc<Context>,

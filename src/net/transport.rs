@@ -245,14 +245,10 @@ fn poll_direct<T: AsyncRead + Unpin>(
     remaining: usize,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<Direct>> {
-    if buffer.capacity() == 0 {
-        buffer = pool::take_message_buffer();
-    }
     let before = buffer.len();
     // The buffer grows with what has arrived, never with what the header promises.
-    let room = buffer.capacity() - before;
-    if room < remaining.min(MIN_READ) {
-        buffer.reserve_exact(remaining.min(before + pool::LARGE_READ));
+    if buffer.capacity() - before < remaining.min(MIN_READ) {
+        buffer = grow(buffer, remaining);
     }
     let limit = remaining.min(buffer.capacity() - before);
     let read = poll_read_buf(io, &mut (&mut buffer).limit(limit), cx);
@@ -276,6 +272,20 @@ fn poll_direct<T: AsyncRead + Unpin>(
         }
         Ok(()) => read.map_ok(Direct::Read),
     }
+}
+
+/// Makes room in the buffer of a message for about as much again as it holds: in a buffer
+/// that the thread has kept, if there is a larger one.
+fn grow(mut buffer: Vec<u8>, remaining: usize) -> Vec<u8> {
+    let more = remaining.min(buffer.len() + MIN_READ);
+    let mut kept = pool::take_message_buffer();
+    if kept.capacity() >= buffer.len() + more {
+        kept.extend_from_slice(&buffer);
+        return kept;
+    }
+    pool::return_message_buffer(kept);
+    buffer.reserve_exact(more);
+    buffer
 }
 
 impl State {
@@ -307,6 +317,7 @@ impl State {
             return ReadInto::Nothing;
         }
         if self.reader == Reader::Waiting(Delivery::Message)
+            && self.inbound.buffered() >= DIRECT_BEHIND
             && let Some((buffer, remaining)) = self.inbound.take_direct(DIRECT_FROM)
         {
             return ReadInto::Direct(buffer, remaining);
@@ -376,6 +387,10 @@ impl State {
 
 /// Frames with so much to come are read straight into their message, in bytes.
 const DIRECT_FROM: usize = 32 << 10;
+
+/// So much of a message has come through the read buffer before it gets one of its own: an
+/// announcement alone takes no memory. In bytes.
+const DIRECT_BEHIND: usize = 4 << 10;
 
 /// The least room worth a read, in bytes.
 const MIN_READ: usize = 16 << 10;

@@ -147,6 +147,11 @@ impl Inbound {
         self.header_len > 0 || self.stage != Stage::Header || self.assembler.kind().is_some()
     }
 
+    /// Bytes of the unfinished message that are kept.
+    pub fn buffered(&self) -> usize {
+        self.assembler.buffered()
+    }
+
     /// The buffer for reading the rest of a large frame straight into it, and how many bytes
     /// may be appended at most; `None` when there is less to come than `threshold`.
     ///
