@@ -1,4 +1,4 @@
-//! Messages of any length in little memory: received piece by piece, answered in fragments.
+//! Messages up to the limit in little memory: received piece by piece, answered in fragments.
 
 use stickler::{Incoming, MessageKind, Server};
 

@@ -1,8 +1,7 @@
 //! The opening handshake decided by the application: path, Origin, subprotocol, a refusal of
 //! its own, and a header field of its own in the 101.
 
-use stickler::proto::handshake::Response;
-use stickler::{Error, Incoming, Server};
+use stickler::{Incoming, Response, Server};
 
 fn main() -> std::io::Result<()> {
     Server::bind("127.0.0.1:9001")?.serve(room)
@@ -14,8 +13,8 @@ async fn room(incoming: Incoming) -> stickler::Result<()> {
         return Ok(());
     };
     if incoming.request().field("authorization").is_none() {
-        let challenge = status(401, "who are you?").with_field("WWW-Authenticate", "Bearer");
-        incoming.reject(&challenge.map_err(Error::application)?);
+        let challenge = status(401, "who are you?").with_field("WWW-Authenticate", "Bearer")?;
+        incoming.reject(&challenge);
         return Ok(());
     }
     // Clients that are no browsers send no Origin (RFC 6455 §10.2).
@@ -27,7 +26,7 @@ async fn room(incoming: Incoming) -> stickler::Result<()> {
     let name = name_of(&room).await;
     let speaks_chat = incoming.request().subprotocols().any(|offered| offered == "chat.v2");
     let incoming = if speaks_chat { incoming.subprotocol("chat.v2")? } else { incoming };
-    let incoming = incoming.field("X-Room", name.as_str()).map_err(Error::application)?;
+    let incoming = incoming.field("X-Room", name.as_str())?;
     let mut socket = incoming.accept().await?;
     socket.send(format!("welcome to {name}"))?;
     while let Some(message) = socket.next().await? {

@@ -8,9 +8,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
-use stickler::net::{Negotiated, WebSocket, negotiate};
-use stickler::proto::handshake::{self, Policy, Refusal};
-use stickler::{Config, Endpoint};
+use stickler::{Config, Endpoint, Negotiated, Policy, Refusal, WebSocket, negotiate};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -58,12 +56,12 @@ fn judge(request: &Request<Incoming>) -> Result<Negotiated, Refusal> {
     }
     let fields = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let target = request.uri().to_string();
-    let request = handshake::Request::from_parts(request.method().as_str(), &target, fields)?;
+    let request = stickler::Request::from_parts(request.method().as_str(), &target, fields)?;
     negotiate(&request, &Policy::default())
 }
 
 fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
-    let answer = handshake::Response::from(refusal);
+    let answer = stickler::Response::from(refusal);
     let mut response = Response::builder().status(answer.status());
     for (name, value) in answer.all_fields() {
         response = response.header(name, value);

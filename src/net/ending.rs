@@ -69,7 +69,7 @@ impl fmt::Display for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Timer::Handshake => "the opening handshake took too long",
-            Timer::Close => "the closing handshake took too long",
+            Timer::Close => "the closing handshake, or the end of TCP, took too long",
             Timer::Keepalive => "the peer did not answer a Ping in time",
             Timer::Write => "the peer took no byte in time",
         })

@@ -62,7 +62,8 @@ impl Incoming {
     /// Chooses the subprotocol.
     ///
     /// # Errors
-    /// The client did not offer it; the choice stays as it was.
+    /// The client did not offer it. The handshake is then refused with 500, so
+    /// look into [`Request::subprotocols`] first where that may be.
     pub fn subprotocol(mut self, name: &str) -> Result<Incoming, SubprotocolNotOffered> {
         if let Some(inner) = &mut self.inner {
             inner.offer.choose_subprotocol(&inner.request, name)?;

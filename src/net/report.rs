@@ -47,15 +47,23 @@ impl Shared {
     fn report(&self, ending: &Ending) {
         let peer = self.peer.map(tracing::field::display);
         let initiator = ending.initiator;
-        let code = ending.code();
+        let code = ending.code().get();
+        let sent = ending.sent.flatten().map(|sent| sent.get());
         if let Some(violation) = ending.violation {
             let Some(suppressed) = self.context.violations_told.admit(self.context.now()) else {
                 return;
             };
             let clause = violation.section();
-            let code = violation.close_code();
+            let code = violation.close_code().get();
             let sentence = violation.sentence();
-            tracing::info!(peer, clause, %code, ?violation, suppressed, "failed the connection: {sentence}");
+            tracing::info!(
+                peer,
+                clause,
+                code,
+                ?violation,
+                suppressed,
+                "failed the connection: {sentence}"
+            );
         } else if let Some(status) = ending.refused {
             let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else {
                 return;
@@ -78,12 +86,11 @@ impl Shared {
             let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else {
                 return;
             };
-            tracing::info!(peer, ?timer, %code, suppressed, "ended the connection: {timer}");
+            tracing::info!(peer, ?timer, code, sent, suppressed, "ended the connection: {timer}");
         } else {
-            let sent = ending.sent.flatten().map(|sent| sent.get());
             let clean = ending.is_clean();
             let transport = ending.transport.map(tracing::field::debug);
-            tracing::debug!(peer, ?initiator, %code, sent, clean, transport, "the connection ended");
+            tracing::debug!(peer, ?initiator, code, sent, clean, transport, "the connection ended");
         }
     }
 }
