@@ -46,6 +46,9 @@ impl Endpoint {
 
     /// Serves one connection from its first byte. Call it inside a tokio runtime; the future
     /// is `Send` when the handler's is.
+    ///
+    /// # Cancel safety
+    /// Dropped, the transport is dropped with it and the connection ends without a Close.
     pub fn serve<T, H, F>(
         &self,
         io: T,
@@ -62,6 +65,9 @@ impl Endpoint {
 
     /// Serves a connection whose opening handshake something else has answered with the
     /// fields of `negotiated`. `io` gives the bytes behind the request head.
+    ///
+    /// # Cancel safety
+    /// Dropped, the transport is dropped with it and the connection ends without a Close.
     pub fn serve_upgraded<T, H, F>(
         &self,
         io: T,
@@ -112,6 +118,9 @@ impl Endpoint {
 /// Serves one connection with the default configuration, from its first byte.
 ///
 /// All calls on one runtime share an [`Endpoint`]; make one to configure it.
+///
+/// # Cancel safety
+/// Dropped, the transport is dropped with it and the connection ends without a Close.
 pub fn serve_connection<T, H, F>(io: T, handler: H) -> impl Future<Output = Ending> + Send
 where
     T: AsyncRead + AsyncWrite + Unpin + Send,
