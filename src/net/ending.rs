@@ -76,7 +76,24 @@ impl fmt::Display for Timer {
     }
 }
 
+impl Timer {
+    /// The clause that the timer serves.
+    pub const fn section(self) -> &'static str {
+        match self {
+            Timer::Handshake => "RFC 6455 4.2.1",
+            Timer::Close => "RFC 6455 7.1.1",
+            Timer::Keepalive => "RFC 6455 5.5.2",
+            Timer::Write => "RFC 6455 10.4",
+        }
+    }
+}
+
 impl Ending {
+    /// Whether it is known by now that the peer or a timer was at fault.
+    pub(super) fn is_fault(&self) -> bool {
+        self.violation.is_some() || self.refused.is_some() || self.timer.is_some()
+    }
+
     /// Whether TCP ended after a Close in each direction (RFC 6455 §7.1.4).
     pub fn is_clean(&self) -> bool {
         self.received.is_some()

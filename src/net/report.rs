@@ -82,11 +82,22 @@ impl Shared {
                 }
                 None => tracing::debug!(peer, status, "answered without a WebSocket"),
             }
-        } else if let Some(timer) = ending.timer {
+        } else if let Some(timer) = ending.timer
+            && !ending.is_clean()
+        {
             let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else {
                 return;
             };
-            tracing::info!(peer, ?timer, code, sent, suppressed, "ended the connection: {timer}");
+            let clause = timer.section();
+            tracing::info!(
+                peer,
+                clause,
+                ?timer,
+                code,
+                sent,
+                suppressed,
+                "ended the connection: {timer}"
+            );
         } else {
             let clean = ending.is_clean();
             let transport = ending.transport.map(tracing::field::debug);
