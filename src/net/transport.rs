@@ -187,8 +187,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                 return Poll::Ready(());
             }
             shared.check_timers_if_due(&mut state);
-            // What another thread has queued just now comes first; it has woken this task.
-            if state.phase != Phase::Finishing || (self.io.is_some() && state.has_outbox()) {
+            // What another thread has queued just now comes first; it has woken this task. What
+            // waits behind a blocked write does not keep an overdue transport.
+            let is_queued = self.io.is_some() && self.writing.is_none() && state.has_outbox();
+            if state.phase != Phase::Finishing || is_queued {
                 return Poll::Pending;
             }
             let is_overdue = state.is_overdue;
