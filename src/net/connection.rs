@@ -132,6 +132,7 @@ where
                 (Poll::Ready(_), _) => this.stage.set(Stage::Over),
             }
         }
+        this.transport.begin_turn();
         // Whatever woke the task, the handler may have waited for it.
         let mut is_handlers_turn = true;
         loop {

@@ -35,13 +35,25 @@ impl RateLimit {
 }
 
 impl Shared {
-    /// The transport is gone: settles the ending and logs it.
-    pub(super) fn end(&self) {
+    /// Nothing more is read as protocol. A fault is logged now: the peer may take its time to
+    /// end TCP. Says whether it was.
+    pub(super) fn report_fault(&self) -> bool {
+        let fault = self.lock().finished().filter(|ending| ending.is_fault()).cloned();
+        fault.is_some_and(|ending| {
+            self.report(&ending);
+            true
+        })
+    }
+
+    /// The transport is gone: settles the ending, and logs it unless that was done.
+    pub(super) fn end(&self, is_reported: bool) {
         let mut state = self.lock();
         state.closed();
         let ending = state.ended().cloned().unwrap_or_default();
         drop(state);
-        self.report(&ending);
+        if !is_reported {
+            self.report(&ending);
+        }
     }
 
     fn report(&self, ending: &Ending) {

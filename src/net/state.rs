@@ -192,6 +192,33 @@ impl Shared {
 }
 
 impl State {
+    /// The transport takes bytes.
+    pub(super) fn unblock(&mut self) {
+        if let Some(rare) = self.rare_if_any() {
+            rare.blocked_since = None;
+        }
+    }
+
+    /// What is to be written next. The Pong that waited under back-pressure goes before
+    /// frames that wait as a whole.
+    pub(super) fn next_outbox(&mut self) -> Option<Box<Outbox>> {
+        self.in_flight = 0;
+        self.unblock();
+        let mut next = None;
+        if self.outbound.has_waiting_pong() {
+            let mut outbox = pool::take_outbox();
+            outbox.append(|batch| self.outbound.release_pong(batch));
+            next = Some(outbox);
+        }
+        let next = next.filter(|outbox| outbox.len() > 0).or_else(|| self.outbox.take())?;
+        if next.len() == 0 {
+            pool::return_outbox(next);
+            return None;
+        }
+        self.in_flight = next.len();
+        Some(next)
+    }
+
     /// Bytes that are queued for the peer.
     #[inline]
     pub(super) fn queued(&self) -> usize {

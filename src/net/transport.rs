@@ -2,7 +2,7 @@
 //! write what is queued, end TCP in order (RFC 6455 §7.1.1).
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -22,6 +22,10 @@ pub(super) struct Transport<T> {
     writing: Option<Box<Outbox>>,
     /// Bytes thrown away after our FIN.
     drained: usize,
+    /// Whether the fault that ends the connection has been logged.
+    is_reported: bool,
+    /// Bytes that may still be read before other connections get their turn.
+    turn_left: usize,
     end: End,
 }
 
@@ -46,11 +50,23 @@ enum ReadInto {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
     pub(super) fn new(io: T) -> Transport<T> {
-        Transport { io: Some(io), writing: None, drained: 0, end: End::NotYet }
+        Transport {
+            io: Some(io),
+            writing: None,
+            drained: 0,
+            turn_left: 0,
+            end: End::NotYet,
+            is_reported: false,
+        }
     }
 
     pub(super) fn io(&mut self) -> Option<&mut T> {
         self.io.as_mut()
+    }
+
+    /// The task was polled: it may read again.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn_left = READ_PER_TURN;
     }
 
     /// Reads if somebody waits for input; says whether the handler is to be polled for it.
@@ -68,7 +84,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         loop {
             let mut state = shared.lock();
             state.read_alone(shared);
-            let into = state.read_into(shared.context.config.limits.max_queued);
+            let max_queued = shared.context.config.limits.max_queued;
+            if self.turn_left == 0 && state.is_reading(max_queued) {
+                drop(state);
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
+                return false;
+            }
+            let into = state.read_into(max_queued);
             drop(state);
             let read = match into {
                 ReadInto::Nothing => return false,
@@ -77,7 +99,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     let Poll::Ready(read) = lease.poll_read(io, cx) else { return false };
                     let now = shared.context.now();
                     let mut state = shared.lock();
-                    if let Ok(1..) = read {
+                    if let Ok(len @ 1..) = read {
+                        self.turn_left = self.turn_left.saturating_sub(len);
                         state.hear(now);
                         state.input = lease;
                         if let Reader::Waiting(_) = state.reader
@@ -92,8 +115,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                 ReadInto::Direct(buffer, remaining) => {
                     match poll_direct(shared, io, buffer, remaining, cx) {
                         Poll::Pending => return false,
-                        Poll::Ready(Ok(Direct::Complete)) => return true,
-                        Poll::Ready(Ok(Direct::Read(read))) => Ok(read),
+                        Poll::Ready(Ok(Direct::Complete)) => {
+                            self.turn_left = self.turn_left.saturating_sub(remaining);
+                            return true;
+                        }
+                        Poll::Ready(Ok(Direct::Read(read))) => {
+                            self.turn_left = self.turn_left.saturating_sub(read);
+                            Ok(read)
+                        }
                         Poll::Ready(Err(error)) => Err(error),
                     }
                 }
@@ -187,14 +216,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                 return Poll::Ready(());
             }
             shared.check_timers_if_due(&mut state);
-            // What another thread has queued just now comes first; it has woken this task.
-            if state.phase != Phase::Finishing || (self.io.is_some() && state.has_outbox()) {
+            // What another thread has queued just now comes first; it has woken this task. What
+            // waits behind a blocked write does not keep an overdue transport.
+            let is_queued = self.io.is_some() && self.writing.is_none() && state.has_outbox();
+            if state.phase != Phase::Finishing || is_queued {
                 return Poll::Pending;
             }
             let is_overdue = state.is_overdue;
             drop(state);
+            self.is_reported = self.is_reported || shared.report_fault();
             let Some(io) = &mut self.io else {
-                shared.end();
+                shared.end(self.is_reported);
                 return Poll::Ready(());
             };
             if is_overdue && (self.writing.is_some() || self.end != End::NotYet) {
@@ -356,33 +388,6 @@ impl State {
             }
         }
     }
-
-    /// The transport takes bytes.
-    fn unblock(&mut self) {
-        if let Some(rare) = self.rare_if_any() {
-            rare.blocked_since = None;
-        }
-    }
-
-    /// What is to be written next. The Pong that waited under back-pressure goes before
-    /// frames that wait as a whole.
-    fn next_outbox(&mut self) -> Option<Box<Outbox>> {
-        self.in_flight = 0;
-        self.unblock();
-        let mut next = None;
-        if self.outbound.has_waiting_pong() {
-            let mut outbox = pool::take_outbox();
-            outbox.append(|batch| self.outbound.release_pong(batch));
-            next = Some(outbox);
-        }
-        let next = next.filter(|outbox| outbox.len() > 0).or_else(|| self.outbox.take())?;
-        if next.len() == 0 {
-            pool::return_outbox(next);
-            return None;
-        }
-        self.in_flight = next.len();
-        Some(next)
-    }
 }
 
 /// Frames with so much to come are read straight into their message, in bytes.
@@ -391,6 +396,9 @@ const DIRECT_FROM: usize = 32 << 10;
 /// So much of a message has come through the read buffer before it gets one of its own: an
 /// announcement alone takes no memory. In bytes.
 const DIRECT_BEHIND: usize = 4 << 10;
+
+/// What one connection reads before others get their turn, in bytes.
+const READ_PER_TURN: usize = 256 << 10;
 
 /// The least room worth a read, in bytes.
 const MIN_READ: usize = 16 << 10;

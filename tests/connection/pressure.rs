@@ -2,7 +2,7 @@
 
 use stickler::{CloseCode, Config, MessageKind, Prepared, SendError};
 
-use crate::support::{Frame, close, echo, frame, open, settle, text};
+use crate::support::{Frame, binary, close, echo, frame, open, settle, text};
 
 fn bounded(max_queued: usize) -> Config {
     let mut config = Config::default();
@@ -173,4 +173,28 @@ async fn the_answering_close_follows_replies_that_wait() {
     assert_eq!(peer.frame().await.close_code(), 1000);
     peer.end();
     assert!(serving.await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_with_much_to_say_leaves_others_their_turn() {
+    let small = text("x").repeat(100_000);
+    let large = binary(vec![7; 4 << 20]);
+    let pings = frame(0x89, "").repeat(100_000);
+    // A large message is read in pieces as large as what there is of it.
+    for (input, most) in [(small, 256 << 10), (pings, 256 << 10), (large, 3 << 20)] {
+        let (peer, serving) = open(Config::default(), echo).await;
+        settle().await;
+        peer.send(&input);
+        let mut turns = 0;
+        while peer.untaken() > 0 {
+            let before = peer.untaken();
+            tokio::task::yield_now().await;
+            let taken = before - peer.untaken();
+            assert!(taken <= most, "{taken} bytes");
+            turns += 1;
+        }
+        assert!(turns > 1);
+        peer.end();
+        serving.await.unwrap();
+    }
 }

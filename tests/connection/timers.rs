@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use stickler::net::{Initiator, Timer};
-use stickler::{Config, Error};
+use stickler::{CloseCode, Config, Error};
 use tokio::time::{Instant, advance, sleep};
 
 use crate::support::{close, echo, frame, open, settle, text};
@@ -192,6 +192,45 @@ async fn answers_of_the_task_itself_have_the_write_timeout_too() {
     peer.send(frame(0x89, "answer"));
     let ended = tokio::time::timeout(SECOND * 60, serving).await;
     assert_eq!(ended.expect("an end").unwrap().timer, Some(Timer::Write));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_blocked_write_keeps_no_connection() {
+    let reserved = [0xf1, 0x80, 0, 0, 0, 0];
+    let ends: [(&[u8], _, _, _); 4] = [
+        (&text("b"), 30, Timer::Write, Initiator::Timer),
+        (&text("close"), 5, Timer::Close, Initiator::Application),
+        (&close(1000), 5, Timer::Close, Initiator::Peer),
+        (&reserved, 5, Timer::Close, Initiator::Peer),
+    ];
+    for (last, seconds, timer, initiator) in ends {
+        let mut config = Config::default();
+        config.timeouts.keepalive_interval = None;
+        let (peer, serving) = open(config, async |incoming| {
+            let (mut receiver, sender) = incoming.accept().await?.split();
+            while let Some(message) = receiver.next().await? {
+                let closes = message.as_bytes() == b"close";
+                sender.send(message)?;
+                if closes {
+                    sender.close(CloseCode::GOING_AWAY, "")?;
+                }
+            }
+            Ok(())
+        })
+        .await;
+        settle().await;
+        peer.give_room(0);
+        for input in [&text("a"), &text("b"), last] {
+            peer.send(input);
+            settle().await;
+        }
+        let start = Instant::now();
+        let ended = tokio::time::timeout(SECOND * 100, serving).await;
+        let ending = ended.expect("an end").unwrap();
+        assert!(is_about(start, seconds), "{:?}", start.elapsed());
+        assert_eq!((ending.timer, ending.initiator), (Some(timer), initiator));
+        assert!(peer.wire().is_gone);
+    }
 }
 
 #[tokio::test(start_paused = true)]

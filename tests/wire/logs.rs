@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::case::{Case, run_at_once};
 use crate::cli::{answer, expect_status, serve, works};
@@ -34,6 +35,20 @@ fn cli_logs() {
                 Ok(())
             },
         ),
+        Case::new("6455-7.1.7-05", "a violation is logged while the peer holds TCP open", |_| {
+            let server = Server::start(&["--close-timeout", "1h"])?;
+            let mut client = Client::open(server.address())?;
+            client.send(&hex("81 05 48656c6c6f"))?;
+            client.expect_failed(1002, "RFC 6455 5.1")?;
+            let patience = Instant::now() + Duration::from_secs(3);
+            while !server.log().contains("RFC 6455 5.1") {
+                if Instant::now() > patience {
+                    return Err(format!("    observed  {:?}", server.log()));
+                }
+                std::thread::yield_now();
+            }
+            Ok(())
+        }),
         Case::new("H13", "what the peer sent cannot forge or colour a line", |_| {
             let server = Server::start(&["--log", "trace"])?;
             let head = Head::new()
