@@ -60,7 +60,7 @@ impl Receiver {
     /// # Cancel safety
     /// Nothing is lost when the future is dropped: the connection keeps what has arrived.
     pub async fn next(&mut self) -> Result<Option<Message<'_>>> {
-        let found = poll_fn(|cx| self.poll_message(cx)).await?;
+        let found = poll_fn(|cx| self.poll_next(cx, Delivery::Message)).await?;
         Ok(found.map(|found| self.lend(found)))
     }
 
@@ -72,7 +72,7 @@ impl Receiver {
     /// # Cancel safety
     /// As [`Receiver::next`].
     pub async fn next_fragmented(&mut self) -> Result<Option<Fragments<'_>>> {
-        let found = poll_fn(|cx| self.poll_first_piece(cx)).await?;
+        let found = poll_fn(|cx| self.poll_next(cx, Delivery::Pieces)).await?;
         Ok(found.map(|first| Fragments {
             kind: if first.text.is_some() { MessageKind::Text } else { MessageKind::Binary },
             first: Some(first),
@@ -99,22 +99,19 @@ impl Receiver {
         Message::new(payload, found.text)
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>>> {
+    /// Skips what is left of a message that was being delivered in pieces, then looks for the
+    /// next one.
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        delivery: Delivery,
+    ) -> Poll<Result<Option<Found>>> {
         while self.is_mid_pieces {
             if std::task::ready!(self.poll_found(cx, Delivery::Pieces))?.is_none() {
                 return Poll::Ready(Ok(None));
             }
         }
-        self.poll_found(cx, Delivery::Message)
-    }
-
-    fn poll_first_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>>> {
-        while self.is_mid_pieces {
-            if std::task::ready!(self.poll_found(cx, Delivery::Pieces))?.is_none() {
-                return Poll::Ready(Ok(None));
-            }
-        }
-        self.poll_found(cx, Delivery::Pieces)
+        self.poll_found(cx, delivery)
     }
 
     fn poll_found(
