@@ -29,7 +29,7 @@ const ROOMS: [Room; 4] = [
     Room {
         name: "proto",
         at: "proto",
-        crates: &["core", "alloc", "std", "simdutf8", "sha1", "base64", "httparse"],
+        crates: &["core", "alloc", "std", "simdutf8", "sha1", "base64", "httparse", "zlib_rs"],
         roots: &["proto"],
         // No IO, no clock, no threads, no randomness.
         never: &[

@@ -87,6 +87,17 @@ impl State {
         self.finish();
     }
 
+    /// There is no memory to go on with; the peer may try again later (RFC 6455 §7.4: 1013).
+    #[cfg(feature = "deflate")]
+    pub(super) fn overload(&mut self) {
+        self.initiate(Initiator::Overload);
+        self.with_batch(|_, outbound, batch| {
+            outbound.fail_with(CloseCode::TRY_AGAIN_LATER, OVERLOAD, batch);
+        });
+        self.inbound.fail();
+        self.finish();
+    }
+
     /// A timer ran out.
     pub(super) fn expire(&mut self, timer: Timer) {
         self.initiate(Initiator::Timer);
@@ -158,3 +169,7 @@ impl State {
         self.wake_watching();
     }
 }
+
+/// The reason of the Close that ends a connection for want of memory.
+#[cfg(feature = "deflate")]
+const OVERLOAD: &str = "RFC 6455 10.4: no memory is left to inflate the message";

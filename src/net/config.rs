@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::proto::assembler::MessageLimits;
+#[cfg(feature = "deflate")]
+use crate::proto::deflate;
 use crate::proto::handshake::{HeadLimits, Policy};
 
 /// Everything that connections are configured with.
@@ -14,6 +16,45 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Which opening handshakes are accepted.
     pub policy: Policy,
+    /// Compression of messages (RFC 7692).
+    #[cfg(feature = "deflate")]
+    pub deflate: DeflateConfig,
+}
+
+/// permessage-deflate (RFC 7692).
+///
+/// Compressed lengths tell something of the content. Where a message holds a secret beside
+/// text of an attacker's choice, send it [`Uncompressed`](super::Uncompressed).
+#[cfg(feature = "deflate")]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeflateConfig {
+    /// Which offers are accepted; `None` declines all of them. By default without context
+    /// takeover.
+    pub policy: Option<deflate::Policy>,
+    /// How hard the compressor tries; 3 by default.
+    pub level: deflate::Level,
+    /// Messages shorter than this are sent uncompressed, unless they are wrapped in
+    /// [`Compressed`](super::Compressed); 128 bytes by default. So is every message that
+    /// compression does not make shorter.
+    pub min_size: usize,
+    /// Bytes for compression over all connections, 256 MiB by default: compressors and
+    /// inflaters in use or kept by threads, and what connections with context takeover may keep.
+    /// When it is spent, offers are declined, messages go uncompressed, and a connection whose
+    /// compressed message cannot be inflated is failed with 1013.
+    pub max_memory: usize,
+}
+
+#[cfg(feature = "deflate")]
+impl Default for DeflateConfig {
+    fn default() -> DeflateConfig {
+        DeflateConfig {
+            policy: Some(deflate::Policy::default()),
+            level: deflate::Level::default(),
+            min_size: 128,
+            max_memory: 256 << 20,
+        }
+    }
 }
 
 /// How much is too much. All bounds are inclusive, sizes are bytes.

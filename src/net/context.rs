@@ -14,6 +14,8 @@ use tokio::time::Instant;
 use super::config::Config;
 use super::report::RateLimit;
 use super::state::Shared;
+#[cfg(feature = "deflate")]
+use crate::proto::deflate::budget::Budget;
 use crate::proto::handshake::{Request, Response};
 
 /// Answers well-formed requests that do not ask for a WebSocket.
@@ -34,6 +36,11 @@ pub struct Context {
     emptied: Notify,
     pub(super) violations_told: RateLimit,
     pub(super) refusals_told: RateLimit,
+    #[cfg(feature = "deflate")]
+    pub(super) memory_told: RateLimit,
+    /// Memory for compression; the contexts of one server share it.
+    #[cfg(feature = "deflate")]
+    pub(super) budget: Arc<Budget>,
 }
 
 #[derive(Default)]
@@ -62,6 +69,10 @@ impl Context {
     /// A context without connections.
     pub fn new(config: Arc<Config>, http: Option<HttpHook>) -> Context {
         Context {
+            #[cfg(feature = "deflate")]
+            memory_told: RateLimit::default(),
+            #[cfg(feature = "deflate")]
+            budget: Arc::new(Budget::new(config.deflate.max_memory)),
             config,
             http,
             start: Instant::now(),
@@ -74,6 +85,23 @@ impl Context {
             violations_told: RateLimit::default(),
             refusals_told: RateLimit::default(),
         }
+    }
+
+    /// Contexts for this many runtimes, which share what the configuration bounds for all.
+    pub fn several(
+        config: &Arc<Config>,
+        http: Option<&HttpHook>,
+        count: usize,
+    ) -> Vec<Arc<Context>> {
+        let first = Context::new(config.clone(), http.cloned());
+        #[cfg(feature = "deflate")]
+        let budget = first.budget.clone();
+        let more = (1..count).map(|_| Context {
+            #[cfg(feature = "deflate")]
+            budget: budget.clone(),
+            ..Context::new(config.clone(), http.cloned())
+        });
+        std::iter::once(first).chain(more).take(count).map(Arc::new).collect()
     }
 
     /// Tells every connection 1001, refuses undecided opening handshakes with 503 and all

@@ -49,6 +49,8 @@ pub enum Initiator {
     Shutdown,
     /// A timer ran out.
     Timer,
+    /// There was no memory left for the connection to go on.
+    Overload,
 }
 
 /// A timer of a connection.
@@ -129,6 +131,10 @@ impl Ending {
         }
         if let Some(rejection) = self.rejection {
             return Some(Error::Refused(rejection.into()));
+        }
+        if self.initiator == Initiator::Overload {
+            let error = io::Error::new(io::ErrorKind::OutOfMemory, "no memory is left to inflate");
+            return Some(Error::Io(error));
         }
         let kind = self.transport.unwrap_or(io::ErrorKind::UnexpectedEof);
         Some(Error::Io(io::Error::new(kind, "the transport ended without a closing handshake")))

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Handle, Id};
 
+use super::compression::{self, Compression};
 use super::config::Config;
 use super::connection::{serve, serve_open};
 use super::context::{Context, HttpHook};
@@ -16,7 +17,7 @@ use super::error::Result;
 use super::incoming::{Incoming, WebSocket};
 use super::state::Shared;
 use crate::proto::handshake::{
-    AcceptKey, Policy, Refusal, Request, Response, Subprotocol, Verdict, judge, refuse_plain,
+    AcceptKey, Offer, Policy, Refusal, Request, Response, Subprotocol, Verdict, judge, refuse_plain,
 };
 
 /// Serves connections that the application accepted itself, on its own runtime.
@@ -63,6 +64,24 @@ impl Endpoint {
         serve(io, peer, self.context.clone(), handler)
     }
 
+    /// Judges a request head that something else has read, by the policy of this endpoint, and
+    /// negotiates compression as it is configured (RFC 6455 §4.2.1, RFC 7692 §7).
+    ///
+    /// Make the [`Request`] with `Request::from_parts`, only from HTTP/1.1 requests.
+    ///
+    /// # Errors
+    /// As [`negotiate`].
+    pub fn negotiate(&self, request: &Request) -> Result<Negotiated, Refusal> {
+        let offer = judge_offer(request, &self.context.config.policy)?;
+        let policy = compression::policy(&self.context);
+        let compression = compression::negotiate(&self.context, &offer.extensions, policy.as_ref());
+        Ok(Negotiated {
+            extensions: compression.as_ref().map(Compression::to_string),
+            compression,
+            ..accept(request, offer)
+        })
+    }
+
     /// Serves a connection whose opening handshake something else has answered with the
     /// fields of `negotiated`. `io` gives the bytes behind the request head.
     ///
@@ -86,6 +105,7 @@ impl Endpoint {
             let mut state = shared.lock();
             state.set_path(&negotiated.path);
             state.open(now);
+            state.agree(negotiated.compression);
         }
         let socket = WebSocket::new(shared.clone());
         // Called by the task, so that a panic is caught there.
@@ -150,12 +170,16 @@ pub struct Negotiated {
     path: Box<str>,
     accept_key: AcceptKey,
     subprotocol: Option<Subprotocol>,
+    extensions: Option<String>,
+    compression: Option<Compression>,
 }
 
 impl Negotiated {
     /// The header fields of the 101, in order.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let subprotocol = self.subprotocol.as_deref().map(|name| ("Sec-WebSocket-Protocol", name));
+        let extensions = self.extensions.as_deref();
+        let extensions = extensions.map(|value| ("Sec-WebSocket-Extensions", value));
         [
             ("Upgrade", "websocket"),
             ("Connection", "Upgrade"),
@@ -163,6 +187,7 @@ impl Negotiated {
         ]
         .into_iter()
         .chain(subprotocol)
+        .chain(extensions)
     }
 
     /// The subprotocol that the 101 names.
@@ -171,7 +196,8 @@ impl Negotiated {
     }
 }
 
-/// Judges a request head that something else has read (RFC 6455 §4.2.1).
+/// Judges a request head that something else has read (RFC 6455 §4.2.1), and declines
+/// extensions; [`Endpoint::negotiate`] does not.
 ///
 /// Make the [`Request`] with `Request::from_parts`, only from HTTP/1.1 requests.
 ///
@@ -179,12 +205,22 @@ impl Negotiated {
 /// The refusal to answer with: `Response::from(refusal)` has it, with `all_fields`
 /// and `body`.
 pub fn negotiate(request: &Request, policy: &Policy) -> Result<Negotiated, Refusal> {
+    Ok(accept(request, judge_offer(request, policy)?))
+}
+
+fn judge_offer(request: &Request, policy: &Policy) -> Result<Offer, Refusal> {
     match judge(request, policy)? {
         Verdict::PlainHttp => Err(refuse_plain(request, policy)),
-        Verdict::WebSocket(offer) => Ok(Negotiated {
-            path: request.path().into(),
-            accept_key: offer.accept_key,
-            subprotocol: offer.subprotocol,
-        }),
+        Verdict::WebSocket(offer) => Ok(offer),
+    }
+}
+
+fn accept(request: &Request, offer: Offer) -> Negotiated {
+    Negotiated {
+        path: request.path().into(),
+        accept_key: offer.accept_key,
+        subprotocol: offer.subprotocol,
+        extensions: None,
+        compression: None,
     }
 }

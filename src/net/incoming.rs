@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::compression::{self, Compression};
 use super::error::{Error, Result};
 use super::message::{Message, Outgoing};
 use super::receiver::Receiver;
 use super::sender::Sender;
 use super::state::{Phase, Shared};
 use crate::proto::close::CloseCode;
+use crate::proto::deflate;
 use crate::proto::handshake::{
     FieldError, Offer, Request, Response, ResponseFields, SubprotocolNotOffered, encode_accept,
 };
@@ -30,11 +32,18 @@ struct Inner {
     request: Request,
     offer: Offer,
     fields: ResponseFields,
+    /// Which offers of compression are accepted.
+    policy: Option<deflate::Policy>,
 }
 
 impl Incoming {
     pub(super) fn new(shared: Arc<Shared>, request: Request, offer: Offer) -> Incoming {
-        let inner = Inner { request, offer, fields: ResponseFields::new() };
+        let inner = Inner {
+            request,
+            offer,
+            fields: ResponseFields::new(),
+            policy: compression::policy(&shared.context),
+        };
         Incoming { inner: Some(Box::new(inner)), shared }
     }
 
@@ -80,6 +89,17 @@ impl Incoming {
         self
     }
 
+    /// Chooses which offers of compression are accepted on this connection; `None` declines all
+    /// of them (RFC 7692 §7). The configuration decides otherwise.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, policy: Option<deflate::Policy>) -> Incoming {
+        if let Some(inner) = &mut self.inner {
+            inner.policy = policy;
+        }
+        self
+    }
+
     /// Adds a header field to the 101.
     ///
     /// # Errors
@@ -112,12 +132,16 @@ impl Incoming {
             let ended = state.finished().and_then(|ending| ending.to_error());
             return Err(ended.unwrap_or(Error::Send(SendError::Closed)));
         }
-        let Inner { request, offer, fields } = *inner;
-        let subprotocol = offer.subprotocol.as_deref();
+        let Inner { request, offer, fields, policy } = *inner;
+        let compression =
+            compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
+        let extensions = compression.as_ref().map(Compression::to_string);
+        let (subprotocol, extensions) = (offer.subprotocol.as_deref(), extensions.as_deref());
         state.outbox().append(|batch| {
-            encode_accept(&request, &offer.accept_key, subprotocol, None, &fields, batch);
+            encode_accept(&request, &offer.accept_key, subprotocol, extensions, &fields, batch);
         });
         state.open(now);
+        state.agree(compression);
         state.wake_task();
         drop(state);
         Ok(WebSocket::new(self.shared.clone()))

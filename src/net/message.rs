@@ -52,7 +52,14 @@ impl Lent<'_> {
     fn into_bytes(self) -> Bytes {
         match self {
             Lent::Slice(bytes) => Bytes::copy_from_slice(bytes),
-            Lent::Buffer(bytes) => Bytes::from(std::mem::take(bytes)),
+            Lent::Buffer(bytes) => {
+                let mut bytes = std::mem::take(bytes);
+                if bytes.capacity() / 2 > bytes.len() {
+                    // A buffer for inflating has room that nobody needs any more.
+                    bytes.shrink_to_fit();
+                }
+                Bytes::from(bytes)
+            }
         }
     }
 }
@@ -199,6 +206,19 @@ impl Parts<'_> {
         }
     }
 
+    /// The kind and the payload; `None` for a frame that was encoded before.
+    #[cfg(feature = "deflate")]
+    pub(super) fn message(&self) -> Option<(MessageKind, &[u8])> {
+        let kind = match self {
+            Parts::Copied(kind, _)
+            | Parts::Owned(kind, _)
+            | Parts::Shared(kind, _)
+            | Parts::Taken(kind, _) => *kind,
+            Parts::Prepared(_) => return None,
+        };
+        Some((kind, self.bytes()))
+    }
+
     /// The payload for referencing, if that needs no copy.
     pub(super) fn into_large(self) -> Result<Large, Self> {
         match self {
@@ -211,15 +231,42 @@ impl Parts<'_> {
     }
 }
 
+/// A message that goes compressed whatever its length, where permessage-deflate was agreed and
+/// makes it shorter.
+#[derive(Clone, Copy, Debug)]
+pub struct Compressed<M>(pub M);
+
+/// A message that goes uncompressed, whatever was agreed: its length tells nothing of its
+/// content then (RFC 7692 §8).
+#[derive(Clone, Copy, Debug)]
+pub struct Uncompressed<M>(pub M);
+
+/// Whether to compress a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// As the configuration has it.
+    Auto,
+    /// Where it makes it shorter.
+    Compressed,
+    /// Never.
+    Uncompressed,
+}
+
 mod sealed {
     use bytes::Bytes;
 
-    use super::{Binary, Lent, Message, OwnedMessage, OwnedText, Parts, Text};
+    use super::{
+        Binary, Choice, Compressed, Lent, Message, OwnedMessage, OwnedText, Parts, Text,
+        Uncompressed,
+    };
     use crate::proto::assembler::MessageKind::{Binary as B, Text as T};
     use crate::proto::prepared::Prepared;
 
     /// Hands the payload to `queue`.
     pub trait Outgoing {
+        /// Whether to compress it.
+        const CHOICE: Choice = Choice::Auto;
+
         /// Calls `queue` with the parts.
         fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R;
     }
@@ -267,6 +314,23 @@ mod sealed {
                 Lent::Slice(bytes) => queue(Parts::Copied(kind, bytes)),
                 Lent::Buffer(bytes) => queue(Parts::Taken(kind, bytes)),
             }
+        }
+    }
+
+    impl<M: Outgoing> Outgoing for Compressed<M> {
+        const CHOICE: Choice = Choice::Compressed;
+
+        fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R {
+            self.0.queue(queue)
+        }
+    }
+
+    impl<M: Outgoing> Outgoing for Uncompressed<M> {
+        const CHOICE: Choice = Choice::Uncompressed;
+
+        #[inline]
+        fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R {
+            self.0.queue(queue)
         }
     }
 

@@ -5,12 +5,15 @@
 //! every public future may be dropped at any poll. This room knows one connection.
 
 mod closing;
+#[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
+mod compression;
 mod config;
 mod connection;
 mod context;
 mod ending;
 mod endpoint;
 mod error;
+mod fragmented;
 mod incoming;
 mod lease;
 mod message;
@@ -24,13 +27,18 @@ mod state;
 mod timers;
 mod transport;
 
+#[cfg(feature = "deflate")]
+pub use config::DeflateConfig;
 pub use config::{Config, Limits, Timeouts};
 pub use connection::serve;
 pub use context::{Context, HttpHook};
 pub use ending::{Ending, Initiator, Timer};
 pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
 pub use error::{Error, Result};
+pub use fragmented::FragmentedMessage;
 pub use incoming::{Incoming, WebSocket};
-pub use message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
+pub use message::{
+    Binary, Compressed, Message, Outgoing, OwnedMessage, OwnedText, Text, Uncompressed,
+};
 pub use receiver::{Fragments, Piece, Receiver};
-pub use sender::{FragmentedMessage, Sender};
+pub use sender::Sender;

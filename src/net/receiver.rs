@@ -166,6 +166,15 @@ impl Receiver {
                     continue;
                 }
                 Some(Event::Ping(_)) => continue,
+                Some(Event::NoInflater) => {
+                    state.lend_inflater(&self.shared);
+                    continue;
+                }
+                Some(Event::Paused) => {
+                    // Others get their turn; what is left waits here.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 None if state.input.is_held() => continue,
                 None => {
                     self.lease = Lease::default();
@@ -180,6 +189,7 @@ impl Receiver {
                 _ => {
                     pool::return_message_buffer(std::mem::take(&mut self.assembled));
                     self.assembled = state.inbound.take_assembled(Vec::new());
+                    state.reclaim_inflater();
                     At::Assembled
                 }
             };

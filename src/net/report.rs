@@ -20,7 +20,7 @@ struct Window {
 
 impl RateLimit {
     /// Whether to tell; if so, how many were not told since the last time.
-    fn admit(&self, now: Duration) -> Option<u64> {
+    pub(super) fn admit(&self, now: Duration) -> Option<u64> {
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if window.second != now.as_secs() {
             (window.second, window.told) = (now.as_secs(), 0);

@@ -2,47 +2,69 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
 
+use super::compression::Sending;
 use super::ending::{Ending, Initiator};
-use super::message::{Outgoing, Parts};
+use super::fragmented::FragmentedMessage;
+use super::message::{Choice, Outgoing, Parts};
+#[cfg(feature = "deflate")]
+use super::outbox::Large;
 use super::state::{Phase, Shared, State};
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
+#[cfg(feature = "deflate")]
+use crate::proto::deflate::Agreement;
 use crate::proto::outbound::SendError;
 
 /// Sends on one connection. Cheap to clone; clones send on the same connection, from any
 /// task. Nothing here awaits the transport: the connection task writes.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
+    /// `None` unless permessage-deflate was agreed.
+    pub(super) compression: Option<Sending>,
 }
 
 impl Sender {
+    /// The handle of a connection that is open.
     pub(super) fn new(shared: Arc<Shared>) -> Sender {
-        Sender { shared }
+        Sender { compression: Sending::of(&shared), shared }
+    }
+
+    /// What was agreed about compression; `None` when messages go uncompressed (RFC 7692 §5).
+    #[cfg(feature = "deflate")]
+    pub fn agreement(&self) -> Option<Agreement> {
+        self.compression.map(|sending| sending.agreement())
     }
 
     /// Queues a message, whole.
     ///
     /// A small payload is copied; an owned, prepared or just received one is referenced from
-    /// 16 KiB on.
+    /// 16 KiB on. Where permessage-deflate was agreed it is compressed, if that makes it shorter;
+    /// [`Compressed`](super::Compressed) and [`Uncompressed`](super::Uncompressed) decide
+    /// otherwise for one message.
     ///
     /// # Errors
     /// [`SendError::QueueFull`] while the queue holds its bound or more, and whatever
     /// RFC 6455 §5.4 and §6.1 forbid. Nothing was queued then.
     #[inline]
-    pub fn send(&self, message: impl Outgoing) -> Result<(), SendError> {
-        message.queue(|parts| self.queue(parts))
+    pub fn send<M: Outgoing>(&self, message: M) -> Result<(), SendError> {
+        message.queue(|parts| {
+            if let Some(sending) = &self.compression
+                && sending.wants(M::CHOICE, parts.bytes().len())
+                && let Some(queued) = self.queue_compressed(sending, &parts)
+            {
+                return queued;
+            }
+            self.queue(parts)
+        })
     }
 
     fn queue(&self, parts: Parts<'_>) -> Result<(), SendError> {
-        let mut state = self.lock_for_data()?;
-        if state.is_fragmenting {
-            return Err(SendError::MessageUnfinished);
-        }
+        let mut state = self.lock_for_message()?;
         let payload_len = parts.bytes().len();
         match parts {
             Parts::Prepared(_) => state.outbound.start_prepared()?,
@@ -59,7 +81,12 @@ impl Sender {
         Ok(())
     }
 
-    fn lock_for_data(&self) -> Result<std::sync::MutexGuard<'_, State>, SendError> {
+    pub(super) fn lock_for_message(&self) -> Result<MutexGuard<'_, State>, SendError> {
+        let state = self.lock_for_data()?;
+        if state.is_fragmenting { Err(SendError::MessageUnfinished) } else { Ok(state) }
+    }
+
+    pub(super) fn lock_for_data(&self) -> Result<MutexGuard<'_, State>, SendError> {
         let state = self.shared.lock();
         if state.phase != Phase::Open {
             return Err(SendError::Closed);
@@ -71,20 +98,25 @@ impl Sender {
     }
 
     /// Begins a message that is sent in fragments (RFC 6455 §5.4). Until it is finished no
-    /// other message can be sent on this connection.
+    /// other message can be sent on this connection. Where permessage-deflate was agreed it is
+    /// compressed as one, whatever its length.
     ///
     /// # Errors
     /// As [`Sender::send`].
     pub fn start(&self, kind: MessageKind) -> Result<FragmentedMessage<'_>, SendError> {
-        let mut state = self.lock_for_data()?;
-        if state.is_fragmenting {
-            return Err(SendError::MessageUnfinished);
-        }
-        if !state.outbound.is_open() {
-            return Err(SendError::Closed);
-        }
-        state.is_fragmenting = true;
-        Ok(FragmentedMessage { sender: self, kind, is_first: true, is_finished: false })
+        FragmentedMessage::start(self, kind, Choice::Compressed)
+    }
+
+    /// As [`Sender::start`], for a message that goes uncompressed, whatever was agreed.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    #[cfg(feature = "deflate")]
+    pub fn start_uncompressed(
+        &self,
+        kind: MessageKind,
+    ) -> Result<FragmentedMessage<'_>, SendError> {
+        FragmentedMessage::start(self, kind, Choice::Uncompressed)
     }
 
     /// Sends a Ping with at most 125 bytes. Its Pong gives [`Sender::round_trip`].
@@ -189,7 +221,7 @@ impl Sender {
 }
 
 /// Appends a payload whose header stands in the outbox already.
-fn append_payload(state: &mut State, parts: Parts<'_>) {
+pub(super) fn append_payload(state: &mut State, parts: Parts<'_>) {
     let outbox = state.outbox();
     if parts.bytes().len() < REFERENCE_FROM {
         outbox.append(|batch| batch.extend_from_slice(parts.bytes()));
@@ -201,79 +233,17 @@ fn append_payload(state: &mut State, parts: Parts<'_>) {
     }
 }
 
+impl State {
+    /// Queues a frame that is shared with other connections.
+    #[cfg(feature = "deflate")]
+    pub(super) fn queue_shared(&mut self, frame: &Arc<[u8]>) {
+        if frame.len() < REFERENCE_FROM {
+            self.outbox().append(|batch| batch.extend_from_slice(frame));
+        } else {
+            self.outbox().append_large(Large::Shared(frame.clone()));
+        }
+    }
+}
+
 /// Payloads from this size on are referenced instead of copied, in bytes.
 const REFERENCE_FROM: usize = 16 << 10;
-
-/// A message that is sent fragment by fragment.
-///
-/// Dropped unfinished it fails the connection with 1011: the peer must not take what it has
-/// for the whole message.
-#[derive(Debug)]
-pub struct FragmentedMessage<'a> {
-    sender: &'a Sender,
-    kind: MessageKind,
-    is_first: bool,
-    is_finished: bool,
-}
-
-impl FragmentedMessage<'_> {
-    /// Queues a fragment. Text is given as text, so that the message stays UTF-8.
-    ///
-    /// # Errors
-    /// As [`Sender::send`]; `MessageUnfinished` when the fragment is of the other kind, or the
-    /// message is finished.
-    pub fn send(&mut self, fragment: impl Outgoing) -> Result<(), SendError> {
-        fragment.queue(|parts| self.queue(parts, false))
-    }
-
-    /// Queues the last fragment; nothing more can be sent of this message then.
-    ///
-    /// # Errors
-    /// As [`FragmentedMessage::send`]; after `QueueFull` it may be tried again.
-    pub fn finish(&mut self, fragment: impl Outgoing) -> Result<(), SendError> {
-        fragment.queue(|parts| self.queue(parts, true))
-    }
-
-    fn queue(&mut self, parts: Parts<'_>, fin: bool) -> Result<(), SendError> {
-        if self.is_finished {
-            return Err(SendError::MessageUnfinished);
-        }
-        let mut state = self.sender.lock_for_data()?;
-        match parts {
-            Parts::Copied(kind, _)
-            | Parts::Owned(kind, _)
-            | Parts::Shared(kind, _)
-            | Parts::Taken(kind, _)
-                if kind == self.kind => {}
-            // A prepared message is a whole frame, never a fragment.
-            _ => return Err(SendError::MessageUnfinished),
-        }
-        let first = self.is_first.then_some(self.kind);
-        let header = state.outbound.start_fragment(first, parts.bytes().len(), fin)?;
-        state.outbox().append(|batch| batch.extend_from_slice(header.as_bytes()));
-        append_payload(&mut state, parts);
-        self.is_first = false;
-        self.is_finished = fin;
-        state.is_fragmenting = !fin;
-        state.wake_task();
-        Ok(())
-    }
-}
-
-impl Drop for FragmentedMessage<'_> {
-    fn drop(&mut self) {
-        if self.is_finished {
-            return;
-        }
-        let deadline = self.sender.shared.close_deadline();
-        let mut state = self.sender.shared.lock();
-        state.is_fragmenting = false;
-        if self.is_first {
-            return;
-        }
-        state.close(Initiator::Application, CloseCode::INTERNAL_ERROR, UNFINISHED, deadline);
-        state.wake_task();
-    }
-}
-
-const UNFINISHED: &str = "RFC 6455 5.4: the server did not finish a message";

@@ -83,7 +83,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         let Some(io) = &mut self.io else { return false };
         loop {
             let mut state = shared.lock();
-            state.read_alone(shared);
+            if state.read_alone(shared) {
+                drop(state);
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
+                return false;
+            }
             let max_queued = shared.context.config.limits.max_queued;
             if self.turn_left == 0 && state.is_reading(max_queued) {
                 drop(state);
@@ -357,12 +361,13 @@ impl State {
         ReadInto::Lease
     }
 
-    /// Reads what arrived without a Receiver: data is judged and thrown away.
-    fn read_alone(&mut self, shared: &Shared) {
+    /// Reads what arrived without a Receiver: data is judged and thrown away. Says whether
+    /// there is more to do once others had their turn.
+    fn read_alone(&mut self, shared: &Shared) -> bool {
         while self.phase == Phase::Open && self.is_reading_alone() {
             let mut lease = std::mem::take(&mut self.input);
             if !lease.is_held() {
-                return;
+                return false;
             }
             let limits = &shared.context.config.limits.message;
             let position = lease.position();
@@ -372,14 +377,31 @@ impl State {
             });
             let step = match received {
                 Ok(step) => step,
-                Err(violation) => return self.fail(violation),
+                Err(violation) => {
+                    self.fail(violation);
+                    return false;
+                }
             };
             lease.consume(step.consumed);
             match step.event {
-                Some(Event::Close(close)) => return self.receive_close(close),
+                Some(Event::Close(close)) => {
+                    self.receive_close(close);
+                    return false;
+                }
+                // Input read to its end is kept too: the message has more to give.
+                Some(Event::NoInflater) if self.lend_inflater(shared) => {
+                    self.input = lease;
+                    continue;
+                }
+                Some(Event::NoInflater) => return false,
+                Some(Event::Paused) => {
+                    self.input = lease;
+                    return true;
+                }
                 Some(Event::Pong(at)) => note_pong(self, shared, &at, lease.bytes(), position),
                 Some(Event::Piece { data, .. }) if data.payload == Payload::Assembled => {
                     self.inbound.take_assembled(Vec::new());
+                    self.reclaim_inflater();
                 }
                 _ => {}
             }
@@ -387,6 +409,7 @@ impl State {
                 self.input = lease;
             }
         }
+        false
     }
 }
 

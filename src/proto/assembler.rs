@@ -42,9 +42,11 @@ pub struct Assembler {
     /// Payload that has arrived and was not delivered; empty between messages.
     buffer: Vec<u8>,
     validator: Utf8Validator,
+    /// Whether the unfinished message is compressed (RFC 7692 §6).
+    is_compressed: bool,
     /// Fragments begun; 0 when no message is unfinished.
     fragments: u32,
-    /// Bytes of the message in the frames begun so far.
+    /// Bytes of the message in the frames begun so far, as they are on the wire.
     promised: u64,
     /// Bytes at the end of `buffer` that are not delivered yet: a cut character.
     /// 0 <= held_back <= 3, held_back <= buffer.len()
@@ -67,10 +69,19 @@ impl Assembler {
         self.promised
     }
 
-    /// Begins a frame of this message; `kind` is given with its first frame.
-    pub(super) fn start_frame(&mut self, kind: Option<MessageKind>, payload_len: u64) {
+    pub(super) const fn is_compressed(&self) -> bool {
+        self.is_compressed
+    }
+
+    /// Begins a frame of this message; what the message is comes with its first frame.
+    pub(super) fn start_frame(
+        &mut self,
+        kind: Option<MessageKind>,
+        is_compressed: bool,
+        payload_len: u64,
+    ) {
         if kind.is_some() {
-            self.kind = kind;
+            (self.kind, self.is_compressed) = (kind, is_compressed);
         }
         self.fragments = self.fragments.saturating_add(1);
         self.promised = self.promised.saturating_add(payload_len);
@@ -84,6 +95,21 @@ impl Assembler {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Validates what was appended to the buffer behind its first `from` bytes; only
+    /// `allowed` bytes of it are within the limit.
+    pub(super) fn validate_buffered(
+        &mut self,
+        from: usize,
+        allowed: usize,
+    ) -> Result<(), Violation> {
+        let appended = self.buffer.get(from..).unwrap_or_default();
+        if self.kind == Some(MessageKind::Text) {
+            let within = appended.get(..allowed).unwrap_or(appended);
+            self.validator.feed(within).map_err(|_| Violation::TextNotUtf8)?;
+        }
+        if appended.len() > allowed { Err(Violation::MessageTooBig) } else { Ok(()) }
     }
 
     /// Keeps payload that was validated.

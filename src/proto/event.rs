@@ -41,6 +41,13 @@ pub enum Event {
     Ping(Payload),
     /// A Pong.
     Pong(Payload),
+    /// A compressed message has begun: lend an inflater with
+    /// [`Inbound::lend_inflater`](super::inbound::Inbound::lend_inflater), or fail the
+    /// connection. Only once permessage-deflate was agreed.
+    NoInflater,
+    /// A share of inflating is done and there is more: let others run, then call again. Only
+    /// once permessage-deflate was agreed.
+    Paused,
     /// The first Close; its answer has been queued unless we had sent ours.
     Close(ReceivedClose),
 }

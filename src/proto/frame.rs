@@ -40,6 +40,9 @@ impl Opcode {
     }
 }
 
+/// The first reserved bit, which says that a message is compressed (RFC 7692 §6).
+const RSV1: u8 = 0x40;
+
 /// The longest header of a masked frame, in bytes.
 pub const MAX_HEADER_LEN: usize = 14;
 
@@ -53,6 +56,8 @@ pub struct FrameHeader {
     pub fin: bool,
     /// What it carries.
     pub opcode: Opcode,
+    /// Whether it begins a compressed message (RFC 7692 §6.1): RSV1.
+    pub compressed: bool,
     /// The masking key.
     pub key: [u8; 4],
     /// The length of the payload, in bytes.
@@ -66,14 +71,25 @@ pub struct FrameHeader {
 pub struct HeaderContext {
     /// Whether a fragmented message is unfinished.
     pub message_unfinished: bool,
-    /// The most bytes that a data frame may have.
-    pub max_frame_size: u64,
-    /// The most bytes that a data frame may have for its message to stay within the limit.
-    pub max_rest: u64,
+    /// How long a frame of the unfinished message may be, or of a new one that is not
+    /// compressed.
+    pub size: FrameLimits,
+    /// How long a frame that begins a compressed message may be; `None` unless
+    /// permessage-deflate was agreed.
+    pub compressed_size: Option<FrameLimits>,
     /// Whether a further fragment of the unfinished message is within the limit.
     pub fragment_allowed: bool,
     /// Whether an empty last fragment is within the limit although others are not.
     pub empty_end_allowed: bool,
+}
+
+/// How long a data frame may be, on the wire.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameLimits {
+    /// The most bytes that it may have.
+    pub max_frame_size: u64,
+    /// The most bytes that it may have for its message to stay within the limit.
+    pub max_rest: u64,
 }
 
 impl FrameHeader {
@@ -99,8 +115,11 @@ impl FrameHeader {
             127 => LengthBounds::of_64_bits(rest)?,
             exact => (LengthBounds::exact(u64::from(exact)), Some(rest)),
         };
+        let compressed = first & RSV1 != 0;
         if !opcode.is_control() {
-            judge_size(bounds.at_least, context)?;
+            // Without the extension the first byte was judged already.
+            let limits = context.compressed_size.filter(|_| compressed).unwrap_or(context.size);
+            judge_size(bounds.at_least, limits)?;
         }
         let Some(rest) = rest else { return Ok(None) };
         // Only now the length is known to be minimal, and framing outranks a limit.
@@ -113,6 +132,7 @@ impl FrameHeader {
         Ok(Some(FrameHeader {
             fin: first & 0x80 != 0,
             opcode,
+            compressed,
             key: *key,
             payload_len: bounds.at_least,
             header_len: bytes.len() - rest.len(),
@@ -172,20 +192,23 @@ fn arrived_of<const N: usize>(bytes: &[u8]) -> ([u8; N], Option<&[u8]>) {
 #[inline]
 fn judge_first_byte(first: u8, context: &HeaderContext) -> Result<Opcode, Violation> {
     // RFC 6455 §5.2: RSV1 to RSV3 are 0 as long as no extension defines them.
-    if first & 0x70 != 0 {
+    if first & 0x70 != 0 && (first & 0x30 != 0 || context.compressed_size.is_none()) {
         return Err(Violation::ReservedBit);
     }
     let opcode = Opcode::from_nibble(first & 0x0F).ok_or(Violation::ReservedOpcode)?;
     match opcode {
+        // RFC 7692 §6.1: RSV1 stands on the first frame of a data message.
+        Opcode::Text | Opcode::Binary if context.message_unfinished => {
+            Err(Violation::MessageUnfinished)
+        }
+        Opcode::Text | Opcode::Binary => Ok(opcode),
+        _ if first & RSV1 != 0 => Err(Violation::CompressedBitMisplaced),
         // RFC 6455 §5.5: control frames are not fragmented.
         Opcode::Close | Opcode::Ping | Opcode::Pong if first & 0x80 == 0 => {
             Err(Violation::ControlFragmented)
         }
         // RFC 6455 §5.4: fragments of one message follow each other.
         Opcode::Continuation if !context.message_unfinished => Err(Violation::NothingToContinue),
-        Opcode::Text | Opcode::Binary if context.message_unfinished => {
-            Err(Violation::MessageUnfinished)
-        }
         _ => Ok(opcode),
     }
 }
@@ -211,11 +234,11 @@ fn judge_second_byte(second: u8, opcode: Opcode) -> Result<u8, Violation> {
 /// RFC 6455 §10.4: limits are decided from the header, at the first byte of the length that
 /// proves it too long. The tighter limit is broken first, and so named, in any split.
 #[inline]
-fn judge_size(at_least: u64, context: &HeaderContext) -> Result<(), Violation> {
-    if at_least > context.max_rest && context.max_rest < context.max_frame_size {
+fn judge_size(at_least: u64, limits: FrameLimits) -> Result<(), Violation> {
+    if at_least > limits.max_rest && limits.max_rest < limits.max_frame_size {
         return Err(Violation::MessageTooBig);
     }
-    if at_least > context.max_frame_size {
+    if at_least > limits.max_frame_size {
         return Err(Violation::FrameTooBig);
     }
     Ok(())
@@ -251,6 +274,14 @@ impl HeaderBytes {
         header
     }
 
+    /// The header with the bit that says that its message is compressed (RFC 7692 §6.1).
+    #[must_use]
+    pub fn compressed(mut self) -> HeaderBytes {
+        let [first, ..] = &mut self.bytes;
+        *first |= RSV1;
+        self
+    }
+
     /// The bytes: 2, 4 or 10 of them.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
@@ -262,10 +293,12 @@ impl HeaderBytes {
 mod tests {
     use super::*;
 
+    const ANY_SIZE: FrameLimits = FrameLimits { max_frame_size: u64::MAX, max_rest: u64::MAX };
+
     const OPEN: HeaderContext = HeaderContext {
         message_unfinished: false,
-        max_frame_size: u64::MAX,
-        max_rest: u64::MAX,
+        size: ANY_SIZE,
+        compressed_size: None,
         fragment_allowed: true,
         empty_end_allowed: true,
     };
@@ -297,6 +330,31 @@ mod tests {
     }
 
     #[test]
+    fn s7692_6_1_the_first_reserved_bit_stands_on_first_frames_of_data_only() {
+        let agreed = HeaderContext { compressed_size: Some(ANY_SIZE), ..OPEN };
+        let unfinished = HeaderContext { message_unfinished: true, ..agreed };
+        let parse = |context: &HeaderContext, first| {
+            let header = FrameHeader::parse(&[first, 0x80, 1, 2, 3, 4], context);
+            header.map(|header| header.is_some_and(|header| header.compressed))
+        };
+        for first in [0x41, 0x42, 0xC1, 0xC2] {
+            assert_eq!(parse(&OPEN, first), Err(Violation::ReservedBit));
+            assert_eq!(parse(&agreed, first), Ok(true));
+            assert_eq!(parse(&agreed, first & 0x8F), Ok(false));
+            assert_eq!(parse(&unfinished, first), Err(Violation::MessageUnfinished));
+        }
+        for first in [0x40, 0xC0, 0xC8, 0xC9, 0xCA, 0x49] {
+            assert_eq!(parse(&OPEN, first), Err(Violation::ReservedBit));
+            assert_eq!(parse(&agreed, first), Err(Violation::CompressedBitMisplaced));
+            assert_eq!(parse(&unfinished, first), Err(Violation::CompressedBitMisplaced));
+        }
+        for first in [0xA1, 0x91, 0xE1, 0xD1, 0xF1, 0xE9, 0x60] {
+            assert_eq!(parse(&agreed, first), Err(Violation::ReservedBit));
+        }
+        assert_eq!(parse(&agreed, 0xC3), Err(Violation::ReservedOpcode));
+    }
+
+    #[test]
     fn s10_4_framing_faults_outrank_the_limit_on_fragments_in_any_split() {
         let context = HeaderContext {
             message_unfinished: true,
@@ -313,7 +371,8 @@ mod tests {
 
     #[test]
     fn s10_4_the_same_limit_is_named_in_any_split() {
-        let context = HeaderContext { max_frame_size: 1000, max_rest: 500, ..OPEN };
+        let context =
+            HeaderContext { size: FrameLimits { max_frame_size: 1000, max_rest: 500 }, ..OPEN };
         let parse = |bytes: &[u8]| FrameHeader::parse(bytes, &context);
         assert_eq!(parse(&[0x82, 0xFE, 0x03]), Err(Violation::MessageTooBig));
         assert_eq!(parse(&[0x82, 0xFE, 0x03, 0xFF]), Err(Violation::MessageTooBig));
@@ -321,7 +380,8 @@ mod tests {
 
     #[test]
     fn s10_4_a_length_over_the_limit_is_condemned_by_its_first_bytes() {
-        let context = HeaderContext { max_frame_size: 1000, ..OPEN };
+        let context =
+            HeaderContext { size: FrameLimits { max_frame_size: 1000, ..ANY_SIZE }, ..OPEN };
         let parse = |bytes: &[u8]| FrameHeader::parse(bytes, &context);
         assert_eq!(parse(&[0x82, 0xFF, 0x7F]), Err(Violation::FrameTooBig));
         assert_eq!(parse(&[0x82, 0xFE, 0x03]), Ok(None));

@@ -7,8 +7,12 @@
 
 use super::assembler::{Assembler, MessageKind, MessageLimits};
 use super::close::{CloseFrame, judge_body_prefix};
+use super::deflate::receiving::{Received, Receiving};
+use super::deflate::{Agreement, Inflater};
 pub use super::event::{Data, Delivery, Event, Payload, ReceivedClose, Step};
-use super::frame::{FrameHeader, HeaderContext, MAX_CONTROL_LEN, MAX_HEADER_LEN, Opcode};
+use super::frame::{
+    FrameHeader, FrameLimits, HeaderContext, MAX_CONTROL_LEN, MAX_HEADER_LEN, Opcode,
+};
 use super::mask::Mask;
 use super::outbound::Outbound;
 use super::utf8::{self, Checked};
@@ -23,6 +27,7 @@ pub struct Inbound {
     /// Payload bytes of the current frame that have not arrived.
     remaining: u64,
     mask: Mask,
+    deflate: Receiving,
     /// The beginning of a header that is not complete.
     header: [u8; MAX_HEADER_LEN],
     /// 0 <= header_len < MAX_HEADER_LEN
@@ -83,6 +88,23 @@ impl Inbound {
         Inbound::default()
     }
 
+    /// From now on messages may be compressed (RFC 7692 §6).
+    pub fn agree(&mut self, agreement: &Agreement) {
+        self.deflate.agree(agreement);
+    }
+
+    /// Lends an inflater, after [`Event::NoInflater`]. It comes back by
+    /// [`Inbound::reclaim_inflater`], or is dropped when the connection ends.
+    pub fn lend_inflater(&mut self, inflater: Box<Inflater>) {
+        self.deflate.lend(inflater);
+    }
+
+    /// Takes the inflater back, if one was lent and no message needs it at present.
+    #[inline]
+    pub fn reclaim_inflater(&mut self) -> Option<Box<Inflater>> {
+        self.deflate.reclaim()
+    }
+
     /// Takes bytes from the front of `input`, unmasks them in place and stops after one event.
     ///
     /// Replies are appended to `batch`. Call again with the rest of the input, until the
@@ -126,6 +148,7 @@ impl Inbound {
         if !self.discarding {
             self.discarding = true;
             self.assembler.forget();
+            self.deflate.forget();
         }
     }
 
@@ -135,6 +158,7 @@ impl Inbound {
         self.remaining = 0;
         self.control = None;
         self.assembler.forget();
+        self.deflate.forget();
     }
 
     /// Whether a Close was received or the connection failed.
@@ -158,7 +182,8 @@ impl Inbound {
     /// Give the buffer back with [`Inbound::restore_direct`].
     pub fn take_direct(&mut self, threshold: usize) -> Option<(Vec<u8>, usize)> {
         let remaining = usize::try_from(self.remaining).ok()?;
-        if self.stage != Stage::Data || self.discarding || remaining < threshold {
+        let is_plain = self.stage == Stage::Data && !self.assembler.is_compressed();
+        if !is_plain || self.discarding || remaining < threshold {
             return None;
         }
         Some((std::mem::take(self.assembler.buffer_mut()), remaining))
@@ -222,6 +247,9 @@ impl Inbound {
                         None => return Ok(Step { consumed: input.len(), event: None }),
                     }
                 }
+                Stage::Data if self.assembler.is_compressed() && !self.discarding => {
+                    self.receive_compressed(rest, delivery, limits)?
+                }
                 Stage::Data => self.receive_data(rest, delivery)?,
                 Stage::Control(opcode) => self.receive_control(rest, opcode, outbound, batch)?,
                 Stage::Ended => return Ok(Step { consumed: input.len(), event: None }),
@@ -269,17 +297,27 @@ impl Inbound {
                 Opcode::Binary => Some(MessageKind::Binary),
                 _ => None,
             };
-            self.assembler.start_frame(kind, header.payload_len);
+            self.assembler.start_frame(kind, header.compressed, header.payload_len);
             self.stage = Stage::Data;
         }
         Ok(Some(used))
     }
 
     fn header_context(&self, limits: &MessageLimits) -> HeaderContext {
-        HeaderContext {
-            message_unfinished: self.assembler.kind().is_some(),
+        let message_unfinished = self.assembler.kind().is_some();
+        let mut size = FrameLimits {
             max_frame_size: limits.max_frame_size as u64,
-            max_rest: (limits.max_message_size as u64).saturating_sub(self.assembler.promised()),
+            max_rest: limits.max_message_size as u64,
+        };
+        let compressed_size = self.deflate.is_agreed().then(|| compressed_limits(limits));
+        if message_unfinished && self.assembler.is_compressed() {
+            size = compressed_size.unwrap_or(size);
+        }
+        size.max_rest = size.max_rest.saturating_sub(self.assembler.promised());
+        HeaderContext {
+            message_unfinished,
+            size,
+            compressed_size,
             fragment_allowed: self.assembler.fragments() < limits.max_fragments,
             // An empty last fragment behind full ones only says that there are no more:
             // Autobahn 9.3.1 ends its 65,536 with one. Behind empty ones it counts.
@@ -419,6 +457,62 @@ impl Inbound {
         Ok(Step { consumed, event: Some(Event::Piece { data, last: message_ends }) })
     }
 
+    /// Reads payload of a data frame of a compressed message.
+    fn receive_compressed(
+        &mut self,
+        input: &mut [u8],
+        delivery: Delivery,
+        limits: &MessageLimits,
+    ) -> Result<Step, Violation> {
+        let len = usize::try_from(self.remaining).map_or(input.len(), |r| r.min(input.len()));
+        let payload = input.get_mut(..len).unwrap_or_default();
+        let is_empty_fragment = self.remaining == 0 && !self.fin;
+        let (consumed, received) = if is_empty_fragment {
+            (0, Received::All)
+        } else {
+            let (mask, assembler) = (&mut self.mask, &mut self.assembler);
+            self.deflate.receive(payload, mask, assembler, limits.max_message_size)?
+        };
+        self.remaining -= consumed as u64;
+        let frame_ends = self.remaining == 0 && received == Received::All;
+        if frame_ends {
+            self.stage = Stage::Header;
+        }
+        let message_ends = frame_ends && self.fin;
+        if message_ends {
+            self.deflate.finish()?;
+        }
+        let event = match (delivery, received) {
+            (_, Received::NoInflater) => Some(Event::NoInflater),
+            (Delivery::Message, Received::Paused) => Some(Event::Paused),
+            (Delivery::Message, Received::All) if message_ends => {
+                let (_, text) = self.assembler.finish()?;
+                Some(Event::Message(Data { payload: Payload::Assembled, text }))
+            }
+            (Delivery::Message, Received::All) => None,
+            (Delivery::Pieces, _) => match self.buffered_piece(message_ends)? {
+                None if received == Received::Paused => Some(Event::Paused),
+                piece => piece,
+            },
+        };
+        Ok(Step { consumed, event })
+    }
+
+    /// What is buffered as a piece; a cut character waits in the assembler.
+    fn buffered_piece(&mut self, message_ends: bool) -> Result<Option<Event>, Violation> {
+        let is_text = self.assembler.kind() == Some(MessageKind::Text);
+        let mut text = is_text.then(|| self.assembler.checked_so_far());
+        let cut_len = self.assembler.cut_len();
+        if message_ends {
+            text = self.assembler.finish()?.1;
+        } else if self.assembler.buffered() == cut_len {
+            return Ok(None);
+        }
+        self.assembler.hold_back(cut_len);
+        let data = Data { payload: Payload::Assembled, text };
+        Ok(Some(Event::Piece { data, last: message_ends }))
+    }
+
     /// Reads payload of a control frame, and answers it when it is complete.
     fn receive_control(
         &mut self,
@@ -461,6 +555,16 @@ impl Inbound {
         };
         Ok(Step { consumed: len, event: Some(event) })
     }
+}
+
+/// How long the frames of a compressed message may be. The message is measured inflated; on
+/// the wire it may be longer than that, as DEFLATE data can be (RFC 1951 §3.2.4), up to twice.
+fn compressed_limits(limits: &MessageLimits) -> FrameLimits {
+    let max_rest = (limits.max_message_size as u64).saturating_mul(2).saturating_add(1024);
+    let is_frame_limit_tighter = limits.max_frame_size < limits.max_message_size;
+    let max_frame_size =
+        if is_frame_limit_tighter { limits.max_frame_size as u64 } else { u64::MAX };
+    FrameLimits { max_frame_size, max_rest }
 }
 
 /// Payload is unmasked and validated in pieces that stay in the first-level cache, in bytes.

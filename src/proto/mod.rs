@@ -7,6 +7,13 @@
 
 pub mod assembler;
 pub mod close;
+#[cfg(feature = "deflate")]
+pub mod deflate;
+// Without the feature its types are there, so that the rest reads the same, but nothing makes
+// a value of them.
+#[cfg(not(feature = "deflate"))]
+#[allow(dead_code, unreachable_pub, unused_imports)]
+pub(crate) mod deflate;
 pub mod event;
 pub mod extension;
 pub mod frame;

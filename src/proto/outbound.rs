@@ -6,6 +6,8 @@
 
 use super::assembler::MessageKind;
 use super::close::{CloseCode, CloseFrame, MAX_REASON_LEN};
+use super::deflate::Agreement;
+use super::deflate::sending::Sending;
 use super::frame::{HeaderBytes, MAX_CONTROL_LEN, Opcode};
 use super::violation::Violation;
 
@@ -14,6 +16,7 @@ use super::violation::Violation;
 pub struct Outbound {
     /// The newest Pong that waits, while the peer does not read.
     waiting_pong: Option<Box<[u8]>>,
+    deflate: Sending,
     sent: SentClose,
     is_closed: bool,
     close_received: bool,
@@ -86,6 +89,40 @@ impl Outbound {
         Ok(HeaderBytes::encode(opcode_of(kind), true, payload_len))
     }
 
+    /// From now on messages may be sent compressed (RFC 7692 §6).
+    pub fn agree(&mut self, agreement: &Agreement) {
+        self.deflate.agree(agreement);
+    }
+
+    /// What was agreed about compression.
+    pub fn agreement(&self) -> Option<Agreement> {
+        self.deflate.agreement()
+    }
+
+    /// What a compressed message may refer back to; empty without context takeover.
+    pub fn history(&self) -> &[u8] {
+        self.deflate.history()
+    }
+
+    /// Notes that these bytes, in plain, went out in a compressed message: later ones may refer
+    /// to them. With context takeover that is owed for every one, in the order of sending.
+    pub fn remember(&mut self, passed: &[u8]) {
+        self.deflate.remember(passed);
+    }
+
+    /// As [`Outbound::start_message`], for a payload that is compressed: RSV1 is set.
+    ///
+    /// # Errors
+    /// As [`Outbound::start_message`].
+    pub fn start_compressed(
+        &mut self,
+        kind: MessageKind,
+        payload_len: usize,
+    ) -> Result<HeaderBytes, SendError> {
+        debug_assert!(self.agreement().is_some());
+        self.start_message(kind, payload_len).map(HeaderBytes::compressed)
+    }
+
     /// Whether a whole frame that was encoded before may be sent now.
     ///
     /// # Errors
@@ -106,12 +143,19 @@ impl Outbound {
         payload_len: usize,
         fin: bool,
     ) -> Result<HeaderBytes, SendError> {
-        self.check_open()?;
-        if first.is_some() == self.message_unfinished {
-            return Err(SendError::MessageUnfinished);
-        }
+        self.check_fragment(first)?;
         self.message_unfinished = !fin;
         Ok(HeaderBytes::encode(first.map_or(Opcode::Continuation, opcode_of), fin, payload_len))
+    }
+
+    /// Whether a fragment may be sent now; `first` as for [`Outbound::start_fragment`].
+    ///
+    /// # Errors
+    /// As [`Outbound::start_fragment`].
+    pub fn check_fragment(&self, first: Option<MessageKind>) -> Result<(), SendError> {
+        self.check_open()?;
+        let fits = first.is_some() != self.message_unfinished;
+        if fits { Ok(()) } else { Err(SendError::MessageUnfinished) }
     }
 
     /// Appends a Ping.
@@ -202,6 +246,7 @@ impl Outbound {
     pub fn shut(&mut self) {
         self.is_closed = true;
         self.waiting_pong = None;
+        self.deflate.forget();
     }
 
     /// Whether a Close was sent.

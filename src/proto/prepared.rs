@@ -1,43 +1,100 @@
 //! A message encoded once, for sending to many.
 
 use std::sync::Arc;
+#[cfg(feature = "deflate")]
+use std::sync::OnceLock;
 
 use super::assembler::MessageKind;
+#[cfg(feature = "deflate")]
+use super::deflate::WindowBits;
 use super::frame::{HeaderBytes, Opcode};
 
 /// A whole message as one frame, encoded. Cheap to clone: receivers share its bytes.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    frame: Arc<[u8]>,
+    shared: Arc<Frames>,
+}
+
+#[derive(Debug)]
+struct Frames {
+    plain: Arc<[u8]>,
     kind: MessageKind,
+    /// Where the payload begins in `plain`.
+    #[cfg(feature = "deflate")]
+    header_len: usize,
+    /// The frame compressed, for each size of the receivers' windows; `None` where that is
+    /// not shorter.
+    #[cfg(feature = "deflate")]
+    compressed: [OnceLock<Option<Arc<[u8]>>>; 8],
 }
 
 impl Prepared {
     /// Encodes a text message.
     pub fn text(text: impl AsRef<str>) -> Prepared {
-        Prepared::encode(MessageKind::Text, Opcode::Text, text.as_ref().as_bytes())
+        Prepared::encode(MessageKind::Text, text.as_ref().as_bytes())
     }
 
     /// Encodes a binary message.
     pub fn binary(payload: impl AsRef<[u8]>) -> Prepared {
-        Prepared::encode(MessageKind::Binary, Opcode::Binary, payload.as_ref())
+        Prepared::encode(MessageKind::Binary, payload.as_ref())
     }
 
     /// The kind of the message.
     pub fn kind(&self) -> MessageKind {
-        self.kind
+        self.shared.kind
     }
 
-    /// The frame as it goes over the wire: never masked, FIN set.
+    /// The frame as it goes over the wire: never masked, FIN set, not compressed.
     pub fn frame(&self) -> &Arc<[u8]> {
-        &self.frame
+        &self.shared.plain
     }
 
-    fn encode(kind: MessageKind, opcode: Opcode, payload: &[u8]) -> Prepared {
-        let header = HeaderBytes::encode(opcode, true, payload.len());
-        let mut frame = Vec::with_capacity(header.as_bytes().len() + payload.len());
-        frame.extend_from_slice(header.as_bytes());
-        frame.extend_from_slice(payload);
-        Prepared { frame: frame.into(), kind }
+    /// The payload, not compressed.
+    #[cfg(feature = "deflate")]
+    pub fn payload(&self) -> &[u8] {
+        self.shared.plain.get(self.shared.header_len..).unwrap_or_default()
     }
+
+    /// The frame of the compressed message for receivers whose windows have this size, without
+    /// references to earlier messages. `compress` is called for the first one only: it gives the
+    /// payload (RFC 7692 §7.2.1), or `None` to send them all the plain frame.
+    #[cfg(feature = "deflate")]
+    pub fn compressed(
+        &self,
+        window: WindowBits,
+        compress: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+    ) -> Option<&Arc<[u8]>> {
+        let slot = usize::from(window.get() - WindowBits::MIN.get());
+        let frame = self.shared.compressed.get(slot)?.get_or_init(|| {
+            let payload = compress(self.payload())?;
+            let header = header(self.shared.kind, payload.len()).compressed();
+            Some(join(&header, &payload))
+        });
+        frame.as_ref()
+    }
+
+    fn encode(kind: MessageKind, payload: &[u8]) -> Prepared {
+        let header = header(kind, payload.len());
+        let shared = Frames {
+            plain: join(&header, payload),
+            kind,
+            #[cfg(feature = "deflate")]
+            header_len: header.as_bytes().len(),
+            #[cfg(feature = "deflate")]
+            compressed: Default::default(),
+        };
+        Prepared { shared: Arc::new(shared) }
+    }
+}
+
+fn header(kind: MessageKind, payload_len: usize) -> HeaderBytes {
+    let opcode = match kind {
+        MessageKind::Text => Opcode::Text,
+        MessageKind::Binary => Opcode::Binary,
+    };
+    HeaderBytes::encode(opcode, true, payload_len)
+}
+
+fn join(header: &HeaderBytes, payload: &[u8]) -> Arc<[u8]> {
+    [header.as_bytes(), payload].concat().into()
 }

@@ -2,7 +2,8 @@
 //!
 //! The enum, [`Violation::ALL`], the section, the status code and the sentence of
 //! each rule come from the table below. There is no option that relaxes a row;
-//! limits only choose how much is too much. Sources: RFC 6455 §5, §7.4, §8.1, §10.4.
+//! limits only choose how much is too much. Sources: RFC 6455 §5, §7.4, §8.1, §10.4,
+//! RFC 7692 §6.1, §7.2.2.
 
 use super::close::CloseCode;
 
@@ -69,6 +70,10 @@ violations! {
     TextNotUtf8: "RFC 6455 8.1", INVALID_PAYLOAD, "text message is not UTF-8";
     /// A reason in a Close frame that is not UTF-8.
     CloseReasonNotUtf8: "RFC 6455 5.5.1", INVALID_PAYLOAD, "reason in the Close frame is not UTF-8";
+    /// RSV1 on a control frame or a continuation frame, with permessage-deflate agreed.
+    CompressedBitMisplaced: "RFC 7692 6.1", PROTOCOL_ERROR, "compressed bit is not on the first frame of a message";
+    /// A compressed message that is not DEFLATE data, is cut off, or is empty.
+    DeflateCorrupt: "RFC 7692 7.2.2", INVALID_PAYLOAD, "compressed message is not valid DEFLATE data";
     /// A frame longer than the limit for one frame.
     FrameTooBig: "RFC 6455 10.4", TOO_BIG, "frame is longer than the limit";
     /// A message longer than the limit for one message.

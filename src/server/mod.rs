@@ -211,9 +211,7 @@ impl Server {
             .or_else(|| thread::available_parallelism().ok())
             .map_or(1, NonZeroUsize::get);
         let config = Arc::new(self.config);
-        let contexts: Vec<_> = (0..workers)
-            .map(|_| Arc::new(Context::new(config.clone(), self.http.clone())))
-            .collect();
+        let contexts = Context::several(&config, self.http.as_ref(), workers);
         let contexts = self.control.contexts.get_or_init(|| contexts);
         let shared = Arc::new(Shared::new(self.control.clone(), self.caps));
         let handler = Arc::new(handler);

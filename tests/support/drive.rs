@@ -204,6 +204,7 @@ impl Connection {
                 let payload = self.payload(&at, input);
                 self.seen.push(Seen::Pong(payload));
             }
+            Event::NoInflater | Event::Paused => panic!("{event:?} without compression"),
             Event::Close(close) => {
                 assert!(self.inbound.has_ended() && self.outbound.has_received_close());
                 let code = close.code.map(CloseCode::get);

@@ -115,7 +115,7 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         Interval::Off => None,
         Interval::Every(interval) => Some(interval),
     };
-    Ok(Config { limits, timeouts, policy: read_policy(options)? })
+    Ok(Config { limits, timeouts, policy: read_policy(options)?, ..Config::default() })
 }
 
 fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {

@@ -1,0 +1,369 @@
+//! permessage-deflate on one connection (RFC 7692): compressors and inflaters lent by the
+//! thread, the bound on their memory, and the decision which message to compress.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::message::{Choice, Parts};
+use super::sender::Sender;
+use super::state::{Shared, State};
+use crate::proto::assembler::MessageKind;
+use crate::proto::deflate::budget::{Budget, Charge};
+use crate::proto::deflate::{
+    self, Agreement, Compressor, Inflater, Level, Policy, Shape, WindowBits,
+};
+use crate::proto::extension::ExtensionOffer;
+use crate::proto::outbound::SendError;
+use crate::proto::prepared::Prepared;
+
+/// What a thread lends. A connection that is idle holds nothing of it.
+#[derive(Default)]
+struct Engines {
+    compressors: Vec<Compressor>,
+    #[allow(clippy::vec_box, reason = "the box is what connections hold while they inflate")]
+    inflaters: Vec<Box<Inflater>>,
+    /// Where messages are compressed to.
+    scratch: Vec<u8>,
+}
+
+thread_local! {
+    static ENGINES: RefCell<Engines> = RefCell::default();
+}
+
+/// What was agreed on a connection, with the memory that it may keep between messages.
+#[derive(Clone, Debug)]
+pub(super) struct Compression {
+    agreement: Agreement,
+    kept: Option<Arc<Charge>>,
+}
+
+impl fmt::Display for Compression {
+    /// The value of Sec-WebSocket-Extensions.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.agreement.fmt(f)
+    }
+}
+
+/// Which offers are accepted unless the application chooses otherwise.
+pub(super) fn policy(context: &Context) -> Option<Policy> {
+    context.config.deflate.policy
+}
+
+/// Decides on the offers of a client (RFC 7692 §7). Declines all of them while the memory for
+/// compression is spent, and says so in the log.
+pub(super) fn negotiate(
+    context: &Context,
+    offers: &[ExtensionOffer],
+    policy: Option<&Policy>,
+) -> Option<Compression> {
+    let agreement = deflate::negotiate(offers, policy?)?;
+    let budget = &context.budget;
+    let keeps = kept_by(&agreement);
+    let kept = if keeps > 0 { budget.charge(keeps) } else { None };
+    let is_spent = kept.is_none() && keeps > 0 || !budget.has_left(Inflater::MEMORY);
+    if !is_spent {
+        return Some(Compression { agreement, kept: kept.map(Arc::new) });
+    }
+    if let Some(suppressed) = context.memory_told.admit(context.now()) {
+        let (used, limit) = (budget.used(), budget.limit());
+        tracing::warn!(
+            clause = "RFC 7692 7",
+            used,
+            limit,
+            suppressed,
+            "declined permessage-deflate: the memory for compression is spent"
+        );
+    }
+    None
+}
+
+/// What a connection keeps between messages at most, in bytes.
+fn kept_by(agreement: &Agreement) -> usize {
+    let sent = agreement.server_max_window_bits().size();
+    let sent = if agreement.server_no_context_takeover() { 0 } else { sent };
+    let received = if agreement.client_no_context_takeover() { 0 } else { WindowBits::MAX.size() };
+    sent + received
+}
+
+impl State {
+    /// Messages may be compressed from here on, in both directions.
+    pub(super) fn agree(&mut self, compression: Option<Compression>) {
+        let Some(Compression { agreement, kept }) = compression else { return };
+        self.inbound.agree(&agreement);
+        self.outbound.agree(&agreement);
+        if kept.is_some() {
+            self.rare().kept = kept;
+        }
+    }
+
+    /// Lends an inflater for the message that has begun, or fails the connection with 1013.
+    /// Says whether it goes on.
+    pub(super) fn lend_inflater(&mut self, shared: &Shared) -> bool {
+        let lent = take_inflater(&shared.context.budget);
+        if let Some(inflater) = lent {
+            self.inbound.lend_inflater(inflater);
+            return true;
+        }
+        if let Some(suppressed) = shared.context.memory_told.admit(shared.context.now()) {
+            let (peer, limit) = (shared.peer, shared.context.budget.limit());
+            tracing::warn!(
+                ?peer,
+                clause = "RFC 6455 10.4",
+                code = 1013,
+                limit,
+                suppressed,
+                "failed the connection: no memory is left to inflate its message"
+            );
+        }
+        self.overload();
+        false
+    }
+
+    /// Gives an inflater back that no message needs at present.
+    #[inline]
+    pub(super) fn reclaim_inflater(&mut self) {
+        if let Some(inflater) = self.inbound.reclaim_inflater() {
+            return_inflater(inflater);
+        }
+    }
+}
+
+fn take_inflater(budget: &Arc<Budget>) -> Option<Box<Inflater>> {
+    let kept = with(|engines| engines.inflaters.pop()).flatten();
+    kept.or_else(|| Inflater::new(budget).map(Box::new))
+}
+
+fn return_inflater(inflater: Box<Inflater>) {
+    with(|engines| {
+        if engines.inflaters.len() < MAX_KEPT_INFLATERS {
+            engines.inflaters.push(inflater);
+        }
+    });
+}
+
+/// A compressor of this shape; `None` when the budget has no room for one.
+fn take_compressor(shape: Shape, budget: &Arc<Budget>) -> Option<Compressor> {
+    let kept = with(|engines| {
+        let fitting = engines.compressors.iter().position(|kept| kept.shape() == shape)?;
+        Some(engines.compressors.swap_remove(fitting))
+    });
+    kept.flatten().or_else(|| Compressor::new(shape, budget))
+}
+
+fn return_compressor(compressor: Compressor) {
+    with(|engines| {
+        if engines.compressors.len() >= MAX_KEPT_COMPRESSORS {
+            // The one that was used least recently.
+            engines.compressors.remove(0);
+        }
+        engines.compressors.push(compressor);
+    });
+}
+
+fn take_scratch() -> Vec<u8> {
+    with(|engines| std::mem::take(&mut engines.scratch)).unwrap_or_default()
+}
+
+fn return_scratch(mut scratch: Vec<u8>) {
+    if scratch.capacity() <= MAX_KEPT_SCRATCH {
+        scratch.clear();
+        with(|engines| engines.scratch = scratch);
+    }
+}
+
+fn with<R>(visit: impl FnOnce(&mut Engines) -> R) -> Option<R> {
+    // While a thread ends what it lends may be gone; what comes back then is freed.
+    ENGINES.try_with(|engines| visit(&mut engines.borrow_mut())).ok()
+}
+
+/// How a connection sends compressed messages; every Sender has a copy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sending {
+    agreement: Agreement,
+    level: Level,
+    min_size: usize,
+}
+
+impl Sending {
+    pub(super) fn of(shared: &Shared) -> Option<Sending> {
+        let agreement = shared.lock().outbound.agreement()?;
+        let config = &shared.context.config.deflate;
+        Some(Sending { agreement, level: config.level, min_size: config.min_size })
+    }
+
+    pub(super) fn agreement(&self) -> Agreement {
+        self.agreement
+    }
+
+    /// Whether a message of this length is to be compressed.
+    #[inline]
+    pub(super) fn wants(&self, choice: Choice, payload_len: usize) -> bool {
+        match choice {
+            Choice::Auto => payload_len >= self.min_size,
+            Choice::Compressed => true,
+            Choice::Uncompressed => false,
+        }
+    }
+
+    fn shape(&self, payload_len: usize) -> Shape {
+        Shape::of(self.level, self.agreement.server_max_window_bits(), payload_len)
+    }
+
+    /// Compresses a message; `None` when it does not get shorter, or there is no memory for it:
+    /// it is to go as it is then. Give the payload to [`return_scratch`].
+    fn compress(&self, history: &[u8], message: &[u8], budget: &Arc<Budget>) -> Option<Vec<u8>> {
+        let mut compressor = take_compressor(self.shape(message.len()), budget)?;
+        let mut scratch = take_scratch();
+        let fits = compressor.compress(history, message, message.len(), &mut scratch);
+        return_compressor(compressor);
+        if fits.is_ok() {
+            return Some(scratch);
+        }
+        return_scratch(scratch);
+        None
+    }
+
+    /// Whether messages refer to earlier ones, so that each is compressed in its turn.
+    fn takes_over(&self) -> bool {
+        !self.agreement.server_no_context_takeover()
+    }
+
+    /// The frame of a prepared message, compressed for all connections with this window.
+    fn prepared<'a>(&self, prepared: &'a Prepared, budget: &Arc<Budget>) -> Option<&'a Arc<[u8]>> {
+        let window = self.agreement.server_max_window_bits();
+        prepared.compressed(window, |payload| self.compress(&[], payload, budget))
+    }
+}
+
+impl State {
+    /// Queues a compressed payload behind its header.
+    fn queue_compressed(&mut self, kind: MessageKind, payload: &[u8]) -> Result<(), SendError> {
+        let header = self.outbound.start_compressed(kind, payload.len())?;
+        self.outbox().append(|batch| {
+            batch.extend_from_slice(header.as_bytes());
+            batch.extend_from_slice(payload);
+        });
+        Ok(())
+    }
+
+    fn queue_compressed_fragment(
+        &mut self,
+        first: Option<MessageKind>,
+        payload: &[u8],
+        fin: bool,
+    ) -> Result<(), SendError> {
+        let header = self.outbound.start_fragment(first, payload.len(), fin)?;
+        // RFC 7692 §6.1: the first fragment has the bit, and no other.
+        let header = if first.is_some() { header.compressed() } else { header };
+        self.outbox().append(|batch| {
+            batch.extend_from_slice(header.as_bytes());
+            batch.extend_from_slice(payload);
+        });
+        Ok(())
+    }
+}
+
+impl Sender {
+    /// Queues a message compressed; `None` when it is to go as it is.
+    #[cold]
+    pub(super) fn queue_compressed(
+        &self,
+        sending: &Sending,
+        parts: &Parts<'_>,
+    ) -> Option<Result<(), SendError>> {
+        let budget = &self.shared.context.budget;
+        let (kind, payload) = match parts {
+            Parts::Prepared(prepared) => return self.queue_prepared(sending, prepared),
+            _ => parts.message()?,
+        };
+        let lock = match self.lock_for_message() {
+            Ok(state) => state,
+            Err(error) => return Some(Err(error)),
+        };
+        let (lock, compressed) = if sending.takes_over() {
+            let compressed = sending.compress(lock.outbound.history(), payload, budget)?;
+            (Ok(lock), compressed)
+        } else {
+            // What refers to no other message needs no lock.
+            drop(lock);
+            let compressed = sending.compress(&[], payload, budget)?;
+            (self.lock_for_message(), compressed)
+        };
+        let queued = lock.and_then(|mut state| {
+            state.queue_compressed(kind, &compressed)?;
+            state.outbound.remember(payload);
+            state.wake_task();
+            Ok(())
+        });
+        return_scratch(compressed);
+        Some(queued)
+    }
+
+    /// Queues a prepared message compressed: once for all connections that can follow it.
+    fn queue_prepared(
+        &self,
+        sending: &Sending,
+        prepared: &Prepared,
+    ) -> Option<Result<(), SendError>> {
+        let frame = sending.prepared(prepared, &self.shared.context.budget)?;
+        let queued = self.lock_for_message().and_then(|mut state| {
+            state.outbound.start_prepared()?;
+            state.queue_shared(frame);
+            state.outbound.remember(prepared.payload());
+            state.wake_task();
+            Ok(())
+        });
+        Some(queued)
+    }
+
+    /// What compresses a message that comes in fragments; `None` when it is to go as it is.
+    pub(super) fn begin_compressed(&self, choice: Choice, state: &State) -> Option<Fragments> {
+        let sending = self.compression.filter(|_| choice == Choice::Compressed)?;
+        let shape = sending.shape(usize::MAX);
+        let mut compressor = take_compressor(shape, &self.shared.context.budget)?;
+        compressor.begin(state.outbound.history());
+        Some(Fragments { compressor: Some(compressor) })
+    }
+}
+
+/// Compresses a message that is sent in fragments.
+#[derive(Debug)]
+pub(super) struct Fragments {
+    /// Given back to the thread in the end.
+    compressor: Option<Compressor>,
+}
+
+impl Fragments {
+    /// Queues a fragment; `first` gives the kind with the first one.
+    pub(super) fn queue(
+        &mut self,
+        state: &mut State,
+        first: Option<MessageKind>,
+        piece: &[u8],
+        fin: bool,
+    ) -> Result<(), SendError> {
+        // What may not be sent may not reach the compressor either.
+        state.outbound.check_fragment(first)?;
+        let Some(compressor) = &mut self.compressor else { return Err(SendError::Closed) };
+        let mut payload = take_scratch();
+        compressor.compress_fragment(piece, fin, &mut payload);
+        let queued = state.queue_compressed_fragment(first, &payload, fin);
+        if queued.is_ok() {
+            state.outbound.remember(piece);
+        }
+        return_scratch(payload);
+        queued
+    }
+}
+
+impl Drop for Fragments {
+    fn drop(&mut self) {
+        self.compressor.take().into_iter().for_each(return_compressor);
+    }
+}
+
+const MAX_KEPT_INFLATERS: usize = 4;
+const MAX_KEPT_COMPRESSORS: usize = 4;
+const MAX_KEPT_SCRATCH: usize = 256 << 10;

@@ -1,0 +1,169 @@
+//! Inflating messages (RFC 7692 §7.2.2).
+
+use std::sync::Arc;
+
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+use super::TAIL;
+use super::budget::{Budget, Charge};
+use super::compressor::advanced;
+use super::history::History;
+use super::negotiation::WindowBits;
+
+/// Inflates one message after the other; each begins with the history that it is given.
+///
+/// It is lent for one message, so a few serve any number of connections.
+pub struct Inflater {
+    inflate: Inflate,
+    /// The last 32 KiB of output: zlib forgets them at the end of a stream, RFC 7692 does not.
+    recent: Box<History>,
+    /// Bytes of the message so far.
+    produced: u64,
+    /// Output since the last pause, in bytes; a restart counts as [`RESTART_WORK`].
+    work: usize,
+    is_begun: bool,
+    /// Whether the last step left output behind.
+    is_full: bool,
+    _charge: Charge,
+}
+
+/// The payload is no DEFLATE data, or does not end as RFC 7692 §7.2.1 has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corrupt;
+
+impl Inflater {
+    /// An inflater, if the budget has room for it.
+    pub fn new(budget: &Arc<Budget>) -> Option<Inflater> {
+        Some(Inflater {
+            _charge: budget.charge(Inflater::MEMORY)?,
+            inflate: Inflate::new(false, WindowBits::MAX.get()),
+            recent: Box::new(History::new(WindowBits::MAX)),
+            produced: 0,
+            work: 0,
+            is_begun: false,
+            is_full: false,
+        })
+    }
+
+    /// What one takes, in bytes: its window, the recent output, tables.
+    pub const MEMORY: usize = 80 << 10;
+
+    /// Whether a message is unfinished.
+    pub fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
+    /// Begins a message, with the history that the last one left if the context is taken over.
+    pub fn begin(&mut self, history: Option<Box<History>>) {
+        match history {
+            Some(history) => self.recent = history,
+            None => self.recent.clear(),
+        }
+        self.restart();
+        (self.produced, self.is_begun, self.is_full) = (0, true, false);
+    }
+
+    /// Bytes of the message so far.
+    pub fn produced(&self) -> u64 {
+        self.produced
+    }
+
+    /// Whether there may be output that had no room yet, whatever becomes of the input.
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Inflates from the front of `input`, appends at most `room` bytes to `out`, and gives the
+    /// bytes taken from the input.
+    ///
+    /// # Errors
+    /// [`Corrupt`] at the first byte that proves it; what stands before it is in `out`.
+    pub fn inflate(
+        &mut self,
+        input: &[u8],
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Corrupt> {
+        let start = out.len();
+        out.resize(start + room, 0);
+        let (total_in, total_out) = (self.inflate.total_in(), self.inflate.total_out());
+        let spare = out.get_mut(start..).unwrap_or_default();
+        let status = self.inflate.decompress(input, spare, InflateFlush::NoFlush);
+        let taken = advanced(total_in, self.inflate.total_in());
+        let produced = advanced(total_out, self.inflate.total_out());
+        out.truncate(start + produced);
+        self.recent.extend(out.get(start..).unwrap_or_default());
+        self.produced += produced as u64;
+        self.work += produced;
+        self.is_full = produced == room;
+        match status {
+            // RFC 7692 §7.2.1: a final block inside a message ends nothing but the block.
+            Ok(Status::StreamEnd) => {
+                self.work += RESTART_WORK;
+                self.restart();
+            }
+            Ok(Status::Ok | Status::BufError) => {}
+            Err(_) => return Err(Corrupt),
+        }
+        Ok(taken)
+    }
+
+    /// Ends the message: behind the tail that the peer left out, the data must stand between
+    /// two blocks (RFC 7692 §7.2.2).
+    ///
+    /// # Errors
+    /// [`Corrupt`] when it does not: it is cut off, or empty.
+    pub fn finish(&mut self) -> Result<(), Corrupt> {
+        self.is_begun = false;
+        // zlib takes what is cut off for unfinished, and says nothing: so an empty block
+        // that ends the stream is sent after it, and the end must be seen.
+        let ended = self.probe(&TAIL)? != Status::StreamEnd
+            && self.probe(&[0x01, 0x00, 0x00, 0xFF, 0xFF])? == Status::StreamEnd;
+        if ended { Ok(()) } else { Err(Corrupt) }
+    }
+
+    /// Takes bytes that are to give no output.
+    fn probe(&mut self, bytes: &[u8]) -> Result<Status, Corrupt> {
+        let (total_in, total_out) = (self.inflate.total_in(), self.inflate.total_out());
+        let status = self.inflate.decompress(bytes, &mut [0; 16], InflateFlush::NoFlush);
+        let taken = advanced(total_in, self.inflate.total_in());
+        if taken < bytes.len() || self.inflate.total_out() > total_out {
+            return Err(Corrupt);
+        }
+        status.map_err(|_| Corrupt)
+    }
+
+    /// The history that the finished message leaves to the next one.
+    pub fn take_history(&mut self) -> Box<History> {
+        std::mem::replace(&mut self.recent, Box::new(History::new(WindowBits::MAX)))
+    }
+
+    /// What may still be put out before a pause, in bytes; 0 once after each share of work.
+    pub fn share_left(&mut self) -> usize {
+        if self.work >= SHARE {
+            self.work = 0;
+            return 0;
+        }
+        SHARE - self.work
+    }
+
+    fn restart(&mut self) {
+        self.inflate.reset(false);
+        if !self.recent.bytes().is_empty() {
+            let primed = self.inflate.set_dictionary(self.recent.bytes());
+            debug_assert!(primed.is_ok());
+        }
+    }
+}
+
+impl std::fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inflater").field("produced", &self.produced).finish_non_exhaustive()
+    }
+}
+
+/// Output after which others get their turn, in bytes.
+const SHARE: usize = 256 << 10;
+
+/// What a restart costs, in bytes of output: the history is copied.
+const RESTART_WORK: usize = 8 << 10;

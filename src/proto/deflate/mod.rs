@@ -1,0 +1,33 @@
+//! permessage-deflate (RFC 7692).
+//!
+//! [`negotiation`] decides on the client's offers. A connection keeps no compressor and no
+//! inflater: for each message it borrows one from the caller, who may pool them, and with
+//! context takeover it keeps its [`history`], which primes the borrowed one. `receiving` and
+//! `sending` are what the two halves of a connection know of the extension; [`budget`] bounds
+//! the memory of all.
+
+pub mod budget;
+pub mod history;
+pub mod negotiation;
+pub(in crate::proto) mod receiving;
+pub(in crate::proto) mod sending;
+
+#[cfg(feature = "deflate")]
+mod compressor;
+#[cfg(feature = "deflate")]
+mod inflater;
+
+#[cfg(not(feature = "deflate"))]
+mod absent;
+
+#[cfg(not(feature = "deflate"))]
+pub use absent::Inflater;
+#[cfg(feature = "deflate")]
+pub use compressor::{Compressor, Level, Shape};
+#[cfg(feature = "deflate")]
+pub use inflater::Inflater;
+pub use negotiation::{Agreement, Policy, WindowBits, negotiate};
+
+/// What of RFC 7692 §7.2.1 ends every message, and is left out of its payload.
+#[cfg(feature = "deflate")]
+const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];

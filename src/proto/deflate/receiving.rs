@@ -1,0 +1,143 @@
+//! What the receiving half of a connection knows of permessage-deflate.
+
+use super::Inflater;
+use super::history::History;
+use super::negotiation::Agreement;
+use crate::proto::assembler::Assembler;
+use crate::proto::mask::Mask;
+use crate::proto::violation::Violation;
+
+/// The receiving side of the extension.
+#[derive(Debug, Default)]
+pub(in crate::proto) struct Receiving {
+    /// Lent by the caller.
+    inflater: Option<Box<Inflater>>,
+    /// What the last compressed message left, if the peer takes its context over.
+    history: Option<Box<History>>,
+    agreed: Agreed,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Agreed {
+    /// The extension is not in use.
+    #[default]
+    Nothing,
+    /// Every message begins with an empty window.
+    NoContextTakeover,
+    /// Messages refer to earlier ones.
+    ContextTakeover,
+}
+
+/// What receiving payload of a compressed message came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proto) enum Received {
+    /// All of it was inflated.
+    All,
+    /// There is more to do; others get their turn first.
+    Paused,
+    /// An inflater is needed.
+    NoInflater,
+}
+
+impl Receiving {
+    pub(in crate::proto) fn agree(&mut self, agreement: &Agreement) {
+        self.agreed = if agreement.client_no_context_takeover() {
+            Agreed::NoContextTakeover
+        } else {
+            Agreed::ContextTakeover
+        };
+    }
+
+    /// Whether messages may be compressed.
+    #[inline]
+    pub(in crate::proto) fn is_agreed(&self) -> bool {
+        self.agreed != Agreed::Nothing
+    }
+
+    pub(in crate::proto) fn lend(&mut self, inflater: Box<Inflater>) {
+        self.inflater = Some(inflater);
+    }
+
+    /// Gives the inflater back, unless a message is unfinished.
+    #[inline]
+    pub(in crate::proto) fn reclaim(&mut self) -> Option<Box<Inflater>> {
+        self.inflater.take_if(|inflater| !inflater.is_begun())
+    }
+
+    /// Lets go of what is kept: nothing will be inflated any more.
+    pub(in crate::proto) fn forget(&mut self) {
+        self.inflater = None;
+        self.history = None;
+    }
+
+    /// Inflates payload of the current frame into the assembler, unmasking what it takes from
+    /// `payload`. Gives the bytes taken too.
+    pub(in crate::proto) fn receive(
+        &mut self,
+        payload: &mut [u8],
+        mask: &mut Mask,
+        assembler: &mut Assembler,
+        max_message_size: usize,
+    ) -> Result<(usize, Received), Violation> {
+        let Some(inflater) = &mut self.inflater else { return Ok((0, Received::NoInflater)) };
+        if !inflater.is_begun() {
+            inflater.begin(self.history.take());
+        }
+        let mut taken = 0;
+        loop {
+            let rest = payload.get_mut(taken..).unwrap_or_default();
+            if rest.is_empty() && !inflater.is_full() {
+                return Ok((taken, Received::All));
+            }
+            let share = inflater.share_left();
+            if share == 0 {
+                return Ok((taken, Received::Paused));
+            }
+            let piece_len = rest.len().min(PIECE);
+            let piece = rest.get_mut(..piece_len).unwrap_or_default();
+            let allowed = left_of(max_message_size, inflater.produced());
+            // One byte more than allowed is enough to know.
+            let room = share.min(allowed.saturating_add(1)).min(room_for(piece_len));
+            let masked = *mask;
+            mask.apply(piece);
+            let before = assembler.buffered();
+            let inflated = inflater.inflate(piece, room, assembler.buffer_mut());
+            // What came out counts before the fault behind it.
+            assembler.validate_buffered(before, allowed)?;
+            let consumed = inflated.map_err(|_| Violation::DeflateCorrupt)?;
+            taken += consumed;
+            // What was not taken comes again, masked as it was.
+            let mut behind = masked;
+            behind.skip(consumed);
+            *mask = behind;
+            behind.apply(piece.get_mut(consumed..).unwrap_or_default());
+        }
+    }
+
+    /// Ends the message, of which all frames were received.
+    pub(in crate::proto) fn finish(&mut self) -> Result<(), Violation> {
+        let Some(inflater) = &mut self.inflater else { return Err(Violation::DeflateCorrupt) };
+        inflater.finish().map_err(|_| Violation::DeflateCorrupt)?;
+        if self.agreed == Agreed::ContextTakeover {
+            self.history = Some(inflater.take_history());
+        }
+        Ok(())
+    }
+}
+
+/// How many more bytes the message may have.
+fn left_of(max_message_size: usize, produced: u64) -> usize {
+    let left = (max_message_size as u64).saturating_sub(produced);
+    usize::try_from(left).unwrap_or(usize::MAX)
+}
+
+/// Output to make room for at once: what payload of this length usually needs.
+fn room_for(piece_len: usize) -> usize {
+    piece_len.saturating_mul(4).clamp(MIN_ROOM, MAX_ROOM)
+}
+
+/// Payload is unmasked and inflated in pieces, in bytes.
+const PIECE: usize = 16 << 10;
+
+const MIN_ROOM: usize = 1 << 10;
+const MAX_ROOM: usize = 64 << 10;
