@@ -7,6 +7,7 @@
 
 pub mod assembler;
 pub mod close;
+pub mod deflate;
 pub mod event;
 pub mod extension;
 pub mod frame;

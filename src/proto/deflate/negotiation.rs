@@ -1,0 +1,237 @@
+//! Which offer of permessage-deflate is taken, and with what parameters (RFC 7692 §5, §7, §7.1).
+//!
+//! What is not exactly an offer by these sections is declined and never refused: the client may
+//! have made another one, and goes on uncompressed otherwise. Broken grammar has been refused
+//! before, by [`extension`](crate::proto::extension).
+
+use core::{fmt, mem, str::FromStr};
+
+use crate::proto::extension::ExtensionOffer;
+
+/// Takes the first offer that is acceptable, in the client's order; `None` declines them all.
+///
+/// ```
+/// use stickler::proto::{deflate::{Policy, negotiate}, extension::parse_offers};
+///
+/// let line = b"permessage-deflate; server_max_window_bits=7, permessage-deflate";
+/// let agreement = negotiate(&parse_offers([&line[..]])?, &Policy::default()).unwrap();
+/// assert_eq!(
+///     agreement.to_string(),
+///     "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+/// );
+/// # Ok::<(), stickler::Rejection>(())
+/// ```
+#[must_use]
+pub fn negotiate(offers: &[ExtensionOffer], policy: &Policy) -> Option<Agreement> {
+    // RFC 7692 §5: the client lists first what it prefers.
+    offers.iter().find_map(Asked::parse).map(|asked| asked.agree(policy))
+}
+
+/// What this server wants of compression.
+///
+/// Context takeover lets a message refer back to earlier ones, which makes small and similar
+/// messages smaller, and costs memory for as long as the connection lives: that of the messages
+/// to refer to. Without it a connection keeps nothing between messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether messages of this server refer back to its earlier ones, unless the client asks that
+    /// they do not (RFC 7692 §7.1.1.1). Each connection then keeps the end of what it has sent, up
+    /// to the size of the window.
+    pub server_context_takeover: bool,
+    /// Whether messages of the client may refer back to its earlier ones, unless it says that they
+    /// will not (RFC 7692 §7.1.1.2). Each connection then keeps the end of what it has received,
+    /// up to 32 KiB.
+    pub client_context_takeover: bool,
+    /// How far back this server refers at most; less where the client asks for less (RFC 7692
+    /// §7.1.2.1). The client needs as much memory to follow. Below 10 bits little is gained by
+    /// compression (RFC 7692 §7.3), and with 8 none by repetition: single bytes only are encoded.
+    pub server_max_window_bits: WindowBits,
+}
+
+impl Default for Policy {
+    /// No context takeover in either direction, and the largest window.
+    fn default() -> Self {
+        Self {
+            server_context_takeover: false,
+            client_context_takeover: false,
+            server_max_window_bits: WindowBits::MAX,
+        }
+    }
+}
+
+/// What both sides hold to once the 101 has said it (RFC 7692 §5).
+///
+/// Displayed, it is the value of Sec-WebSocket-Extensions in the 101. That never limits the
+/// window of the client (RFC 7692 §7.1.2.2), which is 32 KiB, whatever the client has offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_max_window_bits: WindowBits,
+    /// Whether the 101 has server_max_window_bits in it; if not, they are 15.
+    states_window: bool,
+}
+
+// Every connection has one.
+const _: () = assert!(size_of::<Agreement>() <= 4);
+
+impl Agreement {
+    /// Whether each message of this server is to be inflated by itself (RFC 7692 §7.1.1.1).
+    #[must_use]
+    pub fn server_no_context_takeover(&self) -> bool {
+        self.server_no_context_takeover
+    }
+
+    /// Whether each message of the client can be inflated by itself (RFC 7692 §7.1.1.2).
+    #[must_use]
+    pub fn client_no_context_takeover(&self) -> bool {
+        self.client_no_context_takeover
+    }
+
+    /// How far back messages of this server refer at most (RFC 7692 §7.1.2.1).
+    #[must_use]
+    pub fn server_max_window_bits(&self) -> WindowBits {
+        self.server_max_window_bits
+    }
+}
+
+impl fmt::Display for Agreement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(PERMESSAGE_DEFLATE)?;
+        if self.server_no_context_takeover {
+            write!(formatter, "; {SERVER_NO_CONTEXT_TAKEOVER}")?;
+        }
+        if self.client_no_context_takeover {
+            write!(formatter, "; {CLIENT_NO_CONTEXT_TAKEOVER}")?;
+        }
+        if self.states_window {
+            write!(formatter, "; {SERVER_MAX_WINDOW_BITS}={}", self.server_max_window_bits)?;
+        }
+        Ok(())
+    }
+}
+
+/// The size of an LZ77 window as RFC 7692 §7.1.2 writes it: its base-2 logarithm, 8 to 15.
+///
+/// Read from text it is one or two digits, without a sign or leading zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WindowBits(u8);
+
+impl WindowBits {
+    /// The smallest window, 256 bytes.
+    pub const MIN: Self = Self(8);
+    /// The largest window, 32 KiB.
+    pub const MAX: Self = Self(15);
+
+    /// `None` unless `bits` are 8 to 15.
+    #[must_use]
+    pub const fn new(bits: u8) -> Option<Self> {
+        if bits >= Self::MIN.0 && bits <= Self::MAX.0 { Some(Self(bits)) } else { None }
+    }
+
+    /// The number of bits.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// The size of the window in bytes.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        1 << self.0
+    }
+}
+
+impl fmt::Display for WindowBits {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl FromStr for WindowBits {
+    type Err = InvalidWindowBits;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWindowBits> {
+        // RFC 7692 §7.1.2.1, §7.1.2.2: decimal, and no leading zeros.
+        match *text.as_bytes() {
+            [ones @ b'8'..=b'9'] => Ok(Self(ones - b'0')),
+            [b'1', ones @ b'0'..=b'5'] => Ok(Self(10 + ones - b'0')),
+            _ => Err(InvalidWindowBits),
+        }
+    }
+}
+
+/// The text is not the size of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidWindowBits;
+
+impl fmt::Display for InvalidWindowBits {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "wanted: a number from {} to {}", WindowBits::MIN, WindowBits::MAX)
+    }
+}
+
+impl core::error::Error for InvalidWindowBits {}
+
+/// What an acceptable offer asks for.
+#[derive(Default)]
+struct Asked {
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_max_window_bits: Option<WindowBits>,
+    /// Its value says how far back the client will refer, or nothing. Neither is of use here.
+    client_max_window_bits: bool,
+}
+
+impl Asked {
+    /// `None` if the offer has to be declined (RFC 7692 §7), or is one of another extension.
+    fn parse(offer: &ExtensionOffer) -> Option<Self> {
+        if offer.name != PERMESSAGE_DEFLATE {
+            return None;
+        }
+        let mut asked = Self::default();
+        for (name, value) in &offer.params {
+            let is_repeated = match (name.as_str(), value.as_deref()) {
+                (SERVER_NO_CONTEXT_TAKEOVER, None) => {
+                    mem::replace(&mut asked.server_no_context_takeover, true)
+                }
+                (CLIENT_NO_CONTEXT_TAKEOVER, None) => {
+                    mem::replace(&mut asked.client_no_context_takeover, true)
+                }
+                (SERVER_MAX_WINDOW_BITS, Some(value)) => {
+                    asked.server_max_window_bits.replace(value.parse().ok()?).is_some()
+                }
+                (CLIENT_MAX_WINDOW_BITS, value) => {
+                    value.map(WindowBits::from_str).transpose().ok()?;
+                    mem::replace(&mut asked.client_max_window_bits, true)
+                }
+                _ => return None,
+            };
+            if is_repeated {
+                return None;
+            }
+        }
+        Some(asked)
+    }
+
+    fn agree(&self, policy: &Policy) -> Agreement {
+        let ours = policy.server_max_window_bits;
+        let window = self.server_max_window_bits.map_or(ours, |asked| asked.min(ours));
+        Agreement {
+            // RFC 7692 §7.1.1.1, §7.1.1.2: said whenever the client asks; ours to say otherwise.
+            server_no_context_takeover: self.server_no_context_takeover
+                || !policy.server_context_takeover,
+            client_no_context_takeover: self.client_no_context_takeover
+                || !policy.client_context_takeover,
+            server_max_window_bits: window,
+            // RFC 7692 §7.1.2.1: an answer without it accepts no offer that has it.
+            states_window: self.server_max_window_bits.is_some() || window < WindowBits::MAX,
+        }
+    }
+}
+
+const PERMESSAGE_DEFLATE: &str = "permessage-deflate";
+const SERVER_NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
+const CLIENT_NO_CONTEXT_TAKEOVER: &str = "client_no_context_takeover";
+const SERVER_MAX_WINDOW_BITS: &str = "server_max_window_bits";
+const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";

@@ -1,0 +1,3 @@
+//! permessage-deflate by clause (RFC 7692).
+
+mod negotiation;
