@@ -1,8 +1,8 @@
 //! The grammar of Sec-WebSocket-Extensions (RFC 6455 §4.3, §9.1).
 //!
 //! Broken grammar refuses the handshake; an offer that is merely unknown or unacceptable is
-//! declined by leaving it out of the answer. No extension is spoken yet, so all are declined; a
-//! negotiator walks the offers in the client's order and takes the first that it can accept.
+//! declined by leaving it out of the answer. `deflate::negotiate` walks
+//! the offers in the client's order and takes the first that it can accept.
 
 use super::{
     handshake::{

@@ -13,6 +13,7 @@ use clap::parser::ValueSource;
 use clap::{
     ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
+use stickler::proto::deflate::WindowBits;
 
 use crate::units::{Interval, Size, parse_duration, parse_timeout};
 use crate::verdict;
@@ -135,6 +136,32 @@ pub(crate) struct Serve {
     #[arg(value_parser = parse_timeout, help_heading = "Times")]
     pub(crate) keepalive_timeout: Duration,
 
+    /// Whether to compress messages for clients that offer it
+    #[arg(long, env = "STICKLER_DEFLATE", value_name = "MODE", default_value = "on")]
+    #[arg(help_heading = "Compression (RFC 7692)")]
+    pub(crate) deflate: Deflate,
+
+    /// Effort to make messages small, from 1 to 9
+    #[arg(long, env = "STICKLER_DEFLATE_LEVEL", value_name = "N", default_value = "3")]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=9))]
+    #[arg(help_heading = "Compression (RFC 7692)")]
+    pub(crate) deflate_level: u8,
+
+    /// Largest window, from 9 to 15 bits [default: 15, or 12 with takeover]
+    #[arg(long, env = "STICKLER_DEFLATE_WINDOW_BITS", value_name = "BITS")]
+    #[arg(value_parser = parse_window_bits, help_heading = "Compression (RFC 7692)")]
+    pub(crate) deflate_window_bits: Option<WindowBits>,
+
+    /// Smallest message to compress
+    #[arg(long, env = "STICKLER_DEFLATE_MIN_SIZE", value_name = "SIZE", default_value = "128B")]
+    #[arg(help_heading = "Compression (RFC 7692)")]
+    pub(crate) deflate_min_size: Size,
+
+    /// Most memory for compression, in all; with that spent, it is declined
+    #[arg(long, env = "STICKLER_DEFLATE_MEMORY", value_name = "SIZE", default_value = "256MiB")]
+    #[arg(help_heading = "Compression (RFC 7692)")]
+    pub(crate) deflate_memory: Size,
+
     /// What to log, such as debug or stickler=trace [default: RUST_LOG, else info]
     #[arg(
         long,
@@ -148,6 +175,17 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     #[arg(help_heading = "Log, on standard error")]
     pub(crate) log_format: LogFormat,
+}
+
+/// Whether messages are compressed, and how much of them is remembered for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Deflate {
+    /// Each message by itself, which takes no memory between messages
+    On,
+    /// Never
+    Off,
+    /// With reference to earlier messages, which each connection keeps for that
+    Takeover,
 }
 
 /// How log lines are written.
@@ -196,6 +234,12 @@ pub(crate) fn usage_error(sentence: impl std::fmt::Display) -> clap::Error {
 fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
     let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST_WORKERS);
     workers.ok_or_else(|| format!("wanted: a number from 1 to {MOST_WORKERS}"))
+}
+
+fn parse_window_bits(text: &str) -> Result<WindowBits, String> {
+    // With 8 bits next to nothing is gained, so only a client may ask for them.
+    let bits = text.parse().ok().filter(|bits| *bits > WindowBits::MIN);
+    bits.ok_or_else(|| format!("wanted: a number from 9 to {}", WindowBits::MAX))
 }
 
 /// `stickler --listen ...` means `stickler serve --listen ...`.
@@ -285,6 +329,9 @@ mod tests {
         assert_eq!((serve.close_timeout, serve.shutdown_timeout), (seconds(5), seconds(8)));
         assert_eq!(serve.keepalive_interval, Interval::Every(seconds(25)));
         assert_eq!(serve.keepalive_timeout, seconds(20));
+        assert_eq!((serve.deflate, serve.deflate_level), (Deflate::On, 3));
+        assert_eq!(serve.deflate_window_bits, None);
+        assert_eq!((serve.deflate_min_size, serve.deflate_memory), (Size(128), Size(256 << 20)));
         assert_eq!((serve.log, serve.log_format), (None, LogFormat::Text));
     }
 
@@ -306,6 +353,24 @@ mod tests {
     }
 
     #[test]
+    fn s7692_compression_is_set_by_flags() {
+        for (mode, deflate) in
+            [("on", Deflate::On), ("off", Deflate::Off), ("takeover", Deflate::Takeover)]
+        {
+            assert_eq!(serve(&format!("--deflate {mode}")).deflate, deflate);
+        }
+        for level in 1..=9 {
+            assert_eq!(serve(&format!("--deflate-level {level}")).deflate_level, level);
+        }
+        for bits in 9..=15 {
+            let serve = serve(&format!("--deflate-window-bits {bits}"));
+            assert_eq!(serve.deflate_window_bits, WindowBits::new(bits));
+        }
+        let serve = serve("--deflate-min-size 1KiB --deflate-memory 1GiB");
+        assert_eq!((serve.deflate_min_size, serve.deflate_memory), (Size(1024), Size(1 << 30)));
+    }
+
+    #[test]
     fn bad_usage_exits_with_2_and_help_with_0() {
         for line in [
             "--workers 0",
@@ -314,6 +379,17 @@ mod tests {
             "--max-fragments 0",
             "--max-message-size 16MB",
             "--close-timeout 0",
+            "--deflate",
+            "--deflate yes",
+            "--deflate ON",
+            "--deflate-level 0",
+            "--deflate-level 10",
+            "--deflate-window-bits 8",
+            "--deflate-window-bits 16",
+            "--deflate-window-bits 09",
+            "--deflate-window-bits +9",
+            "--deflate-min-size 0",
+            "--deflate-memory 256MB",
             "--listen",
             "--bogus",
             "bogus",

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use stickler::Server;
-use stickler::net::{Config, Limits, Timeouts};
+use stickler::net::{Config, DeflateConfig, Limits, Timeouts};
 use stickler::proto::assembler::MessageLimits;
+use stickler::proto::deflate::{self, Level, WindowBits};
 use stickler::proto::handshake::{AllowedOrigin, Authority, Policy, Subprotocol};
 
 use crate::apps::echo::echo;
-use crate::cli::{Serve, usage_error};
+use crate::cli::{Deflate, Serve, usage_error};
 use crate::listen::Listen;
 use crate::units::Interval;
 use crate::{logging, signals};
@@ -115,8 +116,32 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         Interval::Off => None,
         Interval::Every(interval) => Some(interval),
     };
-    Ok(Config { limits, timeouts, policy: read_policy(options)?, ..Config::default() })
+    Ok(Config { limits, timeouts, policy: read_policy(options)?, deflate: read_deflate(options) })
 }
+
+fn read_deflate(options: &Serve) -> DeflateConfig {
+    let takes_over = options.deflate == Deflate::Takeover;
+    let window = options.deflate_window_bits.unwrap_or(if takes_over {
+        TAKEOVER_WINDOW
+    } else {
+        WindowBits::MAX
+    });
+    let policy = deflate::Policy {
+        server_context_takeover: takes_over,
+        client_context_takeover: takes_over,
+        server_max_window_bits: window,
+    };
+    let mut config = DeflateConfig::default();
+    config.policy = (options.deflate != Deflate::Off).then_some(policy);
+    config.level = Level::new(options.deflate_level).unwrap_or_default();
+    config.min_size = options.deflate_min_size.0;
+    config.max_memory = options.deflate_memory.0;
+    config
+}
+
+/// How far messages refer back to earlier ones unless it is said: 4 KiB. What a connection
+/// keeps and what a message costs grow with it, and little is gained beyond.
+const TAKEOVER_WINDOW: WindowBits = WindowBits::new(12).unwrap();
 
 fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
     let paths = match &options.path[..] {

@@ -26,7 +26,7 @@ pub use absent::Inflater;
 pub use compressor::{Compressor, Level, Shape};
 #[cfg(feature = "deflate")]
 pub use inflater::Inflater;
-pub use negotiation::{Agreement, Policy, WindowBits, negotiate};
+pub use negotiation::{Agreement, InvalidWindowBits, Policy, WindowBits, negotiate};
 
 /// What of RFC 7692 §7.2.1 ends every message, and is left out of its payload.
 #[cfg(feature = "deflate")]

@@ -1,0 +1,4 @@
+//! permessage-deflate by clause (RFC 7692).
+
+#![cfg(feature = "deflate")]
+mod negotiation;
