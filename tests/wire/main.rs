@@ -10,6 +10,8 @@
 
 mod case;
 mod client;
+#[path = "../support/deflate/mod.rs"]
+mod deflate;
 mod dice;
 mod exchange;
 mod frame;
