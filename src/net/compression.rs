@@ -98,6 +98,13 @@ impl State {
         }
     }
 
+    /// Gives back the memory that histories might have taken; they are gone.
+    pub(super) fn disagree(&mut self) {
+        if let Some(rare) = self.rare_if_any() {
+            rare.kept = None;
+        }
+    }
+
     /// Lends an inflater for the message that has begun, or fails the connection with 1013.
     /// Says whether it goes on.
     pub(super) fn lend_inflater(&mut self, shared: &Shared) -> bool {

@@ -77,7 +77,7 @@ impl Shape {
     }
 }
 
-/// The message does not fit into the bytes that it was given.
+/// The message does not fit into the bytes that it was given, or plainly will not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DoesNotFit;
 
@@ -104,8 +104,8 @@ impl Compressor {
     /// tail (RFC 7692 §7.2.1). `history` is what the peer's window holds; it may be empty.
     ///
     /// # Errors
-    /// [`DoesNotFit`] when the payload would have `less_than` bytes or more; `out` is as before
-    /// then.
+    /// [`DoesNotFit`] when the payload would have `less_than` bytes or more, or when the first
+    /// 64 KiB of it are hardly shorter than what went in; `out` is as before then.
     pub fn compress(
         &mut self,
         history: &[u8],
@@ -170,6 +170,9 @@ impl Compressor {
             out.truncate(start + produced);
             input = input.get(taken..).unwrap_or_default();
             left -= produced;
+            if at_most < usize::MAX && produced == STEP && taken < STEP + STEP / 16 {
+                return Err(DoesNotFit);
+            }
             // Room to spare says that all is flushed; no progress, that there was nothing more.
             if produced < room && (input.is_empty() || taken + produced == 0) {
                 return Ok(());
