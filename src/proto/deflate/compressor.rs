@@ -34,9 +34,10 @@ impl Level {
 }
 
 impl Default for Level {
-    /// 3: JSON of 1 KiB comes out 1 % larger than with 6, and large messages in half the time.
+    /// 4: JSON comes out at most 5 % larger than with zlib's 6, of 1 KiB as of 128 KiB, and large
+    /// messages take two thirds of the time.
     fn default() -> Level {
-        Level(3)
+        Level(4)
     }
 }
 
