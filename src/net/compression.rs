@@ -160,6 +160,9 @@ fn take_compressor(shape: Shape, budget: &Arc<Budget>) -> Option<Compressor> {
 }
 
 fn return_compressor(compressor: Compressor) {
+    if compressor.is_spent() {
+        return;
+    }
     with(|engines| {
         if engines.compressors.len() >= MAX_KEPT_COMPRESSORS {
             // The one that was used least recently.
