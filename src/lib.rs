@@ -1,4 +1,4 @@
-//! Stickler: a strict WebSocket server, RFC 6455 over HTTP/1.1.
+//! Stickler: a strict WebSocket server, RFC 6455 and RFC 7692 over HTTP/1.1.
 //!
 //! Every rule that the RFC sets for the client is checked at the first byte that proves it broken,
 //! and the peer is told which clause that was. No option relaxes one.
@@ -29,13 +29,15 @@
 //! - [`Receiver`] and [`Sender`] are the two halves of a [`WebSocket`]; messages are lent
 //!   ([`Message`]), kept ([`OwnedMessage`]), streamed ([`Fragments`], [`FragmentedMessage`]), or
 //!   encoded once for many ([`Prepared`]).
+//! - `DeflateConfig` says how messages are compressed, `Compressed` and `Uncompressed` decide it for
+//!   one of them.
 //! - [`Limits`] and [`Timeouts`] say how much and how long is too much.
 //! - [`Ending`] is how a connection ended; [`Violation`] and [`Rejection`] are the rules a peer can break.
 //!
 //! # Features
 //!
-//! `net` (one connection on tokio), `server` (many) and `cli` (what only the program needs) are on by
-//! default. Without any, what is left is [`proto`]: the protocol, which knows no runtime.
+//! `net` (one connection on tokio), `server` (many), `deflate` (permessage-deflate) and `cli` (what only
+//! the program needs) are on by default. Without any, what is left is [`proto`]: the protocol, which knows no runtime.
 
 #![deny(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -52,6 +54,8 @@ pub use net::{
     Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece, Receiver, Result,
     Sender, Text, Timeouts, Timer, WebSocket, negotiate, serve_connection,
 };
+#[cfg(all(feature = "net", feature = "deflate"))]
+pub use net::{Compressed, DeflateConfig, Uncompressed};
 pub use proto::assembler::{MessageKind, MessageLimits};
 pub use proto::close::CloseCode;
 pub use proto::event::ReceivedClose;

@@ -98,6 +98,13 @@ impl State {
         }
     }
 
+    /// Gives back the memory that histories might have taken; they are gone.
+    pub(super) fn disagree(&mut self) {
+        if let Some(rare) = self.rare_if_any() {
+            rare.kept = None;
+        }
+    }
+
     /// Lends an inflater for the message that has begun, or fails the connection with 1013.
     /// Says whether it goes on.
     pub(super) fn lend_inflater(&mut self, shared: &Shared) -> bool {
@@ -153,6 +160,9 @@ fn take_compressor(shape: Shape, budget: &Arc<Budget>) -> Option<Compressor> {
 }
 
 fn return_compressor(compressor: Compressor) {
+    if compressor.is_spent() {
+        return;
+    }
     with(|engines| {
         if engines.compressors.len() >= MAX_KEPT_COMPRESSORS {
             // The one that was used least recently.

@@ -32,7 +32,7 @@ pub struct DeflateConfig {
     /// Which offers are accepted; `None` declines all of them. By default without context
     /// takeover.
     pub policy: Option<deflate::Policy>,
-    /// How hard the compressor tries; 3 by default.
+    /// How hard the compressor tries; 4 by default.
     pub level: deflate::Level,
     /// Messages shorter than this are sent uncompressed, unless they are wrapped in
     /// [`Compressed`](super::Compressed); 128 bytes by default. So is every message that

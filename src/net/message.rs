@@ -233,11 +233,13 @@ impl Parts<'_> {
 
 /// A message that goes compressed whatever its length, where permessage-deflate was agreed and
 /// makes it shorter.
+#[cfg(feature = "deflate")]
 #[derive(Clone, Copy, Debug)]
 pub struct Compressed<M>(pub M);
 
 /// A message that goes uncompressed, whatever was agreed: its length tells nothing of its
 /// content then (RFC 7692 §8).
+#[cfg(feature = "deflate")]
 #[derive(Clone, Copy, Debug)]
 pub struct Uncompressed<M>(pub M);
 
@@ -255,10 +257,9 @@ pub enum Choice {
 mod sealed {
     use bytes::Bytes;
 
-    use super::{
-        Binary, Choice, Compressed, Lent, Message, OwnedMessage, OwnedText, Parts, Text,
-        Uncompressed,
-    };
+    use super::{Binary, Choice, Lent, Message, OwnedMessage, OwnedText, Parts, Text};
+    #[cfg(feature = "deflate")]
+    use super::{Compressed, Uncompressed};
     use crate::proto::assembler::MessageKind::{Binary as B, Text as T};
     use crate::proto::prepared::Prepared;
 
@@ -317,6 +318,7 @@ mod sealed {
         }
     }
 
+    #[cfg(feature = "deflate")]
     impl<M: Outgoing> Outgoing for Compressed<M> {
         const CHOICE: Choice = Choice::Compressed;
 
@@ -325,6 +327,7 @@ mod sealed {
         }
     }
 
+    #[cfg(feature = "deflate")]
     impl<M: Outgoing> Outgoing for Uncompressed<M> {
         const CHOICE: Choice = Choice::Uncompressed;
 

@@ -37,8 +37,8 @@ pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
 pub use error::{Error, Result};
 pub use fragmented::FragmentedMessage;
 pub use incoming::{Incoming, WebSocket};
-pub use message::{
-    Binary, Compressed, Message, Outgoing, OwnedMessage, OwnedText, Text, Uncompressed,
-};
+pub use message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
+#[cfg(feature = "deflate")]
+pub use message::{Compressed, Uncompressed};
 pub use receiver::{Fragments, Piece, Receiver};
 pub use sender::Sender;

@@ -41,6 +41,8 @@ impl State {
         }
     }
 
+    pub(super) fn disagree(&mut self) {}
+
     pub(super) fn lend_inflater(&mut self, _: &Shared) -> bool {
         false
     }

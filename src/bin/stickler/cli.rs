@@ -142,7 +142,7 @@ pub(crate) struct Serve {
     pub(crate) deflate: Deflate,
 
     /// Effort to make messages small, from 1 to 9
-    #[arg(long, env = "STICKLER_DEFLATE_LEVEL", value_name = "N", default_value = "3")]
+    #[arg(long, env = "STICKLER_DEFLATE_LEVEL", value_name = "N", default_value = "4")]
     #[arg(value_parser = clap::value_parser!(u8).range(1..=9))]
     #[arg(help_heading = "Compression (RFC 7692)")]
     pub(crate) deflate_level: u8,
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!((serve.close_timeout, serve.shutdown_timeout), (seconds(5), seconds(8)));
         assert_eq!(serve.keepalive_interval, Interval::Every(seconds(25)));
         assert_eq!(serve.keepalive_timeout, seconds(20));
-        assert_eq!((serve.deflate, serve.deflate_level), (Deflate::On, 3));
+        assert_eq!((serve.deflate, serve.deflate_level), (Deflate::On, 4));
         assert_eq!(serve.deflate_window_bits, None);
         assert_eq!((serve.deflate_min_size, serve.deflate_memory), (Size(128), Size(256 << 20)));
         assert_eq!((serve.log, serve.log_format), (None, LogFormat::Text));
