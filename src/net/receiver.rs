@@ -1,9 +1,10 @@
 //! The receiving handle of a connection.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -171,8 +172,8 @@ impl Receiver {
                     continue;
                 }
                 Some(Event::Paused) => {
-                    // Others get their turn; what is left waits here.
-                    cx.waker().wake_by_ref();
+                    // Others get their turn, those too whose input has yet to be noticed.
+                    let _ = pin!(tokio::task::yield_now()).poll(cx);
                     return Poll::Pending;
                 }
                 None if state.input.is_held() => continue,
