@@ -137,7 +137,7 @@ impl Receiver {
             if queued >= WRITE_FROM && give_way(&mut state, cx) {
                 return Poll::Pending;
             }
-            if self.lease.is_empty() {
+            if self.lease.is_empty() && state.input.is_held() {
                 self.lease = std::mem::take(&mut state.input);
             }
             let limits = &self.shared.context.config.limits.message;
@@ -252,10 +252,11 @@ impl Drop for Receiver {
         if let Some(rare) = state.rare_if_any() {
             rare.reading = None;
         }
-        if matches!(state.phase, Phase::Open) && !self.lease.is_empty() {
-            debug_assert!(!state.input.is_held());
+        // Input read to its end is left too: a compressed message may have more to give.
+        if matches!(state.phase, Phase::Open) && self.lease.is_held() && !state.input.is_held() {
             state.input = std::mem::take(&mut self.lease);
         }
+        debug_assert!(state.phase != Phase::Open || self.lease.is_empty());
         state.wake_task();
     }
 }

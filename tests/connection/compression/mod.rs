@@ -7,6 +7,7 @@ mod fragments;
 mod prepared;
 mod receiving;
 mod sending;
+mod unheard;
 
 use stickler::net::Initiator;
 use stickler::proto::deflate::Policy;
