@@ -84,3 +84,24 @@ async fn large_ones_are_written_from_one_place() {
     assert_eq!(slices[0].len(), 1);
     assert!(slices.iter().all(|other| *other == slices[0]), "{slices:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_least_size_counts_the_payload() {
+    for config in takeovers() {
+        let (mut client, serving) =
+            agree_on(&Endpoint::new(config), OFFER, async |incoming: Incoming| {
+                let (mut receiver, sender) = incoming.accept().await?.split();
+                for len in [126, 127, 128] {
+                    sender.send(&Prepared::text("p".repeat(len)))?;
+                }
+                while receiver.next().await?.is_some() {}
+                Ok(())
+            })
+            .await;
+        for is_compressed in [false, false, true] {
+            assert_eq!(client.message().await.is_compressed, is_compressed);
+        }
+        settle().await;
+        client.close(serving).await;
+    }
+}
