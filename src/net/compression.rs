@@ -109,23 +109,12 @@ impl State {
     /// Says whether it goes on.
     pub(super) fn lend_inflater(&mut self, shared: &Shared) -> bool {
         let lent = take_inflater(&shared.context.budget);
-        if let Some(inflater) = lent {
-            self.inbound.lend_inflater(inflater);
-            return true;
+        let is_lent = lent.is_some();
+        match lent {
+            Some(inflater) => self.inbound.lend_inflater(inflater),
+            None => self.overload(),
         }
-        if let Some(suppressed) = shared.context.memory_told.admit(shared.context.now()) {
-            let (peer, limit) = (shared.peer, shared.context.budget.limit());
-            tracing::warn!(
-                ?peer,
-                clause = "RFC 6455 10.4",
-                code = 1013,
-                limit,
-                suppressed,
-                "failed the connection: no memory is left to inflate its message"
-            );
-        }
-        self.overload();
-        false
+        is_lent
     }
 
     /// Gives an inflater back that no message needs at present.
@@ -134,6 +123,23 @@ impl State {
         if let Some(inflater) = self.inbound.reclaim_inflater() {
             return_inflater(inflater);
         }
+    }
+}
+
+impl Shared {
+    /// Logs that the connection was failed for want of memory.
+    pub(super) fn report_overload(&self) {
+        let Some(suppressed) = self.context.memory_told.admit(self.context.now()) else { return };
+        let peer = self.peer.map(tracing::field::display);
+        let limit = self.context.budget.limit();
+        tracing::warn!(
+            peer,
+            clause = "RFC 6455 10.4",
+            code = 1013,
+            limit,
+            suppressed,
+            "failed the connection: no memory is left to inflate its message"
+        );
     }
 }
 
