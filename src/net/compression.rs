@@ -1,11 +1,13 @@
-//! permessage-deflate on one connection (RFC 7692): compressors and inflaters lent by the
-//! thread, the bound on their memory, and the decision which message to compress.
+//! permessage-deflate on one connection (RFC 7692): what is agreed, and which message to compress.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
 use super::context::Context;
+use super::engines::{
+    return_compressor, return_inflater, return_scratch, take_compressor, take_inflater,
+    take_scratch,
+};
 use super::message::{Choice, Parts};
 use super::sender::Sender;
 use super::state::{Shared, State};
@@ -17,20 +19,6 @@ use crate::proto::deflate::{
 use crate::proto::extension::ExtensionOffer;
 use crate::proto::outbound::SendError;
 use crate::proto::prepared::Prepared;
-
-/// What a thread lends. A connection that is idle holds nothing of it.
-#[derive(Default)]
-struct Engines {
-    compressors: Vec<Compressor>,
-    #[allow(clippy::vec_box, reason = "the box is what connections hold while they inflate")]
-    inflaters: Vec<Box<Inflater>>,
-    /// Where messages are compressed to.
-    scratch: Vec<u8>,
-}
-
-thread_local! {
-    static ENGINES: RefCell<Engines> = RefCell::default();
-}
 
 /// What was agreed on a connection, with the memory that it may keep between messages.
 #[derive(Clone, Debug)]
@@ -141,57 +129,6 @@ impl Shared {
             "failed the connection: no memory is left to inflate its message"
         );
     }
-}
-
-fn take_inflater(budget: &Arc<Budget>) -> Option<Box<Inflater>> {
-    let kept = with(|engines| engines.inflaters.pop()).flatten();
-    kept.or_else(|| Inflater::new(budget).map(Box::new))
-}
-
-fn return_inflater(inflater: Box<Inflater>) {
-    with(|engines| {
-        if engines.inflaters.len() < MAX_KEPT_INFLATERS {
-            engines.inflaters.push(inflater);
-        }
-    });
-}
-
-/// A compressor of this shape; `None` when the budget has no room for one.
-fn take_compressor(shape: Shape, budget: &Arc<Budget>) -> Option<Compressor> {
-    let kept = with(|engines| {
-        let fitting = engines.compressors.iter().position(|kept| kept.shape() == shape)?;
-        Some(engines.compressors.swap_remove(fitting))
-    });
-    kept.flatten().or_else(|| Compressor::new(shape, budget))
-}
-
-fn return_compressor(compressor: Compressor) {
-    if compressor.is_spent() {
-        return;
-    }
-    with(|engines| {
-        if engines.compressors.len() >= MAX_KEPT_COMPRESSORS {
-            // The one that was used least recently.
-            engines.compressors.remove(0);
-        }
-        engines.compressors.push(compressor);
-    });
-}
-
-fn take_scratch() -> Vec<u8> {
-    with(|engines| std::mem::take(&mut engines.scratch)).unwrap_or_default()
-}
-
-fn return_scratch(mut scratch: Vec<u8>) {
-    if scratch.capacity() <= MAX_KEPT_SCRATCH {
-        scratch.clear();
-        with(|engines| engines.scratch = scratch);
-    }
-}
-
-fn with<R>(visit: impl FnOnce(&mut Engines) -> R) -> Option<R> {
-    // While a thread ends what it lends may be gone; what comes back then is freed.
-    ENGINES.try_with(|engines| visit(&mut engines.borrow_mut())).ok()
 }
 
 /// How a connection sends compressed messages; every Sender has a copy.
@@ -379,7 +316,3 @@ impl Drop for Fragments {
         self.compressor.take().into_iter().for_each(return_compressor);
     }
 }
-
-const MAX_KEPT_INFLATERS: usize = 4;
-const MAX_KEPT_COMPRESSORS: usize = 4;
-const MAX_KEPT_SCRATCH: usize = 256 << 10;
