@@ -5,17 +5,15 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::engines::{
-    return_compressor, return_inflater, return_scratch, take_compressor, take_inflater,
-    take_scratch,
+    Scratch, has_inflater, make_room, return_compressor, return_inflater, take_compressor,
+    take_inflater,
 };
 use super::message::{Choice, Parts};
 use super::sender::Sender;
 use super::state::{Shared, State};
 use crate::proto::assembler::MessageKind;
 use crate::proto::deflate::budget::{Budget, Charge};
-use crate::proto::deflate::{
-    self, Agreement, Compressor, Inflater, Level, Policy, Shape, WindowBits,
-};
+use crate::proto::deflate::{self, Agreement, Compressor, Level, Policy, Shape, WindowBits};
 use crate::proto::extension::ExtensionOffer;
 use crate::proto::outbound::SendError;
 use crate::proto::prepared::Prepared;
@@ -49,11 +47,12 @@ pub(super) fn negotiate(
     let agreement = deflate::negotiate(offers, policy?)?;
     let budget = &context.budget;
     let keeps = kept_by(&agreement);
-    let kept = if keeps > 0 { budget.charge(keeps) } else { None };
-    let is_spent = kept.is_none() && keeps > 0 || !budget.has_left(Inflater::MEMORY);
+    let kept = if keeps > 0 { make_room(|| budget.charge(keeps)) } else { None };
+    let is_spent = kept.is_none() && keeps > 0 || !has_inflater(budget);
     if !is_spent {
         return Some(Compression { agreement, kept: kept.map(Arc::new) });
     }
+    drop(kept);
     if let Some(suppressed) = context.memory_told.admit(context.now()) {
         let (used, limit) = (budget.used(), budget.limit());
         tracing::warn!(
@@ -165,17 +164,10 @@ impl Sending {
     }
 
     /// Compresses a message; `None` when it does not get shorter, or there is no memory for it:
-    /// it is to go as it is then. Give the payload to [`return_scratch`].
-    fn compress(&self, history: &[u8], message: &[u8], budget: &Arc<Budget>) -> Option<Vec<u8>> {
-        let mut compressor = take_compressor(self.shape(message.len()), budget)?;
-        let mut scratch = take_scratch();
-        let fits = compressor.compress(history, message, message.len(), &mut scratch);
-        return_compressor(compressor);
-        if fits.is_ok() {
-            return Some(scratch);
-        }
-        return_scratch(scratch);
-        None
+    /// it is to go as it is then.
+    fn compress(&self, history: &[u8], message: &[u8], budget: &Arc<Budget>) -> Option<Scratch> {
+        let compressor = take_compressor(self.shape(message.len()), budget)?;
+        compress(compressor, history, message)
     }
 
     /// Whether messages refer to earlier ones, so that each is compressed in its turn.
@@ -186,8 +178,21 @@ impl Sending {
     /// The frame of a prepared message, compressed for all connections with this window.
     fn prepared<'a>(&self, prepared: &'a Prepared, budget: &Arc<Budget>) -> Option<&'a Arc<[u8]>> {
         let window = self.agreement.server_max_window_bits();
-        prepared.compressed(window, |payload| self.compress(&[], payload, budget))
+        let compressor = if prepared.is_settled(window) {
+            None
+        } else {
+            // Want of memory passes; what is settled stays.
+            Some(take_compressor(self.shape(prepared.payload().len()), budget)?)
+        };
+        prepared.compressed(window, |payload| compress(compressor?, &[], payload))
     }
+}
+
+fn compress(mut compressor: Compressor, history: &[u8], message: &[u8]) -> Option<Scratch> {
+    let mut scratch = Scratch::take();
+    let fits = compressor.compress(history, message, message.len(), scratch.room());
+    return_compressor(compressor);
+    fits.is_ok().then_some(scratch)
 }
 
 impl State {
@@ -244,14 +249,12 @@ impl Sender {
             let compressed = sending.compress(&[], payload, budget)?;
             (self.lock_for_message(), compressed)
         };
-        let queued = lock.and_then(|mut state| {
-            state.queue_compressed(kind, &compressed)?;
+        Some(lock.and_then(|mut state| {
+            state.queue_compressed(kind, compressed.as_ref())?;
             state.outbound.remember(payload);
             state.wake_task();
             Ok(())
-        });
-        return_scratch(compressed);
-        Some(queued)
+        }))
     }
 
     /// Queues a prepared message compressed: once for all connections that can follow it.
@@ -300,14 +303,11 @@ impl Fragments {
         // What may not be sent may not reach the compressor either.
         state.outbound.check_fragment(first)?;
         let Some(compressor) = &mut self.compressor else { return Err(SendError::Closed) };
-        let mut payload = take_scratch();
-        compressor.compress_fragment(piece, fin, &mut payload);
-        let queued = state.queue_compressed_fragment(first, &payload, fin);
-        if queued.is_ok() {
-            state.outbound.remember(piece);
-        }
-        return_scratch(payload);
-        queued
+        let mut payload = Scratch::take();
+        compressor.compress_fragment(piece, fin, payload.room());
+        state.queue_compressed_fragment(first, payload.as_ref(), fin)?;
+        state.outbound.remember(piece);
+        Ok(())
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::proto::deflate::budget::Budget;
 use crate::proto::deflate::{Compressor, Inflater, Shape};
 
-/// What a thread lends. A connection that is idle holds nothing of it.
+/// What a thread lends, the one used last at the end. A connection that is idle holds nothing
+/// of it.
 #[derive(Default)]
 struct Engines {
     compressors: Vec<Compressor>,
@@ -21,49 +22,86 @@ thread_local! {
     static ENGINES: RefCell<Engines> = RefCell::default();
 }
 
+/// An inflater; `None` when the budget has no room for one.
 pub(super) fn take_inflater(budget: &Arc<Budget>) -> Option<Box<Inflater>> {
-    let kept = with(|engines| engines.inflaters.pop()).flatten();
-    kept.or_else(|| Inflater::new(budget).map(Box::new))
+    let kept = with(|engines| {
+        let fitting = engines.inflaters.iter().rposition(|kept| kept.is_charged_to(budget))?;
+        Some(engines.inflaters.remove(fitting))
+    });
+    kept.flatten().or_else(|| make_room(|| Inflater::new(budget)).map(Box::new))
 }
 
 pub(super) fn return_inflater(inflater: Box<Inflater>) {
-    with(|engines| {
-        if engines.inflaters.len() < MAX_KEPT_INFLATERS {
-            engines.inflaters.push(inflater);
-        }
-    });
+    with(|engines| keep(&mut engines.inflaters, inflater, MAX_KEPT_INFLATERS));
+}
+
+/// Whether an inflater can be had at present.
+pub(super) fn has_inflater(budget: &Arc<Budget>) -> bool {
+    let kept = with(|engines| engines.inflaters.iter().any(|kept| kept.is_charged_to(budget)));
+    kept == Some(true) || make_room(|| budget.has_left(Inflater::MEMORY).then_some(())).is_some()
 }
 
 /// A compressor of this shape; `None` when the budget has no room for one.
 pub(super) fn take_compressor(shape: Shape, budget: &Arc<Budget>) -> Option<Compressor> {
     let kept = with(|engines| {
-        let fitting = engines.compressors.iter().position(|kept| kept.shape() == shape)?;
-        Some(engines.compressors.swap_remove(fitting))
+        let fits = |kept: &Compressor| kept.shape() == shape && kept.is_charged_to(budget);
+        let fitting = engines.compressors.iter().rposition(fits)?;
+        Some(engines.compressors.remove(fitting))
     });
-    kept.flatten().or_else(|| Compressor::new(shape, budget))
+    kept.flatten().or_else(|| make_room(|| Compressor::new(shape, budget)))
 }
 
 pub(super) fn return_compressor(compressor: Compressor) {
-    if compressor.is_spent() {
-        return;
+    if !compressor.is_spent() {
+        with(|engines| keep(&mut engines.compressors, compressor, MAX_KEPT_COMPRESSORS));
     }
-    with(|engines| {
-        if engines.compressors.len() >= MAX_KEPT_COMPRESSORS {
-            // The one that was used least recently.
-            engines.compressors.remove(0);
+}
+
+/// Tries again without what the thread keeps for later, if the budget has no room.
+pub(super) fn make_room<R>(charge: impl Fn() -> Option<R>) -> Option<R> {
+    charge().or_else(|| {
+        let kept = with(|engines| {
+            (std::mem::take(&mut engines.compressors), std::mem::take(&mut engines.inflaters))
+        });
+        drop(kept);
+        charge()
+    })
+}
+
+/// Keeps it, and lets go of the one that was used least recently when there are too many.
+fn keep<T>(kept: &mut Vec<T>, item: T, at_most: usize) {
+    if kept.len() >= at_most {
+        kept.remove(0);
+    }
+    kept.push(item);
+}
+
+/// What a message was compressed to. Its room goes back to the thread.
+pub(super) struct Scratch(Vec<u8>);
+
+impl Scratch {
+    pub(super) fn take() -> Scratch {
+        Scratch(with(|engines| std::mem::take(&mut engines.scratch)).unwrap_or_default())
+    }
+
+    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+}
+
+impl AsRef<[u8]> for Scratch {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let mut room = std::mem::take(&mut self.0);
+        if room.capacity() <= MAX_KEPT_SCRATCH {
+            room.clear();
+            with(|engines| engines.scratch = room);
         }
-        engines.compressors.push(compressor);
-    });
-}
-
-pub(super) fn take_scratch() -> Vec<u8> {
-    with(|engines| std::mem::take(&mut engines.scratch)).unwrap_or_default()
-}
-
-pub(super) fn return_scratch(mut scratch: Vec<u8>) {
-    if scratch.capacity() <= MAX_KEPT_SCRATCH {
-        scratch.clear();
-        with(|engines| engines.scratch = scratch);
     }
 }
 
