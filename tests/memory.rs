@@ -3,6 +3,12 @@
 #![cfg(feature = "net")]
 #![allow(unsafe_code, reason = "a counting allocator")]
 
+#[cfg(feature = "deflate")]
+#[path = "memory/compression.rs"]
+mod compression;
+#[cfg(feature = "deflate")]
+#[path = "support/deflate/mod.rs"]
+mod deflate;
 #[path = "support/net.rs"]
 mod support;
 
@@ -62,8 +68,12 @@ const HOLDING_CEILING: isize = 6 << 10;
 
 const MANY: usize = 10_000;
 
-async fn opened(mut peer: DuplexStream) -> DuplexStream {
-    peer.write_all(REQUEST.as_bytes()).await.unwrap();
+async fn opened(peer: DuplexStream) -> DuplexStream {
+    opened_with(REQUEST, peer).await
+}
+
+async fn opened_with(request: &str, mut peer: DuplexStream) -> DuplexStream {
+    peer.write_all(request.as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(peer.read_u8().await.unwrap());

@@ -1,7 +1,7 @@
 //! permessage-deflate on one connection (RFC 7692): what is agreed, and which message to compress.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use super::context::Context;
 use super::engines::{
@@ -236,7 +236,7 @@ impl Sender {
             Parts::Prepared(prepared) => return self.queue_prepared(sending, prepared),
             _ => parts.message()?,
         };
-        let lock = match self.lock_for_message() {
+        let lock = match self.lock_to_compress() {
             Ok(state) => state,
             Err(error) => return Some(Err(error)),
         };
@@ -263,6 +263,9 @@ impl Sender {
         sending: &Sending,
         prepared: &Prepared,
     ) -> Option<Result<(), SendError>> {
+        if let Err(error) = self.lock_to_compress() {
+            return Some(Err(error));
+        }
         let frame = sending.prepared(prepared, &self.shared.context.budget)?;
         let queued = self.lock_for_message().and_then(|mut state| {
             state.outbound.start_prepared()?;
@@ -272,6 +275,12 @@ impl Sender {
             Ok(())
         });
         Some(queued)
+    }
+
+    /// As [`Sender::lock_for_message`], and makes sure that no work is done in vain.
+    fn lock_to_compress(&self) -> Result<MutexGuard<'_, State>, SendError> {
+        let state = self.lock_for_message()?;
+        if state.outbound.is_open() { Ok(state) } else { Err(SendError::Closed) }
     }
 
     /// What compresses a message that comes in fragments; `None` when it is to go as it is.

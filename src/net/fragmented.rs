@@ -91,6 +91,10 @@ impl<'a> FragmentedMessage<'a> {
         self.is_finished = fin;
         state.is_fragmenting = !fin;
         state.wake_task();
+        drop(state);
+        if fin {
+            self.compressed = None;
+        }
     }
 }
 
