@@ -9,6 +9,7 @@ use super::engines::{
     take_inflater,
 };
 use super::message::{Choice, Parts};
+use super::pool;
 use super::sender::Sender;
 use super::state::{Shared, State};
 use crate::proto::assembler::MessageKind;
@@ -98,7 +99,12 @@ impl State {
         let lent = take_inflater(&shared.context.budget);
         let is_lent = lent.is_some();
         match lent {
-            Some(inflater) => self.inbound.lend_inflater(inflater),
+            Some(inflater) => {
+                self.inbound.lend_inflater(inflater);
+                // Nothing of the message is there yet.
+                let unused = self.inbound.take_assembled(pool::take_small_buffer());
+                debug_assert!(unused.is_empty());
+            }
             None => self.overload(),
         }
         is_lent

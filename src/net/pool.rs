@@ -19,6 +19,8 @@ struct Pool {
     #[allow(clippy::vec_box, reason = "the box is what connections hold while they write")]
     outboxes: Vec<Box<Outbox>>,
     message_buffers: Vec<Vec<u8>>,
+    /// For messages that are inflated.
+    small_buffers: Vec<Vec<u8>>,
 }
 
 thread_local! {
@@ -71,10 +73,20 @@ pub(super) fn take_message_buffer() -> Vec<u8> {
     POOL.try_with(|pool| pool.borrow_mut().message_buffers.pop()).ok().flatten().unwrap_or_default()
 }
 
+/// A buffer for a message that is inflated, empty; it may have no capacity.
+#[cfg(feature = "deflate")]
+pub(super) fn take_small_buffer() -> Vec<u8> {
+    POOL.try_with(|pool| pool.borrow_mut().small_buffers.pop()).ok().flatten().unwrap_or_default()
+}
+
 pub(super) fn return_message_buffer(mut buffer: Vec<u8>) {
-    if (LARGE_READ..=MAX_KEPT_MESSAGE).contains(&buffer.capacity()) {
-        buffer.clear();
-        with(|pool| keep(&mut pool.message_buffers, buffer, MAX_KEPT_MESSAGES));
+    buffer.clear();
+    match buffer.capacity() {
+        1..LARGE_READ => with(|pool| keep(&mut pool.small_buffers, buffer, MAX_KEPT_MESSAGES)),
+        LARGE_READ..=MAX_KEPT_MESSAGE => {
+            with(|pool| keep(&mut pool.message_buffers, buffer, MAX_KEPT_MESSAGES));
+        }
+        _ => {}
     }
 }
 

@@ -188,8 +188,11 @@ impl Receiver {
             let at = match data.payload {
                 Payload::Input(range) => At::Lease(range.start + position..range.end + position),
                 _ => {
-                    pool::return_message_buffer(std::mem::take(&mut self.assembled));
-                    self.assembled = state.inbound.take_assembled(Vec::new());
+                    let mut spent = std::mem::take(&mut self.assembled);
+                    if last {
+                        pool::return_message_buffer(std::mem::take(&mut spent));
+                    }
+                    self.assembled = state.inbound.take_assembled(spent);
                     state.reclaim_inflater();
                     At::Assembled
                 }

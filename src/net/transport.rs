@@ -393,7 +393,7 @@ impl State {
                 Event::NoInflater if !self.lend_inflater(shared) => return false,
                 Event::Pong(at) => note_pong(self, shared, &at, lease.bytes(), position),
                 Event::Piece { data, .. } if data.payload == Payload::Assembled => {
-                    self.inbound.take_assembled(Vec::new());
+                    pool::return_message_buffer(self.inbound.take_assembled(Vec::new()));
                     self.reclaim_inflater();
                 }
                 _ => {}

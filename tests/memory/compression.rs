@@ -159,17 +159,13 @@ async fn allocations(config: Config, deflated: &[u8]) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_compressed_message_costs_few_allocations() {
+async fn a_compressed_message_costs_no_allocation() {
     let deflated = deflate(b"", record().as_bytes());
     let without = allocations(Config::default(), &deflated).await;
     let with = allocations(takeover(), &deflated).await;
     println!("allocations per compressed echo: {without}, with context takeover {with}");
-    assert!(without <= WITHOUT_TAKEOVER, "{without}");
-    assert!(with <= WITH_TAKEOVER, "{with}");
+    assert_eq!((without, with), (0, 0));
 }
-
-const WITHOUT_TAKEOVER: usize = 2;
-const WITH_TAKEOVER: usize = 3;
 
 /// An attempt to send on a connection that takes nothing costs no compression.
 #[tokio::test(start_paused = true)]
@@ -234,9 +230,9 @@ fn a_charge_covers_what_is_allocated() {
     use stickler::proto::deflate::budget::Budget;
     use stickler::proto::deflate::{Compressor, Inflater, Level, Shape, WindowBits};
     let budget = Arc::new(Budget::new(usize::MAX));
-    let message = record().repeat(100);
+    let message = record().repeat(20);
     for bits in 8..=15 {
-        for level in 1..=9 {
+        for level in [1, 3, 6, 9] {
             for len in [1024, message.len()] {
                 let (level, window) = (Level::new(level).unwrap(), WindowBits::new(bits).unwrap());
                 let shape = Shape::of(level, window, len);

@@ -1,5 +1,6 @@
 //! Inflating messages (RFC 7692 §7.2.2).
 
+use std::mem;
 use std::sync::Arc;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
@@ -17,6 +18,8 @@ pub struct Inflater {
     inflate: Inflate,
     /// The last 32 KiB of output: zlib forgets them at the end of a stream, RFC 7692 does not.
     recent: Box<History>,
+    /// What `recent` was before a connection's own history took its place.
+    spare: Option<Box<History>>,
     /// Bytes of the message so far.
     produced: u64,
     /// Output since the last pause, in bytes; a restart counts as [`RESTART_WORK`].
@@ -38,6 +41,7 @@ impl Inflater {
             charge: budget.charge(Inflater::MEMORY)?,
             inflate: Inflate::new(false, WindowBits::MAX.get()),
             recent: Box::new(History::new(WindowBits::MAX)),
+            spare: None,
             produced: 0,
             work: 0,
             is_begun: false,
@@ -61,7 +65,7 @@ impl Inflater {
     /// Begins a message, with the history that the last one left if the context is taken over.
     pub fn begin(&mut self, history: Option<Box<History>>) {
         match history {
-            Some(history) => self.recent = history,
+            Some(history) => self.spare = Some(mem::replace(&mut self.recent, history)),
             None => self.recent.clear(),
         }
         self.restart();
@@ -143,7 +147,9 @@ impl Inflater {
 
     /// The history that the finished message leaves to the next one.
     pub fn take_history(&mut self) -> Box<History> {
-        std::mem::replace(&mut self.recent, Box::new(History::new(WindowBits::MAX)))
+        let spare = self.spare.take();
+        let spare = spare.unwrap_or_else(|| Box::new(History::new(WindowBits::MAX)));
+        mem::replace(&mut self.recent, spare)
     }
 
     /// What may still be put out before a pause, in bytes.
