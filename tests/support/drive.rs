@@ -178,12 +178,15 @@ impl Connection {
         let grown = self.inbound.buffered().saturating_sub(buffered);
         assert!(grown <= step.consumed.max(SHARE + 3), "{grown} bytes in one step");
         let more = step.event.is_some();
+        let is_lent = step.event == Some(Event::NoInflater);
         if let Some(event) = step.event {
             assert!(!ended, "{event:?} after the end");
             self.report(event, input);
         }
         self.report_batch();
-        lending::reclaim(&mut self.inbound);
+        if !is_lent {
+            lending::reclaim(&mut self.inbound);
+        }
         Ok((step.consumed, more))
     }
 
