@@ -9,6 +9,9 @@ use stickler::proto::violation::Violation;
 
 use table::{Expect, Row};
 
+#[path = "rfc7692/compressing.rs"]
+mod compressing;
+#[allow(dead_code, reason = "shared with other tests")]
 #[path = "support/drive.rs"]
 mod drive;
 #[path = "rfc7692/faults.rs"]
@@ -22,8 +25,9 @@ mod limits;
 #[path = "rfc7692/messages.rs"]
 mod messages;
 #[path = "support/random.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with other tests")]
 mod random;
+#[allow(dead_code, reason = "shared with other tests")]
 #[path = "support/table.rs"]
 mod table;
 #[path = "support/twin.rs"]

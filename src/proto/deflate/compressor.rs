@@ -146,7 +146,7 @@ impl Compressor {
         }
     }
 
-    /// Compresses and flushes, into less than `at_most` + 1 bytes.
+    /// Compresses and flushes, into at most `at_most` bytes.
     fn run(
         &mut self,
         mut input: &[u8],
@@ -156,10 +156,8 @@ impl Compressor {
         let mut left = at_most;
         loop {
             let start = out.len();
-            let room = left.min(STEP.min(input.len() + SLACK));
-            if room == 0 {
-                return Err(DoesNotFit);
-            }
+            // More than may be used: zlib repeats a flush that ends just where its room does.
+            let room = left.min(STEP).min(input.len()) + SLACK;
             out.resize(start + room, 0);
             let (total_in, total_out) = (self.deflate.total_in(), self.deflate.total_out());
             let spare = out.get_mut(start..).unwrap_or_default();
@@ -169,7 +167,7 @@ impl Compressor {
             let produced = advanced(total_out, self.deflate.total_out());
             out.truncate(start + produced);
             input = input.get(taken..).unwrap_or_default();
-            left -= produced;
+            left = left.checked_sub(produced).ok_or(DoesNotFit)?;
             // Room to spare says that all is flushed; no progress, that there was nothing more.
             if produced < room && (input.is_empty() || taken + produced == 0) {
                 return Ok(());
