@@ -8,6 +8,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::frame::{Event, Frame, decode, dump, quote};
 use crate::http::{Head, Response};
+use crate::inflating::Inflating;
 
 /// How soon an answer must come that waits for nobody. Well under the close timeout of 5 s.
 pub(crate) const PROMPT: Duration = Duration::from_millis(3500);
@@ -35,7 +36,9 @@ pub(crate) struct Client {
     /// How much of `received` is consumed.
     read: usize,
     finished: bool,
-    partial: Option<(u8, Vec<u8>)>,
+    partial: Option<Frame>,
+    /// Once permessage-deflate is agreed.
+    inflating: Option<Inflating>,
     sent: Vec<u8>,
     sent_in_all: usize,
     story: Vec<String>,
@@ -68,6 +71,7 @@ impl Client {
             read: 0,
             finished: false,
             partial: None,
+            inflating: None,
             sent: Vec::new(),
             sent_in_all: 0,
             story: Vec::new(),
@@ -91,6 +95,36 @@ impl Client {
         self.sent_in_all = 0;
         self.story.clear();
         Ok(())
+    }
+
+    /// Connects and opens with this offer of extensions, which must be accepted and lawfully answered.
+    pub(crate) fn offering(address: SocketAddr, offer: &str) -> Result<Client, String> {
+        let mut client = Client::connect(address)?;
+        let head = Head::new().set("Sec-WebSocket-Extensions", offer);
+        client.send(&head.bytes())?;
+        client.accepted(&head, offer)?;
+        client.sent.clear();
+        client.sent_in_all = 0;
+        Ok(client)
+    }
+
+    /// Reads the 101 to this head, in which the offer must be accepted and lawfully answered.
+    pub(crate) fn accepted(&mut self, head: &Head, offer: &str) -> Outcome {
+        let response = self.response(LONG)?;
+        let agreed = response
+            .accepts_and_extends(head, None)
+            .and_then(|()| Inflating::agree(offer, &response.values("sec-websocket-extensions")));
+        match agreed {
+            Ok(Some(inflating)) => self.inflating = Some(inflating),
+            Ok(None) => return Err(self.report(&format!("101 that accepts {offer}"), "declined")),
+            Err(why) => return Err(self.report(&format!("101 that accepts {offer}"), &why)),
+        }
+        Ok(())
+    }
+
+    /// What was agreed, and the last message.
+    pub(crate) fn inflating(&self) -> &Inflating {
+        self.inflating.as_ref().expect("permessage-deflate is agreed")
     }
 
     /// The socket, for what this type has no word for.
@@ -189,33 +223,38 @@ impl Client {
     }
 
     fn assemble(&mut self, frame: Frame) -> Result<Option<Event>, String> {
-        let (opcode, mut payload) = match (frame.opcode, self.partial.take()) {
-            (8, partial) => {
-                self.partial = partial;
-                return Ok(Some(Event::Close(frame.payload)));
+        let control = match frame.opcode {
+            8 => Event::Close,
+            9 => Event::Ping,
+            10 => Event::Pong,
+            _ => return self.assemble_message(frame),
+        };
+        Ok(Some(control(frame.payload)))
+    }
+
+    fn assemble_message(&mut self, frame: Frame) -> Result<Option<Event>, String> {
+        let message = match (frame.opcode, self.partial.take()) {
+            (0, Some(mut message)) => {
+                message.payload.extend_from_slice(&frame.payload);
+                Frame { fin: frame.fin, ..message }
             }
-            (9, partial) => {
-                self.partial = partial;
-                return Ok(Some(Event::Ping(frame.payload)));
-            }
-            (10, partial) => {
-                self.partial = partial;
-                return Ok(Some(Event::Pong(frame.payload)));
-            }
-            (0, Some(partial)) => partial,
             (0, None) => return Err("server continuation with nothing to continue".to_owned()),
-            (opcode, None) => (opcode, Vec::new()),
+            (_, None) => frame,
             (_, Some(_)) => return Err("server message begun inside another".to_owned()),
         };
-        payload.extend_from_slice(&frame.payload);
-        if !frame.fin {
-            self.partial = Some((opcode, payload));
+        if !message.fin {
+            self.partial = Some(message);
             return Ok(None);
         }
-        if opcode == 1 && std::str::from_utf8(&payload).is_err() {
+        let payload = match &mut self.inflating {
+            Some(inflating) => inflating.receive(message.rsv1, message.payload)?,
+            None if message.rsv1 => return Err("server message with RSV1, not agreed".to_owned()),
+            None => message.payload,
+        };
+        if message.opcode == 1 && std::str::from_utf8(&payload).is_err() {
             return Err(format!("server text is not UTF-8: {}", dump(&payload)));
         }
-        Ok(Some(if opcode == 1 { Event::Text(payload) } else { Event::Binary(payload) }))
+        Ok(Some(if message.opcode == 1 { Event::Text(payload) } else { Event::Binary(payload) }))
     }
 
     /// Expects exactly this next.

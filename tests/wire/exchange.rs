@@ -12,7 +12,6 @@ use std::time::Duration;
 use crate::case::{Case, DEFAULT, Profile};
 use crate::client::{Client, Outcome};
 use crate::frame::{Event, close, join, ping, text};
-use crate::server::Server;
 
 /// How the connection must stand after the replies.
 #[derive(Clone)]
@@ -54,7 +53,25 @@ pub(crate) fn row_on(
     replies: Vec<Event>,
     end: End,
 ) -> Case {
-    Case::on(profile, id, rule, move |server| play_all(server, &bytes, &replies, &end))
+    Case::on(profile, id, rule, move |server| {
+        let open = || Client::open(server.address());
+        play_all(&open, &bytes, &replies, &end)
+    })
+}
+
+/// A row on a server with these flags, after this offer of permessage-deflate was accepted.
+pub(crate) fn row_offering(
+    (profile, offer): (Profile, &'static str),
+    id: &'static str,
+    rule: impl Into<String>,
+    bytes: Vec<u8>,
+    replies: Vec<Event>,
+    end: End,
+) -> Case {
+    Case::on(profile, id, rule, move |server| {
+        let open = || Client::offering(server.address(), offer);
+        play_all(&open, &bytes, &replies, &end)
+    })
 }
 
 /// A row that must fail with 1002 and bring nothing else.
@@ -67,9 +84,12 @@ pub(crate) fn fails(
     row(id, rule, bytes, Vec::new(), End::Fail(1002, clause))
 }
 
-fn play_all(server: &Server, bytes: &[u8], replies: &[Event], end: &End) -> Outcome {
+/// Connects and opens.
+type Open<'a> = &'a dyn Fn() -> Result<Client, String>;
+
+fn play_all(open: Open<'_>, bytes: &[u8], replies: &[Event], end: &End) -> Outcome {
     for delivery in deliveries(bytes.len(), end) {
-        play(server, bytes, replies, end, delivery)
+        play(open, bytes, replies, end, delivery)
             .map_err(|why| format!("    delivery  {}\n{why}", delivery.name()))?;
     }
     Ok(())
@@ -103,8 +123,8 @@ impl Delivery {
     }
 }
 
-fn play(server: &Server, bytes: &[u8], replies: &[Event], end: &End, how: Delivery) -> Outcome {
-    let mut client = Client::open(server.address())?;
+fn play(open: Open<'_>, bytes: &[u8], replies: &[Event], end: &End, how: Delivery) -> Outcome {
+    let mut client = open()?;
     match how {
         Delivery::Whole => client.send(bytes)?,
         Delivery::Bytewise => {

@@ -85,6 +85,8 @@ pub(crate) fn join(frames: &[Vec<u8>]) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) fin: bool,
+    /// RSV1: this message is compressed (RFC 7692 §6).
+    pub(crate) rsv1: bool,
     pub(crate) opcode: u8,
     pub(crate) payload: Vec<u8>,
 }
@@ -95,8 +97,9 @@ pub(crate) struct Frame {
 /// Says which rule for frames from a server is broken.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Frame, usize)>, String> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
-    let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
-    if first & 0x70 != 0 {
+    let (fin, rsv1, opcode) = (first & 0x80 != 0, first & 0x40 != 0, first & 0x0f);
+    // RFC 7692 §6.1: RSV1 belongs on the first frame of a message.
+    if first & 0x30 != 0 || (rsv1 && !matches!(opcode, 1 | 2)) {
         return Err(format!("server frame with a reserved bit: first byte {first:02x}"));
     }
     if !matches!(opcode, 0..=2 | 8..=10) {
@@ -126,7 +129,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Frame, usize)>, String> {
     }
     let end = taken + usize::try_from(length).map_err(|_| "absurd length".to_owned())?;
     let Some(payload) = bytes.get(taken..end) else { return Ok(None) };
-    Ok(Some((Frame { fin, opcode, payload: payload.to_vec() }, end)))
+    Ok(Some((Frame { fin, rsv1, opcode, payload: payload.to_vec() }, end)))
 }
 
 /// What the server said: a whole message or a control frame.

@@ -206,8 +206,14 @@ impl Response {
         self.accepts_with(head, None)
     }
 
-    /// Checks a 101 that answers this head (RFC 6455 §4.2.2).
+    /// Checks a 101 that answers this head and agrees on no extension (RFC 6455 §4.2.2).
     pub(crate) fn accepts_with(&self, head: &Head, subprotocol: Option<&str>) -> Outcome {
+        self.accepts_and_extends(head, subprotocol)?;
+        self.lacks("Sec-WebSocket-Extensions")
+    }
+
+    /// Checks a 101 that answers this head, whatever it says of extensions.
+    pub(crate) fn accepts_and_extends(&self, head: &Head, subprotocol: Option<&str>) -> Outcome {
         if self.status_line != "HTTP/1.1 101 Switching Protocols" {
             let body = quote(&self.body);
             return Err(format!("{} with body {body}", self.summary()));
@@ -225,7 +231,7 @@ impl Response {
             (Some(name), [only]) if *only == name => {}
             (wanted, seen) => return Err(format!("subprotocol {wanted:?} wanted, got {seen:?}")),
         }
-        let absent = ["Sec-WebSocket-Extensions", "Content-Length", "Transfer-Encoding"];
+        let absent = ["Content-Length", "Transfer-Encoding"];
         absent.iter().try_for_each(|name| self.lacks(name))?;
         self.reflects_nothing(&[])
     }

@@ -8,18 +8,23 @@
 //! `WIRE_CASE=6455-5.2 cargo test --test wire` plays only the cases whose id or name holds that text.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
+mod agreement;
 mod case;
 mod client;
+#[path = "../support/deflate/mod.rs"]
+mod deflate;
 mod dice;
 mod exchange;
 mod frame;
 mod http;
+mod inflating;
 mod opening;
 mod server;
 
 mod cli;
 mod closing;
 mod control;
+mod deflate_negotiation;
 mod environment;
 mod fragmentation;
 mod framing;

@@ -167,7 +167,7 @@ impl Compressor {
     ) -> Result<(), DoesNotFit> {
         loop {
             let start = out.len();
-            let room = STEP.min(input.len() + SLACK);
+            let room = STEP.min(input.len()) + SLACK;
             out.resize(start + room, 0);
             let (total_in, total_out) = (self.deflate.total_in(), self.deflate.total_out());
             let spare = out.get_mut(start..).unwrap_or_default();
@@ -182,8 +182,8 @@ impl Compressor {
                 debug_assert!(input.is_empty());
                 return Ok(());
             }
-            let is_shrinking = room < STEP || taken >= STEP + STEP / 16;
-            if effort == Effort::WhileItShrinks && !is_shrinking && !input.is_empty() {
+            let is_shrinking = taken >= room + room / 16;
+            if effort == Effort::WhileItShrinks && input.len() >= STEP && !is_shrinking {
                 self.is_spent = true;
                 return Err(DoesNotFit);
             }

@@ -1,0 +1,74 @@
+//! RFC 7692 §7.2.2: the payload and four more bytes are a stream that ends with an empty stored block.
+
+use super::reader::{Fault, Inflated, Kind, inflate};
+use super::tokens::plain;
+use super::writer::{Codes, Writer};
+
+/// What the sender takes off and the receiver puts back (RFC 7692 §7.2.1).
+pub(crate) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+/// Inflates the joined payload of a compressed message.
+///
+/// # Errors
+/// The fault, and everything up to it. The tail must be LEN and NLEN of an empty stored block and the
+/// end of the stream; read as anything else it proves that the payload was cut.
+pub(crate) fn inflate_message(
+    history: &[u8],
+    payload: &[u8],
+) -> Result<Inflated, (Fault, Inflated)> {
+    let inflated = inflate(history, &[payload, &TAIL].concat())?;
+    match inflated.blocks.last() {
+        Some(block) if block.kind == Kind::Stored && block.len == 0 => Ok(inflated),
+        _ => Err((Fault::Tail, inflated)),
+    }
+}
+
+/// The history of one direction: the last 32 KiB of its compressed messages, or nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    bytes: Vec<u8>,
+    /// Whether messages may refer to those before them.
+    takeover: bool,
+}
+
+impl Window {
+    pub(crate) fn new(takeover: bool) -> Window {
+        Window { bytes: Vec::new(), takeover }
+    }
+
+    /// What the next message may refer to.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Adds a message.
+    pub(crate) fn slide(&mut self, message: &[u8]) {
+        if self.takeover {
+            self.bytes.extend_from_slice(message);
+            let old = self.bytes.len().saturating_sub(32 << 10);
+            self.bytes.drain(..old);
+        }
+    }
+}
+
+/// A payload whose dynamic block takes in the tail bit for bit and ends just where it ends: whoever asks
+/// only whether all input was used finds nothing wrong.
+pub(crate) fn swallowed() -> Vec<u8> {
+    // a is 00, x is 01, then 10, 110, 1110 and so on; the end of the block is fifteen ones.
+    let mut literals = vec![0; 257];
+    literals[usize::from(b'a')] = 2;
+    literals[usize::from(b'x')] = 2;
+    for (at, length) in (2..=15).enumerate() {
+        literals[usize::from(b'y') + at] = length;
+    }
+    literals[256] = 15;
+    let codes = Codes { literals, distances: vec![0] };
+    let end = [plain("aaaaaaaa"), plain("x")].concat();
+    let streams = (0..16).map(|more: usize| {
+        let begin = [plain("a".repeat(more / 2)), plain("z".repeat(more % 2))].concat();
+        let open = Writer::new().dynamic_open(false, &[begin, end.clone()].concat(), &codes);
+        open.symbol(256, &codes.literals).finish()
+    });
+    let stream = streams.into_iter().find(|stream| stream.ends_with(&TAIL)).unwrap();
+    stream[..stream.len() - 4].to_vec()
+}
