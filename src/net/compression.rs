@@ -207,11 +207,11 @@ impl Sending {
         self.agreement
     }
 
-    /// Whether a message of this length is to be compressed.
+    /// Whether this message is to be compressed.
     #[inline]
-    pub(super) fn wants(&self, choice: Choice, payload_len: usize) -> bool {
+    pub(super) fn wants(&self, choice: Choice, parts: &Parts<'_>) -> bool {
         match choice {
-            Choice::Auto => payload_len >= self.min_size,
+            Choice::Auto => parts.payload().len() >= self.min_size,
             Choice::Compressed => true,
             Choice::Uncompressed => false,
         }

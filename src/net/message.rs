@@ -206,6 +206,15 @@ impl Parts<'_> {
         }
     }
 
+    /// The payload, without the header of a frame that was encoded before.
+    #[cfg(feature = "deflate")]
+    pub(super) fn payload(&self) -> &[u8] {
+        match self {
+            Parts::Prepared(prepared) => prepared.payload(),
+            _ => self.bytes(),
+        }
+    }
+
     /// The kind and the payload; `None` for a frame that was encoded before.
     #[cfg(feature = "deflate")]
     pub(super) fn message(&self) -> Option<(MessageKind, &[u8])> {

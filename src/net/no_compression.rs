@@ -58,7 +58,7 @@ impl Sending {
         None
     }
 
-    pub(super) fn wants(&self, _: Choice, _: usize) -> bool {
+    pub(super) fn wants(&self, _: Choice, _: &Parts<'_>) -> bool {
         match self.0 {}
     }
 }

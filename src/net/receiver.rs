@@ -1,9 +1,10 @@
 //! The receiving handle of a connection.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -136,7 +137,7 @@ impl Receiver {
             if queued >= WRITE_FROM && give_way(&mut state, cx) {
                 return Poll::Pending;
             }
-            if self.lease.is_empty() {
+            if self.lease.is_empty() && state.input.is_held() {
                 self.lease = std::mem::take(&mut state.input);
             }
             let limits = &self.shared.context.config.limits.message;
@@ -171,8 +172,8 @@ impl Receiver {
                     continue;
                 }
                 Some(Event::Paused) => {
-                    // Others get their turn; what is left waits here.
-                    cx.waker().wake_by_ref();
+                    // Others get their turn, those too whose input has yet to be noticed.
+                    let _ = pin!(tokio::task::yield_now()).poll(cx);
                     return Poll::Pending;
                 }
                 None if state.input.is_held() => continue,
@@ -251,10 +252,11 @@ impl Drop for Receiver {
         if let Some(rare) = state.rare_if_any() {
             rare.reading = None;
         }
-        if matches!(state.phase, Phase::Open) && !self.lease.is_empty() {
-            debug_assert!(!state.input.is_held());
+        // Input read to its end is left too: a compressed message may have more to give.
+        if matches!(state.phase, Phase::Open) && self.lease.is_held() && !state.input.is_held() {
             state.input = std::mem::take(&mut self.lease);
         }
+        debug_assert!(state.phase != Phase::Open || self.lease.is_empty());
         state.wake_task();
     }
 }

@@ -54,7 +54,7 @@ impl Sender {
     pub fn send<M: Outgoing>(&self, message: M) -> Result<(), SendError> {
         message.queue(|parts| {
             if let Some(sending) = &self.compression
-                && sending.wants(M::CHOICE, parts.bytes().len())
+                && sending.wants(M::CHOICE, &parts)
                 && let Some(queued) = self.queue_compressed(sending, &parts)
             {
                 return queued;

@@ -383,30 +383,25 @@ impl State {
                 }
             };
             lease.consume(step.consumed);
-            match step.event {
-                Some(Event::Close(close)) => {
+            let Some(event) = step.event else { continue };
+            let is_paused = event == Event::Paused;
+            match event {
+                Event::Close(close) => {
                     self.receive_close(close);
                     return false;
                 }
-                // Input read to its end is kept too: the message has more to give.
-                Some(Event::NoInflater) if self.lend_inflater(shared) => {
-                    self.input = lease;
-                    continue;
-                }
-                Some(Event::NoInflater) => return false,
-                Some(Event::Paused) => {
-                    self.input = lease;
-                    return true;
-                }
-                Some(Event::Pong(at)) => note_pong(self, shared, &at, lease.bytes(), position),
-                Some(Event::Piece { data, .. }) if data.payload == Payload::Assembled => {
+                Event::NoInflater if !self.lend_inflater(shared) => return false,
+                Event::Pong(at) => note_pong(self, shared, &at, lease.bytes(), position),
+                Event::Piece { data, .. } if data.payload == Payload::Assembled => {
                     self.inbound.take_assembled(Vec::new());
                     self.reclaim_inflater();
                 }
                 _ => {}
             }
-            if !lease.is_empty() {
-                self.input = lease;
+            // Input read to its end is kept too: a compressed message may have more to give.
+            self.input = lease;
+            if is_paused {
+                return true;
             }
         }
         false

@@ -490,11 +490,15 @@ impl Inbound {
                 Some(Event::Message(Data { payload: Payload::Assembled, text }))
             }
             (Delivery::Message, Received::All) => None,
+            // What is there goes out first; the pause is due with the next call.
             (Delivery::Pieces, _) => match self.buffered_piece(message_ends)? {
                 None if received == Received::Paused => Some(Event::Paused),
                 piece => piece,
             },
         };
+        if event == Some(Event::Paused) {
+            self.deflate.pause();
+        }
         Ok(Step { consumed, event })
     }
 

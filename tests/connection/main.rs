@@ -4,7 +4,13 @@
 #[path = "../support/net.rs"]
 mod support;
 
+#[cfg(feature = "deflate")]
+#[path = "../support/deflate/mod.rs"]
+mod deflate;
+
 mod closing;
+#[cfg(feature = "deflate")]
+mod compression;
 mod embedding;
 mod endings;
 mod fragments;

@@ -137,10 +137,24 @@ where
     H: FnOnce(Incoming) -> F + Send + 'static,
     F: Future<Output = stickler::Result<()>> + Send + 'static,
 {
+    let (peer, serving, _) = open_on(&Endpoint::new(config), REQUEST, handler).await;
+    (peer, serving)
+}
+
+/// As [`open`], with this request; gives the head of the 101 too.
+pub(crate) async fn open_on<H, F>(
+    endpoint: &Endpoint,
+    request: &str,
+    handler: H,
+) -> (Peer, JoinHandle<Ending>, String)
+where
+    H: FnOnce(Incoming) -> F + Send + 'static,
+    F: Future<Output = stickler::Result<()>> + Send + 'static,
+{
     let panicked = Arc::new(Mutex::new(None));
     let noted = panicked.clone();
     let (transport, peer) = wire();
-    let serving = Endpoint::new(config).serve(transport, None, async move |incoming| {
+    let serving = endpoint.serve(transport, None, async move |incoming| {
         let mut handler = Box::pin(handler(incoming));
         poll_fn(move |cx| {
             let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)));
@@ -158,10 +172,10 @@ where
         }
         ending
     });
-    peer.send(REQUEST);
+    peer.send(request);
     let head = peer.head().await;
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    (peer, serving)
+    (peer, serving, head)
 }
 
 /// Serves the handler on a new transport.

@@ -24,6 +24,7 @@ mod server;
 mod cli;
 mod closing;
 mod control;
+mod deflate_frames;
 mod deflate_negotiation;
 mod environment;
 mod fragmentation;

@@ -43,7 +43,11 @@ impl Inflater {
         match self.0 {}
     }
 
-    pub(super) fn share_left(&mut self) -> usize {
+    pub(super) fn share_left(&self) -> usize {
+        match self.0 {}
+    }
+
+    pub(super) fn begin_share(&mut self) {
         match self.0 {}
     }
 }

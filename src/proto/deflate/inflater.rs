@@ -133,13 +133,14 @@ impl Inflater {
         std::mem::replace(&mut self.recent, Box::new(History::new(WindowBits::MAX)))
     }
 
-    /// What may still be put out before a pause, in bytes; 0 once after each share of work.
-    pub fn share_left(&mut self) -> usize {
-        if self.work >= SHARE {
-            self.work = 0;
-            return 0;
-        }
-        SHARE - self.work
+    /// What may still be put out before a pause, in bytes.
+    pub fn share_left(&self) -> usize {
+        SHARE.saturating_sub(self.work)
+    }
+
+    /// Others had their turn: there is another share.
+    pub fn begin_share(&mut self) {
+        self.work = 0;
     }
 
     fn restart(&mut self) {

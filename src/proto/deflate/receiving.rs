@@ -114,6 +114,13 @@ impl Receiving {
         }
     }
 
+    /// Others get their turn before the next call of [`Receiving::receive`].
+    pub(in crate::proto) fn pause(&mut self) {
+        if let Some(inflater) = &mut self.inflater {
+            inflater.begin_share();
+        }
+    }
+
     /// Ends the message, of which all frames were received.
     pub(in crate::proto) fn finish(&mut self) -> Result<(), Violation> {
         let Some(inflater) = &mut self.inflater else { return Err(Violation::DeflateCorrupt) };
