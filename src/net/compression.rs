@@ -92,17 +92,7 @@ impl State {
     pub(super) fn agree(&mut self, compression: Option<Compression>) {
         let Some(Compression { agreement, kept }) = compression else { return };
         self.inbound.agree(&agreement);
-        self.outbound.agree(&agreement);
-        if kept.is_some() {
-            self.rare().kept = kept;
-        }
-    }
-
-    /// Gives back the memory that histories might have taken; they are gone.
-    pub(super) fn disagree(&mut self) {
-        if let Some(rare) = self.rare_if_any() {
-            rare.kept = None;
-        }
+        self.outbound.agree(&agreement, kept);
     }
 
     /// Lends an inflater for the message that has begun, or fails the connection with 1013.

@@ -41,8 +41,6 @@ impl State {
         }
     }
 
-    pub(super) fn disagree(&mut self) {}
-
     pub(super) fn lend_inflater(&mut self, _: &Shared) -> bool {
         false
     }

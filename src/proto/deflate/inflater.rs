@@ -54,9 +54,18 @@ impl Inflater {
 
     /// Begins a message, with the history that the last one left if the context is taken over.
     pub fn begin(&mut self, history: Option<Box<History>>) {
-        match history {
-            Some(history) => self.recent = history,
-            None => self.recent.clear(),
+        let keeps = history.is_some();
+        if let Some(history) = history {
+            self.recent = history;
+        }
+        self.begin_next(keeps);
+    }
+
+    /// Begins another message of the same connection, with the history that the last one left
+    /// or without.
+    pub fn begin_next(&mut self, keeps_history: bool) {
+        if !keeps_history {
+            self.recent.clear();
         }
         self.restart();
         (self.produced, self.is_begun, self.is_full) = (0, true, false);
