@@ -1,36 +1,22 @@
-//! permessage-deflate on one connection (RFC 7692): compressors and inflaters lent by the
-//! thread, the bound on their memory, and the decision which message to compress.
+//! permessage-deflate on one connection (RFC 7692): what is agreed, and which message to compress.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
 use super::context::Context;
+use super::engines::{
+    Scratch, has_inflater, make_room, return_compressor, return_inflater, take_compressor,
+    take_inflater,
+};
 use super::message::{Choice, Parts};
 use super::sender::Sender;
 use super::state::{Shared, State};
 use crate::proto::assembler::MessageKind;
 use crate::proto::deflate::budget::{Budget, Charge};
-use crate::proto::deflate::{
-    self, Agreement, Compressor, Inflater, Level, Policy, Shape, WindowBits,
-};
+use crate::proto::deflate::{self, Agreement, Compressor, Level, Policy, Shape, WindowBits};
 use crate::proto::extension::ExtensionOffer;
 use crate::proto::outbound::SendError;
 use crate::proto::prepared::Prepared;
-
-/// What a thread lends. A connection that is idle holds nothing of it.
-#[derive(Default)]
-struct Engines {
-    compressors: Vec<Compressor>,
-    #[allow(clippy::vec_box, reason = "the box is what connections hold while they inflate")]
-    inflaters: Vec<Box<Inflater>>,
-    /// Where messages are compressed to.
-    scratch: Vec<u8>,
-}
-
-thread_local! {
-    static ENGINES: RefCell<Engines> = RefCell::default();
-}
 
 /// What was agreed on a connection, with the memory that it may keep between messages.
 #[derive(Clone, Debug)]
@@ -61,11 +47,12 @@ pub(super) fn negotiate(
     let agreement = deflate::negotiate(offers, policy?)?;
     let budget = &context.budget;
     let keeps = kept_by(&agreement);
-    let kept = if keeps > 0 { budget.charge(keeps) } else { None };
-    let is_spent = kept.is_none() && keeps > 0 || !budget.has_left(Inflater::MEMORY);
+    let kept = if keeps > 0 { make_room(|| budget.charge(keeps)) } else { None };
+    let is_spent = kept.is_none() && keeps > 0 || !has_inflater(budget);
     if !is_spent {
         return Some(Compression { agreement, kept: kept.map(Arc::new) });
     }
+    drop(kept);
     if let Some(suppressed) = context.memory_told.admit(context.now()) {
         let (used, limit) = (budget.used(), budget.limit());
         tracing::warn!(
@@ -99,23 +86,12 @@ impl State {
     /// Says whether it goes on.
     pub(super) fn lend_inflater(&mut self, shared: &Shared) -> bool {
         let lent = take_inflater(&shared.context.budget);
-        if let Some(inflater) = lent {
-            self.inbound.lend_inflater(inflater);
-            return true;
+        let is_lent = lent.is_some();
+        match lent {
+            Some(inflater) => self.inbound.lend_inflater(inflater),
+            None => self.overload(),
         }
-        if let Some(suppressed) = shared.context.memory_told.admit(shared.context.now()) {
-            let (peer, limit) = (shared.peer, shared.context.budget.limit());
-            tracing::warn!(
-                ?peer,
-                clause = "RFC 6455 10.4",
-                code = 1013,
-                limit,
-                suppressed,
-                "failed the connection: no memory is left to inflate its message"
-            );
-        }
-        self.overload();
-        false
+        is_lent
     }
 
     /// Gives an inflater back that no message needs at present.
@@ -127,55 +103,21 @@ impl State {
     }
 }
 
-fn take_inflater(budget: &Arc<Budget>) -> Option<Box<Inflater>> {
-    let kept = with(|engines| engines.inflaters.pop()).flatten();
-    kept.or_else(|| Inflater::new(budget).map(Box::new))
-}
-
-fn return_inflater(inflater: Box<Inflater>) {
-    with(|engines| {
-        if engines.inflaters.len() < MAX_KEPT_INFLATERS {
-            engines.inflaters.push(inflater);
-        }
-    });
-}
-
-/// A compressor of this shape; `None` when the budget has no room for one.
-fn take_compressor(shape: Shape, budget: &Arc<Budget>) -> Option<Compressor> {
-    let kept = with(|engines| {
-        let fitting = engines.compressors.iter().position(|kept| kept.shape() == shape)?;
-        Some(engines.compressors.swap_remove(fitting))
-    });
-    kept.flatten().or_else(|| Compressor::new(shape, budget))
-}
-
-fn return_compressor(compressor: Compressor) {
-    if compressor.is_spent() {
-        return;
+impl Shared {
+    /// Logs that the connection was failed for want of memory.
+    pub(super) fn report_overload(&self) {
+        let Some(suppressed) = self.context.memory_told.admit(self.context.now()) else { return };
+        let peer = self.peer.map(tracing::field::display);
+        let limit = self.context.budget.limit();
+        tracing::warn!(
+            peer,
+            clause = "RFC 6455 10.4",
+            code = 1013,
+            limit,
+            suppressed,
+            "failed the connection: no memory is left to inflate its message"
+        );
     }
-    with(|engines| {
-        if engines.compressors.len() >= MAX_KEPT_COMPRESSORS {
-            // The one that was used least recently.
-            engines.compressors.remove(0);
-        }
-        engines.compressors.push(compressor);
-    });
-}
-
-fn take_scratch() -> Vec<u8> {
-    with(|engines| std::mem::take(&mut engines.scratch)).unwrap_or_default()
-}
-
-fn return_scratch(mut scratch: Vec<u8>) {
-    if scratch.capacity() <= MAX_KEPT_SCRATCH {
-        scratch.clear();
-        with(|engines| engines.scratch = scratch);
-    }
-}
-
-fn with<R>(visit: impl FnOnce(&mut Engines) -> R) -> Option<R> {
-    // While a thread ends what it lends may be gone; what comes back then is freed.
-    ENGINES.try_with(|engines| visit(&mut engines.borrow_mut())).ok()
 }
 
 /// How a connection sends compressed messages; every Sender has a copy.
@@ -212,17 +154,10 @@ impl Sending {
     }
 
     /// Compresses a message; `None` when it does not get shorter, or there is no memory for it:
-    /// it is to go as it is then. Give the payload to [`return_scratch`].
-    fn compress(&self, history: &[u8], message: &[u8], budget: &Arc<Budget>) -> Option<Vec<u8>> {
-        let mut compressor = take_compressor(self.shape(message.len()), budget)?;
-        let mut scratch = take_scratch();
-        let fits = compressor.compress(history, message, message.len(), &mut scratch);
-        return_compressor(compressor);
-        if fits.is_ok() {
-            return Some(scratch);
-        }
-        return_scratch(scratch);
-        None
+    /// it is to go as it is then.
+    fn compress(&self, history: &[u8], message: &[u8], budget: &Arc<Budget>) -> Option<Scratch> {
+        let compressor = take_compressor(self.shape(message.len()), budget)?;
+        compress(compressor, history, message)
     }
 
     /// Whether messages refer to earlier ones, so that each is compressed in its turn.
@@ -233,8 +168,21 @@ impl Sending {
     /// The frame of a prepared message, compressed for all connections with this window.
     fn prepared<'a>(&self, prepared: &'a Prepared, budget: &Arc<Budget>) -> Option<&'a Arc<[u8]>> {
         let window = self.agreement.server_max_window_bits();
-        prepared.compressed(window, |payload| self.compress(&[], payload, budget))
+        let compressor = if prepared.is_settled(window) {
+            None
+        } else {
+            // Want of memory passes; what is settled stays.
+            Some(take_compressor(self.shape(prepared.payload().len()), budget)?)
+        };
+        prepared.compressed(window, |payload| compress(compressor?, &[], payload))
     }
+}
+
+fn compress(mut compressor: Compressor, history: &[u8], message: &[u8]) -> Option<Scratch> {
+    let mut scratch = Scratch::take();
+    let fits = compressor.compress(history, message, message.len(), scratch.room());
+    return_compressor(compressor);
+    fits.is_ok().then_some(scratch)
 }
 
 impl State {
@@ -291,14 +239,12 @@ impl Sender {
             let compressed = sending.compress(&[], payload, budget)?;
             (self.lock_for_message(), compressed)
         };
-        let queued = lock.and_then(|mut state| {
-            state.queue_compressed(kind, &compressed)?;
+        Some(lock.and_then(|mut state| {
+            state.queue_compressed(kind, compressed.as_ref())?;
             state.outbound.remember(payload);
             state.wake_task();
             Ok(())
-        });
-        return_scratch(compressed);
-        Some(queued)
+        }))
     }
 
     /// Queues a prepared message compressed: once for all connections that can follow it.
@@ -347,14 +293,11 @@ impl Fragments {
         // What may not be sent may not reach the compressor either.
         state.outbound.check_fragment(first)?;
         let Some(compressor) = &mut self.compressor else { return Err(SendError::Closed) };
-        let mut payload = take_scratch();
-        compressor.compress_fragment(piece, fin, &mut payload);
-        let queued = state.queue_compressed_fragment(first, &payload, fin);
-        if queued.is_ok() {
-            state.outbound.remember(piece);
-        }
-        return_scratch(payload);
-        queued
+        let mut payload = Scratch::take();
+        compressor.compress_fragment(piece, fin, payload.room());
+        state.queue_compressed_fragment(first, payload.as_ref(), fin)?;
+        state.outbound.remember(piece);
+        Ok(())
     }
 }
 
@@ -363,7 +306,3 @@ impl Drop for Fragments {
         self.compressor.take().into_iter().for_each(return_compressor);
     }
 }
-
-const MAX_KEPT_INFLATERS: usize = 4;
-const MAX_KEPT_COMPRESSORS: usize = 4;
-const MAX_KEPT_SCRATCH: usize = 256 << 10;

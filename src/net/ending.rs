@@ -91,9 +91,12 @@ impl Timer {
 }
 
 impl Ending {
-    /// Whether it is known by now that the peer or a timer was at fault.
+    /// Whether it is known by now that the peer or a timer was at fault, or want of memory.
     pub(super) fn is_fault(&self) -> bool {
-        self.violation.is_some() || self.refused.is_some() || self.timer.is_some()
+        self.violation.is_some()
+            || self.refused.is_some()
+            || self.timer.is_some()
+            || self.initiator == Initiator::Overload
     }
 
     /// Whether TCP ended after a Close in each direction (RFC 6455 §7.1.4).

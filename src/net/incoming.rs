@@ -127,14 +127,14 @@ impl Incoming {
     pub async fn accept(mut self) -> Result<WebSocket> {
         let Some(inner) = self.inner.take() else { return Err(SendError::Closed.into()) };
         let now = self.shared.context.now();
+        let Inner { request, offer, fields, policy } = *inner;
+        let compression =
+            compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
         let mut state = self.shared.lock();
         if state.phase != Phase::Deciding {
             let ended = state.finished().and_then(|ending| ending.to_error());
             return Err(ended.unwrap_or(Error::Send(SendError::Closed)));
         }
-        let Inner { request, offer, fields, policy } = *inner;
-        let compression =
-            compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
         let extensions = compression.as_ref().map(Compression::to_string);
         let (subprotocol, extensions) = (offer.subprotocol.as_deref(), extensions.as_deref());
         state.outbox().append(|batch| {

@@ -12,6 +12,8 @@ mod connection;
 mod context;
 mod ending;
 mod endpoint;
+#[cfg(feature = "deflate")]
+mod engines;
 mod error;
 mod fragmented;
 mod incoming;

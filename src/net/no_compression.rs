@@ -48,6 +48,10 @@ impl State {
     pub(super) fn reclaim_inflater(&mut self) {}
 }
 
+impl Shared {
+    pub(super) fn report_overload(&self) {}
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sending(Infallible);
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::ending::Ending;
+use super::ending::{Ending, Initiator};
 use super::state::Shared;
 
 /// Lets so many lines through in a second, and counts the rest.
@@ -94,6 +94,8 @@ impl Shared {
                 }
                 None => tracing::debug!(peer, status, "answered without a WebSocket"),
             }
+        } else if initiator == Initiator::Overload {
+            self.report_overload();
         } else if let Some(timer) = ending.timer
             && !ending.is_clean()
         {

@@ -55,22 +55,32 @@ impl Prepared {
         self.shared.plain.get(self.shared.header_len..).unwrap_or_default()
     }
 
+    /// Whether [`Prepared::compressed`] has its answer already for windows of this size.
+    #[cfg(feature = "deflate")]
+    pub fn is_settled(&self, window: WindowBits) -> bool {
+        self.slot(window).is_some_and(|slot| slot.get().is_some())
+    }
+
     /// The frame of the compressed message for receivers whose windows have this size, without
     /// references to earlier messages. `compress` is called for the first one only: it gives the
     /// payload (RFC 7692 §7.2.1), or `None` to send them all the plain frame.
     #[cfg(feature = "deflate")]
-    pub fn compressed(
+    pub fn compressed<P: AsRef<[u8]>>(
         &self,
         window: WindowBits,
-        compress: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+        compress: impl FnOnce(&[u8]) -> Option<P>,
     ) -> Option<&Arc<[u8]>> {
-        let slot = usize::from(window.get() - WindowBits::MIN.get());
-        let frame = self.shared.compressed.get(slot)?.get_or_init(|| {
+        let frame = self.slot(window)?.get_or_init(|| {
             let payload = compress(self.payload())?;
-            let header = header(self.shared.kind, payload.len()).compressed();
-            Some(join(&header, &payload))
+            let header = header(self.shared.kind, payload.as_ref().len()).compressed();
+            Some(join(&header, payload.as_ref()))
         });
         frame.as_ref()
+    }
+
+    #[cfg(feature = "deflate")]
+    fn slot(&self, window: WindowBits) -> Option<&OnceLock<Option<Arc<[u8]>>>> {
+        self.shared.compressed.get(usize::from(window.get() - WindowBits::MIN.get()))
     }
 
     fn encode(kind: MessageKind, payload: &[u8]) -> Prepared {

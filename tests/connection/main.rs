@@ -7,6 +7,9 @@ mod support;
 #[cfg(feature = "deflate")]
 #[path = "../support/deflate/mod.rs"]
 mod deflate;
+#[cfg(feature = "deflate")]
+#[path = "../support/logs.rs"]
+mod logs;
 
 mod closing;
 #[cfg(feature = "deflate")]

@@ -17,7 +17,7 @@ pub struct Compressor {
     /// Whether a message was given up with output left inside. zlib-rs 0.6.8 loses room for
     /// good when it is reset then, and panics when none is left.
     is_spent: bool,
-    _charge: Charge,
+    charge: Charge,
 }
 
 /// How hard a compressor tries: 1 to 9, from fast to small.
@@ -96,12 +96,17 @@ impl Compressor {
             strategy: shape.strategy(),
             ..DeflateConfig::default()
         });
-        Some(Compressor { deflate, shape, is_spent: false, _charge: charge })
+        Some(Compressor { deflate, shape, is_spent: false, charge })
     }
 
     /// Whether it cannot compress any more: drop it and make another.
     pub fn is_spent(&self) -> bool {
         self.is_spent
+    }
+
+    /// Whether its memory is charged to this budget.
+    pub fn is_charged_to(&self, budget: &Arc<Budget>) -> bool {
+        self.charge.is_of(budget)
     }
 
     /// What it was made for.

@@ -23,7 +23,7 @@ pub struct Inflater {
     is_begun: bool,
     /// Whether the last step left output behind.
     is_full: bool,
-    _charge: Charge,
+    charge: Charge,
 }
 
 /// The payload is no DEFLATE data, or does not end as RFC 7692 §7.2.1 has it.
@@ -34,7 +34,7 @@ impl Inflater {
     /// An inflater, if the budget has room for it.
     pub fn new(budget: &Arc<Budget>) -> Option<Inflater> {
         Some(Inflater {
-            _charge: budget.charge(Inflater::MEMORY)?,
+            charge: budget.charge(Inflater::MEMORY)?,
             inflate: Inflate::new(false, WindowBits::MAX.get()),
             recent: Box::new(History::new(WindowBits::MAX)),
             produced: 0,
@@ -46,6 +46,11 @@ impl Inflater {
 
     /// What one takes, in bytes: its window, the recent output, tables.
     pub const MEMORY: usize = 80 << 10;
+
+    /// Whether its memory is charged to this budget.
+    pub fn is_charged_to(&self, budget: &Arc<Budget>) -> bool {
+        self.charge.is_of(budget)
+    }
 
     /// Whether a message is unfinished.
     pub fn is_begun(&self) -> bool {

@@ -2,6 +2,7 @@
 //! may cost. The peer compresses and inflates with the plain twin of `support/deflate`.
 
 mod agreeing;
+mod budget;
 mod fairness;
 mod fragments;
 mod prepared;

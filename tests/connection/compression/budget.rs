@@ -1,0 +1,253 @@
+//! The bound on memory for compression, over all connections.
+
+use std::sync::{Arc, Mutex};
+
+use stickler::net::{Compressed, Initiator};
+use stickler::{Config, Endpoint, Error, Incoming, MessageKind, Prepared, Sender};
+
+use super::{Client, OFFER, agree_on, extensions, offering, record, takeover, takeovers};
+use crate::logs::listen;
+use crate::support::{close, connect, echo, frame, open_on, settle, text};
+
+/// What an inflater is charged with.
+const INFLATER: usize = 80 << 10;
+
+/// What connections that take their contexts over may keep, with a window of 32 KiB.
+const HISTORIES: usize = 64 << 10;
+
+fn bounded(mut config: Config, max_memory: usize) -> Endpoint {
+    config.deflate.max_memory = max_memory;
+    Endpoint::new(config)
+}
+
+/// Whether this endpoint accepts an offer at present.
+async fn accepts(endpoint: &Endpoint) -> bool {
+    let (peer, serving, head) = open_on(endpoint, &offering(OFFER), async |incoming| {
+        incoming.accept().await?;
+        Ok(())
+    })
+    .await;
+    peer.send(close(1000));
+    peer.end();
+    serving.await.unwrap();
+    extensions(&head).is_some()
+}
+
+#[tokio::test(start_paused = true)]
+async fn offers_are_declined_while_the_histories_spend_it() {
+    let (lines, _listening) = listen(|| {});
+    let endpoint = bounded(takeover(), 3 * HISTORIES + INFLATER);
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(agree_on(&endpoint, OFFER, echo).await);
+    }
+    assert_eq!(lines.at("WARN"), [] as [&str; 0]);
+    assert!(!accepts(&endpoint).await);
+    assert!(!accepts(&endpoint).await);
+    let warned = lines.at("WARN");
+    assert_eq!(warned.len(), 2, "{warned:?}");
+    for word in ["declined permessage-deflate", "\"RFC 7692 7\"", "used=196608", "limit=278528"] {
+        assert!(warned[0].contains(word), "{warned:?}");
+    }
+    // Neither one that needs nothing between messages is declined, nor one without an offer.
+    let none = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    open.push(agree_on(&endpoint, none, echo).await);
+    let (client, serving) = open.remove(0);
+    client.close(serving).await;
+    assert!(accepts(&endpoint).await);
+    // Nor does it take an orderly end.
+    let (_client, serving) = open.remove(0);
+    serving.abort();
+    assert!(serving.await.is_err());
+    open.push(agree_on(&endpoint, OFFER, echo).await);
+    open.push(agree_on(&endpoint, OFFER, echo).await);
+    assert!(!accepts(&endpoint).await);
+    for (client, serving) in open {
+        client.close(serving).await;
+    }
+    assert_eq!(lines.at("WARN").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_that_is_kept_keeps_no_memory() {
+    let endpoint = bounded(takeover(), HISTORIES + INFLATER);
+    let kept = Arc::new(Mutex::new(Vec::<Sender>::new()));
+    for _ in 0..3 {
+        let keeping = kept.clone();
+        let (client, serving) = agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
+            let (mut receiver, sender) = incoming.accept().await?.split();
+            keeping.lock().unwrap().push(sender);
+            while receiver.next().await?.is_some() {}
+            Ok(())
+        })
+        .await;
+        client.close(serving).await;
+    }
+    assert_eq!(kept.lock().unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn offers_are_declined_where_no_message_could_be_inflated() {
+    let (lines, _listening) = listen(|| {});
+    for config in takeovers() {
+        assert!(!accepts(&bounded(config, INFLATER - 1)).await);
+    }
+    assert_eq!(lines.at("WARN").len(), 2);
+    assert!(accepts(&bounded(Config::default(), INFLATER)).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_threads_keep_idle_declines_no_offer() {
+    // For one inflater and one compressor of each size, but not for both sizes at once.
+    let endpoint = bounded(Config::default(), INFLATER + (400 << 10));
+    for number in 0..4 {
+        let (mut client, serving) = agree_on(&endpoint, OFFER, echo).await;
+        for size in [1, 40, 1] {
+            let message = client.compressed(0x81, record(number).repeat(size));
+            client.peer.send(message);
+            let got = client.message().await;
+            assert!(got.is_compressed, "round {number}, {size}");
+        }
+        client.close(serving).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inflater_that_cannot_be_had_fails_with_1013() {
+    let (lines, _listening) = listen(|| {});
+    for is_unheard in [false, true] {
+        let endpoint = bounded(Config::default(), INFLATER);
+        let (mut first, firsts_serving) = agree_on(&endpoint, OFFER, echo).await;
+        let (second, seconds_serving) = agree_on(&endpoint, OFFER, async move |incoming| {
+            let incoming: Incoming = incoming;
+            let (mut receiver, sender) = incoming.accept().await?.split();
+            if is_unheard {
+                drop(receiver);
+                sender.closed().await;
+                return Ok(());
+            }
+            let error = receiver.next().await.unwrap_err();
+            assert!(matches!(error, Error::Io(_)), "{error}");
+            Err(error)
+        })
+        .await;
+        let message = first.compressed(0x81, record(0));
+        let (begun, rest) = message.split_at(message.len() / 2);
+        first.peer.send(begun);
+        settle().await;
+        second.peer.send(frame(0xc1, crate::deflate::deflate(b"", record(1).as_bytes())));
+        let end = second.peer.frame().await;
+        assert_eq!(end.close_code(), 1013);
+        assert_eq!(&end.payload[2..], b"RFC 6455 10.4: no memory is left to inflate the message");
+        let warned = lines.at("WARN");
+        assert_eq!(warned.len(), 1 + usize::from(is_unheard), "{warned:?}");
+        assert!(warned[0].contains("code=1013"), "{warned:?}");
+        second.peer.end();
+        let ending = seconds_serving.await.unwrap();
+        assert_eq!(ending.initiator, Initiator::Overload);
+        assert_eq!(ending.sent.flatten().map(|code| code.get()), Some(1013));
+        assert!(!ending.is_clean());
+        // The first one goes on, and what it returns serves others.
+        first.peer.send(rest);
+        assert_eq!(first.message().await.text(), record(0));
+        let (mut third, thirds_serving) = agree_on(&endpoint, OFFER, echo).await;
+        let message = third.compressed(0x81, record(2));
+        third.peer.send(message);
+        assert_eq!(third.message().await.text(), record(2));
+        third.close(thirds_serving).await;
+        first.close(firsts_serving).await;
+    }
+    assert_eq!(lines.at("WARN").len(), 2);
+}
+
+/// Logs go to whoever listens while nothing is locked, so that a listener may use connections.
+#[tokio::test(start_paused = true)]
+async fn a_listener_may_use_the_connection_that_is_logged() {
+    let sender = Arc::new(Mutex::new(None::<Sender>));
+    let listeners = sender.clone();
+    let endpoint = bounded(takeover(), HISTORIES + INFLATER);
+    let listeners_endpoint = endpoint.clone();
+    let (lines, _listening) = listen(move || {
+        if let Some(sender) = &*listeners.lock().unwrap() {
+            sender.is_open();
+        } else {
+            listeners_endpoint.shutdown();
+        }
+    });
+    let (_first, _serving) = agree_on(&endpoint, OFFER, echo).await;
+    let (peer, declined) = connect(&endpoint, echo);
+    peer.send(offering(OFFER));
+    // The listener has shut all down before it was accepted.
+    assert!(peer.head().await.starts_with("HTTP/1.1 503 "));
+    peer.end();
+    declined.await.unwrap();
+
+    let endpoint = bounded(Config::default(), INFLATER);
+    let (mut first, _firsts_serving) = agree_on(&endpoint, OFFER, echo).await;
+    let giving = sender.clone();
+    let (second, seconds_serving) = agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        *giving.lock().unwrap() = Some(sender);
+        while receiver.next().await?.is_some() {}
+        Ok(())
+    })
+    .await;
+    let message = first.compressed(0x81, record(0));
+    first.peer.send(&message[..message.len() / 2]);
+    settle().await;
+    second.peer.send(frame(0xc1, crate::deflate::deflate(b"", record(1).as_bytes())));
+    second.fails_with(1013, seconds_serving).await;
+    assert_eq!(lines.at("WARN").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_memory_for_a_compressor_messages_go_as_they_are() {
+    for config in takeovers() {
+        let endpoint = bounded(config, HISTORIES + INFLATER + (100 << 10));
+        let (mut client, serving) = agree_on(&endpoint, OFFER, async |incoming: Incoming| {
+            let (mut receiver, sender) = incoming.accept().await?.split();
+            sender.send(record(0))?;
+            sender.send(Compressed(record(1)))?;
+            sender.send(&Prepared::text(record(2)))?;
+            let mut message = sender.start(MessageKind::Text)?;
+            message.send(record(3))?;
+            message.finish("")?;
+            while let Some(message) = receiver.next().await? {
+                sender.send(message)?;
+            }
+            Ok(())
+        })
+        .await;
+        for number in 0..8 {
+            if number >= 4 {
+                let message = client.compressed(0x81, record(number));
+                client.peer.send(message);
+            }
+            let got = client.message().await;
+            assert_eq!((got.is_compressed, got.text()), (false, &*record(number)));
+        }
+        client.close(serving).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepared_message_forgets_that_there_was_no_memory() {
+    let prepared = Prepared::text(record(0));
+    let mut ways = Vec::new();
+    for max_memory in [INFLATER, 1 << 20] {
+        let prepared = prepared.clone();
+        let endpoint = bounded(Config::default(), max_memory);
+        let (mut client, serving): (Client, _) =
+            agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
+                let (mut receiver, sender) = incoming.accept().await?.split();
+                sender.send(&prepared)?;
+                while receiver.next().await?.is_some() {}
+                Ok(())
+            })
+            .await;
+        ways.push(client.message().await.is_compressed);
+        client.peer.send(text("done"));
+        client.close(serving).await;
+    }
+    assert_eq!(ways, [false, true]);
+}

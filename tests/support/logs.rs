@@ -1,0 +1,70 @@
+//! What is logged, as long as the test wants to know.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Metadata, Subscriber};
+
+/// The lines of this thread: level, fields, message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Lines of this level.
+    pub(crate) fn at(&self, level: &str) -> Vec<String> {
+        self.all().into_iter().filter(|line| line.starts_with(level)).collect()
+    }
+}
+
+/// Notes what this thread logs until the guard is dropped, and does `act` at every line.
+pub(crate) fn listen(act: impl Fn() + Send + Sync + 'static) -> (Lines, DefaultGuard) {
+    let lines = Lines::default();
+    let listener = Listener { lines: lines.clone(), act: Box::new(act) };
+    (lines, tracing::subscriber::set_default(listener))
+}
+
+struct Listener {
+    lines: Lines,
+    act: Box<dyn Fn() + Send + Sync>,
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        let _ = write!(self.0, " {field}={value:?}");
+    }
+}
+
+impl Subscriber for Listener {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.lines.0.lock().unwrap().push(line.0);
+        (self.act)();
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
