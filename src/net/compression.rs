@@ -1,7 +1,7 @@
 //! permessage-deflate on one connection (RFC 7692): what is agreed, and which message to compress.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use super::context::Context;
 use super::engines::{
@@ -120,7 +120,7 @@ impl Shared {
     }
 }
 
-/// How a connection sends compressed messages; every Sender has a copy.
+/// How a connection sends compressed messages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sending {
     agreement: Agreement,
@@ -129,14 +129,12 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn of(shared: &Shared) -> Option<Sending> {
-        let agreement = shared.lock().outbound.agreement()?;
-        let config = &shared.context.config.deflate;
+    /// `None` unless permessage-deflate was agreed.
+    #[inline]
+    pub(super) fn of(state: &State, context: &Context) -> Option<Sending> {
+        let agreement = state.outbound.agreement()?;
+        let config = &context.config.deflate;
         Some(Sending { agreement, level: config.level, min_size: config.min_size })
-    }
-
-    pub(super) fn agreement(&self) -> Agreement {
-        self.agreement
     }
 
     /// Whether this message is to be compressed.
@@ -214,37 +212,42 @@ impl State {
 }
 
 impl Sender {
-    /// Queues a message compressed; `None` when it is to go as it is.
+    /// Queues a message compressed, unless it is to go as it is: then the lock comes back.
     #[cold]
-    pub(super) fn queue_compressed(
-        &self,
+    pub(super) fn queue_compressed<'a>(
+        &'a self,
         sending: &Sending,
+        state: MutexGuard<'a, State>,
         parts: &Parts<'_>,
-    ) -> Option<Result<(), SendError>> {
+    ) -> Result<Option<MutexGuard<'a, State>>, SendError> {
+        if !state.outbound.is_open() {
+            return Err(SendError::Closed);
+        }
         let budget = &self.shared.context.budget;
         let (kind, payload) = match parts {
-            Parts::Prepared(prepared) => return self.queue_prepared(sending, prepared),
-            _ => parts.message()?,
+            Parts::Prepared(prepared) => {
+                drop(state);
+                return self.queue_prepared(sending, prepared);
+            }
+            Parts::Copied(kind, _)
+            | Parts::Owned(kind, _)
+            | Parts::Shared(kind, _)
+            | Parts::Taken(kind, _) => (*kind, parts.payload()),
         };
-        let lock = match self.lock_for_message() {
-            Ok(state) => state,
-            Err(error) => return Some(Err(error)),
-        };
-        let (lock, compressed) = if sending.takes_over() {
-            let compressed = sending.compress(lock.outbound.history(), payload, budget)?;
-            (Ok(lock), compressed)
+        let (mut state, compressed) = if sending.takes_over() {
+            let compressed = sending.compress(state.outbound.history(), payload, budget);
+            (state, compressed)
         } else {
             // What refers to no other message needs no lock.
-            drop(lock);
-            let compressed = sending.compress(&[], payload, budget)?;
-            (self.lock_for_message(), compressed)
+            drop(state);
+            let compressed = sending.compress(&[], payload, budget);
+            (self.lock_for_message()?, compressed)
         };
-        Some(lock.and_then(|mut state| {
-            state.queue_compressed(kind, compressed.as_ref())?;
-            state.outbound.remember(payload);
-            state.wake_task();
-            Ok(())
-        }))
+        let Some(compressed) = compressed else { return Ok(Some(state)) };
+        state.queue_compressed(kind, compressed.as_ref())?;
+        state.outbound.remember(payload);
+        state.wake_task();
+        Ok(None)
     }
 
     /// Queues a prepared message compressed: once for all connections that can follow it.
@@ -252,21 +255,23 @@ impl Sender {
         &self,
         sending: &Sending,
         prepared: &Prepared,
-    ) -> Option<Result<(), SendError>> {
-        let frame = sending.prepared(prepared, &self.shared.context.budget)?;
-        let queued = self.lock_for_message().and_then(|mut state| {
-            state.outbound.start_prepared()?;
-            state.queue_shared(frame);
-            state.outbound.remember(prepared.payload());
-            state.wake_task();
-            Ok(())
-        });
-        Some(queued)
+    ) -> Result<Option<MutexGuard<'_, State>>, SendError> {
+        let frame = sending.prepared(prepared, &self.shared.context.budget);
+        let mut state = self.lock_for_message()?;
+        let Some(frame) = frame else { return Ok(Some(state)) };
+        state.outbound.start_prepared()?;
+        state.queue_shared(frame);
+        state.outbound.remember(prepared.payload());
+        state.wake_task();
+        Ok(None)
     }
 
     /// What compresses a message that comes in fragments; `None` when it is to go as it is.
     pub(super) fn begin_compressed(&self, choice: Choice, state: &State) -> Option<Fragments> {
-        let sending = self.compression.filter(|_| choice == Choice::Compressed)?;
+        let sending = Sending::of(state, &self.shared.context)?;
+        if choice != Choice::Compressed {
+            return None;
+        }
         let shape = sending.shape(usize::MAX);
         let mut compressor = take_compressor(shape, &self.shared.context.budget)?;
         compressor.begin(state.outbound.history());
