@@ -43,10 +43,15 @@ fn rows() -> Vec<Row> {
         .concat()
 }
 
+/// The rules of compression have their vectors in `rfc7692`.
+fn violations() -> impl Iterator<Item = &'static Violation> {
+    Violation::ALL.iter().filter(|violation| violation.section().starts_with("RFC 6455"))
+}
+
 #[test]
 fn every_violation_has_a_vector() {
     let rows = rows();
-    for violation in Violation::ALL {
+    for violation in violations() {
         let shown = |row: &Row| {
             let mut seen = row.expect.iter();
             seen.any(|expect| matches!(expect, Expect::Fail(shown) if shown == violation))
@@ -68,7 +73,7 @@ fn every_row_claims_a_rule_of_the_catalogue() {
 
 #[test]
 fn every_violation_has_an_early_vector() {
-    for violation in Violation::ALL {
+    for violation in violations() {
         // Limits are met early in `limits`.
         let is_limit = violation.section() == "RFC 6455 10.4";
         let shown = early::ROWS.iter().any(|(.., shown)| shown == violation);

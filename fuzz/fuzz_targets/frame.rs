@@ -3,14 +3,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stickler::proto::frame::{FrameHeader, HeaderBytes, HeaderContext};
+use stickler::proto::frame::{FrameHeader, FrameLimits, HeaderBytes, HeaderContext};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&setting, bytes)) = data.split_first() else { return };
     let context = HeaderContext {
         message_unfinished: setting & 1 != 0,
-        max_frame_size: if setting & 2 != 0 { 1000 } else { u64::MAX },
-        max_rest: if setting & 4 != 0 { 700 } else { u64::MAX },
+        size: FrameLimits {
+            max_frame_size: if setting & 2 != 0 { 1000 } else { u64::MAX },
+            max_rest: if setting & 4 != 0 { 700 } else { u64::MAX },
+        },
+        compressed_size: (setting & 16 != 0).then_some(FrameLimits {
+            max_frame_size: if setting & 2 != 0 { 2000 } else { u64::MAX },
+            max_rest: if setting & 32 != 0 { 3000 } else { u64::MAX },
+        }),
         fragment_allowed: setting & 8 == 0,
         empty_end_allowed: setting & 8 == 0,
     };
@@ -26,7 +32,9 @@ fuzz_target!(|data: &[u8]| {
         if let Ok(Some(header)) = judged {
             assert!(header.header_len <= end);
             let len = usize::try_from(header.payload_len).unwrap();
-            let mut twin = HeaderBytes::encode(header.opcode, header.fin, len).as_bytes().to_vec();
+            let plain = HeaderBytes::encode(header.opcode, header.fin, len);
+            let encoded = if header.compressed { plain.compressed() } else { plain };
+            let mut twin = encoded.as_bytes().to_vec();
             twin[1] |= 0x80;
             twin.extend(header.key);
             assert_eq!(twin, bytes[..header.header_len]);

@@ -160,7 +160,6 @@ impl State {
         self.phase = Phase::Closed;
         self.outbound.shut();
         self.inbound.fail();
-        self.disagree();
         self.input = Lease::default();
         self.outbox = None;
         self.in_flight = 0;

@@ -80,17 +80,7 @@ impl State {
     pub(super) fn agree(&mut self, compression: Option<Compression>) {
         let Some(Compression { agreement, kept }) = compression else { return };
         self.inbound.agree(&agreement);
-        self.outbound.agree(&agreement);
-        if kept.is_some() {
-            self.rare().kept = kept;
-        }
-    }
-
-    /// Gives back the memory that histories might have taken; they are gone.
-    pub(super) fn disagree(&mut self) {
-        if let Some(rare) = self.rare_if_any() {
-            rare.kept = None;
-        }
+        self.outbound.agree(&agreement, kept);
     }
 
     /// Lends an inflater for the message that has begun, or fails the connection with 1013.
@@ -136,7 +126,7 @@ impl Shared {
     }
 }
 
-/// How a connection sends compressed messages; every Sender has a copy.
+/// How a connection sends compressed messages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sending {
     agreement: Agreement,
@@ -145,14 +135,12 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn of(shared: &Shared) -> Option<Sending> {
-        let agreement = shared.lock().outbound.agreement()?;
-        let config = &shared.context.config.deflate;
+    /// `None` unless permessage-deflate was agreed.
+    #[inline]
+    pub(super) fn of(state: &State, context: &Context) -> Option<Sending> {
+        let agreement = state.outbound.agreement()?;
+        let config = &context.config.deflate;
         Some(Sending { agreement, level: config.level, min_size: config.min_size })
-    }
-
-    pub(super) fn agreement(&self) -> Agreement {
-        self.agreement
     }
 
     /// Whether this message is to be compressed.
@@ -230,37 +218,42 @@ impl State {
 }
 
 impl Sender {
-    /// Queues a message compressed; `None` when it is to go as it is.
+    /// Queues a message compressed, unless it is to go as it is: then the lock comes back.
     #[cold]
-    pub(super) fn queue_compressed(
-        &self,
+    pub(super) fn queue_compressed<'a>(
+        &'a self,
         sending: &Sending,
+        state: MutexGuard<'a, State>,
         parts: &Parts<'_>,
-    ) -> Option<Result<(), SendError>> {
+    ) -> Result<Option<MutexGuard<'a, State>>, SendError> {
+        if !state.outbound.is_open() {
+            return Err(SendError::Closed);
+        }
         let budget = &self.shared.context.budget;
         let (kind, payload) = match parts {
-            Parts::Prepared(prepared) => return self.queue_prepared(sending, prepared),
-            _ => parts.message()?,
+            Parts::Prepared(prepared) => {
+                drop(state);
+                return self.queue_prepared(sending, prepared);
+            }
+            Parts::Copied(kind, _)
+            | Parts::Owned(kind, _)
+            | Parts::Shared(kind, _)
+            | Parts::Taken(kind, _) => (*kind, parts.payload()),
         };
-        let lock = match self.lock_to_compress() {
-            Ok(state) => state,
-            Err(error) => return Some(Err(error)),
-        };
-        let (lock, compressed) = if sending.takes_over() {
-            let compressed = sending.compress(lock.outbound.history(), payload, budget)?;
-            (Ok(lock), compressed)
+        let (mut state, compressed) = if sending.takes_over() {
+            let compressed = sending.compress(state.outbound.history(), payload, budget);
+            (state, compressed)
         } else {
             // What refers to no other message needs no lock.
-            drop(lock);
-            let compressed = sending.compress(&[], payload, budget)?;
-            (self.lock_for_message(), compressed)
+            drop(state);
+            let compressed = sending.compress(&[], payload, budget);
+            (self.lock_for_message()?, compressed)
         };
-        Some(lock.and_then(|mut state| {
-            state.queue_compressed(kind, compressed.as_ref())?;
-            state.outbound.remember(payload);
-            state.wake_task();
-            Ok(())
-        }))
+        let Some(compressed) = compressed else { return Ok(Some(state)) };
+        state.queue_compressed(kind, compressed.as_ref())?;
+        state.outbound.remember(payload);
+        state.wake_task();
+        Ok(None)
     }
 
     /// Queues a prepared message compressed: once for all connections that can follow it.
@@ -268,30 +261,23 @@ impl Sender {
         &self,
         sending: &Sending,
         prepared: &Prepared,
-    ) -> Option<Result<(), SendError>> {
-        if let Err(error) = self.lock_to_compress() {
-            return Some(Err(error));
-        }
-        let frame = sending.prepared(prepared, &self.shared.context.budget)?;
-        let queued = self.lock_for_message().and_then(|mut state| {
-            state.outbound.start_prepared()?;
-            state.queue_shared(frame);
-            state.outbound.remember(prepared.payload());
-            state.wake_task();
-            Ok(())
-        });
-        Some(queued)
-    }
-
-    /// As [`Sender::lock_for_message`], and makes sure that no work is done in vain.
-    fn lock_to_compress(&self) -> Result<MutexGuard<'_, State>, SendError> {
-        let state = self.lock_for_message()?;
-        if state.outbound.is_open() { Ok(state) } else { Err(SendError::Closed) }
+    ) -> Result<Option<MutexGuard<'_, State>>, SendError> {
+        let frame = sending.prepared(prepared, &self.shared.context.budget);
+        let mut state = self.lock_for_message()?;
+        let Some(frame) = frame else { return Ok(Some(state)) };
+        state.outbound.start_prepared()?;
+        state.queue_shared(frame);
+        state.outbound.remember(prepared.payload());
+        state.wake_task();
+        Ok(None)
     }
 
     /// What compresses a message that comes in fragments; `None` when it is to go as it is.
     pub(super) fn begin_compressed(&self, choice: Choice, state: &State) -> Option<Fragments> {
-        let sending = self.compression.filter(|_| choice == Choice::Compressed)?;
+        let sending = Sending::of(state, &self.shared.context)?;
+        if choice != Choice::Compressed {
+            return None;
+        }
         let shape = sending.shape(usize::MAX);
         let mut compressor = take_compressor(shape, &self.shared.context.budget)?;
         compressor.begin(state.outbound.history());

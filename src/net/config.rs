@@ -38,7 +38,7 @@ pub struct DeflateConfig {
     /// [`Compressed`](super::Compressed); 128 bytes by default. So is every message that
     /// compression does not make shorter.
     pub min_size: usize,
-    /// Bytes for compression over all connections, 256 MiB by default: compressors and
+    /// Bytes for compression over all connections, 512 MiB by default: compressors and
     /// inflaters in use or kept by threads, and what connections with context takeover may keep.
     /// When it is spent, offers are declined, messages go uncompressed, and a connection whose
     /// compressed message cannot be inflated is failed with 1013.
@@ -52,7 +52,7 @@ impl Default for DeflateConfig {
             policy: Some(deflate::Policy::default()),
             level: deflate::Level::default(),
             min_size: 128,
-            max_memory: 256 << 20,
+            max_memory: 512 << 20,
         }
     }
 }

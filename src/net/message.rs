@@ -215,19 +215,6 @@ impl Parts<'_> {
         }
     }
 
-    /// The kind and the payload; `None` for a frame that was encoded before.
-    #[cfg(feature = "deflate")]
-    pub(super) fn message(&self) -> Option<(MessageKind, &[u8])> {
-        let kind = match self {
-            Parts::Copied(kind, _)
-            | Parts::Owned(kind, _)
-            | Parts::Shared(kind, _)
-            | Parts::Taken(kind, _) => *kind,
-            Parts::Prepared(_) => return None,
-        };
-        Some((kind, self.bytes()))
-    }
-
     /// The payload for referencing, if that needs no copy.
     pub(super) fn into_large(self) -> Result<Large, Self> {
         match self {

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::MutexGuard;
 
 use super::context::Context;
 use super::message::{Choice, Parts};
@@ -41,8 +42,6 @@ impl State {
         }
     }
 
-    pub(super) fn disagree(&mut self) {}
-
     pub(super) fn lend_inflater(&mut self, _: &Shared) -> bool {
         false
     }
@@ -58,7 +57,7 @@ impl Shared {
 pub(super) struct Sending(Infallible);
 
 impl Sending {
-    pub(super) fn of(_: &Shared) -> Option<Sending> {
+    pub(super) fn of(_: &State, _: &Context) -> Option<Sending> {
         None
     }
 
@@ -68,11 +67,12 @@ impl Sending {
 }
 
 impl Sender {
-    pub(super) fn queue_compressed(
-        &self,
+    pub(super) fn queue_compressed<'a>(
+        &'a self,
         sending: &Sending,
+        _: MutexGuard<'a, State>,
         _: &Parts<'_>,
-    ) -> Option<Result<(), SendError>> {
+    ) -> Result<Option<MutexGuard<'a, State>>, SendError> {
         match sending.0 {}
     }
 

@@ -24,20 +24,18 @@ use crate::proto::outbound::SendError;
 #[derive(Clone, Debug)]
 pub struct Sender {
     pub(super) shared: Arc<Shared>,
-    /// `None` unless permessage-deflate was agreed.
-    pub(super) compression: Option<Sending>,
 }
 
 impl Sender {
     /// The handle of a connection that is open.
     pub(super) fn new(shared: Arc<Shared>) -> Sender {
-        Sender { compression: Sending::of(&shared), shared }
+        Sender { shared }
     }
 
     /// What was agreed about compression; `None` when messages go uncompressed (RFC 7692 §5).
     #[cfg(feature = "deflate")]
     pub fn agreement(&self) -> Option<Agreement> {
-        self.compression.map(|sending| sending.agreement())
+        self.shared.lock().outbound.agreement()
     }
 
     /// Queues a message, whole.
@@ -52,19 +50,19 @@ impl Sender {
     /// RFC 6455 §5.4 and §6.1 forbid. Nothing was queued then.
     #[inline]
     pub fn send<M: Outgoing>(&self, message: M) -> Result<(), SendError> {
-        message.queue(|parts| {
-            if let Some(sending) = &self.compression
-                && sending.wants(M::CHOICE, &parts)
-                && let Some(queued) = self.queue_compressed(sending, &parts)
-            {
-                return queued;
-            }
-            self.queue(parts)
-        })
+        message.queue(|parts| self.queue(parts, M::CHOICE))
     }
 
-    fn queue(&self, parts: Parts<'_>) -> Result<(), SendError> {
+    fn queue(&self, parts: Parts<'_>, choice: Choice) -> Result<(), SendError> {
         let mut state = self.lock_for_message()?;
+        if let Some(sending) = Sending::of(&state, &self.shared.context)
+            && sending.wants(choice, &parts)
+        {
+            match self.queue_compressed(&sending, state, &parts)? {
+                Some(lock) => state = lock,
+                None => return Ok(()),
+            }
+        }
         let payload_len = parts.bytes().len();
         match parts {
             Parts::Prepared(_) => state.outbound.start_prepared()?,

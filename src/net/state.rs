@@ -11,8 +11,6 @@ use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
 use crate::proto::close::CloseCode;
-#[cfg(feature = "deflate")]
-use crate::proto::deflate::budget::Charge;
 use crate::proto::inbound::{Delivery, Inbound};
 use crate::proto::keepalive::Keepalive;
 use crate::proto::outbound::Outbound;
@@ -76,9 +74,6 @@ pub(super) struct Rare {
     /// The newest Ping that we sent, and when.
     pub(super) ping: Option<(Vec<u8>, Duration)>,
     pub(super) round_trip: Option<Duration>,
-    /// What may be kept between messages for compression.
-    #[cfg(feature = "deflate")]
-    pub(super) kept: Option<Arc<Charge>>,
 }
 
 /// Where a connection is in its life.

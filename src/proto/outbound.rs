@@ -4,24 +4,35 @@
 //! unfinished, and so what may still be sent. Frames are appended to the batch that the
 //! caller gives; a frame in a batch counts as begun.
 
+use std::sync::Arc;
+
 use super::assembler::MessageKind;
 use super::close::{CloseCode, CloseFrame, MAX_REASON_LEN};
 use super::deflate::Agreement;
-use super::deflate::sending::Sending;
+use super::deflate::budget::Charge;
+use super::deflate::sending::Kept;
 use super::frame::{HeaderBytes, MAX_CONTROL_LEN, Opcode};
 use super::violation::Violation;
 
 /// The sending half of a connection.
 #[derive(Debug, Default)]
 pub struct Outbound {
-    /// The newest Pong that waits, while the peer does not read.
-    waiting_pong: Option<Box<[u8]>>,
-    deflate: Sending,
+    rare: Option<Box<Rare>>,
+    agreement: Option<Agreement>,
     sent: SentClose,
     is_closed: bool,
     close_received: bool,
     message_unfinished: bool,
     congested: bool,
+}
+
+/// What most connections never need.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The newest Pong that waits, while the peer does not read.
+    waiting_pong: Option<Box<[u8]>>,
+    /// What later messages may refer to.
+    kept: Option<Kept>,
 }
 
 /// What kind of Close was sent.
@@ -89,25 +100,34 @@ impl Outbound {
         Ok(HeaderBytes::encode(opcode_of(kind), true, payload_len))
     }
 
-    /// From now on messages may be sent compressed (RFC 7692 §6).
-    pub fn agree(&mut self, agreement: &Agreement) {
-        self.deflate.agree(agreement);
+    /// From now on messages may be sent compressed (RFC 7692 §6). `charge` is what was charged for
+    /// the histories that the connection may keep; it is given back when it ends.
+    pub fn agree(&mut self, agreement: &Agreement, charge: Option<Arc<Charge>>) {
+        self.agreement = Some(*agreement);
+        if charge.is_some() || !agreement.server_no_context_takeover() {
+            self.rare.get_or_insert_default().kept = Some(Kept::new(charge));
+        }
     }
 
     /// What was agreed about compression.
+    #[inline]
     pub fn agreement(&self) -> Option<Agreement> {
-        self.deflate.agreement()
+        self.agreement
     }
 
     /// What a compressed message may refer back to; empty without context takeover.
     pub fn history(&self) -> &[u8] {
-        self.deflate.history()
+        let kept = self.rare.as_ref().and_then(|rare| rare.kept.as_ref());
+        kept.map_or(&[], Kept::history)
     }
 
     /// Notes that these bytes, in plain, went out in a compressed message: later ones may refer
     /// to them. With context takeover that is owed for every one, in the order of sending.
     pub fn remember(&mut self, passed: &[u8]) {
-        self.deflate.remember(passed);
+        let kept = self.rare.as_mut().and_then(|rare| rare.kept.as_mut());
+        if let (Some(kept), Some(agreement)) = (kept, &self.agreement) {
+            kept.remember(passed, agreement);
+        }
     }
 
     /// As [`Outbound::start_message`], for a payload that is compressed: RSV1 is set.
@@ -176,7 +196,7 @@ impl Outbound {
     pub fn pong(&mut self, data: &[u8], batch: &mut Vec<u8>) {
         if self.is_closed || self.close_received {
         } else if self.congested {
-            self.waiting_pong = Some(data.into());
+            self.rare.get_or_insert_default().waiting_pong = Some(data.into());
         } else {
             // One that waited answers an older Ping, so it goes first.
             self.release_pong(batch);
@@ -191,12 +211,12 @@ impl Outbound {
 
     /// Whether a Pong waits for the transport.
     pub fn has_waiting_pong(&self) -> bool {
-        self.waiting_pong.is_some()
+        self.rare.as_ref().is_some_and(|rare| rare.waiting_pong.is_some())
     }
 
     /// Appends the Pong that waited for the transport, and says whether there was one.
     pub fn release_pong(&mut self, batch: &mut Vec<u8>) -> bool {
-        match self.waiting_pong.take() {
+        match self.rare.as_mut().and_then(|rare| rare.waiting_pong.take()) {
             Some(data) if !self.close_received && !self.is_closed => {
                 append(Opcode::Pong, &data, batch);
                 true
@@ -245,8 +265,7 @@ impl Outbound {
     /// Nothing is sent any more: the transport is gone.
     pub fn shut(&mut self) {
         self.is_closed = true;
-        self.waiting_pong = None;
-        self.deflate.forget();
+        self.rare = None;
     }
 
     /// Whether a Close was sent.

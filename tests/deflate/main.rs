@@ -2,3 +2,7 @@
 
 #![cfg(feature = "deflate")]
 mod negotiation;
+
+#[path = "../support/deflate/mod.rs"]
+mod deflate;
+mod reader;

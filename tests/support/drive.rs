@@ -54,6 +54,18 @@ pub(crate) enum Start {
     Closing,
 }
 
+/// What was agreed about compression (RFC 7692).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "not every test compresses")]
+pub(crate) enum Deflate {
+    /// Nothing.
+    NotAgreed,
+    /// Every message of the client stands alone.
+    NoContextTakeover,
+    /// The client's messages refer to earlier ones.
+    ContextTakeover,
+}
+
 /// One connection.
 pub(crate) struct Connection {
     inbound: Inbound,
@@ -68,6 +80,14 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(start: Start, limits: MessageLimits, way: Way) -> Connection {
+        Connection::deflated(Deflate::NotAgreed, (start, limits, way))
+    }
+
+    /// A connection on which this was agreed about compression.
+    pub(crate) fn deflated(
+        agreed: Deflate,
+        (start, limits, way): (Start, MessageLimits, Way),
+    ) -> Connection {
         let mut connection = Connection {
             inbound: Inbound::new(),
             outbound: Outbound::new(),
@@ -77,6 +97,7 @@ impl Connection {
             seen: Vec::new(),
             pieces: Vec::new(),
         };
+        lending::agree(agreed, &mut connection.inbound);
         if start == Start::Closing {
             let frame = CloseFrame { code: Some(CloseCode::GOING_AWAY), reason: "" };
             connection.outbound.close(frame, &mut connection.batch).unwrap();
@@ -92,21 +113,25 @@ impl Connection {
         bytes: &[u8],
         cuts: impl IntoIterator<Item = usize>,
     ) -> Vec<Seen> {
-        let mut connection = Connection::new(start, limits, way);
+        Connection::new(start, limits, way).feed(bytes, cuts)
+    }
+
+    /// All that is seen when the bytes arrive in pieces that end at `cuts`.
+    pub(crate) fn feed(mut self, bytes: &[u8], cuts: impl IntoIterator<Item = usize>) -> Vec<Seen> {
         let mut at = 0;
         for cut in cuts {
-            connection.arrive(&bytes[at..cut]);
+            self.arrive(&bytes[at..cut]);
             at = cut;
         }
-        connection.arrive(&bytes[at..]);
-        connection.end()
+        self.arrive(&bytes[at..]);
+        self.end()
     }
 
     /// Bytes arrive in one read.
     pub(crate) fn arrive(&mut self, bytes: &[u8]) {
         let mut input = bytes.to_vec();
         let mut rest = &mut input[..];
-        let most_steps = 2 * bytes.len() + 4;
+        let most_steps = 2 * bytes.len() + 4 + 2 * self.limits.max_message_size / SHARE;
         for _ in 0..most_steps {
             let direct = self.arrive_direct(rest);
             rest = &mut rest[direct..];
@@ -140,6 +165,7 @@ impl Connection {
     fn step(&mut self, input: &mut [u8]) -> Result<(usize, bool), Violation> {
         let ended = self.inbound.has_ended();
         let delivery = if self.way == Way::Pieces { Delivery::Pieces } else { Delivery::Message };
+        let buffered = self.inbound.buffered();
         let received = self.inbound.receive(
             input,
             delivery,
@@ -149,12 +175,18 @@ impl Connection {
         );
         let step = received?;
         assert!(step.consumed <= input.len(), "more consumed than there was");
+        let grown = self.inbound.buffered().saturating_sub(buffered);
+        assert!(grown <= step.consumed.max(SHARE + 3), "{grown} bytes in one step");
         let more = step.event.is_some();
+        let is_lent = step.event == Some(Event::NoInflater);
         if let Some(event) = step.event {
             assert!(!ended, "{event:?} after the end");
             self.report(event, input);
         }
         self.report_batch();
+        if !is_lent {
+            lending::reclaim(&mut self.inbound);
+        }
         Ok((step.consumed, more))
     }
 
@@ -204,7 +236,9 @@ impl Connection {
                 let payload = self.payload(&at, input);
                 self.seen.push(Seen::Pong(payload));
             }
-            Event::NoInflater | Event::Paused => panic!("{event:?} without compression"),
+            Event::NoInflater => lending::lend(&mut self.inbound),
+            // Others would get their turn here.
+            Event::Paused => assert!(lending::IS_POSSIBLE),
             Event::Close(close) => {
                 assert!(self.inbound.has_ended() && self.outbound.has_received_close());
                 let code = close.code.map(CloseCode::get);
@@ -233,4 +267,70 @@ impl Connection {
             self.seen.push(Seen::Sent(std::mem::take(&mut self.batch)));
         }
     }
+}
+
+/// Output of compressed messages after which a step ends, in bytes.
+const SHARE: usize = 256 << 10;
+
+/// Inflaters, lent to one connection after the other.
+#[cfg(feature = "deflate")]
+mod lending {
+    use std::{cell::RefCell, sync::Arc};
+
+    use stickler::proto::{
+        deflate::{Inflater, Policy, budget::Budget, negotiate},
+        extension::parse_offers,
+        inbound::Inbound,
+    };
+
+    use super::Deflate;
+
+    pub(super) const IS_POSSIBLE: bool = true;
+
+    thread_local! {
+        static IDLE: RefCell<Vec<Box<Inflater>>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn agree(agreed: Deflate, inbound: &mut Inbound) {
+        if agreed != Deflate::NotAgreed {
+            let policy = Policy {
+                client_context_takeover: agreed == Deflate::ContextTakeover,
+                ..Policy::default()
+            };
+            let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
+            inbound.agree(&negotiate(&offers, &policy).unwrap());
+        }
+    }
+
+    pub(super) fn lend(inbound: &mut Inbound) {
+        let idle = IDLE.with_borrow_mut(Vec::pop);
+        let budget = Arc::new(Budget::new(usize::MAX));
+        inbound.lend_inflater(idle.unwrap_or_else(|| Inflater::new(&budget).unwrap().into()));
+    }
+
+    pub(super) fn reclaim(inbound: &mut Inbound) {
+        if let Some(inflater) = inbound.reclaim_inflater() {
+            assert!(!inflater.is_begun());
+            IDLE.with_borrow_mut(|idle| idle.push(inflater));
+        }
+    }
+}
+
+#[cfg(not(feature = "deflate"))]
+mod lending {
+    use stickler::proto::inbound::Inbound;
+
+    use super::Deflate;
+
+    pub(super) const IS_POSSIBLE: bool = false;
+
+    pub(super) fn agree(agreed: Deflate, _: &mut Inbound) {
+        assert_eq!(agreed, Deflate::NotAgreed);
+    }
+
+    pub(super) fn lend(_: &mut Inbound) {
+        panic!("an inflater is wanted without compression");
+    }
+
+    pub(super) fn reclaim(_: &mut Inbound) {}
 }

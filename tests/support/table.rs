@@ -4,7 +4,7 @@
 use stickler::proto::{assembler::MessageLimits, violation::Violation};
 
 use super::{
-    drive::{Connection, Seen, Start, Way},
+    drive::{Connection, Deflate, Seen, Start, Way},
     hex::hex,
     twin,
 };
@@ -19,6 +19,7 @@ pub(crate) struct Row {
     pub(crate) expect: &'static [Expect],
     pub(crate) limits: MessageLimits,
     pub(crate) start: Start,
+    pub(crate) agreed: Deflate,
 }
 
 /// What is to be seen; bytes in hex.
@@ -48,13 +49,19 @@ pub(crate) enum Expect {
 pub(crate) const fn row(id: &'static str, bytes: &'static str, expect: &'static [Expect]) -> Row {
     let limits =
         MessageLimits { max_message_size: 1 << 20, max_frame_size: 1 << 20, max_fragments: 1000 };
-    Row { id, bytes, expect, limits, start: Start::Open }
+    Row { id, bytes, expect, limits, start: Start::Open, agreed: Deflate::NotAgreed }
 }
 
 impl Row {
     /// After the server's own Close.
     pub(crate) const fn closing(self) -> Row {
         Row { start: Start::Closing, ..self }
+    }
+
+    /// With this agreed about compression.
+    #[allow(dead_code, reason = "not every table is about compression")]
+    pub(crate) const fn agreed(self, agreed: Deflate) -> Row {
+        Row { agreed, ..self }
     }
 
     pub(crate) const fn limits(self, message: usize, frame: usize, fragments: u32) -> Row {
@@ -72,11 +79,12 @@ pub(crate) fn run(rows: &[Row]) {
     for row in rows {
         let bytes = hex(row.bytes);
         let expect: Vec<Seen> = row.expect.iter().flat_map(expand).collect();
-        let twin = twin::transcript(row.start, row.limits, &bytes);
+        let twin = twin::deflated(row.agreed, row.start, row.limits, &bytes);
         assert_eq!(twin, expect, "the twin, {row:?}");
         for way in Way::ALL {
             let feed = |cuts: &mut dyn Iterator<Item = usize>| {
-                Connection::transcript((row.start, row.limits, way), &bytes, cuts)
+                let setting = (row.start, row.limits, way);
+                Connection::deflated(row.agreed, setting).feed(&bytes, cuts)
             };
             assert_eq!(feed(&mut std::iter::empty()), expect, "{way:?}, {row:?}");
             assert_eq!(feed(&mut (0..bytes.len())), expect, "{way:?}, byte by byte, {row:?}");

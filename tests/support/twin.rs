@@ -1,14 +1,38 @@
 //! The naive twin of the receiving side: one byte after the other, whole messages in memory,
-//! nothing kept between calls. Slow, and plain enough to be checked against RFC 6455 by eye.
+//! nothing kept between calls but the history. Slow, and plain enough to be checked against
+//! RFC 6455 and RFC 7692 by eye.
 
 use stickler::proto::{assembler::MessageLimits, violation::Violation};
 
-use super::drive::{Seen, Start};
+use super::drive::{Deflate, Seen, Start};
+use deflate::{Doubt, Fault, Inflated, Window, inflate, inflate_message};
+
+#[path = "deflate/mod.rs"]
+pub(crate) mod deflate;
 
 /// All that is to be seen of a connection on which exactly these bytes arrive.
+#[allow(dead_code, reason = "some tests always say what was agreed")]
 pub(crate) fn transcript(start: Start, limits: MessageLimits, bytes: &[u8]) -> Vec<Seen> {
-    let rest = bytes.iter();
-    let mut twin = Twin { rest, limits, start, message: None, inside: false, seen: Vec::new() };
+    deflated(Deflate::NotAgreed, start, limits, bytes)
+}
+
+/// The same where this was agreed about compression.
+pub(crate) fn deflated(
+    agreed: Deflate,
+    start: Start,
+    limits: MessageLimits,
+    bytes: &[u8],
+) -> Vec<Seen> {
+    let mut twin = Twin {
+        rest: bytes.iter(),
+        limits,
+        start,
+        agreed,
+        window: Window::new(agreed == Deflate::ContextTakeover),
+        message: None,
+        inside: false,
+        seen: Vec::new(),
+    };
     loop {
         match twin.frame() {
             Ok(()) => {}
@@ -35,6 +59,9 @@ struct Twin<'a> {
     rest: std::slice::Iter<'a, u8>,
     limits: MessageLimits,
     start: Start,
+    agreed: Deflate,
+    /// What compressed messages may refer back to.
+    window: Window,
     message: Option<Message>,
     /// Whether a frame has begun.
     inside: bool,
@@ -44,6 +71,8 @@ struct Twin<'a> {
 /// The unfinished message.
 struct Message {
     is_text: bool,
+    is_compressed: bool,
+    /// As it came, but unmasked.
     payload: Vec<u8>,
     /// How much of the payload is known to be whole characters.
     whole: usize,
@@ -67,11 +96,14 @@ impl Twin<'_> {
         let first = self.next()?;
         self.inside = true;
         let (fin, opcode) = (first & 0x80 != 0, first & 0x0F);
-        break_if(first & 0x70 != 0, Violation::ReservedBit)?;
+        let compressed = first & 0x40 != 0;
+        let is_agreed = self.agreed != Deflate::NotAgreed;
+        break_if(first & 0x30 != 0 || compressed && !is_agreed, Violation::ReservedBit)?;
         break_if(!matches!(opcode, 0 | 1 | 2 | 8 | 9 | 10), Violation::ReservedOpcode)?;
+        let begins = opcode == 1 || opcode == 2;
+        break_if(compressed && !begins, Violation::CompressedBitMisplaced)?;
         break_if(opcode >= 8 && !fin, Violation::ControlFragmented)?;
         break_if(opcode == 0 && self.message.is_none(), Violation::NothingToContinue)?;
-        let begins = opcode == 1 || opcode == 2;
         break_if(begins && self.message.is_some(), Violation::MessageUnfinished)?;
 
         let second = self.next()?;
@@ -82,26 +114,35 @@ impl Twin<'_> {
             let key = [self.next()?, self.next()?, self.next()?, self.next()?];
             return self.control(opcode, second & 0x7F, key);
         }
-        let len = self.length(second & 0x7F)?;
+        let compressed = self.message.as_ref().map_or(compressed, |message| message.is_compressed);
+        let len = self.length(second & 0x7F, compressed)?;
         let fragments = self.message.as_ref().map_or(0, |message| message.fragments);
         let carried = self.message.as_ref().map_or(0, |message| message.promised);
         let only_ends = fin && len == 0 && carried >= u64::from(fragments);
         let too_many = opcode == 0 && fragments >= self.limits.max_fragments && !only_ends;
         break_if(too_many, Violation::TooManyFragments)?;
         let key = [self.next()?, self.next()?, self.next()?, self.next()?];
-        self.data(begins.then_some(opcode == 1), fin, len, key)
+        let message = self.message.take().unwrap_or(Message {
+            is_text: opcode == 1,
+            is_compressed: compressed,
+            payload: Vec::new(),
+            whole: 0,
+            promised: 0,
+            fragments: 0,
+        });
+        self.data(message, fin, len, key)
     }
 
     /// The length, judged after each of its bytes as if the rest were zeros.
-    fn length(&mut self, code: u8) -> Result<u64, Stop> {
+    fn length(&mut self, code: u8, compressed: bool) -> Result<u64, Stop> {
         let mut len = u64::from(code);
-        self.judge_size(if code < 126 { len } else { 0 })?;
+        self.judge_size(if code < 126 { len } else { 0 }, compressed)?;
         if code == 126 {
             len = u64::from(self.next()?) << 8;
-            self.judge_size(len)?;
+            self.judge_size(len, compressed)?;
             len |= u64::from(self.next()?);
             break_if(len < 126, Violation::LengthNotMinimal)?;
-            self.judge_size(len)?;
+            self.judge_size(len, compressed)?;
         }
         if code == 127 {
             len = 0;
@@ -109,35 +150,46 @@ impl Twin<'_> {
                 len |= u64::from(self.next()?) << (56 - 8 * index);
                 break_if(len >= 1 << 63, Violation::LengthHighBit)?;
                 break_if(index >= 5 && len < 65_536, Violation::LengthNotMinimal)?;
-                self.judge_size(len)?;
+                self.judge_size(len, compressed)?;
             }
         }
         Ok(len)
     }
 
-    fn judge_size(&self, len: u64) -> Result<(), Stop> {
+    fn judge_size(&self, len: u64, compressed: bool) -> Result<(), Stop> {
         let promised = self.message.as_ref().map_or(0, |message| message.promised);
-        let max_frame = self.limits.max_frame_size as u64;
-        let max_rest = self.limits.max_message_size as u64 - promised;
+        let mut max_frame = self.limits.max_frame_size as u64;
+        let mut max_message = self.limits.max_message_size as u64;
+        if compressed {
+            // What was compressed is measured when it is inflated, and may be longer before.
+            max_frame = if max_frame < max_message { max_frame } else { u64::MAX };
+            max_message = max_message.saturating_mul(2).saturating_add(1024);
+        }
+        let max_rest = max_message - promised;
         // Where both limits are broken it is the tighter one that is named.
         break_if(len > max_rest && max_rest < max_frame, Violation::MessageTooBig)?;
         break_if(len > max_frame, Violation::FrameTooBig)
     }
 
-    fn data(&mut self, text: Option<bool>, fin: bool, len: u64, key: [u8; 4]) -> Result<(), Stop> {
-        let mut message = self.message.take().unwrap_or(Message {
-            is_text: text == Some(true),
-            payload: Vec::new(),
-            whole: 0,
-            promised: 0,
-            fragments: 0,
-        });
+    fn data(
+        &mut self,
+        mut message: Message,
+        fin: bool,
+        len: u64,
+        key: [u8; 4],
+    ) -> Result<(), Stop> {
         message.promised += len;
         message.fragments += 1;
+        let is_judged = self.start == Start::Open;
         for index in 0..len {
             let byte = self.next()? ^ key[index as usize % 4];
             message.payload.push(byte);
-            if message.is_text && self.start == Start::Open {
+            if is_judged && message.is_compressed {
+                // More bytes take nothing back that fewer have proven, so once a frame will do.
+                if index + 1 == len || self.rest.len() == 0 {
+                    self.judge_inflated(&message)?;
+                }
+            } else if is_judged && message.is_text {
                 message.judge_text()?;
             }
         }
@@ -148,13 +200,61 @@ impl Twin<'_> {
         if self.start == Start::Closing {
             return Ok(());
         }
+        let payload = self.end_inflated(&message)?;
         self.seen.push(if message.is_text {
-            let text = String::from_utf8(message.payload);
+            let text = String::from_utf8(payload);
             Seen::Text(text.map_err(|_| Stop::Broken(Violation::TextNotUtf8))?)
         } else {
-            Seen::Binary(message.payload)
+            Seen::Binary(payload)
         });
         Ok(())
+    }
+
+    /// What has come out of a compressed message so far, if it may go on like this.
+    fn judge_inflated(&self, message: &Message) -> Result<(), Stop> {
+        let inflated = inflate(self.window.bytes(), &message.payload);
+        let (fault, inflated) = match inflated {
+            Ok(inflated) => (None, inflated),
+            Err((fault, inflated)) => (Some(fault), inflated),
+        };
+        self.judge_output(message, fault.filter(|fault| *fault != Fault::Truncated), &inflated)
+    }
+
+    /// What was put out is judged before the fault behind it.
+    fn judge_output(
+        &self,
+        message: &Message,
+        fault: Option<Fault>,
+        inflated: &Inflated,
+    ) -> Result<(), Stop> {
+        let mut doubts = inflated.doubts.iter().zip(&inflated.before_doubts);
+        // Codes that RFC 1951 leaves no room for; the others pass.
+        let broken = [Doubt::IncompleteCode, Doubt::DistanceCodes];
+        let doubt = doubts.find(|(doubt, _)| broken.contains(doubt));
+        let sure = doubt.map_or(inflated.output.len(), |(_, before)| *before);
+        let allowed = sure.min(self.limits.max_message_size);
+        if message.is_text
+            && let Err(error) = std::str::from_utf8(&inflated.output[..allowed])
+        {
+            break_if(error.error_len().is_some(), Violation::TextNotUtf8)?;
+        }
+        break_if(sure > allowed, Violation::MessageTooBig)?;
+        break_if(fault.is_some() || doubt.is_some(), Violation::DeflateCorrupt)
+    }
+
+    /// The whole payload, inflated if it was compressed.
+    fn end_inflated(&mut self, message: &Message) -> Result<Vec<u8>, Stop> {
+        if !message.is_compressed {
+            return Ok(message.payload.clone());
+        }
+        match inflate_message(self.window.bytes(), &message.payload) {
+            Ok(inflated) => {
+                self.judge_output(message, None, &inflated)?;
+                self.window.slide(&inflated.output);
+                Ok(inflated.output)
+            }
+            Err(_) => Err(Stop::Broken(Violation::DeflateCorrupt)),
+        }
     }
 
     fn control(&mut self, opcode: u8, len: u8, key: [u8; 4]) -> Result<(), Stop> {

@@ -158,7 +158,7 @@ pub(crate) struct Serve {
     pub(crate) deflate_min_size: Size,
 
     /// Most memory for compression, in all; with that spent, it is declined
-    #[arg(long, env = "STICKLER_DEFLATE_MEMORY", value_name = "SIZE", default_value = "256MiB")]
+    #[arg(long, env = "STICKLER_DEFLATE_MEMORY", value_name = "SIZE", default_value = "512MiB")]
     #[arg(help_heading = "Compression (RFC 7692)")]
     pub(crate) deflate_memory: Size,
 
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(serve.keepalive_timeout, seconds(20));
         assert_eq!((serve.deflate, serve.deflate_level), (Deflate::On, 4));
         assert_eq!(serve.deflate_window_bits, None);
-        assert_eq!((serve.deflate_min_size, serve.deflate_memory), (Size(128), Size(256 << 20)));
+        assert_eq!((serve.deflate_min_size, serve.deflate_memory), (Size(128), Size(512 << 20)));
         assert_eq!((serve.log, serve.log_format), (None, LogFormat::Text));
     }
 

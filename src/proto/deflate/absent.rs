@@ -18,6 +18,10 @@ impl Inflater {
         match self.0 {}
     }
 
+    pub(super) fn begin_next(&mut self, _: bool) {
+        match self.0 {}
+    }
+
     pub(super) fn produced(&self) -> u64 {
         match self.0 {}
     }

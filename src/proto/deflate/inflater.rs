@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::TAIL;
 use super::budget::{Budget, Charge};
 use super::compressor::advanced;
 use super::history::History;
@@ -64,9 +63,18 @@ impl Inflater {
 
     /// Begins a message, with the history that the last one left if the context is taken over.
     pub fn begin(&mut self, history: Option<Box<History>>) {
-        match history {
-            Some(history) => self.spare = Some(mem::replace(&mut self.recent, history)),
-            None => self.recent.clear(),
+        let keeps = history.is_some();
+        if let Some(history) = history {
+            self.spare = Some(mem::replace(&mut self.recent, history));
+        }
+        self.begin_next(keeps);
+    }
+
+    /// Begins another message of the same connection, with the history that the last one left
+    /// or without.
+    pub fn begin_next(&mut self, keeps_history: bool) {
+        if !keeps_history {
+            self.recent.clear();
         }
         self.restart();
         (self.produced, self.is_begun, self.is_full) = (0, true, false);
@@ -117,32 +125,25 @@ impl Inflater {
         Ok(taken)
     }
 
-    /// Ends the message: behind the tail that the peer left out, the data must stand between
-    /// two blocks (RFC 7692 §7.2.2).
+    /// Ends the message: the tail that the peer left out must be the end of an empty stored block,
+    /// its LEN and NLEN (RFC 7692 §7.2.1, §7.2.2).
     ///
     /// # Errors
-    /// [`Corrupt`] when it does not: it is cut off, or empty.
+    /// [`Corrupt`] when it would be anything else: the data is cut off, or empty.
     pub fn finish(&mut self) -> Result<(), Corrupt> {
         self.is_begun = false;
-        // The empty block at the end may itself be a final one.
-        if self.probe(&TAIL)? == Status::StreamEnd {
-            return Ok(());
-        }
-        // zlib takes what is cut off for unfinished, and says nothing: so an empty block
-        // that ends the stream is sent after it, and the end must be seen.
-        let ended = self.probe(&[0x01, 0x00, 0x00, 0xFF, 0xFF])? == Status::StreamEnd;
-        if ended { Ok(()) } else { Err(Corrupt) }
-    }
-
-    /// Takes bytes that are to give no output.
-    fn probe(&mut self, bytes: &[u8]) -> Result<Status, Corrupt> {
+        // zlib would take the tail for whatever it waits for, and say nothing. So it gets four
+        // bytes that only LEN and NLEN cannot be; the next message resets it anyway.
         let (total_in, total_out) = (self.inflate.total_in(), self.inflate.total_out());
-        let status = self.inflate.decompress(bytes, &mut [0; 16], InflateFlush::NoFlush);
-        let taken = advanced(total_in, self.inflate.total_in());
-        if taken < bytes.len() || self.inflate.total_out() > total_out {
+        let three = self.inflate.decompress(&[0; 3], &mut [0; 16], InflateFlush::NoFlush);
+        let is_quiet =
+            self.inflate.total_in() == total_in + 3 && self.inflate.total_out() == total_out;
+        if !matches!(three, Ok(Status::Ok)) || !is_quiet {
             return Err(Corrupt);
         }
-        status.map_err(|_| Corrupt)
+        let fourth = self.inflate.decompress(&[0], &mut [0; 16], InflateFlush::NoFlush);
+        let awaited = self.inflate.error_message() == Some(LEN_IS_NOT_NLEN);
+        if fourth.is_err() && awaited { Ok(()) } else { Err(Corrupt) }
     }
 
     /// The history that the finished message leaves to the next one.
@@ -176,6 +177,9 @@ impl std::fmt::Debug for Inflater {
         f.debug_struct("Inflater").field("produced", &self.produced).finish_non_exhaustive()
     }
 }
+
+/// What zlib says when the four bytes before a stored block's content contradict each other.
+const LEN_IS_NOT_NLEN: &str = "invalid stored block lengths";
 
 /// Output after which others get their turn, in bytes.
 const SHARE: usize = 256 << 10;

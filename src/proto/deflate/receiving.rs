@@ -7,25 +7,27 @@ use crate::proto::assembler::Assembler;
 use crate::proto::mask::Mask;
 use crate::proto::violation::Violation;
 
-/// The receiving side of the extension.
+/// The receiving side of the extension. Every connection has one, so it is small.
 #[derive(Debug, Default)]
-pub(in crate::proto) struct Receiving {
-    /// Lent by the caller.
-    inflater: Option<Box<Inflater>>,
-    /// What the last compressed message left, if the peer takes its context over.
-    history: Option<Box<History>>,
-    agreed: Agreed,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Agreed {
+pub(in crate::proto) enum Receiving {
     /// The extension is not in use.
     #[default]
-    Nothing,
-    /// Every message begins with an empty window.
-    NoContextTakeover,
-    /// Messages refer to earlier ones.
-    ContextTakeover,
+    Unused,
+    /// Nothing is kept.
+    Idle(Context),
+    /// What the last compressed message left to the next one.
+    Keeping(Box<History>),
+    /// An inflater is lent by the caller.
+    Inflating(Box<Inflater>, Context),
+}
+
+/// What a message may refer to (RFC 7692 §7.1.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proto) enum Context {
+    /// Itself.
+    Own,
+    /// Earlier messages too.
+    TakenOver,
 }
 
 /// What receiving payload of a compressed message came to.
@@ -41,33 +43,58 @@ pub(in crate::proto) enum Received {
 
 impl Receiving {
     pub(in crate::proto) fn agree(&mut self, agreement: &Agreement) {
-        self.agreed = if agreement.client_no_context_takeover() {
-            Agreed::NoContextTakeover
-        } else {
-            Agreed::ContextTakeover
-        };
+        let takes_over = !agreement.client_no_context_takeover();
+        *self = Receiving::Idle(if takes_over { Context::TakenOver } else { Context::Own });
     }
 
     /// Whether messages may be compressed.
     #[inline]
     pub(in crate::proto) fn is_agreed(&self) -> bool {
-        self.agreed != Agreed::Nothing
+        !matches!(self, Receiving::Unused)
     }
 
-    pub(in crate::proto) fn lend(&mut self, inflater: Box<Inflater>) {
-        self.inflater = Some(inflater);
+    /// Begins a message with an inflater that the caller lends.
+    pub(in crate::proto) fn lend(&mut self, mut inflater: Box<Inflater>) {
+        let context = self.context();
+        let history = match std::mem::replace(self, Receiving::Idle(context)) {
+            Receiving::Keeping(history) => Some(history),
+            _ => None,
+        };
+        inflater.begin(history);
+        *self = Receiving::Inflating(inflater, context);
     }
 
     /// Gives the inflater back, unless a message is unfinished.
     #[inline]
     pub(in crate::proto) fn reclaim(&mut self) -> Option<Box<Inflater>> {
-        self.inflater.take_if(|inflater| !inflater.is_begun())
+        match self {
+            Receiving::Inflating(inflater, context) if !inflater.is_begun() => {
+                let kept = match context {
+                    Context::TakenOver => Receiving::Keeping(inflater.take_history()),
+                    Context::Own => Receiving::Idle(Context::Own),
+                };
+                match std::mem::replace(self, kept) {
+                    Receiving::Inflating(inflater, _) => Some(inflater),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
 
-    /// Lets go of what is kept: nothing will be inflated any more.
+    /// Lets go of what is kept: nothing will be inflated any more. What was agreed stays.
     pub(in crate::proto) fn forget(&mut self) {
-        self.inflater = None;
-        self.history = None;
+        if self.is_agreed() {
+            *self = Receiving::Idle(self.context());
+        }
+    }
+
+    fn context(&self) -> Context {
+        match self {
+            Receiving::Idle(context) | Receiving::Inflating(_, context) => *context,
+            Receiving::Keeping(_) => Context::TakenOver,
+            Receiving::Unused => Context::Own,
+        }
     }
 
     /// Inflates payload of the current frame into the assembler, unmasking what it takes from
@@ -79,9 +106,11 @@ impl Receiving {
         assembler: &mut Assembler,
         max_message_size: usize,
     ) -> Result<(usize, Received), Violation> {
-        let Some(inflater) = &mut self.inflater else { return Ok((0, Received::NoInflater)) };
+        let Receiving::Inflating(inflater, context) = self else {
+            return Ok((0, Received::NoInflater));
+        };
         if !inflater.is_begun() {
-            inflater.begin(self.history.take());
+            inflater.begin_next(*context == Context::TakenOver);
         }
         let mut taken = 0;
         loop {
@@ -116,19 +145,20 @@ impl Receiving {
 
     /// Others get their turn before the next call of [`Receiving::receive`].
     pub(in crate::proto) fn pause(&mut self) {
-        if let Some(inflater) = &mut self.inflater {
+        if let Receiving::Inflating(inflater, _) = self {
             inflater.begin_share();
         }
     }
 
     /// Ends the message, of which all frames were received.
     pub(in crate::proto) fn finish(&mut self) -> Result<(), Violation> {
-        let Some(inflater) = &mut self.inflater else { return Err(Violation::DeflateCorrupt) };
-        inflater.finish().map_err(|_| Violation::DeflateCorrupt)?;
-        if self.agreed == Agreed::ContextTakeover {
-            self.history = Some(inflater.take_history());
+        match self {
+            Receiving::Inflating(inflater, _) => {
+                inflater.finish().map_err(|_| Violation::DeflateCorrupt)
+            }
+            // Nothing was received of it.
+            _ => Err(Violation::DeflateCorrupt),
         }
-        Ok(())
     }
 }
 
@@ -148,3 +178,5 @@ const PIECE: usize = 16 << 10;
 
 const MIN_ROOM: usize = 1 << 10;
 const MAX_ROOM: usize = 64 << 10;
+
+const _: () = assert!(size_of::<Receiving>() <= 16);

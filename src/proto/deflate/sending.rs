@@ -1,41 +1,35 @@
-//! What the sending half of a connection knows of permessage-deflate.
+//! What the sending half of a connection keeps for permessage-deflate.
 
+use std::sync::Arc;
+
+use super::budget::Charge;
 use super::history::History;
 use super::negotiation::Agreement;
 
-/// The sending side of the extension.
-#[derive(Debug, Default)]
-pub(in crate::proto) struct Sending {
-    /// What the peer's window holds, if the context is taken over.
-    history: Option<Box<History>>,
-    agreement: Option<Agreement>,
+/// What is kept between messages, if they refer to earlier ones.
+#[derive(Debug)]
+pub(in crate::proto) struct Kept {
+    /// What the peer's window holds; `None` before the first message.
+    history: Option<History>,
+    /// The memory for this history and that of the receiving half.
+    _charge: Option<Arc<Charge>>,
 }
 
-impl Sending {
-    pub(in crate::proto) fn agree(&mut self, agreement: &Agreement) {
-        self.agreement = Some(*agreement);
-    }
-
-    pub(in crate::proto) fn agreement(&self) -> Option<Agreement> {
-        self.agreement
+impl Kept {
+    pub(in crate::proto) fn new(charge: Option<Arc<Charge>>) -> Kept {
+        Kept { history: None, _charge: charge }
     }
 
     /// What the peer's window holds.
     pub(in crate::proto) fn history(&self) -> &[u8] {
-        self.history.as_ref().map_or(&[], |history| history.bytes())
+        self.history.as_ref().map_or(&[], History::bytes)
     }
 
     /// These bytes went out compressed, so the peer's window ends with them.
-    pub(in crate::proto) fn remember(&mut self, passed: &[u8]) {
-        let takes_over = |agreement: &Agreement| !agreement.server_no_context_takeover();
-        if let Some(agreement) = self.agreement.filter(takes_over) {
-            let history = || Box::new(History::new(agreement.server_max_window_bits()));
-            self.history.get_or_insert_with(history).extend(passed);
+    pub(in crate::proto) fn remember(&mut self, passed: &[u8], agreement: &Agreement) {
+        if !agreement.server_no_context_takeover() {
+            let window = agreement.server_max_window_bits();
+            self.history.get_or_insert_with(|| History::new(window)).extend(passed);
         }
-    }
-
-    /// Lets go of what is kept: nothing will be sent any more.
-    pub(in crate::proto) fn forget(&mut self) {
-        self.history = None;
     }
 }

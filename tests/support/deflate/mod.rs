@@ -6,14 +6,12 @@
 mod message;
 mod reader;
 mod samples;
-#[cfg(test)]
-mod tests;
 mod tokens;
 mod writer;
 
 pub(crate) use message::{TAIL, Window, inflate_message, swallowed};
 pub(crate) use reader::{Doubt, Fault, Inflated, Kind, inflate};
-pub(crate) use samples::{json, noise, samples, words};
+pub(crate) use samples::{hex, json, noise, samples, words};
 pub(crate) use tokens::{Token, plain, tokens};
 pub(crate) use writer::{Codes, Writer, deflate};
 
@@ -88,7 +86,7 @@ const DISTANCES: [(usize, u32); 30] = [
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 /// The fixed code's lengths (RFC 1951 §3.2.6): literals and lengths, then distances.
-fn fixed_lengths() -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn fixed_lengths() -> (Vec<u8>, Vec<u8>) {
     let mut literals = vec![8; 288];
     literals[144..256].fill(9);
     literals[256..280].fill(7);

@@ -56,8 +56,12 @@ pub(crate) enum Fault {
 pub(crate) enum Doubt {
     /// Bits that are not zero between a BFINAL=1 block and the next byte (RFC 7692 §7.2.1).
     Padding,
-    /// A code with unused room, but for the one distance code of one bit.
+    /// A code with unused room, but for a single one of one bit among literals or distances.
     IncompleteCode,
+    /// A block that holds nothing but its end, in a code of one bit.
+    SingleCode,
+    /// No code for any code length.
+    NoLengths,
     /// HDIST over 30 codes.
     DistanceCodes,
     /// Length 258 written as code 284 with all extra bits set.
@@ -74,6 +78,8 @@ pub(crate) struct Inflated {
     pub(crate) reach: usize,
     pub(crate) blocks: Vec<Block>,
     pub(crate) doubts: Vec<Doubt>,
+    /// How many bytes of output stand before each of them.
+    pub(crate) before_doubts: Vec<usize>,
 }
 
 /// Reads blocks until the input is used up. A BFINAL=1 block does not end the stream: the next block
@@ -178,13 +184,21 @@ impl Reader<'_> {
             lengths[*symbol] = u8::try_from(self.bits(3)?).unwrap();
         }
         let code = Code::new(&lengths)?;
+        if code.lengths.is_empty() {
+            // Some readers take one bit for each length, which is 0, and then miss the end's.
+            self.doubt(Doubt::NoLengths);
+            for _ in 0..literals + distances {
+                self.bit()?;
+            }
+            return Err(Fault::EndlessBlock);
+        }
         self.check(&code);
         let mut lengths = Vec::new();
         while lengths.len() < literals + distances {
             let (length, times) = match self.symbol(&code)? {
                 16 => {
-                    let previous = *lengths.last().ok_or(Fault::CodeLengths)?;
-                    (previous, 3 + self.bits(2)?)
+                    let times = 3 + self.bits(2)?;
+                    (*lengths.last().ok_or(Fault::CodeLengths)?, times)
                 }
                 17 => (0, 3 + self.bits(3)?),
                 18 => (0, 11 + self.bits(7)?),
@@ -200,7 +214,11 @@ impl Reader<'_> {
         }
         let (literals, distances) = lengths.split_at(literals);
         let (literals, distances) = (Code::new(literals)?, Code::new(distances)?);
-        self.check(&literals);
+        if literals.lengths == [1] {
+            self.doubt(Doubt::SingleCode);
+        } else {
+            self.check(&literals);
+        }
         // RFC 1951 §3.2.7: no distance code at all, or a single one of one bit, is as it should be.
         if !matches!(distances.lengths[..], [] | [1]) {
             self.check(&distances);
@@ -251,7 +269,9 @@ impl Reader<'_> {
 
     fn symbol(&mut self, code: &Code) -> Result<usize, Fault> {
         let mut bits = 0;
-        for (first, symbols) in &code.symbols[1..] {
+        // Behind the longest code nothing is to be hoped for; without any, behind one bit.
+        let longest = usize::from(code.lengths.iter().copied().max().unwrap_or(1));
+        for (first, symbols) in &code.symbols[1..=longest] {
             bits = bits << 1 | self.bit()?;
             if let Some(symbol) = bits.checked_sub(*first).and_then(|at| symbols.get(at)) {
                 return Ok(*symbol);
@@ -268,6 +288,7 @@ impl Reader<'_> {
 
     fn doubt(&mut self, doubt: Doubt) {
         self.inflated.doubts.push(doubt);
+        self.inflated.before_doubts.push(self.inflated.output.len());
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn samples() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
 }
 
 /// Bytes from hex digits; spaces mean nothing.
-pub(super) fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text
         .chars()
         .filter(|digit| !digit.is_whitespace())

@@ -1,7 +1,9 @@
-//! The reader against RFC 1951, against zlib's streams and against the writer.
+//! The slow reader against RFC 1951, against zlib's streams and against the writer.
 
-use super::samples::hex;
-use super::*;
+use super::deflate::{
+    Codes, Fault, Inflated, Kind, TAIL, Token, Writer, fixed_lengths, hex, inflate,
+    inflate_message, json, noise, plain, samples, swallowed, tokens, words,
+};
 
 fn whole(payload: &[u8]) -> Inflated {
     let inflated = inflate_message(b"", payload).map_err(|(fault, _)| fault).unwrap();
