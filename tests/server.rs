@@ -82,7 +82,11 @@ impl Running {
 }
 
 fn request(stream: &mut TcpStream) -> String {
-    stream.write_all(REQUEST.as_bytes()).unwrap();
+    request_with(stream, REQUEST)
+}
+
+fn request_with(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(read::<1>(stream)[0]);
@@ -126,6 +130,35 @@ fn every_worker_accepts() {
         seen.insert(names.recv_timeout(PATIENCE).unwrap());
     }
     assert_eq!(Vec::from_iter(&seen), ["stickler-0", "stickler-1"]);
+    server.stop();
+}
+
+/// RFC 7692 §7: memory for compression is bounded over all workers, and comes back.
+#[cfg(feature = "deflate")]
+#[test]
+fn workers_share_the_memory_for_compression() {
+    const HISTORIES: usize = 64 << 10;
+    const INFLATER: usize = 80 << 10;
+    let mut config = stickler::Config::default();
+    config.deflate.policy = Some(stickler::proto::deflate::Policy {
+        server_context_takeover: true,
+        client_context_takeover: true,
+        ..Default::default()
+    });
+    config.deflate.max_memory = 3 * HISTORIES + INFLATER;
+    let server = Running::echo(bind(4).config(config));
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let offering = REQUEST.strip_suffix("\r\n").unwrap().to_string() + offer;
+    let agreed = || {
+        let mut stream = server.connect();
+        let head = request_with(&mut stream, &offering);
+        (head.contains("permessage-deflate"), stream)
+    };
+    let mut open: Vec<_> = (0..16).map(|_| agreed()).collect();
+    let agreements: Vec<_> = open.iter().map(|(has_agreed, _)| *has_agreed).collect();
+    assert_eq!(agreements, [[true; 3].to_vec(), [false; 13].to_vec()].concat());
+    open.clear();
+    until("the memory comes back", || agreed().0);
     server.stop();
 }
 
