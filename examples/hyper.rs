@@ -8,7 +8,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
-use stickler::{Config, Endpoint, Negotiated, Policy, Refusal, WebSocket, negotiate};
+use stickler::{Config, Endpoint, Negotiated, Refusal, WebSocket};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -32,7 +32,7 @@ async fn answer(
     if request.uri().path() != "/ws" {
         return Ok(Response::new(Full::from("WebSockets are at /ws\n")));
     }
-    let negotiated = match judge(&request) {
+    let negotiated = match judge(&request, &endpoint) {
         Ok(negotiated) => negotiated,
         Err(refusal) => return Ok(refuse(refusal)),
     };
@@ -49,15 +49,16 @@ async fn answer(
     Ok(response.body(Full::default()).expect("fields that were just encoded"))
 }
 
-/// Judges the head as strictly as if it had been read here (RFC 6455 §4.2.1).
-fn judge(request: &Request<Incoming>) -> Result<Negotiated, Refusal> {
+/// Judges the head as strictly as if it had been read here (RFC 6455 §4.2.1), and agrees on
+/// compression (RFC 7692 §7).
+fn judge(request: &Request<Incoming>, endpoint: &Endpoint) -> Result<Negotiated, Refusal> {
     if request.version() != Version::HTTP_11 {
         return Err(stickler::Rejection::HttpVersionTooLow.into());
     }
     let fields = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let target = request.uri().to_string();
     let request = stickler::Request::from_parts(request.method().as_str(), &target, fields)?;
-    negotiate(&request, &Policy::default())
+    endpoint.negotiate(&request)
 }
 
 fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
