@@ -172,6 +172,7 @@ impl Receiver {
                     continue;
                 }
                 Some(Event::Paused) => {
+                    drop(state);
                     // Others get their turn, those too whose input has yet to be noticed.
                     let _ = pin!(tokio::task::yield_now()).poll(cx);
                     return Poll::Pending;
