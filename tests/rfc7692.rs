@@ -9,8 +9,12 @@ use stickler::proto::violation::Violation;
 
 use table::{Expect, Row};
 
+#[path = "rfc7692/bombs.rs"]
+mod bombs;
 #[path = "rfc7692/compressing.rs"]
 mod compressing;
+#[path = "rfc7692/delivery.rs"]
+mod delivery;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "support/drive.rs"]
 mod drive;
