@@ -31,6 +31,10 @@ mod messages;
 #[path = "support/random.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod random;
+#[path = "rfc7692/sending.rs"]
+mod sending;
+#[path = "rfc7692/streams.rs"]
+mod streams;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "support/table.rs"]
 mod table;
