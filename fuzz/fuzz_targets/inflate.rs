@@ -50,6 +50,13 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: as the caller's.
         unsafe { System.dealloc(at, layout) }
     }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // The short time in which there may be both is not counted.
+        count(new_size as isize - layout.size() as isize);
+        // SAFETY: as the caller's.
+        unsafe { System.realloc(at, layout, new_size) }
+    }
 }
 
 #[global_allocator]
