@@ -9,8 +9,12 @@ use stickler::proto::violation::Violation;
 
 use table::{Expect, Row};
 
+#[path = "rfc7692/bombs.rs"]
+mod bombs;
 #[path = "rfc7692/compressing.rs"]
 mod compressing;
+#[path = "rfc7692/delivery.rs"]
+mod delivery;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "support/drive.rs"]
 mod drive;
@@ -27,6 +31,10 @@ mod messages;
 #[path = "support/random.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod random;
+#[path = "rfc7692/sending.rs"]
+mod sending;
+#[path = "rfc7692/streams.rs"]
+mod streams;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "support/table.rs"]
 mod table;

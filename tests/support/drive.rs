@@ -238,7 +238,7 @@ impl Connection {
             }
             Event::NoInflater => lending::lend(&mut self.inbound),
             // Others would get their turn here.
-            Event::Paused => assert!(lending::IS_POSSIBLE),
+            Event::Paused => lending::pause(),
             Event::Close(close) => {
                 assert!(self.inbound.has_ended() && self.outbound.has_received_close());
                 let code = close.code.map(CloseCode::get);
@@ -285,10 +285,8 @@ mod lending {
 
     use super::Deflate;
 
-    pub(super) const IS_POSSIBLE: bool = true;
-
     thread_local! {
-        static IDLE: RefCell<Vec<Box<Inflater>>> = const { RefCell::new(Vec::new()) };
+        static IDLE: RefCell<Option<Box<Inflater>>> = const { RefCell::new(None) };
     }
 
     pub(super) fn agree(agreed: Deflate, inbound: &mut Inbound) {
@@ -303,15 +301,17 @@ mod lending {
     }
 
     pub(super) fn lend(inbound: &mut Inbound) {
-        let idle = IDLE.with_borrow_mut(Vec::pop);
+        let idle = IDLE.take();
         let budget = Arc::new(Budget::new(usize::MAX));
         inbound.lend_inflater(idle.unwrap_or_else(|| Inflater::new(&budget).unwrap().into()));
     }
 
+    pub(super) fn pause() {}
+
     pub(super) fn reclaim(inbound: &mut Inbound) {
         if let Some(inflater) = inbound.reclaim_inflater() {
             assert!(!inflater.is_begun());
-            IDLE.with_borrow_mut(|idle| idle.push(inflater));
+            IDLE.set(Some(inflater));
         }
     }
 }
@@ -322,8 +322,6 @@ mod lending {
 
     use super::Deflate;
 
-    pub(super) const IS_POSSIBLE: bool = false;
-
     pub(super) fn agree(agreed: Deflate, _: &mut Inbound) {
         assert_eq!(agreed, Deflate::NotAgreed);
     }
@@ -333,4 +331,8 @@ mod lending {
     }
 
     pub(super) fn reclaim(_: &mut Inbound) {}
+
+    pub(super) fn pause() {
+        panic!("a pause without compression");
+    }
 }

@@ -128,7 +128,7 @@ impl Reader<'_> {
             let len = self.inflated.output.len() - before;
             self.inflated.blocks.push(Block { kind, last, len, bits: begin..self.at });
             if last {
-                while self.at % 8 != 0 {
+                while !self.at.is_multiple_of(8) {
                     if self.bit()? == 1 {
                         self.doubt(Doubt::Padding);
                     }
@@ -306,11 +306,11 @@ impl Code {
     fn new(lengths: &[u8]) -> Result<Code, Fault> {
         let mut symbols: [(usize, Vec<usize>); 16] = Default::default();
         let mut next = 0_usize;
-        for length in 1..=15 {
+        for (length, entry) in symbols.iter_mut().enumerate().skip(1) {
             next <<= 1;
             let of_it = lengths.iter().enumerate().filter(|(_, l)| usize::from(**l) == length);
-            symbols[length] = (next, of_it.map(|(symbol, _)| symbol).collect());
-            next += symbols[length].1.len();
+            *entry = (next, of_it.map(|(symbol, _)| symbol).collect());
+            next += entry.1.len();
             if next > 1 << length {
                 return Err(Fault::OverSubscribed);
             }

@@ -31,8 +31,9 @@ pub(crate) fn words() -> Vec<u8> {
 }
 
 pub(crate) fn json() -> Vec<u8> {
-    let one =
-        |id: u32| format!("{{\"id\":{id},\"name\":\"user {}\",\"ok\":{}}},", id * 7, id % 3 != 0);
+    let one = |id: u32| {
+        format!("{{\"id\":{id},\"name\":\"user {}\",\"ok\":{}}},", id * 7, !id.is_multiple_of(3))
+    };
     (0..12).map(one).collect::<String>().into_bytes()
 }
 

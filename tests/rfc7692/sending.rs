@@ -1,0 +1,226 @@
+//! What goes out compressed, and what both ends remember of it (RFC 7692 §6.1, §7.1.1.1, §7.2.1).
+
+use std::sync::Arc;
+
+use stickler::proto::{
+    assembler::MessageKind,
+    close::CloseFrame,
+    deflate::{
+        Agreement, Compressor, Level, Policy, Shape, budget::Budget, history::History, negotiate,
+    },
+    extension::parse_offers,
+    outbound::{Outbound, SendError},
+    prepared::Prepared,
+};
+
+use super::compressing::window;
+use super::twin::deflate::{Window, inflate_message, json, words};
+use crate::random::Random;
+
+fn agreement(takeover: bool, bits: u8) -> Agreement {
+    let policy = Policy {
+        server_context_takeover: takeover,
+        server_max_window_bits: window(bits),
+        ..Policy::default()
+    };
+    let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
+    negotiate(&offers, &policy).unwrap()
+}
+
+fn outbound(takeover: bool, bits: u8) -> Outbound {
+    let mut outbound = Outbound::new();
+    outbound.agree(&agreement(takeover, bits));
+    outbound
+}
+
+fn compress(bits: u8, history: &[u8], message: &[u8]) -> Vec<u8> {
+    let shape = Shape::of(Level::default(), window(bits), message.len());
+    let mut compressor = Compressor::new(shape, &Arc::new(Budget::new(usize::MAX))).unwrap();
+    let mut payload = Vec::new();
+    compressor.compress(history, message, usize::MAX, &mut payload).unwrap();
+    payload
+}
+
+/// 7692-6.1-01, 7692-6.1-02
+#[test]
+fn s6_1_the_bit_is_on_the_first_frame_of_a_compressed_message() {
+    let mut outbound = outbound(false, 15);
+    let header = outbound.start_compressed(MessageKind::Text, 7).unwrap();
+    assert_eq!(header.as_bytes(), [0xC1, 7]);
+    let header = outbound.start_compressed(MessageKind::Binary, 300).unwrap();
+    assert_eq!(header.as_bytes(), [0xC2, 126, 1, 44]);
+    let header = outbound.start_message(MessageKind::Text, 7).unwrap();
+    assert_eq!(header.as_bytes(), [0x81, 7]);
+    let mut fragment = |first, fin| {
+        outbound.start_fragment(first, 1, fin).map(|header| header.as_bytes().to_vec())
+    };
+    assert_eq!(fragment(Some(MessageKind::Text), false), Ok(vec![0x01, 1]));
+    assert_eq!(fragment(None, false), Ok(vec![0x00, 1]));
+    let inside = Err(SendError::MessageUnfinished);
+    assert_eq!(outbound.start_compressed(MessageKind::Text, 1).map(|_| ()), inside);
+    let mut batch = Vec::new();
+    outbound.ping(b"p", &mut batch).unwrap();
+    outbound.pong(b"p", &mut batch);
+    assert_eq!(batch, [0x89, 1, b'p', 0x8A, 1, b'p']);
+    outbound.start_fragment(None, 1, true).unwrap();
+    outbound.close(CloseFrame { code: None, reason: "" }, &mut batch).unwrap();
+    let closed = outbound.start_compressed(MessageKind::Text, 1).map(|_| ());
+    assert_eq!(closed, Err(SendError::Closed));
+}
+
+/// 7692-7.2.1-09, 7692-7.2.1-11
+#[test]
+fn s7_2_1_both_ends_stay_in_step() {
+    for bits in [8, 9, 12, 15] {
+        for takeover in [false, true] {
+            let mut random = Random::new(bits.into());
+            let mut outbound = outbound(takeover, bits);
+            let mut peer = Window::new(takeover);
+            for round in 0..100 {
+                let text = format!("{{\"round\":{round},\"n\":{}}}", random.next());
+                let message = match random.below(4) {
+                    0 => [text.as_bytes(), &json()].concat(),
+                    1 => [&words(), text.as_bytes()].concat(),
+                    2 => text.repeat(1 + random.below(40)).into_bytes(),
+                    _ => Vec::new(),
+                };
+                let payload = match random.below(4) {
+                    // Plain ones pass the history by.
+                    0 => {
+                        outbound.start_message(MessageKind::Binary, message.len()).unwrap();
+                        continue;
+                    }
+                    // Prepared ones refer to nothing before them, but later ones may refer to them.
+                    1 => {
+                        let prepared = Prepared::binary(&message);
+                        let frame = prepared.compressed(window(bits), |payload| {
+                            assert_eq!(payload, message);
+                            Some(compress(bits, &[], payload))
+                        });
+                        outbound.start_prepared().unwrap();
+                        let frame = frame.unwrap();
+                        assert_eq!(frame[0], 0xC2);
+                        let header_len = if frame[1] == 126 { 4 } else { 2 };
+                        frame[header_len..].to_vec()
+                    }
+                    2 => fragments(&mut outbound, bits, &message),
+                    _ => {
+                        let payload = compress(bits, outbound.history(), &message);
+                        outbound.start_compressed(MessageKind::Binary, payload.len()).unwrap();
+                        payload
+                    }
+                };
+                outbound.remember(&message);
+                let kept = peer.bytes().len().saturating_sub(1 << bits);
+                let inflated = inflate_message(&peer.bytes()[kept..], &payload).unwrap();
+                assert!(inflated.output == message, "{bits} {takeover} {round}");
+                assert!(inflated.max_distance <= 1 << bits);
+                peer.slide(&message);
+                let kept = peer.bytes().len().saturating_sub(1 << bits);
+                assert!(outbound.history() == &peer.bytes()[kept..], "{bits} {takeover} {round}");
+            }
+            assert_eq!(outbound.history().is_empty(), !takeover);
+            outbound.shut();
+            assert!(outbound.history().is_empty());
+        }
+    }
+}
+
+/// The payload of a message sent in two fragments.
+fn fragments(outbound: &mut Outbound, bits: u8, message: &[u8]) -> Vec<u8> {
+    let shape = Shape::of(Level::default(), window(bits), usize::MAX);
+    let mut compressor = Compressor::new(shape, &Arc::new(Budget::new(usize::MAX))).unwrap();
+    compressor.begin(outbound.history());
+    let (front, back) = message.split_at(message.len() / 2);
+    let mut payload = Vec::new();
+    compressor.compress_fragment(front, false, &mut payload);
+    outbound.start_fragment(Some(MessageKind::Binary), payload.len(), false).unwrap();
+    compressor.compress_fragment(back, true, &mut payload);
+    outbound.start_fragment(None, payload.len(), true).unwrap();
+    payload
+}
+
+#[test]
+fn a_prepared_message_is_compressed_once_for_each_window() {
+    let prepared = Prepared::text(words_text());
+    let clone = prepared.clone();
+    let mut asked = 0;
+    for bits in 8..=15 {
+        for prepared in [&prepared, &clone, &prepared] {
+            let frame = prepared.compressed(window(bits), |payload| {
+                asked += 1;
+                (bits != 9).then(|| compress(bits, &[], payload))
+            });
+            // What was decided once is decided for all.
+            assert_eq!(frame.is_none(), bits == 9);
+            assert!(frame.is_none_or(|frame| frame[0] == 0xC1));
+        }
+    }
+    assert_eq!(asked, 8);
+    assert_eq!(prepared.payload(), words_text().as_bytes());
+    assert_eq!(prepared.frame()[0], 0x81);
+    for len in [0, 125, 126, 65_535, 65_536] {
+        assert_eq!(Prepared::binary(vec![7; len]).payload(), vec![7; len]);
+    }
+}
+
+fn words_text() -> String {
+    String::from_utf8(words()).unwrap()
+}
+
+#[test]
+fn s7_2_a_history_is_the_end_of_what_went_through() {
+    for bits in [8, 11, 15] {
+        let mut random = Random::new(bits.into());
+        let (mut history, mut naive) = (History::new(window(bits)), Vec::new());
+        for _ in 0..200 {
+            let len = [3, 200, 5000, 40_000][random.below(4)];
+            let passed: Vec<u8> = (0..random.below(len)).map(|_| random.next() as u8).collect();
+            history.extend(&passed);
+            naive.extend(passed);
+            naive.drain(..naive.len().saturating_sub(1 << bits));
+            assert!(history.bytes() == naive);
+            if random.below(50) == 0 {
+                history.clear();
+                naive.clear();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_budget_is_kept_by_many_threads() {
+    let budget = Arc::new(Budget::new(10_000));
+    let threads: Vec<_> = (0..4)
+        .map(|seed| {
+            let budget = budget.clone();
+            std::thread::spawn(move || {
+                let mut random = Random::new(seed);
+                let mut held = Vec::new();
+                for _ in 0..20_000 {
+                    held.extend(budget.charge(random.below(1500)));
+                    assert!(budget.used() <= budget.limit());
+                    if random.below(3) == 0 || held.len() > 20 {
+                        held.clear();
+                    }
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn codecs_are_charged_as_long_as_they_live() {
+    use stickler::proto::deflate::Inflater;
+    let shape = Shape::of(Level::default(), window(15), 100);
+    let budget = Arc::new(Budget::new(shape.memory() + Inflater::MEMORY));
+    let compressor = Compressor::new(shape, &budget).unwrap();
+    let inflater = Inflater::new(&budget).unwrap();
+    assert!(Compressor::new(shape, &budget).is_none() && Inflater::new(&budget).is_none());
+    drop(compressor);
+    assert_eq!(budget.used(), Inflater::MEMORY);
+    drop(inflater);
+    assert_eq!(budget.used(), 0);
+}
