@@ -26,6 +26,7 @@ mod closing;
 mod control;
 mod deflate_frames;
 mod deflate_negotiation;
+mod deflate_streams;
 mod environment;
 mod fragmentation;
 mod framing;
