@@ -22,7 +22,7 @@ fn b(payload: impl AsRef<[u8]>) -> Vec<Event> {
 
 /// A compressed binary message must be judged as the slow reader does; `true` while the connection
 /// is open.
-fn judged(client: &mut Client, history: &[u8], payload: &[u8]) -> Result<bool, String> {
+pub(crate) fn judged(client: &mut Client, history: &[u8], payload: &[u8]) -> Result<bool, String> {
     client.send(&compressed_binary(payload))?;
     match inflate_message(history, payload) {
         Ok(good) if good.doubts.is_empty() => {
