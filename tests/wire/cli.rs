@@ -65,7 +65,7 @@ fn refuses_to_start(mut command: Command, code: i32) -> Outcome {
     Ok(())
 }
 
-fn bad(flags: &'static [&'static str]) -> Case {
+pub(crate) fn bad(flags: &'static [&'static str]) -> Case {
     Case::new("cli", format!("{} is bad usage: exit 2", flags.join(" ")), |_| {
         let mut all = flags.to_vec();
         if !flags.contains(&"--listen") {

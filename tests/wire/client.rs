@@ -122,6 +122,11 @@ impl Client {
         Ok(())
     }
 
+    /// Reads from now on what was agreed, if anything was.
+    pub(crate) fn adopt(&mut self, agreed: Option<Inflating>) {
+        self.inflating = agreed;
+    }
+
     /// What was agreed, and the last message.
     pub(crate) fn inflating(&self) -> &Inflating {
         self.inflating.as_ref().expect("permessage-deflate is agreed")

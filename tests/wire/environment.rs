@@ -12,7 +12,10 @@ use crate::http::Head;
 use crate::server::{Server, stickler};
 
 /// `stickler serve` with these variables and flags, and one listening line awaited.
-fn with_environment(variables: &[(&str, &str)], flags: &[&str]) -> Result<Server, String> {
+pub(crate) fn with_environment(
+    variables: &[(&str, &str)],
+    flags: &[&str],
+) -> Result<Server, String> {
     let mut command = stickler();
     command.arg("serve").args(flags).envs(variables.iter().copied());
     if !variables.iter().any(|(name, _)| *name == "STICKLER_LISTEN") {

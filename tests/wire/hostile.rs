@@ -13,7 +13,7 @@ use crate::http::Head;
 use crate::server::Server;
 
 /// Fails when resident memory grew by more than so many MiB.
-fn memory_flat(server: &Server, before: u64, allowed: u64) -> Outcome {
+pub(crate) fn memory_flat(server: &Server, before: u64, allowed: u64) -> Outcome {
     let grown = server.resident().saturating_sub(before) / 1024;
     if grown > allowed {
         return Err(format!(
@@ -23,7 +23,7 @@ fn memory_flat(server: &Server, before: u64, allowed: u64) -> Outcome {
     Ok(())
 }
 
-fn cpu_small(server: &Server, before: Duration, allowed: Duration) -> Outcome {
+pub(crate) fn cpu_small(server: &Server, before: Duration, allowed: Duration) -> Outcome {
     let used = server.cpu().saturating_sub(before);
     if used > allowed {
         return Err(format!("    expected  at most {allowed:?} of CPU\n    observed  {used:?}"));

@@ -1,5 +1,6 @@
 //! RFC 7692 §7.2.2: the payload and four more bytes are a stream that ends with an empty stored block.
 
+use super::ORDER;
 use super::reader::{Fault, Inflated, Kind, inflate};
 use super::tokens::plain;
 use super::writer::{Codes, Writer};
@@ -71,4 +72,23 @@ pub(crate) fn swallowed() -> Vec<u8> {
     });
     let stream = streams.into_iter().find(|stream| stream.ends_with(&TAIL)).unwrap();
     stream[..stream.len() - 4].to_vec()
+}
+
+/// The same without a byte of output from the tail: 16 zeros are two runs of distance lengths, 7 ones the
+/// last of these lengths, 9 ones the end of the block.
+pub(crate) fn swallowed_silently(last: bool) -> Vec<u8> {
+    // 18 is 0, then 100, 101, 1100 and so on; 0 is 1111110, 1 is 1111111.
+    const LENGTHS: [u8; 19] = [7, 7, 3, 3, 4, 4, 4, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let zeros = |writer: Writer, count: usize| writer.symbol(18, &LENGTHS).bits(count - 11, 7);
+    let streams = (0..8).map(|more| {
+        // 19 bits each, so that the tail begins a byte.
+        let begin = (0..more).fold(Writer::new(), |w, _| w.fixed(false, &plain([0xff])));
+        // 257 lengths of literals, 23 of distances, 19 of the code for both.
+        let header = begin.bits(usize::from(last), 1).bits(2, 2).bits(0, 5).bits(22, 5).bits(15, 4);
+        let header = ORDER.iter().fold(header, |w, at| w.bits(usize::from(LENGTHS[*at]), 3));
+        let letters = (1..=9).fold(zeros(header, 97), |w, length| w.symbol(length, &LENGTHS));
+        zeros(zeros(letters, 138), 12).symbol(9, &LENGTHS)
+    });
+    let payload = streams.into_iter().find(|writer| writer.taken() == 0).unwrap();
+    payload.finish()
 }

@@ -1,0 +1,611 @@
+//! What a compressed message may hold and what not: blocks, BFINAL, cuts, corruption (RFC 7692 §7.2;
+//! RFC 1951 §3.2). The verdict on every stream is the slow reader's.
+
+use crate::case::{Case, DEFAULT, run};
+use crate::client::{Client, Next, Outcome, PROMPT};
+use crate::deflate::{
+    Codes, TAIL, Token, Writer, deflate, inflate_message, json, noise, plain, samples, swallowed,
+    swallowed_silently, tokens, words,
+};
+use crate::deflate_frames::{
+    AGREED, HELLO, OFFER, blocks_of_all_kinds, compressed, compressed_binary, fragments, hello,
+};
+use crate::exchange::{End, row_offering};
+use crate::frame::{Event, dump, hex, join, masked, ping};
+use crate::server::Server;
+
+pub(crate) const CORRUPT: End = End::Fail(1007, "RFC 7692 7.2.2");
+
+fn b(payload: impl AsRef<[u8]>) -> Vec<Event> {
+    vec![Event::Binary(payload.as_ref().to_vec())]
+}
+
+/// A compressed binary message must be judged as the slow reader does; `true` while the connection
+/// is open.
+pub(crate) fn judged(client: &mut Client, history: &[u8], payload: &[u8]) -> Result<bool, String> {
+    client.send(&compressed_binary(payload))?;
+    match inflate_message(history, payload) {
+        Ok(good) if good.doubts.is_empty() => {
+            client.expect(&Event::Binary(good.output))?;
+            Ok(true)
+        }
+        Ok(doubted) => match client.next(PROMPT)? {
+            Next::Event(Event::Binary(output)) if output == doubted.output => Ok(true),
+            Next::Event(Event::Close(body)) if Event::close_code(&body) == Some(1007) => Ok(false),
+            other => Err(client.report("the message, or 1007", &format!("{other:?}"))),
+        },
+        Err((fault, _)) => {
+            client
+                .expect_failed(1007, "RFC 7692 7.2.2")
+                .map_err(|why| format!("    fault     {fault:?}\n{why}"))?;
+            Ok(false)
+        }
+    }
+}
+
+/// Each of these as a message of its own, on one connection for as long as it lives.
+fn all_judged(server: &Server, payloads: impl IntoIterator<Item = Vec<u8>>) -> Outcome {
+    let mut client = Client::offering(server.address(), OFFER)?;
+    for payload in payloads {
+        let open = judged(&mut client, b"", &payload)
+            .map_err(|why| format!("    payload   {}\n{why}", dump(&payload)))?;
+        if !open {
+            client = Client::offering(server.address(), OFFER)?;
+        }
+    }
+    client.expect_alive()
+}
+
+#[test]
+fn deflate_blocks() {
+    let agreed = |id, rule: &str, payload: Vec<u8>, output: &[u8]| {
+        row_offering(AGREED, id, rule, compressed_binary(payload), b(output), End::Open)
+    };
+    let mut cases = vec![
+        row_offering(
+            AGREED,
+            "7692-7.2.3-01",
+            "every sample of RFC 7692 7.2.3 that stands alone",
+            join(&[
+                compressed(HELLO),
+                compressed(hex("00 05 00 fa ff 48 65 6c 6c 6f 00")),
+                compressed(hex("f3 48 cd c9 c9 07 00 00")),
+                compressed(hex("f2 48 05 00 00 00 ff ff ca c9 c9 07 00")),
+            ]),
+            vec![hello(); 4],
+            End::Open,
+        ),
+        agreed(
+            "7692-7.2.1-02",
+            "stored, fixed and dynamic blocks, some empty",
+            blocks_of_all_kinds(),
+            &[words(), words(), b"end".to_vec()].concat(),
+        ),
+        agreed(
+            "7692-7.2.1-02",
+            "a dynamic block that holds nothing",
+            Writer::new().dynamic(false, &[]).message(),
+            b"",
+        ),
+        agreed(
+            "7692-7.2.1-02",
+            "fifty empty blocks of each kind",
+            (0..50)
+                .fold(Writer::new(), |writer, _| {
+                    writer.stored(false, b"").fixed(false, &[]).dynamic(false, &[])
+                })
+                .message(),
+            b"",
+        ),
+        agreed(
+            "7692-7.2.1-02",
+            "a stored block behind bits that nobody reads",
+            Writer::new().fixed(false, &plain("a")).stored_after_ones(false, b"bc").message(),
+            b"abc",
+        ),
+        agreed(
+            "7692-7.2.1-02",
+            "bits that nobody reads before the tail",
+            Writer::new().fixed(false, &plain("a")).bits(0, 3).align(true).finish(),
+            b"a",
+        ),
+        agreed(
+            "7692-7.2.1-02",
+            "a copy that overlaps itself, with the only distance code of one bit",
+            Writer::new()
+                .dynamic(
+                    false,
+                    &[plain("x"), vec![Token::Copy { length: 258, distance: 1 }; 20]].concat(),
+                )
+                .message(),
+            &[b'x'; 1 + 258 * 20],
+        ),
+        agreed(
+            "7692-7.2.1-02",
+            "codes of fifteen bits",
+            Writer::new()
+                .dynamic_with(false, &plain("abcdefghijklmno"), &steep("abcdefghijklmno"))
+                .message(),
+            b"abcdefghijklmno",
+        ),
+        agreed("7692-7.2.1-02", "a whole dictionary of stored blocks", long_stored(), &[7; 70_000]),
+    ];
+    for (name, payload, original) in samples() {
+        cases.push(agreed(
+            "7692-7.2.1-02",
+            &format!("a stream of zlib: {name}"),
+            payload,
+            &original,
+        ));
+    }
+    cases.push(Case::on(DEFAULT, "7692-7.2.1-02", "every length, near and far", |server| {
+        let mut client = Client::offering(server.address(), OFFER)?;
+        let far: Vec<u8> = noise().into_iter().cycle().take(33_000).collect();
+        let far = tokens(b"", &far, 32_768);
+        for distance in [1_usize, 2, 3, 257, 258, 1024, 4097, 24_577, 32_767, 32_768] {
+            let copies = (3..=258).map(|length| Token::Copy { length, distance });
+            let all = [far.clone(), copies.collect()].concat();
+            judged(&mut client, b"", &Writer::new().fixed(false, &all).message())?;
+        }
+        client.expect_alive()
+    }));
+    run("deflate_blocks", cases);
+}
+
+/// Codes of one bit for the first letter up to fifteen for the last and the end of the block.
+pub(crate) fn steep(letters: &str) -> Codes {
+    let mut literals = vec![0; 257];
+    for (letter, length) in letters.bytes().zip(1..=15) {
+        literals[usize::from(letter)] = length;
+    }
+    literals[256] = 15;
+    Codes { literals, distances: vec![0] }
+}
+
+fn long_stored() -> Vec<u8> {
+    Writer::new().stored(false, &[7; 65_535]).stored(false, &[7; 70_000 - 65_535]).message()
+}
+
+#[test]
+fn deflate_bfinal() {
+    let agreed = |id, rule: &str, payload: Vec<u8>, output: &[u8]| {
+        row_offering(AGREED, id, rule, compressed_binary(payload), b(output), End::Open)
+    };
+    let fails = |rule: &str, payload: Vec<u8>| {
+        row_offering(AGREED, "7692-7.2.2-07", rule, compressed_binary(payload), vec![], CORRUPT)
+    };
+    let copy = |length, distance| [Token::Copy { length, distance }];
+    let far: Vec<u8> = noise().into_iter().cycle().take(40_000).collect();
+    let mut cases = vec![
+        agreed("7692-7.2.1-03", "the only block", hex("f3 48 cd c9 c9 07 00 00"), b"Hello"),
+        agreed("7692-7.2.1-03", "the empty stored block at the end", vec![0x01], b""),
+        agreed(
+            "7692-7.2.1-03",
+            "both",
+            Writer::new().fixed(true, &plain("Hello")).bits(1, 8).finish(),
+            b"Hello",
+        ),
+        agreed(
+            "7692-7.2.1-03",
+            "the empty stored block at the end, inside a byte",
+            Writer::new().fixed(false, &plain("Hello")).bits(1, 3).align(false).finish(),
+            b"Hello",
+        ),
+        agreed(
+            "7692-7.2.1-03",
+            "an empty stored block first",
+            Writer::new().stored(true, b"").fixed(false, &plain("Hello")).message(),
+            b"Hello",
+        ),
+        agreed(
+            "7692-7.2.1-03",
+            "in the middle, in each kind of block",
+            Writer::new()
+                .fixed(true, &plain("fixed "))
+                .stored(true, b"stored ")
+                .dynamic(true, &plain("dynamic "))
+                .fixed(false, &plain("end"))
+                .message(),
+            b"fixed stored dynamic end",
+        ),
+        agreed(
+            "7692-7.2.1-03",
+            "on every block",
+            Writer::new()
+                .stored(true, b"a")
+                .dynamic(true, &plain("bcd"))
+                .fixed(true, &plain("e"))
+                .stored(true, b"")
+                .bits(1, 8)
+                .finish(),
+            b"abcde",
+        ),
+        agreed(
+            "7692-7.2.1-03",
+            "a hundred times",
+            (0..100).fold(Writer::new(), |writer, _| writer.fixed(true, &plain("ab"))).message(),
+            "ab".repeat(100).as_bytes(),
+        ),
+        agreed(
+            "7692-7.2.1-03",
+            "a hundred times on empty stored blocks",
+            (0..100).fold(Writer::new(), |writer, _| writer.stored(true, b"")).message(),
+            b"",
+        ),
+        agreed(
+            "7692-7.2.1-05",
+            "a distance across it",
+            Writer::new().fixed(true, &plain("Hello ")).fixed(false, &copy(5, 6)).message(),
+            b"Hello Hello",
+        ),
+        agreed(
+            "7692-7.2.1-05",
+            "distances across several, from each kind of block",
+            Writer::new()
+                .stored(true, b"abcdefgh")
+                .dynamic(true, &copy(8, 8))
+                .fixed(true, &copy(16, 16))
+                .stored(true, b"!")
+                .dynamic(false, &copy(32, 33))
+                .message(),
+            format!("{}!{}", "abcdefgh".repeat(4), "abcdefgh".repeat(4)).as_bytes(),
+        ),
+        agreed(
+            "7692-7.2.1-05",
+            "the farthest distance across it",
+            Writer::new()
+                .fixed(true, &tokens(b"", &far, 32_768))
+                .fixed(false, &copy(258, 32_768))
+                .message(),
+            &[&far[..], &far[40_000 - 32_768..40_000 - 32_768 + 258]].concat(),
+        ),
+        agreed(
+            "7692-7.2.1-05",
+            "a distance over two of them and 32 KiB",
+            Writer::new()
+                .fixed(true, &tokens(b"", &far[..20_000], 32_768))
+                .stored(true, &far[20_000..32_768])
+                .dynamic(false, &copy(100, 32_768))
+                .message(),
+            &[&far[..32_768], &far[..100]].concat(),
+        ),
+        fails(
+            "a distance across it, one byte too far",
+            Writer::new().fixed(true, &plain("Hello ")).fixed(false, &copy(5, 7)).message(),
+        ),
+        fails("nothing behind it but the tail", hex("f3 48 cd c9 c9 07 00")),
+        fails(
+            "a stored block, nothing behind it but the tail",
+            Writer::new().stored(true, b"Hello").finish(),
+        ),
+        fails(
+            "a reserved block behind it",
+            Writer::new().fixed(true, &plain("Hello")).bits(6, 8).finish(),
+        ),
+        fails(
+            "a cut block behind it",
+            Writer::new().fixed(true, &plain("a")).fixed_open(false, &plain("bc")).finish(),
+        ),
+        row_offering(
+            AGREED,
+            "7692-7.2.1-03",
+            "message after message",
+            join(&[
+                compressed(hex("f3 48 cd c9 c9 07 00 00")),
+                compressed(HELLO),
+                compressed([1]),
+                compressed(HELLO),
+            ]),
+            vec![hello(), hello(), Event::Text(vec![]), hello()],
+            End::Open,
+        ),
+    ];
+    for pad in 1..8 {
+        // The block's end falls on another bit each time; padding with ones is the client's fault,
+        // which not every reader can see.
+        let letters = "\u{90}".as_bytes()[1..].repeat(pad);
+        let zeros = Writer::new().fixed(true, &plain(&letters)).fixed(false, &plain("z")).message();
+        let output = [&letters[..], b"z"].concat();
+        cases.push(agreed(
+            "7692-7.2.1-04",
+            &format!("the next block begins at the next byte, {pad} letters of nine bits"),
+            zeros,
+            &output,
+        ));
+        cases.push(Case::on(
+            DEFAULT,
+            "7692-7.2.1-04",
+            format!("padding of ones, {pad}"),
+            move |server| {
+                let block = Writer::new().bits(1, 1).bits(1, 2).tokens(&plain(&letters), &fixed());
+                let ones = block.symbol(256, &fixed().literals).align(true);
+                all_judged(server, [ones.fixed(false, &plain("z")).message()])
+            },
+        ));
+    }
+    // Cut everywhere, also right behind a BFINAL=1 block.
+    cases.push(Case::on(DEFAULT, "7692-7.2.1-03", "fragments cut everywhere", |server| {
+        let payload = Writer::new()
+            .fixed(true, &plain("abcabc"))
+            .stored(true, b"defdef")
+            .dynamic(true, &[Token::Copy { length: 12, distance: 12 }])
+            .fixed(true, &[Token::Copy { length: 24, distance: 24 }])
+            .message();
+        let mut client = Client::offering(server.address(), OFFER)?;
+        for cut in 0..=payload.len() {
+            let (first, second) = payload.split_at(cut);
+            client.send(&fragments(0x41, &[first, second], &ping("p")))?;
+            client.expect(&Event::Pong(b"p".to_vec()))?;
+            client.expect(&Event::Text("abcabcdefdef".repeat(4).into_bytes()))?;
+        }
+        client.expect_alive()
+    }));
+    run("deflate_bfinal", cases);
+}
+
+fn fixed() -> Codes {
+    let mut literals = vec![8; 288];
+    literals[144..256].fill(9);
+    literals[256..280].fill(7);
+    Codes { literals, distances: vec![5; 32] }
+}
+
+#[test]
+fn deflate_truncated() {
+    let mut streams: Vec<(String, Vec<u8>)> = samples()
+        .into_iter()
+        .map(|(name, payload, _)| (format!("zlib's {name}"), payload))
+        .collect();
+    streams.push(("Hello".to_owned(), HELLO.to_vec()));
+    streams.push(("blocks of all kinds".to_owned(), blocks_of_all_kinds()));
+    let finals = Writer::new()
+        .dynamic(true, &tokens(b"", &json(), 512))
+        .stored(true, b"stored")
+        .fixed(true, &plain("fixed"));
+    streams.push(("BFINAL blocks".to_owned(), finals.message()));
+    let mut cases: Vec<Case> = streams
+        .into_iter()
+        .map(|(name, payload)| {
+            let rule = format!("{name}, ended after every byte");
+            Case::on(DEFAULT, "7692-7.2.2-07", rule, move |server| {
+                all_judged(server, (1..=payload.len()).map(|end| payload[..end].to_vec()))
+            })
+        })
+        .collect();
+    for (rule, payload) in [
+        ("a symbol is cut", hex("f2 48 cd")),
+        ("only the block's header", Writer::new().bits(2, 3).finish()),
+        ("a dynamic block's header is cut", Writer::new().bits(4, 3).bits(0, 13).finish()),
+        ("the tail was not taken off", hex("f2 48 cd c9 c9 07 00 00 00 ff ff")),
+        ("the tail was not taken off an empty message", hex("00 00 00 ff ff")),
+        ("two bytes of the tail were left", hex("f2 48 cd c9 c9 07 00 00 00")),
+        ("the header before the tail was taken too", hex("f2 48 cd c9 c9 07")),
+        ("the tail is four bytes of a stored block", hex("00 04 00 fb ff")),
+        ("the tail is part of a stored block", hex("00 05 00 fa ff")),
+        ("the tail ends a stored block of five", hex("00 05 00 fa ff 48")),
+        ("LEN and half of NLEN, then the tail", hex("00 05 00 fa")),
+        ("a stored block's header, LEN, then the tail", hex("00 00 00")),
+        ("the tail ends a dynamic block with its last bit", swallowed()),
+        ("the tail ends a dynamic block without a byte", swallowed_silently(false)),
+        ("the same with BFINAL", swallowed_silently(true)),
+        ("BFINAL, and the tail is four bytes of a stored block", hex("01 04 00 fb ff")),
+        ("BFINAL, and the tail is part of a stored block", hex("01 05 00 fa ff")),
+    ] {
+        cases.push(row_offering(
+            AGREED,
+            "7692-7.2.2-07",
+            rule,
+            compressed_binary(payload),
+            vec![],
+            CORRUPT,
+        ));
+    }
+    cases.push(row_offering(
+        AGREED,
+        "7692-7.2.2-08",
+        "an empty payload, text",
+        compressed(b""),
+        vec![],
+        CORRUPT,
+    ));
+    cases.push(row_offering(
+        AGREED,
+        "7692-7.2.2-08",
+        "an empty payload, binary",
+        compressed_binary(b""),
+        vec![],
+        CORRUPT,
+    ));
+    cases.push(row_offering(
+        AGREED,
+        "7692-7.2.2-08",
+        "an empty payload behind a good message and before one",
+        join(&[compressed(HELLO), compressed(b""), compressed(HELLO)]),
+        vec![hello()],
+        CORRUPT,
+    ));
+    for count in [2_usize, 3, 9] {
+        cases.push(row_offering(
+            AGREED,
+            "7692-7.2.2-08",
+            format!("an empty payload in {count} fragments, with pings"),
+            fragments(0x41, &vec![&b""[..]; count], &ping("p")),
+            vec![Event::Pong(b"p".to_vec()); count - 1],
+            CORRUPT,
+        ));
+    }
+    for cut in 0..=4 {
+        let payload = &HELLO[..4];
+        cases.push(row_offering(
+            AGREED,
+            "7692-7.2.2-07",
+            format!("a cut message in fragments, {cut} and {}", 4 - cut),
+            fragments(0x42, &[&payload[..cut], &payload[cut..]], b""),
+            vec![],
+            CORRUPT,
+        ));
+    }
+    run("deflate_truncated", cases);
+}
+
+/// Payloads that are corrupt, and how many of their bytes prove it.
+fn corrupt() -> Vec<(&'static str, Vec<u8>, usize)> {
+    let (literals, distances) = (fixed().literals, fixed().distances);
+    let header = |literals: usize, distances: usize| {
+        Writer::new().bits(4, 3).bits(literals - 257, 5).bits(distances - 1, 5).bits(15, 4)
+    };
+    let abc = || Writer::new().fixed_open(false, &plain("abc"));
+    let copy = |length, distance| [Token::Copy { length, distance }];
+    let ones = (0..19).fold(header(257, 1), |writer, _| writer.bits(1, 3));
+    let repeats =
+        (2..19).fold(header(257, 1).bits(1, 3).bits(1, 3), |w, _| w.bits(0, 3)).bits(0, 1);
+    // Code length symbols 18 and 0, of one bit each: 138 zeros, thrice, are too many.
+    let zeros = [0, 0, 1, 1].into_iter().chain([0; 15]).fold(header(257, 1), |w, l| w.bits(l, 3));
+    let zeros = (0..2).fold(zeros, |writer, _| writer.bits(1, 1).bits(127, 7));
+    let mut endless = Codes::of(&plain("ab"));
+    endless.literals.fill(0);
+    endless.literals[97] = 1;
+    endless.literals[98] = 1;
+    let mut crowded = Codes::of(&plain("ab"));
+    crowded.literals[97..100].fill(1);
+    let mut distant = Codes::of(&plain("ab"));
+    distant.distances = vec![1, 1, 1];
+    let all = [
+        ("ff ff: a reserved block", Writer::new().bits(0xffff, 16)),
+        ("a reserved block", Writer::new().bits(6, 3)),
+        ("a reserved block with BFINAL", Writer::new().bits(7, 3)),
+        (
+            "a reserved block behind a good one",
+            Writer::new().fixed(false, &plain("abc")).bits(6, 3),
+        ),
+        ("a reserved block behind a stored one", Writer::new().stored(false, b"abc").bits(6, 3)),
+        ("a length with no complement", Writer::new().bits(0, 8).bits(5, 16).bits(5, 16)),
+        ("a complement one bit off", Writer::new().bits(0, 8).bits(5, 16).bits(0x7ffa, 16)),
+        ("zeros for length and complement", Writer::new().bits(0, 8).bits(0, 32)),
+        ("length code 286", abc().symbol(286, &literals)),
+        ("length code 287", abc().symbol(287, &literals)),
+        ("distance code 30", abc().symbol(257, &literals).symbol(30, &distances)),
+        ("distance code 31", abc().symbol(257, &literals).symbol(31, &distances)),
+        ("a copy with nothing before it", Writer::new().fixed_open(false, &copy(3, 1))),
+        ("a copy one byte too far back", abc().tokens(&copy(3, 4), &fixed())),
+        ("a copy 32768 bytes back", abc().tokens(&copy(258, 32_768), &fixed())),
+        ("a copy too far back in a dynamic block", Writer::new().dynamic(false, &copy(3, 1))),
+        ("287 lengths of literals", header(287, 1)),
+        ("288 lengths of literals", header(288, 1)),
+        ("a code length code with too many codes", ones),
+        ("a repetition of nothing", repeats),
+        ("more code lengths than there are codes", zeros),
+        ("a block without an end", Writer::new().dynamic_open(false, &plain("ab"), &endless)),
+        ("too many literals of one bit", Writer::new().dynamic_open(false, &[], &crowded)),
+        ("too many distances of one bit", Writer::new().dynamic_open(false, &[], &distant)),
+    ];
+    let prove = |writer: Writer| {
+        let whole = writer.finish();
+        // Enough that nothing is cut, whatever the last bits begin.
+        let padded = [&whole[..], &[0; 400]].concat();
+        let proof = (1..).find(|end| {
+            let read = crate::deflate::inflate(b"", &padded[..*end]);
+            read.is_err_and(|(fault, _)| fault != crate::deflate::Fault::Truncated)
+        });
+        (whole, proof.unwrap())
+    };
+    all.map(|(rule, writer)| {
+        let (payload, proof) = prove(writer);
+        (rule, payload, proof)
+    })
+    .into()
+}
+
+#[test]
+fn deflate_corrupt() {
+    let mut cases = Vec::new();
+    for (rule, mut payload, proof) in corrupt() {
+        assert!(proof <= payload.len(), "{rule}: {proof} of {}", payload.len());
+        let whole = compressed_binary(&payload);
+        let id = if rule.starts_with("distance code") { "7692-7.2.1-08" } else { "7692-7.2.2-06" };
+        cases.push(row_offering(AGREED, id, rule, whole, vec![], CORRUPT));
+        // Told by the bytes that prove it, whatever is still to come of frame and message.
+        let mut part = masked(0x42, &[&payload[..], &[0; 60]].concat());
+        let header = part.len() - payload.len() - 60;
+        part.truncate(header + proof);
+        let at_once = format!("{rule}: proved inside a frame");
+        cases.push(row_offering(AGREED, id, at_once, part, vec![], CORRUPT));
+        payload.truncate(proof);
+        let fragment = masked(0x41, &payload);
+        let at_once = format!("{rule}: proved by a first fragment");
+        cases.push(row_offering(AGREED, id, at_once, fragment, vec![], CORRUPT));
+        let behind = join(&[compressed(HELLO), compressed(&payload), compressed(HELLO)]);
+        let rule = format!("{rule}: between good messages");
+        cases.push(row_offering(AGREED, id, rule, behind, vec![hello()], CORRUPT));
+    }
+    cases.push(Case::on(DEFAULT, "7692-7.2.2-07", "every payload of one byte", |server| {
+        all_judged(server, (0..=255).map(|byte| vec![byte]))
+    }));
+    for start in 0..8_u16 {
+        let rule = format!("payloads of two bytes, every 16th from {start}");
+        cases.push(Case::on(DEFAULT, "7692-7.2.2-06", rule, move |server| {
+            let all = (start..4096).step_by(8).map(|n| n * 16 + start);
+            all_judged(server, all.map(|number| number.to_be_bytes().to_vec()))
+        }));
+    }
+    for (name, payload, _) in samples() {
+        for bit in 0..8 {
+            let rule = format!("zlib's {name}, bit {bit} of each byte changed");
+            let payload = payload.clone();
+            cases.push(Case::on(DEFAULT, "7692-7.2.2-06", rule, move |server| {
+                let changed = (0..payload.len().min(200)).map(|at| {
+                    let mut payload = payload.clone();
+                    payload[at] ^= 1 << bit;
+                    payload
+                });
+                all_judged(server, changed)
+            }));
+        }
+    }
+    let debatable = |rule: &str, payload: Vec<u8>| {
+        Case::on(DEFAULT, "7692-7.2.2-06", rule.to_owned(), move |server| {
+            all_judged(server, [payload.clone()])
+        })
+    };
+    cases.push(debatable(
+        "length 258 in its long form",
+        Writer::new()
+            .fixed_open(false, &plain("a"))
+            .symbol(284, &fixed().literals)
+            .bits(31, 5)
+            .symbol(0, &fixed().distances)
+            .symbol(256, &fixed().literals)
+            .message(),
+    ));
+    let mut wide = Codes::of(&plain("ab"));
+    wide.distances = [vec![2; 3], vec![0; 28], vec![2]].concat();
+    cases.push(debatable(
+        "codes for distances that do not exist",
+        Writer::new().dynamic_with(false, &plain("ab"), &wide).message(),
+    ));
+    let mut loose = Codes::of(&plain("ab"));
+    loose.literals[97..99].fill(3);
+    loose.literals[256] = 3;
+    cases.push(debatable(
+        "an incomplete code",
+        Writer::new().dynamic_with(false, &plain("ab"), &loose).message(),
+    ));
+    cases.push(Case::on(
+        DEFAULT,
+        "7692-7.2.2-06",
+        "a corrupt message harms no other connection",
+        |server| {
+            let mut good = Client::offering(server.address(), OFFER)?;
+            for (_, payload, _) in corrupt() {
+                let mut bad = Client::offering(server.address(), OFFER)?;
+                bad.send(&masked(0x41, &payload[..1]))?;
+                good.send(&compressed(deflate(b"", &words())))?;
+                bad.offer(&masked(0x80, &payload[1..]));
+                good.expect(&Event::Text(words()))?;
+            }
+            good.expect_alive()
+        },
+    ));
+    assert_eq!(TAIL.len(), 4);
+    run("deflate_corrupt", cases);
+}
