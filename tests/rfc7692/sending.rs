@@ -29,7 +29,7 @@ fn agreement(takeover: bool, bits: u8) -> Agreement {
 
 fn outbound(takeover: bool, bits: u8) -> Outbound {
     let mut outbound = Outbound::new();
-    outbound.agree(&agreement(takeover, bits));
+    outbound.agree(&agreement(takeover, bits), None);
     outbound
 }
 

@@ -329,14 +329,19 @@ fn deflate_replies() {
             }
             client.expect_alive()
         }),
-        Case::on(SINGLE, "7692-6.1-02", "a hundred times what does not shrink by one byte", |server| {
-            let mut client = Client::offering(server.address(), OFFER)?;
-            for _ in 0..100 {
-                not_compressed(&mut client, &noise())?;
-            }
-            compressed_to(&mut client, &words())?;
-            client.expect_alive()
-        }),
+        Case::on(
+            SINGLE,
+            "7692-6.1-02",
+            "a hundred times what does not shrink by one byte",
+            |server| {
+                let mut client = Client::offering(server.address(), OFFER)?;
+                for _ in 0..100 {
+                    not_compressed(&mut client, &noise())?;
+                }
+                compressed_to(&mut client, &words())?;
+                client.expect_alive()
+            },
+        ),
         Case::on(DEFAULT, "7692-7.2.3.6-01", "an empty reply", |server| {
             let mut client = Client::offering(server.address(), OFFER)?;
             for _ in 0..3 {
