@@ -142,8 +142,55 @@ fn s8_inflating_pauses_at_least_every_share() {
 #[test]
 fn s8_many_final_blocks_take_many_turns() {
     let mut hand = Hand::new();
-    let payload = [&[0x03, 0x00].repeat(20_000)[..], &[0]].concat();
+    let payload = [&[0x03, 0x00].repeat(4_000)[..], &[0]].concat();
     let fed = feed(&mut hand, &fragments(&payload, payload.len()), usize::MAX, Delivery::Message);
     assert_eq!((fed.end, fed.out), (None, 0), "{fed:?}");
-    assert!(fed.pauses >= 20_000 / 64, "{fed:?}");
+    assert!(fed.pauses >= 4_000 / 64, "{fed:?}");
+}
+
+/// A turn may end inside the last copy, when the bits of the message's end are in the same byte.
+#[test]
+fn s8_a_pause_with_all_input_taken_ends_nothing() {
+    let copy = Token::Copy { length: 258, distance: 1 };
+    let mut codes = Codes::of(&[Token::Literal(0), copy]);
+    codes.literals.fill(0);
+    (codes.literals[0], codes.literals[256], codes.literals[285]) = (2, 2, 1);
+    codes.distances = vec![1];
+    let mut paused_at_the_end = 0;
+    for lead in 1..=8 {
+        for flip in [false, true] {
+            let begin = if flip {
+                Writer::new().fixed(false, &[Token::Literal(200)])
+            } else {
+                Writer::new()
+            };
+            let tokens = [vec![Token::Literal(0); lead], vec![copy; SHARE / 258 + 1]].concat();
+            let payload = begin.dynamic_with(false, &tokens, &codes).message();
+            let len = usize::from(flip) + lead + 258 * (SHARE / 258 + 1);
+            for delivery in [Delivery::Message, Delivery::Pieces] {
+                let mut hand = Hand::new();
+                hand.limits.max_message_size = len;
+                let mut input = fragments(&payload, payload.len());
+                let (mut at, mut out, mut ended) = (0, 0, false);
+                while !ended {
+                    let rest = &mut input[at..];
+                    let step = hand.receive(rest, delivery).unwrap();
+                    at += step.consumed;
+                    match step.event.unwrap() {
+                        Event::NoInflater => hand.lend(),
+                        Event::Paused | Event::Piece { last: false, .. } => {
+                            paused_at_the_end += usize::from(at == input.len());
+                        }
+                        Event::Message(_) | Event::Piece { last: true, .. } => ended = true,
+                        event => panic!("{event:?}"),
+                    }
+                    if ended || delivery == Delivery::Pieces {
+                        out += hand.inbound.take_assembled(Vec::new()).len();
+                    }
+                }
+                assert_eq!((at, out), (input.len(), len));
+            }
+        }
+    }
+    assert!(paused_at_the_end > 0);
 }

@@ -10,7 +10,8 @@ use crate::proto::extension::ExtensionOffer;
 
 /// Takes the first offer that is acceptable, in the client's order; `None` declines them all.
 ///
-/// ```
+#[cfg_attr(feature = "deflate", doc = "```")]
+#[cfg_attr(not(feature = "deflate"), doc = "```ignore")]
 /// use stickler::proto::{deflate::{Policy, negotiate}, extension::parse_offers};
 ///
 /// let line = b"permessage-deflate; server_max_window_bits=7, permessage-deflate";
