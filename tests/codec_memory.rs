@@ -130,7 +130,8 @@ fn s8_a_bomb_takes_no_more_than_the_limit_says() {
                 Ok(step) => {
                     at += step.consumed;
                     if step.event == Some(Event::NoInflater) {
-                        inbound.lend_inflater(Box::new(Inflater::new(&budget).unwrap()));
+                        let inflater = Box::new(Inflater::new(&budget).unwrap());
+                        inbound.lend_inflater(inflater, &mut outbound);
                     }
                 }
                 Err(violation) => return violation,

@@ -23,7 +23,7 @@ impl State {
     /// The 101 is queued: frames from here on (RFC 6455 §4.2.2).
     pub(super) fn open(&mut self, now: Duration) {
         self.phase = Phase::Open;
-        self.deadline = None;
+        self.set_deadline(None);
         self.hear(now);
         self.timer_due = true;
     }
@@ -62,7 +62,7 @@ impl State {
         self.with_batch(|_, outbound, batch| outbound.close(frame, batch))?;
         self.initiate(initiator);
         self.inbound.discard();
-        self.deadline = deadline;
+        self.set_deadline(deadline);
         self.timer_due = true;
         Ok(())
     }
@@ -146,7 +146,7 @@ impl State {
             self.phase = Phase::Finishing;
             self.ending().sent = self.outbound.has_sent_close().then(|| self.outbound.sent_code());
             // The time for the rest counts from when the task sees this.
-            self.deadline = None;
+            self.set_deadline(None);
             self.timer_due = true;
         }
         self.input = Lease::default();

@@ -1,6 +1,7 @@
 //! What the connection task, the Receiver and the Senders share, behind one small lock.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -50,15 +51,19 @@ pub(super) struct State {
     pub(super) task: Option<Waker>,
     pub(super) keepalive: Keepalive,
     rare: Option<Box<Rare>>,
-    /// The path of the request target; empty for the most common one, `/`.
-    path: Box<str>,
+    /// The path of the request target; `None` for the most common one, `/`.
+    path: Option<Box<Path>>,
     pub(super) ending: Option<Box<Ending>>,
     place: Place,
     /// The tick at which the clock wakes this connection; `u64::MAX` for none.
     armed: u64,
     /// When the opening handshake, the closing handshake or the end of TCP is overdue.
-    pub(super) deadline: Option<Duration>,
+    deadline: Option<NonZeroU64>,
 }
+
+/// The path of a request target, undecoded.
+#[derive(Debug)]
+struct Path(Box<str>);
 
 /// What most connections never need, or only for a moment.
 #[derive(Debug, Default)]
@@ -124,13 +129,14 @@ impl Shared {
             task: None,
             keepalive: Keepalive::default(),
             rare: None,
-            path: Box::default(),
+            path: None,
             ending: None,
             place: Place::default(),
             armed: u64::MAX,
-            deadline,
+            deadline: None,
         };
         let shared = Arc::new(Shared { context: context.clone(), peer, state: Mutex::new(state) });
+        shared.lock().set_deadline(deadline);
         let place = context.enter(shared.clone());
         shared.lock().place = place;
         shared
@@ -177,7 +183,8 @@ impl Shared {
             // Who has asked for half a thing is told at once; who is silent gets a moment.
             Phase::Opening => {
                 let late = now + LATE_MOMENT;
-                state.deadline = Some(state.deadline.map_or(late, |known| known.min(late)));
+                let deadline = state.deadline().map_or(late, |known| known.min(late));
+                state.set_deadline(Some(deadline));
                 state.timer_due = true;
             }
             Phase::Deciding => state.refuse(&Rejection::ShuttingDown.into()),
@@ -192,6 +199,17 @@ impl Shared {
 }
 
 impl State {
+    /// When the opening handshake, the closing handshake or the end of TCP is overdue.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.deadline.map(|nanos| Duration::from_nanos(nanos.get()))
+    }
+
+    pub(super) fn set_deadline(&mut self, deadline: Option<Duration>) {
+        // What lies beyond 500 years is as good as never.
+        let nanos = deadline.and_then(|deadline| u64::try_from(deadline.as_nanos()).ok());
+        self.deadline = nanos.and_then(|nanos| NonZeroU64::new(nanos.max(1)));
+    }
+
     /// The transport takes bytes.
     pub(super) fn unblock(&mut self) {
         if let Some(rare) = self.rare_if_any() {
@@ -310,11 +328,11 @@ impl State {
 
     /// The path of the request target.
     pub(super) fn path(&self) -> &str {
-        if self.path.is_empty() { "/" } else { &self.path }
+        self.path.as_ref().map_or("/", |path| &path.0)
     }
 
     pub(super) fn set_path(&mut self, path: &str) {
-        self.path = if path == "/" { Box::default() } else { path.into() };
+        self.path = if path == "/" { None } else { Some(Box::new(Path(path.into()))) };
     }
 
     /// The ending so far.

@@ -29,7 +29,7 @@ impl Shared {
         if self.context.is_draining() && !opening.is_silent() {
             return state.refuse(&opening.refusal(Rejection::ShuttingDown));
         }
-        let Some(deadline) = state.deadline else { return };
+        let Some(deadline) = state.deadline() else { return };
         if self.context.now() < deadline {
             return self.arm(&mut state, deadline);
         }
@@ -60,18 +60,18 @@ impl Shared {
         let next = match state.phase {
             Phase::Opening | Phase::Closed => None,
             Phase::Deciding => {
-                let overdue = state.deadline.is_some_and(|deadline| deadline <= now);
+                let overdue = state.deadline().is_some_and(|deadline| deadline <= now);
                 if overdue {
                     state.refuse(&Rejection::HandlerTooSlow.into());
                     state.expire(Timer::Handshake);
                 }
-                state.deadline
+                state.deadline()
             }
             Phase::Open => self.check_open(state, now),
             Phase::Finishing => {
-                let deadline = *state.deadline.get_or_insert_with(|| {
-                    now.checked_add(timeouts.close).unwrap_or(Duration::MAX)
-                });
+                let deadline = state.deadline().or_else(|| now.checked_add(timeouts.close));
+                state.set_deadline(deadline);
+                let deadline = deadline.unwrap_or(Duration::MAX);
                 if deadline <= now {
                     state.is_overdue = true;
                     state.ending().timer.get_or_insert(Timer::Close);
@@ -99,7 +99,7 @@ impl Shared {
             next = Some(deadline);
         }
         if state.outbound.has_sent_close() {
-            let deadline = state.deadline?;
+            let deadline = state.deadline()?;
             if deadline <= now {
                 state.is_overdue = true;
                 state.expire(Timer::Close);

@@ -94,15 +94,21 @@ impl Inbound {
     }
 
     /// Lends an inflater, after [`Event::NoInflater`]. It comes back by
-    /// [`Inbound::reclaim_inflater`], or is dropped when the connection ends.
-    pub fn lend_inflater(&mut self, inflater: Box<Inflater>) {
-        self.deflate.lend(inflater);
+    /// [`Inbound::reclaim_inflater`], or is dropped when the connection ends. What messages may
+    /// refer to is kept in `outbound` between them.
+    pub fn lend_inflater(&mut self, inflater: Box<Inflater>, outbound: &mut Outbound) {
+        let history = outbound.kept().and_then(|kept| kept.received.take());
+        self.deflate.lend(inflater, history);
     }
 
     /// Takes the inflater back, if one was lent and no message needs it at present.
     #[inline]
-    pub fn reclaim_inflater(&mut self) -> Option<Box<Inflater>> {
-        self.deflate.reclaim()
+    pub fn reclaim_inflater(&mut self, outbound: &mut Outbound) -> Option<Box<Inflater>> {
+        let (inflater, history) = self.deflate.reclaim()?;
+        if history.is_some() {
+            outbound.keep().received = history;
+        }
+        Some(inflater)
     }
 
     /// Takes bytes from the front of `input`, unmasks them in place and stops after one event.

@@ -31,7 +31,7 @@ pub struct Outbound {
 struct Rare {
     /// The newest Pong that waits, while the peer does not read.
     waiting_pong: Option<Box<[u8]>>,
-    /// What later messages may refer to.
+    /// What later messages may refer to, in both directions.
     kept: Option<Kept>,
 }
 
@@ -104,9 +104,21 @@ impl Outbound {
     /// the histories that the connection may keep; it is given back when it ends.
     pub fn agree(&mut self, agreement: &Agreement, charge: Option<Arc<Charge>>) {
         self.agreement = Some(*agreement);
-        if charge.is_some() || !agreement.server_no_context_takeover() {
-            self.rare.get_or_insert_default().kept = Some(Kept::new(charge));
+        let takes_over =
+            !agreement.server_no_context_takeover() || !agreement.client_no_context_takeover();
+        if takes_over {
+            self.keep().charge = charge;
         }
+    }
+
+    /// As [`Outbound::kept`], made if there is none.
+    pub(super) fn keep(&mut self) -> &mut Kept {
+        self.rare.get_or_insert_default().kept.get_or_insert_default()
+    }
+
+    /// What is kept between messages, if anything.
+    pub(super) fn kept(&mut self) -> Option<&mut Kept> {
+        self.rare.as_mut().and_then(|rare| rare.kept.as_mut())
     }
 
     /// What was agreed about compression.
@@ -124,8 +136,8 @@ impl Outbound {
     /// Notes that these bytes, in plain, went out in a compressed message: later ones may refer
     /// to them. With context takeover that is owed for every one, in the order of sending.
     pub fn remember(&mut self, passed: &[u8]) {
-        let kept = self.rare.as_mut().and_then(|rare| rare.kept.as_mut());
-        if let (Some(kept), Some(agreement)) = (kept, &self.agreement) {
+        let agreement = self.agreement;
+        if let (Some(kept), Some(agreement)) = (self.kept(), &agreement) {
             kept.remember(passed, agreement);
         }
     }

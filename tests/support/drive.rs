@@ -185,7 +185,7 @@ impl Connection {
         }
         self.report_batch();
         if !is_lent {
-            lending::reclaim(&mut self.inbound);
+            lending::reclaim(&mut self.inbound, &mut self.outbound);
         }
         Ok((step.consumed, more))
     }
@@ -236,7 +236,7 @@ impl Connection {
                 let payload = self.payload(&at, input);
                 self.seen.push(Seen::Pong(payload));
             }
-            Event::NoInflater => lending::lend(&mut self.inbound),
+            Event::NoInflater => lending::lend(&mut self.inbound, &mut self.outbound),
             // Others would get their turn here.
             Event::Paused => lending::pause(),
             Event::Close(close) => {
@@ -281,6 +281,7 @@ mod lending {
         deflate::{Inflater, Policy, budget::Budget, negotiate},
         extension::parse_offers,
         inbound::Inbound,
+        outbound::Outbound,
     };
 
     use super::Deflate;
@@ -300,16 +301,17 @@ mod lending {
         }
     }
 
-    pub(super) fn lend(inbound: &mut Inbound) {
+    pub(super) fn lend(inbound: &mut Inbound, outbound: &mut Outbound) {
         let idle = IDLE.take();
         let budget = Arc::new(Budget::new(usize::MAX));
-        inbound.lend_inflater(idle.unwrap_or_else(|| Inflater::new(&budget).unwrap().into()));
+        let inflater = idle.unwrap_or_else(|| Inflater::new(&budget).unwrap().into());
+        inbound.lend_inflater(inflater, outbound);
     }
 
     pub(super) fn pause() {}
 
-    pub(super) fn reclaim(inbound: &mut Inbound) {
-        if let Some(inflater) = inbound.reclaim_inflater() {
+    pub(super) fn reclaim(inbound: &mut Inbound, outbound: &mut Outbound) {
+        if let Some(inflater) = inbound.reclaim_inflater(outbound) {
             assert!(!inflater.is_begun());
             IDLE.set(Some(inflater));
         }
@@ -318,7 +320,7 @@ mod lending {
 
 #[cfg(not(feature = "deflate"))]
 mod lending {
-    use stickler::proto::inbound::Inbound;
+    use stickler::proto::{inbound::Inbound, outbound::Outbound};
 
     use super::Deflate;
 
@@ -326,11 +328,11 @@ mod lending {
         assert_eq!(agreed, Deflate::NotAgreed);
     }
 
-    pub(super) fn lend(_: &mut Inbound) {
+    pub(super) fn lend(_: &mut Inbound, _: &mut Outbound) {
         panic!("an inflater is wanted without compression");
     }
 
-    pub(super) fn reclaim(_: &mut Inbound) {}
+    pub(super) fn reclaim(_: &mut Inbound, _: &mut Outbound) {}
 
     pub(super) fn pause() {
         panic!("a pause without compression");

@@ -9,25 +9,21 @@ use crate::proto::violation::Violation;
 
 /// The receiving side of the extension. Every connection has one, so it is small.
 #[derive(Debug, Default)]
-pub(in crate::proto) enum Receiving {
-    /// The extension is not in use.
-    #[default]
-    Unused,
-    /// Nothing is kept.
-    Idle(Context),
-    /// What the last compressed message left to the next one.
-    Keeping(Box<History>),
-    /// An inflater is lent by the caller.
-    Inflating(Box<Inflater>, Context),
+pub(in crate::proto) struct Receiving {
+    /// Lent by the caller.
+    inflater: Option<Box<Inflater>>,
+    agreed: Agreed,
 }
 
-/// What a message may refer to (RFC 7692 §7.1.1.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proto) enum Context {
-    /// Itself.
-    Own,
-    /// Earlier messages too.
-    TakenOver,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Agreed {
+    /// The extension is not in use.
+    #[default]
+    Nothing,
+    /// A message refers to itself only (RFC 7692 §7.1.1.2).
+    NoContextTakeover,
+    /// A message may refer to earlier ones.
+    ContextTakeover,
 }
 
 /// What receiving payload of a compressed message came to.
@@ -43,58 +39,42 @@ pub(in crate::proto) enum Received {
 
 impl Receiving {
     pub(in crate::proto) fn agree(&mut self, agreement: &Agreement) {
-        let takes_over = !agreement.client_no_context_takeover();
-        *self = Receiving::Idle(if takes_over { Context::TakenOver } else { Context::Own });
+        self.agreed = if agreement.client_no_context_takeover() {
+            Agreed::NoContextTakeover
+        } else {
+            Agreed::ContextTakeover
+        };
     }
 
     /// Whether messages may be compressed.
     #[inline]
     pub(in crate::proto) fn is_agreed(&self) -> bool {
-        !matches!(self, Receiving::Unused)
+        self.agreed != Agreed::Nothing
     }
 
-    /// Begins a message with an inflater that the caller lends.
-    pub(in crate::proto) fn lend(&mut self, mut inflater: Box<Inflater>) {
-        let context = self.context();
-        let history = match std::mem::replace(self, Receiving::Idle(context)) {
-            Receiving::Keeping(history) => Some(history),
-            _ => None,
-        };
+    /// Begins a message with an inflater that the caller lends, and what the last one left.
+    pub(in crate::proto) fn lend(
+        &mut self,
+        mut inflater: Box<Inflater>,
+        history: Option<Box<History>>,
+    ) {
         inflater.begin(history);
-        *self = Receiving::Inflating(inflater, context);
+        self.inflater = Some(inflater);
     }
 
-    /// Gives the inflater back, unless a message is unfinished.
+    /// Gives the inflater back, unless a message is unfinished, and what the next message may
+    /// refer to.
     #[inline]
-    pub(in crate::proto) fn reclaim(&mut self) -> Option<Box<Inflater>> {
-        match self {
-            Receiving::Inflating(inflater, context) if !inflater.is_begun() => {
-                let kept = match context {
-                    Context::TakenOver => Receiving::Keeping(inflater.take_history()),
-                    Context::Own => Receiving::Idle(Context::Own),
-                };
-                match std::mem::replace(self, kept) {
-                    Receiving::Inflating(inflater, _) => Some(inflater),
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
+    pub(in crate::proto) fn reclaim(&mut self) -> Option<(Box<Inflater>, Option<Box<History>>)> {
+        let mut inflater = self.inflater.take_if(|inflater| !inflater.is_begun())?;
+        let keeps = self.agreed == Agreed::ContextTakeover;
+        let history = keeps.then(|| inflater.take_history());
+        Some((inflater, history))
     }
 
-    /// Lets go of what is kept: nothing will be inflated any more. What was agreed stays.
+    /// Lets go of the inflater: nothing will be inflated any more. What was agreed stays.
     pub(in crate::proto) fn forget(&mut self) {
-        if self.is_agreed() {
-            *self = Receiving::Idle(self.context());
-        }
-    }
-
-    fn context(&self) -> Context {
-        match self {
-            Receiving::Idle(context) | Receiving::Inflating(_, context) => *context,
-            Receiving::Keeping(_) => Context::TakenOver,
-            Receiving::Unused => Context::Own,
-        }
+        self.inflater = None;
     }
 
     /// Inflates payload of the current frame into the assembler, unmasking what it takes from
@@ -106,11 +86,9 @@ impl Receiving {
         assembler: &mut Assembler,
         max_message_size: usize,
     ) -> Result<(usize, Received), Violation> {
-        let Receiving::Inflating(inflater, context) = self else {
-            return Ok((0, Received::NoInflater));
-        };
+        let Some(inflater) = &mut self.inflater else { return Ok((0, Received::NoInflater)) };
         if !inflater.is_begun() {
-            inflater.begin_next(*context == Context::TakenOver);
+            inflater.begin_next(self.agreed == Agreed::ContextTakeover);
         }
         let mut taken = 0;
         loop {
@@ -145,20 +123,16 @@ impl Receiving {
 
     /// Others get their turn before the next call of [`Receiving::receive`].
     pub(in crate::proto) fn pause(&mut self) {
-        if let Receiving::Inflating(inflater, _) = self {
+        if let Some(inflater) = &mut self.inflater {
             inflater.begin_share();
         }
     }
 
     /// Ends the message, of which all frames were received.
     pub(in crate::proto) fn finish(&mut self) -> Result<(), Violation> {
-        match self {
-            Receiving::Inflating(inflater, _) => {
-                inflater.finish().map_err(|_| Violation::DeflateCorrupt)
-            }
-            // Nothing was received of it.
-            _ => Err(Violation::DeflateCorrupt),
-        }
+        // Without an inflater nothing was received of it.
+        let inflater = self.inflater.as_mut().ok_or(Violation::DeflateCorrupt)?;
+        inflater.finish().map_err(|_| Violation::DeflateCorrupt)
     }
 }
 
@@ -178,5 +152,3 @@ const PIECE: usize = 16 << 10;
 
 const MIN_ROOM: usize = 1 << 10;
 const MAX_ROOM: usize = 64 << 10;
-
-const _: () = assert!(size_of::<Receiving>() <= 16);

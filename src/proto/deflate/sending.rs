@@ -1,4 +1,4 @@
-//! What the sending half of a connection keeps for permessage-deflate.
+//! What a connection keeps between messages for permessage-deflate.
 
 use std::sync::Arc;
 
@@ -7,19 +7,17 @@ use super::history::History;
 use super::negotiation::Agreement;
 
 /// What is kept between messages, if they refer to earlier ones.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::proto) struct Kept {
     /// What the peer's window holds; `None` before the first message.
     history: Option<History>,
-    /// The memory for this history and that of the receiving half.
-    _charge: Option<Arc<Charge>>,
+    /// What the last message received left to the next one.
+    pub(in crate::proto) received: Option<Box<History>>,
+    /// The memory for both; given back with them.
+    pub(in crate::proto) charge: Option<Arc<Charge>>,
 }
 
 impl Kept {
-    pub(in crate::proto) fn new(charge: Option<Arc<Charge>>) -> Kept {
-        Kept { history: None, _charge: charge }
-    }
-
     /// What the peer's window holds.
     pub(in crate::proto) fn history(&self) -> &[u8] {
         self.history.as_ref().map_or(&[], History::bytes)
