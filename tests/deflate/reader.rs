@@ -2,7 +2,7 @@
 
 use super::deflate::{
     Codes, Fault, Inflated, Kind, TAIL, Token, Writer, fixed_lengths, hex, inflate,
-    inflate_message, json, noise, plain, samples, swallowed, tokens, words,
+    inflate_message, json, noise, plain, samples, swallowed, swallowed_silently, tokens, words,
 };
 
 fn whole(payload: &[u8]) -> Inflated {
