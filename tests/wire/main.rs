@@ -25,6 +25,7 @@ mod cli;
 mod closing;
 mod control;
 mod deflate_cli;
+mod deflate_corrupt;
 mod deflate_frames;
 mod deflate_history;
 mod deflate_limits;
