@@ -29,6 +29,7 @@ mod deflate_corrupt;
 mod deflate_frames;
 mod deflate_history;
 mod deflate_limits;
+mod deflate_model;
 mod deflate_negotiation;
 mod deflate_replies;
 mod deflate_streams;
