@@ -1,6 +1,6 @@
 """The client of Python's `aiohttp` against `stickler serve`, over WebSocket and plain HTTP.
 
-    python aiohttp_client.py ws://127.0.0.1:9001 PID
+    python aiohttp_client.py ws://127.0.0.1:9001 PID [takeover]
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import signal
 from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
 
 import scenarios
-from scenarios import LARGEST, SIZES, binary, text
+from scenarios import COMPRESSED_SIZES, LARGEST, SIZES, TAKEOVER, binary, noise, text
 
 
 async def echoes(url):
@@ -50,8 +50,25 @@ async def order(url):
 
 
 async def compression(url):
-    """an offer of permessage-deflate is declined (RFC 6455 9.1)"""
-    async with ClientSession() as session, session.ws_connect(url, compress=15) as websocket:
+    """permessage-deflate with every window, both kinds of message (RFC 7692)"""
+    async with ClientSession() as session:
+        for bits in range(9, 16):
+            async with session.ws_connect(url, compress=bits, max_msg_size=0) as websocket:
+                assert websocket.compress, bits
+                # Where the server forbids the client to take its context over, this client knows.
+                assert websocket.client_notakeover == (not TAKEOVER), bits
+                for size in COMPRESSED_SIZES:
+                    for _ in range(2):
+                        await websocket.send_str(text(size))
+                        assert await websocket.receive_str() == text(size), (bits, size)
+                        for message in (binary(size), noise(size)):
+                            await websocket.send_bytes(message)
+                            assert await websocket.receive_bytes() == message, (bits, size)
+
+
+async def uncompressed(url):
+    """nothing is compressed for a client that does not offer it"""
+    async with ClientSession() as session, session.ws_connect(url) as websocket:
         assert not websocket.compress
         await websocket.send_str(text(1000))
         assert await websocket.receive_str() == text(1000)
@@ -116,4 +133,6 @@ async def shutdown(url, pid):
         assert close.type == WSMsgType.CLOSE and close.data == 1001, close
 
 
-scenarios.run([echoes, pings, order, compression, subprotocols, closes, violations, refusals, shutdown])
+scenarios.run([
+    echoes, pings, order, compression, uncompressed, subprotocols, closes, violations, refusals, shutdown,
+])

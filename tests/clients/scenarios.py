@@ -1,6 +1,7 @@
 """What the Python clients have in common: payloads, and running one scenario after the other."""
 
 import asyncio
+import random
 import sys
 import traceback
 
@@ -19,9 +20,20 @@ def binary(size):
     return (bytes(range(256)) * (size // 256 + 1))[:size]
 
 
+def noise(size):
+    """Bytes that do not shrink."""
+    return random.Random(size).randbytes(size)
+
+
 def text(size):
     """Text of about that many bytes."""
     return TEXT * (size // len(TEXT.encode())) + "x" * (size % len(TEXT.encode()))
+
+
+# What `--deflate` the server was started with: whether contexts are taken over.
+TAKEOVER = sys.argv[3:] == ["takeover"]
+# From what goes uncompressed by default to several windows.
+COMPRESSED_SIZES = [0, 1, 127, 128, 1000, 40000, 65536, 300000]
 
 
 def run(scenarios):

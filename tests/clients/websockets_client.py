@@ -1,6 +1,6 @@
 """The client of Python's `websockets` against `stickler serve`.
 
-    python websockets_client.py ws://127.0.0.1:9001 PID
+    python websockets_client.py ws://127.0.0.1:9001 PID [takeover]
 """
 
 import asyncio
@@ -9,13 +9,14 @@ import signal
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 import scenarios
-from scenarios import LARGEST, SIZES, binary, text
+from scenarios import COMPRESSED_SIZES, LARGEST, SIZES, TAKEOVER, binary, noise, text
 
 
 def client(url, **options):
-    """Without a keepalive of its own, and taking any size."""
+    """Without a keepalive of its own, taking any size; compressing, as it does unless told otherwise."""
     return connect(url, **{"max_size": None, "ping_interval": None, **options})
 
 
@@ -78,9 +79,51 @@ async def many(url):
 
 
 async def compression(url):
-    """an offer of permessage-deflate is declined (RFC 6455 9.1)"""
-    async with client(url, compression="deflate") as websocket:
-        assert "Sec-WebSocket-Extensions" in websocket.request.headers
+    """permessage-deflate with every parameter, both kinds of message (RFC 7692)"""
+    for offer in (
+        {},
+        {"server_no_context_takeover": True},
+        {"client_no_context_takeover": True},
+        {"server_no_context_takeover": True, "client_no_context_takeover": True},
+        {"client_max_window_bits": 9},
+        {"client_max_window_bits": 15, "server_max_window_bits": 15},
+        *({"server_max_window_bits": bits} for bits in range(8, 15)),
+    ):
+        factory = ClientPerMessageDeflateFactory(**{"client_max_window_bits": True, **offer})
+        async with client(url, compression=None, extensions=[factory]) as websocket:
+            extension, = websocket.protocol.extensions
+            assert extension.name == "permessage-deflate", offer
+            asked = not TAKEOVER or "server_no_context_takeover" in offer
+            assert extension.remote_no_context_takeover == asked, (offer, extension)
+            hinted = not TAKEOVER or "client_no_context_takeover" in offer
+            assert extension.local_no_context_takeover == hinted, (offer, extension)
+            most = offer.get("server_max_window_bits", 15)
+            assert extension.remote_max_window_bits <= most, (offer, extension)
+            compressed = count_compressed(extension)
+            for size in COMPRESSED_SIZES:
+                for message in (text(size), binary(size), text(size), noise(size)):
+                    await websocket.send(message)
+                    assert await websocket.recv() == message, (offer, size)
+            # Every text that is long enough, at least; with a window of 8 bits nothing has to be.
+            assert most == 8 or len(compressed) >= 2 * (len(COMPRESSED_SIZES) - 3), (offer, compressed)
+
+
+def count_compressed(extension):
+    """The frames that arrive compressed, as they arrive."""
+    compressed, decode = [], extension.decode
+
+    def decode_and_count(frame, **options):
+        if frame.rsv1:
+            compressed.append(len(frame.data))
+        return decode(frame, **options)
+
+    extension.decode = decode_and_count
+    return compressed
+
+
+async def uncompressed(url):
+    """nothing is compressed for a client that does not offer it"""
+    async with client(url, compression=None) as websocket:
         assert "Sec-WebSocket-Extensions" not in websocket.response.headers
         await websocket.send(text(1000))
         assert await websocket.recv() == text(1000)
@@ -148,5 +191,5 @@ async def shutdown(url, pid):
 
 
 scenarios.run([
-    echoes, fragments, pings, order, many, compression, subprotocols, closes, violations, refusals, shutdown,
+    echoes, fragments, pings, order, many, compression, uncompressed, subprotocols, closes, violations, refusals, shutdown,
 ])

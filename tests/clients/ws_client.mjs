@@ -1,15 +1,18 @@
 // The client of Node's `ws` against `stickler serve`.
 //
-//     node ws_client.mjs ws://127.0.0.1:9001 PID
+//     node ws_client.mjs ws://127.0.0.1:9001 PID [takeover]
 //
 // It stands in a folder in which package.json has been installed.
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import process from "node:process";
 import { WebSocket } from "ws";
 
 const [url, pid] = [process.argv[2], Number(process.argv[3])];
+// What `--deflate` the server was started with: whether contexts are taken over.
+const TAKEOVER = process.argv[4] === "takeover";
 const SIZES = [0, 1, 125, 126, 127, 65535, 65536, 1 << 20];
 // The default of --max-message-size, inclusive.
 const LARGEST = 16 << 20;
@@ -82,8 +85,67 @@ const scenarios = {
     }));
   },
 
-  "an offer of permessage-deflate is declined (RFC 6455 9.1)": async () => {
-    const socket = await open("", [], { perMessageDeflate: true });
+  "permessage-deflate with every parameter, both kinds of message (RFC 7692)": async () => {
+    for (const offer of [
+      true,
+      { threshold: 0 },
+      { threshold: 0, serverNoContextTakeover: true },
+      { threshold: 0, clientNoContextTakeover: true },
+      { threshold: 0, serverNoContextTakeover: true, clientNoContextTakeover: true },
+      { threshold: 0, clientMaxWindowBits: 9 },
+      ...[8, 9, 10, 12, 15].map((serverMaxWindowBits) => ({ threshold: 0, serverMaxWindowBits })),
+    ]) {
+      const socket = await open("", [], { perMessageDeflate: offer });
+      assert.equal(socket.extensions, "permessage-deflate");
+      for (const size of [0, 1, 127, 128, 1000, 40_000, 65_536, 300_000]) {
+        const messages = [Buffer.alloc(size, "no end of words, "), Buffer.alloc(size, 0xfe), randomBytes(size)];
+        for (const message of [...messages, messages[0]]) {
+          const binary = message !== messages[0];
+          socket.send(message, { binary });
+          const [echo, isBinary] = await once(socket, "message");
+          assert.equal(isBinary, binary);
+          assert.ok(message.equals(echo), `${JSON.stringify(offer)} ${size}`);
+        }
+      }
+      await close(socket);
+    }
+  },
+
+  "the answer says whether contexts are taken over (RFC 7692 7.1.1)": async () => {
+    for (const [offer, expected] of [
+      [{}, TAKEOVER ? {} : { server_no_context_takeover: true, client_no_context_takeover: true }],
+      [{ serverNoContextTakeover: true, clientNoContextTakeover: true },
+        { server_no_context_takeover: true, client_no_context_takeover: true }],
+    ]) {
+      const socket = new WebSocket(url, [], { perMessageDeflate: offer });
+      const opened = once(socket, "open");
+      const [response] = await once(socket, "upgrade");
+      const [name, ...parameters] = response.headers["sec-websocket-extensions"].split(/\s*;\s*/);
+      assert.equal(name, "permessage-deflate");
+      const said = Object.fromEntries(parameters.filter((one) => !one.includes("=")).map((one) => [one, true]));
+      assert.deepEqual(said, expected);
+      await opened;
+      await close(socket);
+    }
+  },
+
+  "fragments and a Ping between them, compressed": async () => {
+    const socket = await open("", [], { perMessageDeflate: { threshold: 0 } });
+    for (let round = 0; round < 3; round += 1) {
+      const echo = once(socket, "message");
+      const pong = once(socket, "pong");
+      socket.send("before ".repeat(100), { fin: false });
+      socket.ping("between");
+      socket.send("", { fin: false });
+      socket.send("after ".repeat(100), { fin: true });
+      assert.equal((await pong)[0].toString(), "between");
+      assert.equal((await echo)[0].toString(), "before ".repeat(100) + "after ".repeat(100));
+    }
+    await close(socket);
+  },
+
+  "nothing is compressed for a client that does not offer it": async () => {
+    const socket = await open();
     assert.equal(socket.extensions, "");
     await close(socket);
   },

@@ -39,7 +39,7 @@ fn repetitive() -> Vec<u8> {
     let mut dice = Dice::new(15);
     let mut bytes: Vec<u8> = Vec::new();
     let mut distance = 3;
-    while bytes.len() < 80_000 {
+    while bytes.len() < 45_000 {
         // A new part, then an old one.
         bytes.extend(dice.bytes(distance.min(400) / 4 + 3));
         if bytes.len() > distance {
@@ -63,7 +63,7 @@ fn sorts(client: &mut Client) -> Outcome {
         b"x".repeat(300),
         words(),
         dice.bytes(3000),
-        repetitive[..40_000].to_vec(),
+        repetitive[..38_000].to_vec(),
         dice.bytes(200),
         json().repeat(80),
         vec![],
@@ -118,7 +118,6 @@ fn deflate_windows_of_the_server() {
                 if client.inflating().agreed().server_max_window_bits > Some(bits) {
                     return Err(client.report(&format!("at most {bits} bits"), "more"));
                 }
-                sorts(&mut client)?;
                 sorts(&mut client)?;
                 client.expect_alive()
             }));
@@ -372,7 +371,7 @@ fn deflate_replies() {
         }),
     ];
     for profile in [SINGLE, SINGLE_KEPT] {
-        for (at, size) in [128, 200, 300, 301, 333, 512, 1000, 4096].into_iter().enumerate() {
+        for (at, size) in [128, 300, 512, 4096].into_iter().enumerate() {
             let rule = format!("hundreds of replies of {size} bytes that do not shrink");
             cases.push(Case::on(profile, "7692-6.1-02", rule, move |server| {
                 let mut client = Client::offering(server.address(), OFFER)?;
@@ -382,7 +381,7 @@ fn deflate_replies() {
                     not_compressed(&mut client, &noise)
                         .map_err(|why| format!("    round     {round}\n{why}"))?;
                 }
-                for _ in 0..100 {
+                for _ in 0..60 {
                     let size = dice.below(2 * size);
                     let noise = dice.bytes(size);
                     echoed(&mut client, &noise)?;
@@ -437,7 +436,7 @@ fn deflate_replies() {
             "7692-7.2.1-02",
             "everything is read, whatever the level",
             |server| {
-                for (_, offer) in OFFERS {
+                for (_, offer) in [OFFERS[0], OFFERS[1], OFFERS[7]] {
                     let mut client = Client::offering(server.address(), offer)?;
                     sorts(&mut client)?;
                     client.expect_alive()?;

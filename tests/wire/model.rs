@@ -1,17 +1,18 @@
-//! A second, slow and plain reading of RFC 6455: what a byte stream must bring, worked out byte by byte.
-//! Random streams, good and bad, cut anywhere, are played against the server and must agree with it.
+//! A second, slow and plain reading of RFC 6455, and of RFC 7692 where it is agreed: what a byte stream
+//! must bring, worked out byte by byte. Random streams, good and bad, cut anywhere, are played against the server and must agree with it.
 
 use std::thread;
 
 use crate::case::{Case, Profile, run_at_once};
 use crate::client::{Client, Next, Outcome, PROMPT, describe};
+use crate::deflate::{Fault, Inflated, Window, inflate, inflate_message};
 use crate::dice::Dice;
 use crate::frame::{Event, close_body, dump, masked_with};
 use crate::http::Head;
 use crate::server::Server;
 
 /// The limits below, on the command line.
-const SMALL: Profile =
+pub(crate) const SMALL: Profile =
     &["--max-message-size", "1000", "--max-frame-size", "600", "--max-fragments", "8"];
 const MAX_MESSAGE: u64 = 1000;
 const MAX_FRAME: u64 = 600;
@@ -19,29 +20,33 @@ const MAX_FRAGMENTS: u32 = 8;
 
 /// How a stream ends.
 #[derive(Debug, PartialEq, Eq)]
-enum Ending {
+pub(crate) enum Ending {
     /// Nothing wrong so far.
     Open,
     /// A Close was received; this is the body of the answer.
     Closed(Vec<u8>),
     /// Failed with one of these codes (more than one where two limits are broken at once).
     Failed(&'static [u16]),
+    /// From here on what RFC 1951 says is read in more than one way.
+    Doubtful,
 }
 
 /// A message of which the last fragment is not in yet.
 struct Unfinished {
     opcode: u8,
+    compressed: bool,
     fragments: u32,
     payload: Vec<u8>,
 }
 
-/// Everything the server must say to these bytes.
-fn expected(stream: &[u8]) -> (Vec<Event>, Ending) {
+/// Everything the server must say to these bytes, with permessage-deflate agreed if there is a window.
+pub(crate) fn expected(stream: &[u8], window: Option<Window>) -> (Vec<Event>, Ending) {
     let mut events = Vec::new();
     let mut message = None;
     let mut rest = stream;
+    let mut window = window;
     loop {
-        match frame(&mut rest, &mut message, &mut events) {
+        match frame(&mut rest, &mut message, &mut window, &mut events) {
             Ok(true) => {}
             Ok(false) => return (events, Ending::Open),
             Err(ending) => return (events, ending),
@@ -56,10 +61,14 @@ const NOT_UTF8: Ending = Ending::Failed(&[1007]);
 fn frame(
     rest: &mut &[u8],
     message: &mut Option<Unfinished>,
+    window: &mut Option<Window>,
     events: &mut Vec<Event>,
 ) -> Result<bool, Ending> {
     let Some(first) = take::<1>(rest) else { return Ok(false) };
     let (fin, opcode) = (first[0] & 0x80 != 0, first[0] & 0x0f);
+    let compressed = first[0] & 0x40 != 0;
+    // RFC 7692 §6.1: once agreed, RSV1 may stand on the first frame of a message.
+    let unfit = compressed && (window.is_none() || !matches!(opcode, 1 | 2));
     let control = opcode >= 8;
     let misplaced = match opcode {
         0 => message.is_none(),
@@ -67,7 +76,7 @@ fn frame(
         8..=10 => !fin,
         _ => true,
     };
-    if first[0] & 0x70 != 0 || misplaced {
+    if first[0] & 0x30 != 0 || unfit || misplaced {
         return Err(PROTOCOL_ERROR);
     }
     let Some(second) = take::<1>(rest) else { return Ok(false) };
@@ -93,12 +102,15 @@ fn frame(
         return Err(PROTOCOL_ERROR);
     }
     if !control {
-        let begun = message.get_or_insert(Unfinished { opcode, fragments: 0, payload: Vec::new() });
+        let begin = Unfinished { opcode, compressed, fragments: 0, payload: Vec::new() };
+        let begun = message.get_or_insert(begin);
         // An empty last fragment behind full ones only says that there are no more.
         let only_ends = fin && opcode == 0 && length == 0;
         let carried = begun.payload.len() >= begun.fragments as usize;
         begun.fragments += u32::from(!(only_ends && carried));
-        let big = length > MAX_FRAME || begun.payload.len() as u64 + length > MAX_MESSAGE;
+        // RFC 7692 §8: of a compressed message only what it inflates to counts.
+        let whole = begun.payload.len() as u64 + length;
+        let big = length > MAX_FRAME || (!begun.compressed && whole > MAX_MESSAGE);
         match (big, begun.fragments > MAX_FRAGMENTS) {
             (false, false) => {}
             (true, false) => return Err(Ending::Failed(&[1009])),
@@ -123,18 +135,46 @@ fn frame(
     }
     let begun = message.as_mut().unwrap();
     begun.payload.append(&mut payload);
+    let output = match window {
+        Some(window) if begun.compressed => inflated(window, &begun.payload, whole && fin)?,
+        _ => begun.payload.clone(),
+    };
     if begun.opcode == 1 {
-        match std::str::from_utf8(&begun.payload) {
+        match std::str::from_utf8(&output) {
             Err(error) if error.error_len().is_some() || (whole && fin) => return Err(NOT_UTF8),
             _ => {}
         }
     }
     if whole && fin {
         let done = message.take().unwrap();
+        if let (true, Some(window)) = (done.compressed, window) {
+            window.slide(&output);
+        }
         let kind = if done.opcode == 1 { Event::Text } else { Event::Binary };
-        events.push(kind(done.payload));
+        events.push(kind(output));
     }
     Ok(whole)
+}
+
+/// What a compressed message has brought so far.
+fn inflated(window: &Window, payload: &[u8], whole: bool) -> Result<Vec<u8>, Ending> {
+    let read = if whole { inflate_message } else { inflate };
+    let (inflated, is_corrupt): (Inflated, bool) = match read(window.bytes(), payload) {
+        Ok(inflated) => (inflated, false),
+        Err((Fault::Truncated, inflated)) => (inflated, whole),
+        Err((_, inflated)) => (inflated, true),
+    };
+    let big = inflated.output.len() as u64 > MAX_MESSAGE;
+    let unread = std::str::from_utf8(&inflated.output).is_err();
+    match (inflated.doubts.is_empty(), big, is_corrupt) {
+        (false, _, _) => Err(Ending::Doubtful),
+        // Which of them is found first depends on how much is inflated at once.
+        (_, true, true) => Err(Ending::Failed(&[1007, 1009])),
+        (_, true, _) if unread => Err(Ending::Failed(&[1007, 1009])),
+        (_, true, false) => Err(Ending::Failed(&[1009])),
+        (_, false, true) => Err(NOT_UTF8),
+        (_, false, false) => Ok(inflated.output),
+    }
 }
 
 /// What a whole control frame brings.
@@ -235,9 +275,19 @@ fn some_text(dice: &mut Dice, sizes: usize) -> Vec<u8> {
 fn agrees(server: &Server, seed: u64) -> Outcome {
     let mut dice = Dice::new(90_000 + seed);
     let bytes = stream(&mut dice);
-    let (events, ending) = expected(&bytes);
-    let mut client = Client::open(server.address())?;
-    let mut rest = &bytes[..];
+    let client = Client::open(server.address())?;
+    compare(client, &bytes, None, &mut dice)
+}
+
+/// Plays this stream in random pieces, our FIN behind it, and compares.
+pub(crate) fn compare(
+    mut client: Client,
+    bytes: &[u8],
+    window: Option<Window>,
+    dice: &mut Dice,
+) -> Outcome {
+    let (events, ending) = expected(bytes, window);
+    let mut rest = bytes;
     while !rest.is_empty() {
         let most = [1, 2, 5, 40, 2000, 100_000][dice.below(6)];
         let (piece, after) = rest.split_at(rest.len().min(1 + dice.below(most)));
@@ -253,8 +303,11 @@ fn agrees(server: &Server, seed: u64) -> Outcome {
     for event in &events {
         match client.next(PROMPT) {
             Ok(Next::Event(seen)) if seen == *event => {}
-            other => return Err(differs(&client, &bytes, &wanted, &other)),
+            other => return Err(differs(&client, bytes, &wanted, &other)),
         }
+    }
+    if ending == Ending::Doubtful {
+        return Ok(());
     }
     client.half_close();
     let end = client.next(PROMPT);
@@ -267,7 +320,7 @@ fn agrees(server: &Server, seed: u64) -> Outcome {
         _ => false,
     };
     if !good {
-        return Err(differs(&client, &bytes, &wanted, &end));
+        return Err(differs(&client, bytes, &wanted, &end));
     }
     client.expect_fin(PROMPT)
 }

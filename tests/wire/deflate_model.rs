@@ -1,0 +1,189 @@
+//! Random streams of compressed messages, good and bad, cut anywhere: the server must agree with the slow
+//! reading in `model.rs`.
+
+use crate::case::{Case, Profile, run_at_once};
+use crate::client::{Client, Outcome};
+use crate::deflate::{Token, Window, Writer, json, plain, tokens, words};
+use crate::dice::Dice;
+use crate::frame::{masked_with, ping};
+use crate::model::{Ending, SMALL, compare, expected};
+use crate::server::Server;
+
+const SMALL_KEPT: Profile = &[
+    "--max-message-size",
+    "1000",
+    "--max-frame-size",
+    "600",
+    "--max-fragments",
+    "8",
+    "--deflate",
+    "takeover",
+    "--deflate-min-size",
+    "20",
+];
+
+const OFFERS: [&str; 5] = [
+    "permessage-deflate",
+    "permessage-deflate; client_max_window_bits; server_max_window_bits=9",
+    "permessage-deflate; server_max_window_bits=8",
+    "permessage-deflate; server_no_context_takeover; client_max_window_bits=10",
+    "permessage-deflate; client_no_context_takeover; server_max_window_bits=10",
+];
+
+/// Messages as a client might compress them, now and then with something wrong.
+fn stream(dice: &mut Dice, takeover: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut history = Vec::new();
+    for _ in 0..1 + dice.below(10) {
+        let message = some_text(dice);
+        let opcode = 1 + u8::from(dice.below(3) == 0);
+        let is_compressed = dice.below(5) > 0;
+        let payload = if is_compressed {
+            let payload = some_payload(dice, &history, &message);
+            if takeover {
+                history.extend_from_slice(&message);
+            }
+            payload
+        } else {
+            message
+        };
+        let first = opcode | if is_compressed { 0x40 } else { 0 };
+        bytes.extend(in_frames(dice, first, &payload));
+    }
+    // Few enough that most of what is wrong is wrong in one place.
+    for _ in 0..dice.below(3) {
+        if dice.below(2) == 0 {
+            let at = dice.below(bytes.len());
+            bytes[at] ^= 1 << dice.below(8);
+        }
+    }
+    if dice.below(4) == 0 {
+        bytes.truncate(1 + dice.below(bytes.len()));
+    }
+    bytes
+}
+
+fn some_text(dice: &mut Dice) -> Vec<u8> {
+    let source = match dice.below(5) {
+        0 => words(),
+        1 => json(),
+        2 => "aé€🦀 und so weiter ".repeat(20).into_bytes(),
+        3 => vec![b'x'; 1000],
+        _ => "🦀".repeat(30).into_bytes(),
+    };
+    let most = [0, 1, 20, 150, 400, 1002][dice.below(6)];
+    let count = most - dice.below(most.min(3) + 1);
+    let mut text: Vec<u8> = source.into_iter().cycle().skip(dice.below(40)).take(count).collect();
+    if dice.below(15) > 0 {
+        // Mostly text that is whole.
+        text = String::from_utf8_lossy(&text).replace('\u{fffd}', "?").into_bytes();
+    }
+    text
+}
+
+/// The message in blocks of any kind; one in some refers to what is not there, or ends too early.
+fn some_payload(dice: &mut Dice, history: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::new();
+    let mut done = 0;
+    while done < message.len() {
+        let part = &message[done..done + 1 + dice.below(message.len() - done)];
+        let before = [history, &message[..done]].concat();
+        let window = 1 << dice.below(16);
+        let kept = before.len().saturating_sub(32 << 10);
+        let tokens = tokens(&before[kept..], part, window);
+        let last = dice.below(6) == 0;
+        writer = match dice.below(5) {
+            0 => writer.stored(last, part),
+            1 | 2 => writer.dynamic(last, &tokens),
+            _ => writer.fixed(last, &tokens),
+        };
+        if dice.below(8) == 0 {
+            writer = writer.stored(dice.below(2) == 0, b"").fixed(dice.below(2) == 0, &[]);
+        }
+        done += part.len();
+    }
+    if dice.below(30) == 0 {
+        let copy = Token::Copy { length: 3 + dice.below(256), distance: 1 + dice.below(32 << 10) };
+        writer = writer.fixed(dice.below(2) == 0, &[copy]);
+    }
+    if dice.below(40) == 0 {
+        writer = writer.fixed_open(false, &plain("the end is missing"));
+    }
+    let mut payload = match dice.below(6) {
+        0 => writer.bits(1, 3).align(false).finish(),
+        _ => writer.message(),
+    };
+    if dice.below(30) == 0 {
+        payload.pop();
+    }
+    payload
+}
+
+/// In up to nine frames, with pings between; now and then RSV1 where it may not be.
+fn in_frames(dice: &mut Dice, first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = payload;
+    let mut opcode = first;
+    for _ in 0..dice.below(9) {
+        let (piece, after) = rest.split_at(dice.below(rest.len() + 1));
+        bytes.extend(masked_with(opcode, dice.key(), piece));
+        rest = after;
+        opcode = if dice.below(60) == 0 { 0x40 } else { 0 };
+        if dice.below(4) == 0 {
+            bytes.extend(ping("between"));
+        }
+    }
+    bytes.extend(masked_with(opcode | 0x80, dice.key(), rest));
+    bytes
+}
+
+fn agrees(server: &Server, seed: u64) -> Outcome {
+    let mut dice = Dice::new(76_920_000 + seed);
+    let client = Client::offering(server.address(), OFFERS[dice.below(5)])?;
+    let takeover = !client.inflating().agreed().client_no_context_takeover;
+    // Now and then a client that refers to what the other end need not keep.
+    let bytes = stream(&mut dice, takeover || seed.is_multiple_of(16));
+    compare(client, &bytes, Some(Window::new(takeover)), &mut dice)
+}
+
+#[test]
+fn deflate_model_agrees_with_the_server() {
+    let mut cases = Vec::new();
+    for profile in [SMALL, SMALL_KEPT] {
+        for part in 0..10_u64 {
+            let seeds = part * 100..part * 100 + 100;
+            let rule = format!("random streams {seeds:?} bring what the model says");
+            cases.push(Case::on(profile, "7692-6.2-01", rule, move |server| {
+                seeds.clone().try_for_each(|seed| {
+                    agrees(server, seed).map_err(|why| format!("    seed      {seed}\n{why}"))
+                })
+            }));
+        }
+    }
+    run_at_once("deflate_model_agrees_with_the_server", cases, 8);
+}
+
+#[test]
+fn the_streams_bring_everything() {
+    let mut counts = std::collections::HashMap::new();
+    let mut messages = 0;
+    for seed in 0..150 {
+        let mut dice = Dice::new(76_920_000 + seed);
+        dice.below(5);
+        let bytes = stream(&mut dice, seed % 2 == 0);
+        let (events, ending) = expected(&bytes, Some(Window::new(seed % 2 == 0)));
+        messages += events.len();
+        let code = match ending {
+            Ending::Failed([code]) => *code,
+            Ending::Failed(_) => 1,
+            Ending::Doubtful => 2,
+            Ending::Open | Ending::Closed(_) => 0,
+        };
+        *counts.entry(code).or_insert(0) += 1;
+    }
+    assert!(messages > 300, "{messages}");
+    for (code, least) in [(0, 20), (1002, 8), (1007, 15), (1008, 3), (1009, 10)] {
+        assert!(counts.get(&code).is_some_and(|count| *count >= least), "{code} of {counts:?}");
+    }
+    assert!(counts.get(&2).is_none_or(|count| *count < 8), "{counts:?}");
+}
