@@ -104,6 +104,9 @@ fn deflate_offers() {
     let mut cases = Vec::new();
     for (id, value) in [
         ("7692-5-01", "permessage-deflate"),
+        // Neither was asked for; both are said, to save memory at both ends.
+        ("7692-7.1.1.1-04", "permessage-deflate"),
+        ("7692-7.1.1.2-02", "permessage-deflate"),
         ("7692-7.1.1.1-03", "permessage-deflate; server_no_context_takeover"),
         ("7692-7.1.1.2-03", "permessage-deflate; client_no_context_takeover"),
         ("7692-7.1.2.2-02", "permessage-deflate; client_max_window_bits"),

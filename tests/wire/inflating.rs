@@ -1,7 +1,7 @@
 //! The client's side of an agreed permessage-deflate: every message from the server is read by the slow
 //! reader and must keep to what was agreed.
 //!
-//! Held on every row with an accepted offer: 7692-5-01, 7692-5-04, 7692-5-07, 7692-6-01,
+//! Held on every row with an accepted offer: 7692-5-01, 7692-5-02, 7692-5-04, 7692-5-07, 7692-6-01,
 //! 7692-6.1-01, 7692-6.1-02, 7692-7.1.1.1-02, 7692-7.1.2.1-02, 7692-7.1.2.1-03, 7692-7.1.2.2-01,
 //! 7692-7.1.2.2-03, 7692-7.1.2.2-04, 7692-7.2.1-01, 7692-7.2.1-06, 7692-7.2.1-09, 7692-7.2.1-10.
 
