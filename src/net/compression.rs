@@ -23,7 +23,8 @@ use crate::proto::prepared::Prepared;
 #[derive(Clone, Debug)]
 pub(super) struct Compression {
     agreement: Agreement,
-    kept: Option<Arc<Charge>>,
+    /// The charge for what the connection may keep between messages.
+    kept: Arc<Charge>,
 }
 
 impl fmt::Display for Compression {
@@ -48,12 +49,14 @@ pub(super) fn negotiate(
     let agreement = deflate::negotiate(offers, policy?)?;
     let budget = &context.budget;
     let keeps = kept_by(&agreement);
-    let kept = if keeps > 0 { make_room(|| budget.charge(keeps)) } else { None };
-    let is_spent = kept.is_none() && keeps > 0 || !has_inflater(budget);
-    if !is_spent {
-        return Some(Compression { agreement, kept: kept.map(Arc::new) });
+    // A quarter is left to the messages of those who have agreed already.
+    let needs = keeps + budget.limit() / 4;
+    let kept = make_room(|| budget.has_left(needs).then(|| budget.charge(keeps)).flatten());
+    if let Some(kept) = kept
+        && has_inflater(budget)
+    {
+        return Some(Compression { agreement, kept: Arc::new(kept) });
     }
-    drop(kept);
     if let Some(suppressed) = context.memory_told.admit(context.now()) {
         let (used, limit) = (budget.used(), budget.limit());
         tracing::warn!(
@@ -80,7 +83,7 @@ impl State {
     pub(super) fn agree(&mut self, compression: Option<Compression>) {
         let Some(Compression { agreement, kept }) = compression else { return };
         self.inbound.agree(&agreement);
-        self.outbound.agree(&agreement, kept);
+        self.outbound.agree(&agreement, Some(kept));
     }
 
     /// Lends an inflater for the message that has begun, or fails the connection with 1013.

@@ -40,8 +40,9 @@ pub struct DeflateConfig {
     pub min_size: usize,
     /// Bytes for compression over all connections, 512 MiB by default: compressors and
     /// inflaters in use or kept by threads, and what connections with context takeover may keep.
-    /// When it is spent, offers are declined, messages go uncompressed, and a connection whose
-    /// compressed message cannot be inflated is failed with 1013.
+    /// When three quarters of it are taken, offers are declined; when all of it is, messages go
+    /// uncompressed, and a connection whose compressed message cannot be inflated is failed with
+    /// 1013.
     pub max_memory: usize,
 }
 

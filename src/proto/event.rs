@@ -41,7 +41,7 @@ pub enum Event {
     Ping(Payload),
     /// A Pong.
     Pong(Payload),
-    /// A compressed message has begun: lend an inflater with
+    /// Payload of a compressed message is there: lend an inflater with
     /// [`Inbound::lend_inflater`](super::inbound::Inbound::lend_inflater), or fail the
     /// connection. Only once permessage-deflate was agreed.
     NoInflater,

@@ -86,7 +86,11 @@ impl Receiving {
         assembler: &mut Assembler,
         max_message_size: usize,
     ) -> Result<(usize, Received), Violation> {
-        let Some(inflater) = &mut self.inflater else { return Ok((0, Received::NoInflater)) };
+        let Some(inflater) = &mut self.inflater else {
+            // A header alone takes no inflater.
+            let received = if payload.is_empty() { Received::All } else { Received::NoInflater };
+            return Ok((0, received));
+        };
         if !inflater.is_begun() {
             inflater.begin_next(self.agreed == Agreed::ContextTakeover);
         }
