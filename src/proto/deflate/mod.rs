@@ -23,9 +23,9 @@ mod absent;
 #[cfg(not(feature = "deflate"))]
 pub use absent::Inflater;
 #[cfg(feature = "deflate")]
-pub use compressor::{Compressor, Level, Shape};
+pub use compressor::{Compressor, DoesNotFit, Level, Shape};
 #[cfg(feature = "deflate")]
-pub use inflater::Inflater;
+pub use inflater::{Corrupt, Inflater};
 pub use negotiation::{Agreement, InvalidWindowBits, Policy, WindowBits, negotiate};
 
 /// What of RFC 7692 §7.2.1 ends every message, and is left out of its payload.
