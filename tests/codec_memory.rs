@@ -1,10 +1,10 @@
 //! What compressors and inflaters take, by the allocator: no more than the budget is charged
 //! (RFC 7692 §8), whatever the peer sends.
 #![cfg(feature = "deflate")]
-#![allow(unsafe_code, reason = "a counting allocator")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/allocator.rs"]
+mod allocator;
+
 use std::sync::Arc;
 
 use stickler::proto::{
@@ -16,52 +16,7 @@ use stickler::proto::{
     violation::Violation,
 };
 
-/// Counts what this thread holds, and the most that it held.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(more: isize) {
-    let _ = HELD.try_with(|held| {
-        held.set(held.get() + more);
-        MOST.set(MOST.get().max(held.get()));
-    });
-}
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: as the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: as the caller's.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(new_size as isize - layout.size() as isize);
-        // SAFETY: as the caller's.
-        unsafe { System.realloc(at, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The most that was held while this ran, beyond what was held before.
-fn most<T>(run: impl FnOnce() -> T) -> (T, usize) {
-    let before = HELD.get();
-    MOST.set(before);
-    let done = run();
-    (done, usize::try_from(MOST.get() - before).unwrap())
-}
+use allocator::most;
 
 fn unlimited() -> Arc<Budget> {
     Arc::new(Budget::new(usize::MAX))

@@ -1,8 +1,9 @@
 //! What connections cost in memory, measured by the allocator: idle ones, many that hold a
 //! message over an await, and messages on the plain path.
 #![cfg(feature = "net")]
-#![allow(unsafe_code, reason = "a counting allocator")]
 
+#[path = "support/allocator.rs"]
+mod allocator;
 #[cfg(feature = "deflate")]
 #[path = "memory/compression.rs"]
 mod compression;
@@ -12,52 +13,13 @@ mod deflate;
 #[path = "support/net.rs"]
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use stickler::{Config, Endpoint};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use allocator::{asked, held};
 use support::{REQUEST, close, echo, settle, text};
-
-/// Counts what this thread holds and how often it asks.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static ASKED: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count(held: isize) {
-    let _ = HELD.try_with(|count| count.set(count.get() + held));
-    if held > 0 {
-        let _ = ASKED.try_with(|count| count.set(count.get() + 1));
-    }
-}
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: as the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: as the caller's.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn held() -> isize {
-    HELD.get()
-}
 
 /// Bytes that one idle connection may hold: its task with the echo's future, the state behind
 /// its lock, its place in the register. The transport is not counted.
@@ -139,15 +101,15 @@ async fn a_message_costs_no_allocation() {
     let mut peer = opened(peer).await;
     let message = [text("hello"), text(&"more ".repeat(1000))].concat();
     let mut echoed = vec![0; 7 + 4 + 5000];
-    let mut asked = 0;
+    let mut before = 0;
     for round in 0..1000 {
         if round == 100 {
-            asked = ASKED.get();
+            before = asked();
         }
         peer.write_all(&message).await.unwrap();
         peer.read_exact(&mut echoed).await.unwrap();
     }
-    assert_eq!(ASKED.get() - asked, 0);
+    assert_eq!(asked() - before, 0);
     drop(peer);
     serving.await.unwrap();
 }

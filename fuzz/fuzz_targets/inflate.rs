@@ -4,17 +4,15 @@
 
 #![no_main]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use stickler::proto::deflate::{Inflater, WindowBits, budget::Budget, history::History};
 
 use deflate::{Doubt, Fault, Inflated};
 
+#[path = "../../tests/support/allocator.rs"]
+mod allocator;
 #[path = "../../tests/support/deflate/mod.rs"]
 mod deflate;
 #[path = "../independent.rs"]
@@ -22,45 +20,6 @@ mod independent;
 #[allow(dead_code)]
 #[path = "../../tests/support/random.rs"]
 mod random;
-
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(more: isize) {
-    let _ = HELD.try_with(|held| {
-        held.set(held.get() + more);
-        PEAK.with(|peak| peak.set(peak.get().max(held.get())));
-    });
-}
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: as the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: as the caller's.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // The short time in which there may be both is not counted.
-        count(new_size as isize - layout.size() as isize);
-        // SAFETY: as the caller's.
-        unsafe { System.realloc(at, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The slow reader is not stopped by a limit.
 const MOST: usize = 2000;
@@ -75,12 +34,10 @@ fuzz_target!(|data: &[u8]| {
     let budget = Arc::new(Budget::new(Inflater::MEMORY));
     let mut out = Vec::with_capacity(2100 * MOST);
     let mut random = random::Random::new(seed.into());
-    let held = HELD.get();
-    PEAK.set(held);
-    let ours = inflate(&budget, history, payload, &mut random, setting, &mut out);
+    let (ours, taken) =
+        allocator::most(|| inflate(&budget, history, payload, &mut random, setting, &mut out));
     assert_eq!(budget.used(), 0);
-    let taken = PEAK.get() - held;
-    assert!(taken <= Inflater::MEMORY as isize, "{taken} bytes taken");
+    assert!(taken <= Inflater::MEMORY, "{taken} bytes taken");
 
     // What comes out up to the end, or up to the fault.
     let (slow, fault) = read(deflate::inflate(history, payload));

@@ -6,9 +6,10 @@ use stickler::{CloseCode, Config, Endpoint, Incoming, MessageKind, Prepared, Sen
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 
+use crate::allocator::{asked, held};
 use crate::deflate::deflate;
+use crate::opened_with;
 use crate::support::{REQUEST, close, echo, frame, open_on, settle};
-use crate::{ASKED, held, opened_with};
 
 const COUNT: usize = 300;
 
@@ -144,18 +145,18 @@ async fn allocations(config: Config, deflated: &[u8]) -> usize {
     let serving = tokio::spawn(Endpoint::new(config).serve(io, None, echo));
     let mut peer = opened_with(&offering(), peer).await;
     let message = frame(0xc2, deflated);
-    let mut asked = 0;
+    let mut before = 0;
     for round in 0..ROUNDS + 100 {
         if round == 100 {
-            asked = ASKED.get();
+            before = asked();
         }
         peer.write_all(&message).await.unwrap();
         assert_eq!(read_frame(&mut peer).await.0, 0xc2);
     }
-    let asked = ASKED.get() - asked;
+    let more = asked() - before;
     drop(peer);
     serving.await.unwrap();
-    asked.div_ceil(ROUNDS)
+    more.div_ceil(ROUNDS)
 }
 
 #[tokio::test(start_paused = true)]
