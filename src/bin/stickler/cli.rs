@@ -157,7 +157,7 @@ pub(crate) struct Serve {
     #[arg(help_heading = "Compression (RFC 7692)")]
     pub(crate) deflate_min_size: Size,
 
-    /// Most memory for compression, in all; with that spent, it is declined
+    /// Most memory for compression, in all; with three quarters taken, offers are declined
     #[arg(long, env = "STICKLER_DEFLATE_MEMORY", value_name = "SIZE", default_value = "512MiB")]
     #[arg(help_heading = "Compression (RFC 7692)")]
     pub(crate) deflate_memory: Size,
