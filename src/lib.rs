@@ -26,6 +26,7 @@
 //! - [`Endpoint`] runs connections on a runtime of yours, over anything that is `AsyncRead` and
 //!   `AsyncWrite`; [`negotiate`] goes on where another HTTP server has read the request.
 //! - [`Incoming`] is an opening handshake to accept or reject; [`Policy`] decides what needs no code.
+//! - [`Topic`] sends one message to many connections.
 //! - [`Receiver`] and [`Sender`] are the two halves of a [`WebSocket`]; messages are lent
 //!   ([`Message`]), kept ([`OwnedMessage`]), streamed ([`Fragments`], [`FragmentedMessage`]), or
 //!   encoded once for many ([`Prepared`]).
@@ -67,7 +68,7 @@ pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
-pub use server::{Counters, Handle, Server, Serving};
+pub use server::{Counters, Handle, Server, Serving, Subscription, Topic};
 
 /// Compiles what README.md shows.
 #[cfg(all(doctest, feature = "server"))]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -50,6 +51,8 @@ struct Register {
     /// When to look at which slots, by tick.
     due: BTreeMap<u64, Vec<Place>>,
     has_ticker: bool,
+    /// Where the clock runs, or ran last: the runtime of the connections.
+    runtime: Option<Handle>,
 }
 
 #[derive(Default)]
@@ -115,6 +118,21 @@ impl Context {
         }
     }
 
+    /// Runs a task on the runtime of the connections. It is dropped when that has ended.
+    #[cfg(feature = "server")]
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let runtime = self.register().runtime.clone();
+        if let Some(runtime) = runtime {
+            runtime.spawn(task);
+        }
+    }
+
+    /// Bytes that may wait for one peer.
+    #[cfg(feature = "server")]
+    pub(crate) fn max_queued(&self) -> usize {
+        self.config.limits.max_queued
+    }
+
     /// Connections that have not ended.
     pub fn connections(&self) -> usize {
         self.live.load(Ordering::SeqCst)
@@ -157,7 +175,9 @@ impl Context {
         self.live.fetch_add(1, Ordering::SeqCst);
         let mut register = self.register();
         if !std::mem::replace(&mut register.has_ticker, true) {
-            tokio::spawn(tick(Ticker(Some(self.clone()))));
+            let runtime = Handle::current();
+            runtime.spawn(tick(Ticker(Some(self.clone()))));
+            register.runtime = Some(runtime);
         }
         let slot = register.free.pop().unwrap_or_else(|| {
             register.slots.push(Slot::default());

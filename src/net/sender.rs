@@ -7,6 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::compression::Sending;
+#[cfg(feature = "server")]
+use super::context::Context;
 use super::ending::{Ending, Initiator};
 use super::fragmented::FragmentedMessage;
 use super::message::{Choice, Outgoing, Parts};
@@ -30,6 +32,12 @@ impl Sender {
     /// The handle of a connection that is open.
     pub(super) fn new(shared: Arc<Shared>) -> Sender {
         Sender { shared }
+    }
+
+    /// What this connection shares with the others of its runtime.
+    #[cfg(feature = "server")]
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.shared.context
     }
 
     /// What was agreed about compression; `None` when messages go uncompressed (RFC 7692 §5).

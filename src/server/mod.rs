@@ -10,6 +10,7 @@ mod listener;
 mod permit;
 mod refusal;
 mod shutdown;
+mod topic;
 mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -24,6 +25,7 @@ use self::counters::Tally;
 use self::limits::{Admission, Caps};
 use self::listener::Bound;
 use self::shutdown::Shutdown;
+pub use self::topic::{Subscription, Topic};
 use self::worker::{Shared, Worker};
 use crate::net::Result;
 use crate::net::{Config, Context, HttpHook, Incoming, Limits, Timeouts};
