@@ -1,0 +1,109 @@
+//! What all echo servers have in common: one thread, one runtime, a loopback socket, TCP_NODELAY.
+
+use std::io;
+use std::pin::pin;
+
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Messages that are echoed at most before they are flushed, by servers that batch.
+const BATCH: usize = 32;
+
+/// How a server was asked to write its replies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// One `send` for each message, as the crate's README or example has it.
+    Plain,
+    /// `feed` while there is input, then one `flush`.
+    Batch,
+}
+
+impl Form {
+    /// What the command line asks for: `--batch`, or nothing.
+    pub fn asked() -> Self {
+        if std::env::args().any(|argument| argument == "--batch") {
+            Self::Batch
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// Binds a loopback socket, says where, and runs `serve` on a runtime of one thread.
+///
+/// # Errors
+///
+/// No runtime or no socket could be had, or `serve` failed.
+pub fn listen<F>(serve: impl FnOnce(TcpListener) -> F) -> io::Result<()>
+where
+    F: Future<Output = io::Result<()>>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("listening on {}", listener.local_addr()?);
+        serve(listener).await
+    })
+}
+
+/// Listens, and spawns what `connection` makes of each connection.
+///
+/// # Errors
+///
+/// No runtime or no socket could be had, or accepting failed.
+pub fn each_connection<F>(mut connection: impl FnMut(TcpStream) -> F) -> io::Result<()>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    listen(async |listener| {
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            tokio::spawn(connection(stream));
+        }
+    })
+}
+
+/// What a stream of messages brought, to a server that batches.
+#[derive(Debug)]
+pub enum Received<M> {
+    /// A message to send back.
+    Data(M),
+    /// A Ping or Pong, which the crate answers.
+    Control,
+    /// A Close frame, or an error.
+    End,
+}
+
+/// Sends everything back: feeds what is there already, up to 32 messages, then flushes.
+pub async fn echo_in_batches<S, M>(socket: S, classify: impl Fn(S::Item) -> Received<M>)
+where
+    S: Stream + Sink<M>,
+{
+    let mut socket = pin!(socket);
+    while let Some(mut item) = socket.next().await {
+        for fed in 1.. {
+            match classify(item) {
+                Received::Data(message) => {
+                    if socket.feed(message).await.is_err() {
+                        return;
+                    }
+                }
+                Received::Control => {}
+                Received::End => return,
+            }
+            if fed == BATCH {
+                break;
+            }
+            match socket.next().now_or_never() {
+                Some(Some(next)) => item = next,
+                Some(None) => return,
+                None => break,
+            }
+        }
+        if socket.flush().await.is_err() {
+            return;
+        }
+    }
+}

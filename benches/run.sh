@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Measures stickler beside its peers, and writes reports/benchmarks/. Arguments go to compare: --help lists them.
+#
+#   benches/run.sh            everything, about half an hour
+#   benches/run.sh --quick    to see that everything works, about two minutes
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+target=${CARGO_TARGET_DIR:-benches/peers/target}
+cargo build --release --locked --bins --manifest-path benches/peers/Cargo.toml --target-dir "$target"
+exec "$target/release/compare" "$@"
