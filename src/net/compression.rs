@@ -16,6 +16,7 @@ use crate::proto::assembler::MessageKind;
 use crate::proto::deflate::budget::{Budget, Charge};
 use crate::proto::deflate::{self, Agreement, Compressor, Level, Policy, Shape, WindowBits};
 use crate::proto::extension::ExtensionOffer;
+use crate::proto::frame::HeaderBytes;
 use crate::proto::outbound::SendError;
 use crate::proto::prepared::Prepared;
 
@@ -196,10 +197,7 @@ impl State {
     /// Queues a compressed payload behind its header.
     fn queue_compressed(&mut self, kind: MessageKind, payload: &[u8]) -> Result<(), SendError> {
         let header = self.outbound.start_compressed(kind, payload.len())?;
-        self.outbox().append(|batch| {
-            batch.extend_from_slice(header.as_bytes());
-            batch.extend_from_slice(payload);
-        });
+        self.append_frame(&header, payload);
         Ok(())
     }
 
@@ -212,11 +210,15 @@ impl State {
         let header = self.outbound.start_fragment(first, payload.len(), fin)?;
         // RFC 7692 §6.1: the first fragment has the bit, and no other.
         let header = if first.is_some() { header.compressed() } else { header };
+        self.append_frame(&header, payload);
+        Ok(())
+    }
+
+    fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
         self.outbox().append(|batch| {
             batch.extend_from_slice(header.as_bytes());
             batch.extend_from_slice(payload);
         });
-        Ok(())
     }
 }
 

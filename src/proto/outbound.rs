@@ -322,7 +322,7 @@ impl Outbound {
     }
 }
 
-const fn opcode_of(kind: MessageKind) -> Opcode {
+pub(super) const fn opcode_of(kind: MessageKind) -> Opcode {
     match kind {
         MessageKind::Text => Opcode::Text,
         MessageKind::Binary => Opcode::Binary,

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use super::assembler::MessageKind;
 #[cfg(feature = "deflate")]
 use super::deflate::WindowBits;
-use super::frame::{HeaderBytes, Opcode};
+use super::frame::HeaderBytes;
+use super::outbound::opcode_of;
 
 /// A whole message as one frame, encoded. Cheap to clone: receivers share its bytes.
 #[derive(Clone, Debug)]
@@ -98,11 +99,7 @@ impl Prepared {
 }
 
 fn header(kind: MessageKind, payload_len: usize) -> HeaderBytes {
-    let opcode = match kind {
-        MessageKind::Text => Opcode::Text,
-        MessageKind::Binary => Opcode::Binary,
-    };
-    HeaderBytes::encode(opcode, true, payload_len)
+    HeaderBytes::encode(opcode_of(kind), true, payload_len)
 }
 
 fn join(header: &HeaderBytes, payload: &[u8]) -> Arc<[u8]> {

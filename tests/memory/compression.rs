@@ -1,7 +1,6 @@
 //! What compression costs in memory: nothing between messages without context takeover, the
 //! histories with it, and what is charged for what is lent.
 
-use stickler::proto::deflate::Policy;
 use stickler::{CloseCode, Config, Endpoint, Incoming, MessageKind, Prepared, SendError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -9,7 +8,7 @@ use tokio::task::JoinHandle;
 use crate::allocator::{asked, held};
 use crate::deflate::deflate;
 use crate::opened_with;
-use crate::support::{REQUEST, close, echo, frame, open_on, settle};
+use crate::support::{REQUEST, close, echo, frame, open_on, settle, takeover};
 
 const COUNT: usize = 300;
 
@@ -19,16 +18,6 @@ const SLACK: isize = 128;
 fn offering() -> String {
     let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
     REQUEST.strip_suffix("\r\n").unwrap().to_string() + offer
-}
-
-fn takeover() -> Config {
-    let mut config = Config::default();
-    config.deflate.policy = Some(Policy {
-        server_context_takeover: true,
-        client_context_takeover: true,
-        ..Policy::default()
-    });
-    config
 }
 
 /// 1 KiB that compresses well.

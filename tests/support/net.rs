@@ -430,3 +430,15 @@ impl Drop for Transport {
         wake(&mut wire.peer);
     }
 }
+
+/// Context takeover in both directions.
+#[cfg(feature = "deflate")]
+pub(crate) fn takeover() -> Config {
+    let mut config = Config::default();
+    config.deflate.policy = Some(stickler::proto::deflate::Policy {
+        server_context_takeover: true,
+        client_context_takeover: true,
+        ..Default::default()
+    });
+    config
+}

@@ -11,12 +11,11 @@ mod sending;
 mod unheard;
 
 use stickler::net::Initiator;
-use stickler::proto::deflate::Policy;
 use stickler::{Config, Ending, Endpoint, Incoming, Violation};
 use tokio::task::JoinHandle;
 
 use crate::deflate::{Window, deflate, inflate_message};
-use crate::support::{self, Peer, REQUEST, frame};
+use crate::support::{self, Peer, REQUEST, frame, takeover};
 
 /// A message as the client has it from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,17 +141,6 @@ where
 }
 
 const OFFER: &str = "permessage-deflate; client_max_window_bits";
-
-/// Context takeover in both directions.
-fn takeover() -> Config {
-    let mut config = Config::default();
-    config.deflate.policy = Some(Policy {
-        server_context_takeover: true,
-        client_context_takeover: true,
-        ..Policy::default()
-    });
-    config
-}
 
 /// Every agreement about context takeover.
 fn takeovers() -> [Config; 2] {
