@@ -48,7 +48,13 @@ enum At {
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Receiver {
-        Receiver { shared, lease: Lease::default(), assembled: Vec::new(), is_mid_pieces: false, is_between: false }
+        Receiver {
+            shared,
+            lease: Lease::default(),
+            assembled: Vec::new(),
+            is_mid_pieces: false,
+            is_between: false,
+        }
     }
 
     /// Waits for the next message and lends it until the next call.
@@ -234,10 +240,10 @@ impl Receiver {
 /// at once. Only where the task itself is the one that polls, and the transport takes bytes.
 fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
     let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
-    if !is_task || !state.is_polling || state.blocked_since().is_some() {
+    if !is_task || !state.is_polling() || state.blocked_since().is_some() {
         return false;
     }
-    state.gave_way = true;
+    state.give_way();
     true
 }
 

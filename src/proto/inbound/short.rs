@@ -23,7 +23,7 @@ impl Inbound {
 /// Receives a message that is here as one frame with a length of 7 bits; `None`, with nothing
 /// done, for whatever else the input begins with. Only for who
 /// [is between messages](Inbound::is_between_messages), as he is after it again.
-#[inline]
+#[inline(always)]
 pub(crate) fn receive_short(
     input: &mut [u8],
     delivery: Delivery,
@@ -57,8 +57,7 @@ pub(crate) fn receive_medium(
     delivery: Delivery,
     limits: &MessageLimits,
 ) -> Option<Step> {
-    let (&mut [first, second, high, low, a, b, c, d], rest) =
-        input.split_first_chunk_mut::<8>()?;
+    let (&mut [first, second, high, low, a, b, c, d], rest) = input.split_first_chunk_mut::<8>()?;
     let len = usize::from(u16::from_be_bytes([high, low]));
     // RFC 6455 §5.2: a length takes the shortest form that holds it.
     let is_medium = second == 0xFE && (126..=CACHE_PIECE).contains(&len);
