@@ -98,7 +98,7 @@ impl Connection {
         token: Token,
     ) -> io::Result<Self> {
         let stream = if options.raw {
-            handshake::connect(options.address)?
+            handshake::connect_raw(options.address, token.0)?
         } else {
             handshake::open(options.address, numbers)?
         };

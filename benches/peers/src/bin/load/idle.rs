@@ -31,14 +31,14 @@ enum Exchange {
 /// Opens connections, looks at the server's memory, lets each echo, and looks again.
 pub(crate) fn measure(options: &Options, connections: usize) -> Result<Idle, Box<dyn Error>> {
     let mut numbers = Numbers::new();
-    let mut open = || match options.raw {
-        true => Ok((handshake::connect(options.address)?, String::new())),
+    let mut open = |number| match options.raw {
+        true => Ok((handshake::connect_raw(options.address, number)?, String::new())),
         false => {
             let offer = options.deflate.then_some(OFFER);
             handshake::open_offering(options.address, &mut numbers, offer)
         }
     };
-    let mut first = (0..FIRST).map(|_| open()).collect::<io::Result<Vec<_>>>()?;
+    let mut first = (0..FIRST).map(&mut open).collect::<io::Result<Vec<_>>>()?;
     let exchange = Exchange::new(options, &first[0].1)?;
     for (stream, _) in &mut first {
         exchange.run(stream)?;
@@ -50,7 +50,7 @@ pub(crate) fn measure(options: &Options, connections: usize) -> Result<Idle, Box
     };
     thread::sleep(SETTLE);
     let before = resident(options.pid)?;
-    let mut streams = (0..connections).map(|_| open()).collect::<io::Result<Vec<_>>>()?;
+    let mut streams = (0..connections).map(open).collect::<io::Result<Vec<_>>>()?;
     let idle = per_connection(before)?;
     for (stream, _) in &mut streams {
         exchange.run(stream)?;
