@@ -32,19 +32,33 @@ pub enum Deflate {
     AsShipped,
     /// Each message by itself (RFC 7692 §7.1.1).
     EachMessage,
+    /// The same with this much effort, from 1 to 9.
+    Level(u8),
     /// With reference to earlier messages.
     Takeover,
 }
 
 impl Deflate {
-    /// What the command line asks for: `--deflate`, `--deflate-takeover`, or nothing.
+    /// What the command line asks for: `--deflate`, `--deflate-level=N`, `--deflate-takeover`, or nothing.
     pub fn asked() -> Self {
-        if is_asked("--deflate") {
+        if let Some(level) = argument("--deflate-level=") {
+            Self::Level(level.parse().expect("a level is a number"))
+        } else if is_asked("--deflate") {
             Self::EachMessage
         } else if is_asked("--deflate-takeover") {
             Self::Takeover
         } else {
             Self::AsShipped
+        }
+    }
+
+    /// The argument that asks for it.
+    pub fn flag(self) -> Option<String> {
+        match self {
+            Self::AsShipped => None,
+            Self::EachMessage => Some("--deflate".into()),
+            Self::Level(level) => Some(format!("--deflate-level={level}")),
+            Self::Takeover => Some("--deflate-takeover".into()),
         }
     }
 }

@@ -85,8 +85,6 @@ pub struct Broadcast {
     pub user_us_per_delivery: f64,
     /// The part of the time for which the server had a core.
     pub server_busy: f64,
-    /// The part of the time for which the load generator had one.
-    pub load_busy: f64,
     /// From publishing until the last subscriber has it.
     pub latency_us: Latency,
 }

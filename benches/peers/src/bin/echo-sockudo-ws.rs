@@ -20,6 +20,7 @@ fn main() -> io::Result<()> {
         Deflate::AsShipped => Compression::Disabled,
         Deflate::EachMessage => Compression::Shared,
         Deflate::Takeover => Compression::Dedicated,
+        Deflate::Level(_) => return Err(io::Error::other("its level is fixed")),
     };
     echo::each_connection(move |mut stream| async move {
         if let Some(deflate) = accept(&mut stream, compression).await? {

@@ -31,9 +31,11 @@ fn main() -> io::Result<()> {
 
 fn options(form: Form) -> Options {
     let options = Options::default().with_utf8().with_limits(2 << 20, 4 << 20);
-    let level = CompressionLevel::new(6);
-    match (Deflate::asked(), form) {
-        (Deflate::EachMessage, _) => options
+    let deflate = Deflate::asked();
+    let level = if let Deflate::Level(level) = deflate { level.into() } else { 6 };
+    let level = CompressionLevel::new(level);
+    match (deflate, form) {
+        (Deflate::EachMessage | Deflate::Level(_), _) => options
             .with_compression_level(level)
             .server_no_context_takeover()
             .client_no_context_takeover()

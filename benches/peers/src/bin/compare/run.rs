@@ -5,6 +5,7 @@ use std::io;
 use std::time::Instant;
 
 use serde::de::DeserializeOwned;
+use stickler_peers::echo::Deflate;
 use stickler_peers::peers::{PEERS, Peer};
 use stickler_peers::report::{Broadcast, Compressed, Idle, Messages, Probe};
 
@@ -58,7 +59,8 @@ impl<'o> Run<'o> {
         let idle = self.idle("idle", self.echo_servers(), self.options.many, &[]);
         let compressed_idle = self.idle(
             "idle, compressed",
-            self.deflate_servers(),
+            // The level changes nothing of it.
+            self.deflate_servers(|deflate| !matches!(deflate, Deflate::Level(_))),
             self.options.many.min(COMPRESSING),
             &["--deflate"],
         );
@@ -96,12 +98,13 @@ impl<'o> Run<'o> {
         self.peers.iter().flat_map(forms).collect()
     }
 
-    fn deflate_servers(&self) -> Vec<Server> {
+    fn deflate_servers(&self, wanted: impl Fn(Deflate) -> bool) -> Vec<Server> {
         let ways = |peer: &&'static Peer| {
             let peer = *peer;
-            peer.deflate.iter().map(move |&deflate| Server::deflate(peer, deflate))
+            peer.deflate.iter().map(move |&deflate| (peer, deflate))
         };
-        self.peers.iter().flat_map(ways).collect()
+        let servers = self.peers.iter().flat_map(ways).filter(|&(_, deflate)| wanted(deflate));
+        servers.map(|(peer, deflate)| Server::deflate(peer, deflate)).collect()
     }
 
     /// raw-tcp, and stickler if it was asked for.
@@ -190,7 +193,7 @@ impl<'o> Run<'o> {
             .into_iter()
             .map(|(title, in_flight)| {
                 let arguments = ["--deflate", "--connections", "64", "--in-flight", in_flight];
-                (title, self.rounds(self.task(title, self.deflate_servers(), &arguments)))
+                (title, self.rounds(self.task(title, self.deflate_servers(|_| true), &arguments)))
             })
             .collect()
     }

@@ -39,13 +39,15 @@ impl Server {
 
     /// A peer that compresses, in the form in which it batches if it has one.
     pub(crate) fn deflate(peer: &Peer, deflate: Deflate) -> Self {
-        let (name, flag) = match deflate {
-            Deflate::AsShipped => (peer.name.into(), None),
-            Deflate::EachMessage => (format!("{}, by message", peer.name), Some("--deflate")),
-            Deflate::Takeover => (format!("{}, takeover", peer.name), Some("--deflate-takeover")),
+        let name = match deflate {
+            Deflate::AsShipped => peer.name.into(),
+            Deflate::EachMessage => format!("{}, by message", peer.name),
+            Deflate::Level(level) => format!("{}, level {level}", peer.name),
+            Deflate::Takeover => format!("{}, takeover", peer.name),
         };
+        let flag = deflate.flag();
         let batch = peer.forms.contains(&Form::Batch).then_some("--batch");
-        Self::new(peer, name, &batch.into_iter().chain(flag).collect::<Vec<_>>())
+        Self::new(peer, name, &batch.into_iter().chain(flag.as_deref()).collect::<Vec<_>>())
     }
 
     /// A peer that sends what anyone says to everyone, if it can.
