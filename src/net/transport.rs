@@ -335,6 +335,7 @@ fn grow(mut buffer: Vec<u8>, remaining: usize) -> Vec<u8> {
     let mut kept = pool::take_message_buffer();
     if kept.capacity() >= buffer.len() + more {
         kept.extend_from_slice(&buffer);
+        pool::return_message_buffer(buffer);
         return kept;
     }
     pool::return_message_buffer(kept);
