@@ -149,9 +149,9 @@ impl Sending {
 
     /// Whether this message is to be compressed.
     #[inline]
-    pub(super) fn wants(&self, choice: Choice, parts: &Parts<'_>) -> bool {
+    pub(super) fn wants(&self, choice: Choice, payload_len: usize) -> bool {
         match choice {
-            Choice::Auto => parts.payload().len() >= self.min_size,
+            Choice::Auto => payload_len >= self.min_size,
             Choice::Compressed => true,
             Choice::Uncompressed => false,
         }

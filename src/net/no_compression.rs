@@ -60,8 +60,14 @@ impl Sending {
         None
     }
 
-    pub(super) fn wants(&self, _: Choice, _: &Parts<'_>) -> bool {
+    pub(super) fn wants(&self, _: Choice, _: usize) -> bool {
         match self.0 {}
+    }
+}
+
+impl Parts<'_> {
+    pub(super) fn payload(&self) -> &[u8] {
+        self.bytes()
     }
 }
 

@@ -65,15 +65,15 @@ impl Sender {
     #[inline]
     fn queue(&self, parts: Parts<'_>, choice: Choice) -> Result<(), SendError> {
         match parts {
-            Parts::Copied(kind, payload) if payload.len() <= SHORT => {
-                self.queue_short(kind, payload, choice)
+            Parts::Copied(kind, payload) if payload.len() < REFERENCE_FROM => {
+                self.queue_copied(kind, payload, choice)
             }
             parts => self.queue_any(parts, choice),
         }
     }
 
     /// As `queue_any`, for most messages.
-    fn queue_short(
+    fn queue_copied(
         &self,
         kind: MessageKind,
         payload: &[u8],
@@ -81,7 +81,9 @@ impl Sender {
     ) -> Result<(), SendError> {
         let max_queued = self.shared.context.config.limits.max_queued;
         let mut state = self.shared.lock();
-        if state.outbound.agreement().is_some() {
+        if let Some(sending) = Sending::of(&state, &self.shared.context)
+            && sending.wants(choice, payload.len())
+        {
             drop(state);
             return self.queue_any(Parts::Copied(kind, payload), choice);
         }
@@ -95,7 +97,7 @@ impl Sender {
     fn queue_any(&self, parts: Parts<'_>, choice: Choice) -> Result<(), SendError> {
         let mut state = self.lock_for_message()?;
         if let Some(sending) = Sending::of(&state, &self.shared.context)
-            && sending.wants(choice, &parts)
+            && sending.wants(choice, parts.payload().len())
         {
             match self.queue_compressed(&sending, state, &parts)? {
                 Some(lock) => state = lock,
@@ -303,9 +305,6 @@ impl State {
         }
     }
 }
-
-/// Payloads up to this size, in bytes, take the short way.
-const SHORT: usize = 125;
 
 /// Payloads from this size on are referenced instead of copied, in bytes.
 const REFERENCE_FROM: usize = 16 << 10;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::process::Command;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What has to be known to make sense of the numbers.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Environment {
     pub(crate) cpu: String,
     pub(crate) cores: usize,

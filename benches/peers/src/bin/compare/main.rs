@@ -47,6 +47,9 @@ struct Options {
     /// "compressed", "idle".
     #[arg(long, default_value = "")]
     scenario: String,
+    /// What is not measured now is taken from the results.json that is there.
+    #[arg(long)]
+    keep: bool,
     /// The core of the server.
     #[arg(long, default_value_t = 1)]
     server_core: usize,
@@ -64,9 +67,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         (options.rounds, options.seconds, options.warm_up) = (1, 0.25, 0.1);
         options.many = options.many.min(1000);
     }
-    let results = Run::new(&options)?.everything();
+    let mut results = Run::new(&options)?.everything();
     fs::create_dir_all(&options.out)?;
-    fs::write(options.out.join("results.json"), serde_json::to_vec_pretty(&results)?)?;
+    let file = options.out.join("results.json");
+    if options.keep {
+        results = results.over(serde_json::from_slice(&fs::read(&file)?)?);
+    }
+    fs::write(file, serde_json::to_vec_pretty(&results)?)?;
     fs::write(options.out.join("results.md"), page::markdown(&results))?;
     fs::write(options.out.join("index.html"), page::html(&results)?)?;
     println!("wrote {}", options.out.join("index.html").display());

@@ -68,7 +68,7 @@ fn plot(results: &Results, title: &str) -> Result<String, Box<dyn Error>> {
         let unit = "CPU per message to raw-tcp; red: the bar";
         return plots::bars(unit, &ratios, bar.map(|scenario| scenario.bar));
     }
-    let compressed = |(other, _): &&(&str, _)| title.ends_with(other);
+    let compressed = |(other, _): &&(String, _)| title.ends_with(other);
     if let Some((_, rounds)) = results.compressed.iter().find(compressed) {
         let cpu = rounds.spreads(|compressed| compressed.echo.cpu_us_per_message);
         return plots::bars("CPU per message, µs", &cpu, None);

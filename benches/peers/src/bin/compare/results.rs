@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stickler_peers::report::{Broadcast, Compressed, Handshakes, Idle, Messages, Probe};
 
 use crate::environment::Environment;
 
 /// What goes into results.json, and what the reports are made from.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Results {
     pub(crate) environment: Environment,
     pub(crate) rounds: usize,
@@ -16,25 +16,69 @@ pub(crate) struct Results {
     pub(crate) warm_up: f64,
     /// Connections where there are many.
     pub(crate) many: usize,
-    pub(crate) versions: BTreeMap<&'static str, &'static str>,
+    pub(crate) versions: BTreeMap<String, String>,
     /// Servers that could not be built.
-    pub(crate) absent: Vec<&'static str>,
-    pub(crate) echo: Vec<(&'static str, Rounds<Messages>)>,
+    pub(crate) absent: Vec<String>,
+    pub(crate) echo: Vec<(String, Rounds<Messages>)>,
     pub(crate) handshakes: Rounds<Handshakes>,
     pub(crate) probes: Vec<(String, Vec<Probe>)>,
     /// By the number of connections.
     pub(crate) growth: Vec<(usize, Rounds<Messages>)>,
     pub(crate) broadcast: Rounds<Broadcast>,
-    pub(crate) workers: Vec<(&'static str, Rounds<Messages>)>,
-    pub(crate) compressed: Vec<(&'static str, Rounds<Compressed>)>,
+    pub(crate) workers: Vec<(String, Rounds<Messages>)>,
+    pub(crate) compressed: Vec<(String, Rounds<Compressed>)>,
     pub(crate) idle: Rounds<Idle>,
     pub(crate) compressed_idle: Rounds<Idle>,
     /// Seconds that each scenario took.
     pub(crate) took: Vec<(String, f64)>,
 }
 
+impl Results {
+    /// These, and from an earlier run what this one left out.
+    pub(crate) fn over(self, earlier: Results) -> Results {
+        let again: Vec<_> = self.took.iter().map(|(title, _)| title.as_str()).collect();
+        let began = format!(
+            "{}; {}: {}",
+            earlier.environment.began,
+            again.join(", "),
+            self.environment.began
+        );
+        let took = earlier.took.into_iter().filter(|(title, _)| !again.contains(&title.as_str()));
+        Results {
+            took: took.chain(self.took.iter().cloned()).collect(),
+            environment: Environment { began, ..self.environment },
+            echo: named(self.echo, earlier.echo),
+            handshakes: self.handshakes.or(earlier.handshakes),
+            probes: if self.probes.is_empty() { earlier.probes } else { self.probes },
+            growth: named(self.growth, earlier.growth),
+            broadcast: self.broadcast.or(earlier.broadcast),
+            workers: named(self.workers, earlier.workers),
+            compressed: named(self.compressed, earlier.compressed),
+            idle: self.idle.or(earlier.idle),
+            compressed_idle: self.compressed_idle.or(earlier.compressed_idle),
+            ..self
+        }
+    }
+}
+
+/// What was measured now, or else earlier, by name.
+fn named<N: PartialEq, T>(
+    now: Vec<(N, Rounds<T>)>,
+    mut earlier: Vec<(N, Rounds<T>)>,
+) -> Vec<(N, Rounds<T>)> {
+    let either = |(name, rounds): (N, Rounds<T>)| {
+        let same = earlier.iter().position(|(other, _)| *other == name);
+        let rounds = match same.map(|index| earlier.swap_remove(index).1) {
+            Some(earlier) => rounds.or(earlier),
+            None => rounds,
+        };
+        (name, rounds)
+    };
+    now.into_iter().map(either).collect()
+}
+
 /// What each server did in each round; nothing where it failed. The first is the measure for others.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Rounds<T>(pub(crate) Vec<(String, Vec<Option<T>>)>);
 
 /// Median, least and most of several rounds.
@@ -60,6 +104,11 @@ impl Spread {
 }
 
 impl<T> Rounds<T> {
+    /// This, if it was measured.
+    fn or(self, earlier: Self) -> Self {
+        if self.0.iter().any(|(_, rounds)| !rounds.is_empty()) { self } else { earlier }
+    }
+
     /// What `value` is over the rounds, for each server.
     pub(crate) fn spreads(&self, value: impl Fn(&T) -> f64) -> Vec<(&str, Option<Spread>)> {
         let spread = |rounds: &[Option<T>]| Spread::of(rounds.iter().flatten().map(&value));
@@ -112,6 +161,18 @@ mod tests {
         let spread = |median, least, most| Some(Spread { median, least, most });
         assert_eq!(Spread::of([3.0, 1.0, 9.0]), spread(3.0, 1.0, 9.0));
         assert_eq!(Spread::of([4.0, 1.0]), spread(2.5, 1.0, 4.0));
+    }
+
+    #[test]
+    fn what_was_not_measured_again_stays() {
+        let rounds = |values: &[f64]| {
+            Rounds(vec![("raw-tcp".to_owned(), values.iter().copied().map(Some).collect())])
+        };
+        let now = vec![("a", rounds(&[])), ("b", rounds(&[2.0])), ("c", rounds(&[]))];
+        let earlier = vec![("b", rounds(&[1.0])), ("a", rounds(&[1.0]))];
+        let both = named(now, earlier);
+        let values: Vec<_> = both.iter().map(|(_, rounds)| rounds.0[0].1.clone()).collect();
+        assert_eq!(values, [vec![Some(1.0)], vec![Some(2.0)], vec![]]);
     }
 
     #[test]

@@ -49,8 +49,9 @@ impl<'o> Run<'o> {
         // First, because what comes later may leave sockets behind.
         let handshakes = self.rounds(self.handshakes());
         let probes = self.probes();
-        let echo =
-            SCENARIOS.iter().map(|scenario| (scenario.title, self.rounds(self.echo(scenario))));
+        let echo = SCENARIOS
+            .iter()
+            .map(|scenario| (scenario.title.to_owned(), self.rounds(self.echo(scenario))));
         let echo = echo.collect();
         let growth = self.growth();
         let broadcast = self.broadcast();
@@ -71,11 +72,11 @@ impl<'o> Run<'o> {
             seconds: self.options.seconds,
             warm_up: self.options.warm_up,
             many: self.options.many,
-            versions: PEERS.iter().map(|peer| (peer.name, peer.version())).collect(),
+            versions: PEERS.iter().map(|peer| (peer.name.into(), peer.version().into())).collect(),
             absent: PEERS
                 .iter()
                 .filter(|peer| !self.machine.has(peer))
-                .map(|peer| peer.name)
+                .map(|peer| peer.name.to_owned())
                 .collect(),
             echo,
             handshakes,
@@ -166,7 +167,7 @@ impl<'o> Run<'o> {
     }
 
     /// One worker and two, both on both cores, which the load has too.
-    fn workers(&mut self) -> Vec<(&'static str, Rounds<Messages>)> {
+    fn workers(&mut self) -> Vec<(String, Rounds<Messages>)> {
         let of = |server: &Server, workers: usize| Server {
             name: if workers == 1 { "one worker" } else { "two workers" }.into(),
             arguments: vec![format!("--workers={workers}")],
@@ -181,19 +182,25 @@ impl<'o> Run<'o> {
                 let task = self.task(format!("workers, {title}"), servers.clone(), arguments);
                 let task = Task { cores: Cores::Shared, ..task };
                 if !arguments.contains(&"--deflate") {
-                    return (title, self.rounds(task));
+                    return (title.to_owned(), self.rounds(task));
                 }
-                (title, self.rounds::<Compressed>(task).map(|compressed| compressed.echo))
+                (
+                    title.to_owned(),
+                    self.rounds::<Compressed>(task).map(|compressed| compressed.echo),
+                )
             })
             .collect()
     }
 
-    fn compressed(&mut self) -> Vec<(&'static str, Rounds<Compressed>)> {
+    fn compressed(&mut self) -> Vec<(String, Rounds<Compressed>)> {
         DEFLATE
             .into_iter()
             .map(|(title, in_flight)| {
                 let arguments = ["--deflate", "--connections", "64", "--in-flight", in_flight];
-                (title, self.rounds(self.task(title, self.deflate_servers(|_| true), &arguments)))
+                (
+                    title.to_owned(),
+                    self.rounds(self.task(title, self.deflate_servers(|_| true), &arguments)),
+                )
             })
             .collect()
     }

@@ -1,9 +1,12 @@
 //! Starting servers and the load, each on its core.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -110,6 +113,7 @@ impl Machine {
                 ([self.server_core, self.load_core], [self.server_core, self.load_core])
             }
         };
+        await_room();
         let running = self.start(server, server_cores)?;
         let mut load = Command::new(self.programs.join("load"));
         load.args(["--address", &running.address, "--pid", &running.child.id().to_string()]);
@@ -138,6 +142,22 @@ impl Machine {
         let address = line.trim().strip_prefix("listening on ");
         running.address = address.ok_or("a server did not say where it listens")?.into();
         Ok(running)
+    }
+}
+
+/// Waits while the kernel still tracks many connections that have ended: where it filters packets it does so for
+/// ten seconds, and drops what comes when there are too many.
+fn await_room() {
+    let number = |name| {
+        let text = fs::read_to_string(format!("/proc/sys/net/netfilter/nf_conntrack_{name}"));
+        text.ok()?.trim().parse::<u64>().ok()
+    };
+    let is_full = || Some(number("count")? > number("max")? / 2);
+    for _ in 0..300 {
+        if is_full() != Some(true) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -43,7 +43,7 @@ fn ratios(results: &Results) -> Table {
         if ratios.iter().all(|(_, ratio)| ratio.is_none()) {
             continue;
         }
-        head.push((*title).into());
+        head.push(title.into());
         let scenario = SCENARIOS.iter().find(|scenario| scenario.title == *title);
         bars.push(scenario.map_or(String::new(), |scenario| format!("{:.2}", scenario.bar)));
         for (index, (name, ratio)) in ratios.iter().enumerate() {
@@ -224,7 +224,7 @@ fn workers(results: &Results) -> Table {
             (rounds.spreads(|m| m.load_busy), 2),
         ]);
         rows.extend(columns.into_iter().map(|mut row| {
-            row.insert(0, (*title).into());
+            row.insert(0, title.into());
             row
         }));
     }
@@ -354,7 +354,7 @@ fn probes(results: &Results) -> Table {
 
 fn peers(results: &Results) -> Table {
     let row = |peer: &stickler_peers::peers::Peer| {
-        let absent = results.absent.contains(&peer.name);
+        let absent = results.absent.iter().any(|name| name == peer.name);
         let name = if absent { format!("{} (not built)", peer.name) } else { peer.name.into() };
         strings([&name, peer.version(), peer.leaves_out, peer.limits])
     };
