@@ -16,6 +16,8 @@ pub(crate) struct Report {
     pub(crate) rules: Vec<Shown>,
     /// Every case of the suite, and what it came to where a run was found.
     pub(crate) autobahn: BTreeMap<String, Option<Case>>,
+    /// When the run of the suite began.
+    pub(crate) autobahn_began: Option<String>,
     /// Whether the tests were run for this; if not, only the claims are known.
     pub(crate) is_recorded: bool,
     /// What does not fit together; empty in a good report.
@@ -146,8 +148,10 @@ impl Report {
         let run = read_autobahn(autobahn);
         let rules = rules.collect();
         let is_recorded = records.is_some();
+        let began = fs::read_to_string(autobahn.join(".started")).ok();
+        let autobahn_began = began.map(|began| began.trim().to_owned());
         let autobahn = suite.iter().map(|case| (case.clone(), run(case))).collect();
-        Report { rules, autobahn, is_recorded, faults }
+        Report { rules, autobahn, autobahn_began, is_recorded, faults }
     }
 
     pub(crate) fn count(&self, is_counted: impl Fn(&Shown) -> bool) -> usize {
@@ -193,7 +197,10 @@ fn read_autobahn(folder: &Path) -> impl Fn(&str) -> Option<Case> + use<> {
     let cases = index.and_then(|index| index.as_object()?.values().next().cloned());
     move |case| {
         let entry = cases.as_ref()?.get(case)?;
-        let behavior = entry["behavior"].as_str()?.to_owned();
+        let behavior = match (entry["behavior"].as_str()?, entry["behaviorClose"].as_str()?) {
+            (behavior, "OK" | "INFORMATIONAL") => behavior.to_owned(),
+            (behavior, close) => format!("{behavior}, close {close}"),
+        };
         let page = entry["reportfile"].as_str()?.replace(".json", ".html");
         Some(Case { behavior, page })
     }
