@@ -36,7 +36,7 @@ const ORDER: [&str; 13] = [
 /// What the levels of the tests are, by binary.
 fn level(binary: &str) -> &'static str {
     match binary {
-        "wire" | "server" | "shutdown" | "topic" | "binary" => "TCP",
+        "tcp" | "wire" | "server" | "shutdown" | "topic" | "binary" => "TCP",
         "connection" => "connection in memory",
         _ => "core in memory",
     }
