@@ -17,7 +17,7 @@ fn accepted() -> Vec<(&'static str, String)> {
         ("6455-4.2.1-23", replace("Connection", "Connection: upgrade")),
         ("6455-4.2.1-26", replace("Connection", "Connection: close, Upgrade")),
         ("6455-4.2.1-36", with("X-No-Origin: 1")),
-        ("6455-10.1-01", with("Origin: https://example.com")),
+        ("6455-10.2-01", with("Origin: https://example.com")),
         ("9110-5.5-04", replace("Host", "Host: \t server.example.com \t")),
         ("9110-7.6.1-01", replace("Connection", "Connection: UPGRADE")),
         ("9110-7.8-06", replace("Upgrade", "Upgrade: WEBSOCKET")),

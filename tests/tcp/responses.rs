@@ -124,6 +124,12 @@ fn refusals() -> Vec<Row> {
             426,
             VERSIONS,
         ),
+        (
+            "6455-10.1-01",
+            replace("Sec-WebSocket-Key", "Origin: https://example.com\r\nSec-WebSocket-Key: x"),
+            400,
+            None,
+        ),
         ("6455-10.2-02", with("Origin: https://evil.example"), 403, None),
         ("6455-4.2.2-05", with("Origin: null"), 403, None),
         ("6455-4.2.2-09", line("GET /nope HTTP/1.1"), 404, None),
