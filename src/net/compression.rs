@@ -212,7 +212,6 @@ impl State {
         self.append_frame(&header, payload);
         Ok(())
     }
-
 }
 
 impl Sender {

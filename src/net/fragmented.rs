@@ -1,6 +1,5 @@
 //! A message that is sent fragment by fragment (RFC 6455 §5.4).
 
-
 use super::compression::Fragments;
 use super::ending::Initiator;
 use super::message::{Choice, Outgoing, Parts};

@@ -48,7 +48,13 @@ enum At {
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Receiver {
-        Receiver { shared, lease: Lease::default(), assembled: Vec::new(), is_mid_pieces: false, is_between: false }
+        Receiver {
+            shared,
+            lease: Lease::default(),
+            assembled: Vec::new(),
+            is_mid_pieces: false,
+            is_between: false,
+        }
     }
 
     /// Waits for the next message and lends it until the next call.

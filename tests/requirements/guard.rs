@@ -97,6 +97,20 @@ fn what_is_a_table_that_runs() {
 }
 
 #[test]
+fn what_stands_in_another_file() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("requirements/files");
+    fs::create_dir_all(folder.join("beside/inner")).unwrap();
+    for (file, id) in [("one", "01"), ("beside/two", "02"), ("beside/inner/three", "03")] {
+        let text = format!("pub fn help() {{ claims!(\"1234-1-{id}\"); }}");
+        fs::write(folder.join(file).with_extension("rs"), text).unwrap();
+    }
+    let text =
+        "mod one; #[path = \"beside\"] mod other { pub mod two; pub mod inner { pub mod three; } }
+        #[test] fn a() { one::help(); two::help(); other::inner::three::help(); }";
+    assert_eq!(ids("files", text).0, "1234-1-01 1234-1-02 1234-1-03");
+}
+
+#[test]
 fn what_is_a_table_elsewhere() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("requirements/elsewhere");
     fs::create_dir_all(folder.join("cases/inner")).unwrap();

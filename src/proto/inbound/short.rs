@@ -57,8 +57,7 @@ pub(crate) fn receive_medium(
     delivery: Delivery,
     limits: &MessageLimits,
 ) -> Option<Step> {
-    let (&mut [first, second, high, low, a, b, c, d], rest) =
-        input.split_first_chunk_mut::<8>()?;
+    let (&mut [first, second, high, low, a, b, c, d], rest) = input.split_first_chunk_mut::<8>()?;
     let len = usize::from(u16::from_be_bytes([high, low]));
     // RFC 6455 §5.2: a length takes the shortest form that holds it.
     let is_medium = second == 0xFE && (126..=CACHE_PIECE).contains(&len);
