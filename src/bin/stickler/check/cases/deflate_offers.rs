@@ -3,13 +3,11 @@
 
 use super::super::frame::{masked, text};
 use super::super::head::Head;
+use super::deflate::HELLO;
 use super::{Answer, Case, End, Group, Row, opening, refused, row, t};
 
 const G: Group = Group::Deflate;
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
-
-/// "Hello" as RFC 7692 §7.2.3.1 compresses it.
-const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 
 /// A session after this offer: a compressed message, and twice a long one that repeats itself far
 /// behind, so that the reply shows which window the server has and whether it is emptied.

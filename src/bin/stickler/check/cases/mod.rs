@@ -12,11 +12,14 @@ mod deflate_offers;
 mod fields;
 mod fragments;
 mod framing;
+mod host_and_body;
+mod key_and_version;
 mod lengths;
 mod limits;
 mod messages;
 mod negotiation;
 mod request;
+mod rsv1;
 mod syntax;
 mod utf8;
 
@@ -31,7 +34,9 @@ pub(crate) fn all() -> Vec<Case> {
     let mut all = [
         request::cases(),
         fields::cases(),
+        key_and_version::cases(),
         syntax::cases(),
+        host_and_body::cases(),
         negotiation::cases(),
         framing::cases(),
         lengths::cases(),
@@ -42,6 +47,7 @@ pub(crate) fn all() -> Vec<Case> {
         utf8::cases(),
         limits::cases(),
         deflate_offers::cases(),
+        rsv1::cases(),
         deflate::cases(),
     ]
     .into_iter()
