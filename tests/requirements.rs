@@ -25,6 +25,8 @@ mod guard;
 mod items;
 #[path = "requirements/lexer.rs"]
 mod lexer;
+#[path = "requirements/listing.rs"]
+mod listing;
 #[path = "requirements/page.rs"]
 mod page;
 #[path = "requirements/report.rs"]
@@ -188,10 +190,9 @@ fn the_report_shows_every_rule() {
     let folder = std::env::var_os("STICKLER_CONFORMANCE").map(PathBuf::from);
     let records = std::env::var_os("STICKLER_CLAIMS").map(PathBuf::from);
     let records = records.filter(|_| folder.is_some());
-    let autobahn = root().join("reports/autobahn");
-    let report = Report::new(rules(), binaries(), records.as_deref(), &suite(), &autobahn);
+    let report = Report::new(rules(), binaries(), records.as_deref(), &suite(), root());
     let html = page::html(&report).unwrap();
-    let table = page::markdown(&report).unwrap();
+    let table = listing::markdown(&report).unwrap();
     for shown in &report.rules {
         assert_eq!(html.matches(&format!("<details id=\"{}\"", shown.rule.id)).count(), 1);
     }
@@ -200,7 +201,7 @@ fn the_report_shows_every_rule() {
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("index.html"), html).unwrap();
     fs::write(folder.join("table.md"), &table).unwrap();
-    fs::write(folder.join("claims.tsv"), page::claims(&report)).unwrap();
+    fs::write(folder.join("claims.tsv"), listing::claims(&report)).unwrap();
     println!("{table}");
     assert!(report.is_recorded && report.faults.is_empty(), "{:#?}", report.faults);
     let open = |shown: &&Shown| matches!(shown.standing(), Standing::Failed | Standing::NotRun);

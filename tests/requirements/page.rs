@@ -1,37 +1,15 @@
-//! The report as a page, as a table for the README, and as a list for programs.
+//! The report as a page.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt::{self, Write},
 };
 
 use super::{
     catalogue::{APPLIES, LEVELS, Status},
+    listing::{ORDER, title},
     report::{Outcome, Report, Shown, Standing},
 };
-
-/// What each RFC is called.
-const TITLES: [(&str, &str); 13] = [
-    ("3629", "UTF-8"),
-    ("4648", "Base64"),
-    ("6454", "The Web Origin Concept"),
-    ("6455", "The WebSocket Protocol"),
-    ("6585", "Additional HTTP Status Codes"),
-    ("7692", "Compression Extensions for WebSocket"),
-    ("7936", "Subprotocol Name Registry"),
-    ("8307", "Well-Known URIs for WebSocket"),
-    ("8441", "WebSockets with HTTP/2"),
-    ("9110", "HTTP Semantics"),
-    ("9112", "HTTP/1.1"),
-    ("9113", "HTTP/2"),
-    ("9220", "WebSockets with HTTP/3"),
-];
-
-/// Those that matter most come first.
-const ORDER: [&str; 13] = [
-    "6455", "7692", "9112", "9110", "3629", "6454", "6585", "7936", "8307", "4648", "8441", "9113",
-    "9220",
-];
 
 /// What the levels of the tests are, by binary.
 fn level(binary: &str) -> &'static str {
@@ -95,6 +73,18 @@ fn head(body: &mut String, report: &Report) -> fmt::Result {
          claim them. Of the MUST and MUST NOT rows that bind what is built, {musts_proven} of {bound} are \
          proven.</p>"
     )?;
+    let broken = report.count(|shown| !shown.mutations.is_empty());
+    if broken > 0 {
+        let is_noticed = |shown: &Shown| {
+            !shown.mutations.is_empty() && shown.mutations.iter().all(|one| one.noticed.is_some())
+        };
+        writeln!(
+            body,
+            "<p>{broken} rules were broken in the server on purpose, each by a change of its own: for {} of them \
+             a test that claims the rule noticed.</p>",
+            report.count(is_noticed)
+        )?;
+    }
     if !report.is_recorded {
         body.push_str("<p class=\"bad\">The tests were not run for this page.</p>\n");
     }
@@ -176,7 +166,7 @@ fn filters(body: &mut String, report: &Report) -> fmt::Result {
     let standings =
         standings.map(|standing| (class(*standing).to_owned(), standing.name().to_owned()));
     select(body, "standing", "every status", standings)?;
-    let autobahn = [("missed", "never in Autobahn"), ("touched", "in Autobahn")];
+    let autobahn = [("missed", "not in Autobahn"), ("touched", "in Autobahn")];
     let autobahn = autobahn.iter().map(|(value, name)| ((*value).to_owned(), (*name).to_owned()));
     select(body, "autobahn", "Autobahn or not", autobahn)?;
     body.push_str("<button type=\"reset\">Clear</button>\n<output></output>\n</form>\n");
@@ -258,6 +248,9 @@ fn rule(body: &mut String, shown: &Shown, report: &Report) -> fmt::Result {
     if !shown.tests.is_empty() {
         entry(body, "Tests", &tests(shown)?)?;
     }
+    if !shown.mutations.is_empty() {
+        entry(body, "Broken on purpose", &mutations(shown)?)?;
+    }
     entry(body, "Autobahn", &cases(shown, report)?)?;
     body.push_str("</dl>\n</details>\n");
     Ok(())
@@ -281,13 +274,36 @@ fn tests(shown: &Shown) -> Result<String, fmt::Error> {
              <small>{level}, line {line}</small></li>",
             file = test.file,
             binary = test.binary,
-            name = test.name.replace("::", "::<wbr>").replace('_', "_<wbr>"),
+            name = breakable(&test.name),
             level = level(&test.binary),
             line = test.line,
         )?;
     }
     list.push_str("</ul>");
     Ok(list)
+}
+
+/// What was done to the server to break the rule, and the test that turned red.
+fn mutations(shown: &Shown) -> Result<String, fmt::Error> {
+    let mut list = String::from("<ul>");
+    for mutation in &shown.mutations {
+        let (class, noticed) = match &mutation.noticed {
+            Some(test) => ("good", format!("noticed by {}", breakable(test))),
+            None => ("bad", "noticed by nobody".to_owned()),
+        };
+        write!(
+            list,
+            "<li>{} <span class=\"{class}\">{noticed}</span></li>",
+            escape(&mutation.breaks)
+        )?;
+    }
+    list.push_str("</ul>");
+    Ok(list)
+}
+
+/// The name of a test, which may go on in the next line.
+fn breakable(name: &str) -> String {
+    escape(name).replace("::", "::<wbr>").replace('_', "_<wbr>")
 }
 
 /// All cases, or their families if there are many.
@@ -350,57 +366,6 @@ fn class(standing: Standing) -> &'static str {
     }
 }
 
-fn title(rfc: &str) -> &'static str {
-    TITLES.iter().find(|(number, _)| *number == rfc).map_or("", |(_, title)| title)
-}
-
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// One line for each RFC, for the README.
-pub(crate) fn markdown(report: &Report) -> Result<String, fmt::Error> {
-    let mut table = String::from(
-        "| RFC | rules | proven by test | never in Autobahn | not applicable | not yet |\n\
-         |---|---:|---:|---:|---:|---:|\n",
-    );
-    for rfc in ORDER {
-        let name = format!("{rfc}, {}", title(rfc));
-        row(&mut table, &name, report, &|shown| shown.rule.rfc() == rfc)?;
-    }
-    row(&mut table, "**all**", report, &|_| true)?;
-    Ok(table)
-}
-
-fn row(
-    table: &mut String,
-    name: &str,
-    report: &Report,
-    is_in: &dyn Fn(&Shown) -> bool,
-) -> fmt::Result {
-    let rules: Vec<&Shown> = report.rules.iter().filter(|shown| is_in(shown)).collect();
-    let of = |standing| rules.iter().filter(|shown| shown.standing() == standing).count();
-    let missed = rules
-        .iter()
-        .filter(|shown| shown.standing() == Standing::Proven && shown.is_missed_by_autobahn());
-    writeln!(
-        table,
-        "| {name} | {} | {} | {} | {} | {} |",
-        rules.len(),
-        of(Standing::Proven),
-        missed.count(),
-        of(Standing::NotApplicable),
-        of(Standing::NotYet)
-    )
-}
-
-/// `id`, binary and test, with tabs between.
-pub(crate) fn claims(report: &Report) -> String {
-    let mut lines = BTreeSet::new();
-    for shown in &report.rules {
-        for test in &shown.tests {
-            lines.insert(format!("{}\t{}\t{}\n", shown.rule.id, test.binary, test.name));
-        }
-    }
-    lines.into_iter().collect()
 }

@@ -29,6 +29,15 @@ pub(crate) struct Shown {
     pub(crate) rule: Rule,
     pub(crate) tests: Vec<Test>,
     pub(crate) cases: Vec<String>,
+    pub(crate) mutations: Vec<Mutation>,
+}
+
+/// The rule was broken on purpose, and who noticed.
+#[derive(Clone)]
+pub(crate) struct Mutation {
+    pub(crate) breaks: String,
+    /// A test, or nobody.
+    pub(crate) noticed: Option<String>,
 }
 
 /// A test that claims a rule.
@@ -108,8 +117,10 @@ impl Report {
         binaries: &BTreeMap<String, Claimed>,
         records: Option<&Path>,
         suite: &[String],
-        autobahn: &Path,
+        root: &Path,
     ) -> Report {
+        let autobahn = &root.join("reports/autobahn");
+        let mutations = read_mutations(&root.join("tests/mutations/results.tsv"));
         let recorded = records.map(read_records).unwrap_or_default();
         let mut faults = Vec::new();
         let mut tests: BTreeMap<&str, BTreeSet<Test>> = BTreeMap::new();
@@ -147,7 +158,8 @@ impl Report {
         let rules = rules.into_iter().map(|rule| {
             let tests = tests.get(rule.id.as_str()).cloned().unwrap_or_default();
             let cases = suite.iter().filter(|case| rule.autobahn.touches(case)).cloned().collect();
-            Shown { rule, tests: tests.into_iter().collect(), cases }
+            let mutations = mutations.get(&rule.id).cloned().unwrap_or_default();
+            Shown { rule, tests: tests.into_iter().collect(), cases, mutations }
         });
         let run = read_autobahn(autobahn);
         let rules = rules.collect();
@@ -192,6 +204,21 @@ fn read_records(folder: &Path) -> BTreeMap<Key, bool> {
     }
     assert!(!held.is_empty(), "no test left a record in {}", folder.display());
     held
+}
+
+/// What `tests/mutations` has written down, if it has: rule, name, what was broken, who noticed.
+fn read_mutations(file: &Path) -> BTreeMap<String, Vec<Mutation>> {
+    let mut mutations: BTreeMap<String, Vec<Mutation>> = BTreeMap::new();
+    let text = fs::read_to_string(file).unwrap_or_default();
+    for line in text.lines().filter(|line| line.split('\t').next().is_some_and(is_id)) {
+        let [id, _, breaks, noticed] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{}: {line:?}", file.display());
+        };
+        let noticed = (noticed != "nobody").then(|| noticed.to_owned());
+        let mutation = Mutation { breaks: breaks.to_owned(), noticed };
+        mutations.entry(id.to_owned()).or_default().push(mutation);
+    }
+    mutations
 }
 
 /// Looks cases up in the suite's `index.json`, if a run has left one.
