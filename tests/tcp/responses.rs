@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use stickler::Config;
-use stickler::proto::handshake::Policy;
+use stickler::proto::handshake::{Policy, Response};
+use stickler::{Config, Incoming};
 
 use crate::claims::claims;
 use crate::{Client, REQUEST, Running, echo, frame, line, replace, with};
@@ -187,4 +187,48 @@ fn is_refused(client: &mut Client, request: &str, status: u16, field: Option<(&s
     assert!(len > 0, "{shown}");
     // RFC 9110 §9.3.2: to HEAD, the length of what is not there.
     assert_eq!(body.len(), if request.starts_with("HEAD ") { 0 } else { len }, "{shown}");
+}
+
+#[test]
+fn s4_2_2_the_application_greets_at_once_or_sends_away() {
+    let server = Running::new(Config::default(), |incoming: Incoming| async move {
+        let refusal = match incoming.path() {
+            "/login" => (401, "WWW-Authenticate", "Basic realm=\"x\""),
+            "/moved" => (302, "Location", "https://example.com/"),
+            _ => {
+                // Fields of the application go out, unless they would split the answer.
+                assert_eq!(incoming.request().field("cookie"), Some(&b"a=b"[..]));
+                let incoming = incoming.field("X-Room", "blue").unwrap();
+                assert!(Response::new(403).unwrap().insert("X", "a\r\nY: b").is_err());
+                let socket = incoming.accept().await?;
+                socket.send("welcome")?;
+                return Ok(());
+            }
+        };
+        let response = Response::new(refusal.0).unwrap().with_field(refusal.1, refusal.2).unwrap();
+        incoming.reject(&response);
+        Ok(())
+    });
+    for (id, path, status, field) in [
+        ("6455-4.2.2-03", "/login", 401, ("www-authenticate", "Basic realm=\"x\"")),
+        ("6455-4.2.2-04", "/moved", 302, ("location", "https://example.com/")),
+    ] {
+        claims!(id);
+        let mut client = server.connect();
+        client
+            .send([line(&format!("GET {path} HTTP/1.1")).as_bytes(), &frame(0x81, "no")].concat());
+        let head = client.head();
+        assert_eq!((head.status(), head.field(field.0)), (status, Some(field.1)));
+        assert_eq!(head.field("sec-websocket-accept"), None);
+        assert_eq!(client.rest(), []);
+    }
+    claims!("6455-4.2.2-26", "6455-4.2.2-29", "6455-10.5-01");
+    let mut client = server.connect();
+    client.send(with("Cookie: a=b"));
+    let head = client.head();
+    assert_eq!((head.status(), head.field("x-room")), (101, Some("blue")));
+    // Not a byte has come from the client since.
+    assert_eq!(client.frame(), (0x81, b"welcome".to_vec()));
+    assert_eq!(client.frame(), (0x88, vec![3, 0xe8]));
+    server.stop();
 }
