@@ -1,6 +1,7 @@
 //! Which frames may be compressed, and what they come to (RFC 7692 §6, §7.2.1, §7.2.3).
 
 use crate::{
+    claims::claims,
     drive::Deflate::{ContextTakeover, NoContextTakeover},
     table::{
         Expect::{self, Binary, CloseAnswer, Ping, Pong, Text, TextHex, Unfinished},
@@ -68,6 +69,8 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     alone("7692-7.2.3.6-01", "41 80 00000000 80 81 00000000 00", &[Text("")]),
     alone("7692-7.2.3.6-01", "c1 83 00000000 030000", &[Text("")]),
+    // Control frames stay as they are.
+    alone("7692-6-01", "89 82 00000000 4869 c1 81 00000000 00", &[Ping("4869"), Text("")]),
     // Any kind and number of blocks.
     alone(
         "7692-7.2.1-02",
@@ -135,5 +138,6 @@ pub(crate) const fn taken_over(
 
 #[test]
 fn s7_2_3_messages() {
+    claims!("6455-6.2-05");
     run(ROWS);
 }

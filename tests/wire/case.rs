@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Instant;
 
+use crate::claims;
 use crate::client::Outcome;
 use crate::server::Server;
 
@@ -23,6 +24,8 @@ pub(crate) const DEFAULT: Profile = &[];
 pub(crate) struct Case {
     pub(crate) id: &'static str,
     pub(crate) name: String,
+    /// The rules of `tests/requirements` that it proves.
+    claims: Vec<&'static str>,
     play: Box<dyn Fn(&Servers) -> Outcome + Send + Sync>,
 }
 
@@ -33,7 +36,12 @@ impl Case {
         name: impl Into<String>,
         play: impl Fn(&Servers) -> Outcome + Send + Sync + 'static,
     ) -> Case {
-        Case { id, name: name.into(), play: Box::new(play) }
+        Case { id, name: name.into(), claims: vec![id], play: Box::new(play) }
+    }
+
+    /// The same, proving these rules.
+    pub(crate) fn claiming(self, rules: &[&'static str]) -> Case {
+        Case { claims: rules.to_vec(), ..self }
     }
 
     /// A case on the shared server of a profile.
@@ -100,11 +108,16 @@ pub(crate) fn run_at_once(group: &str, cases: Vec<Case>, at_once: usize) {
     let servers = Servers::default();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
+    let test = claims::test_name();
     thread::scope(|scope| {
         for _ in 0..at_once.min(cases.len()) {
             scope.spawn(|| {
                 while let Some((at, case)) = take(&cases, &next) {
-                    if let Err(why) = play(case, &servers) {
+                    let outcome = play(case, &servers);
+                    for rule in &case.claims {
+                        claims::record(&test, rule, outcome.is_ok());
+                    }
+                    if let Err(why) = outcome {
                         failures.lock().unwrap().push((at, why));
                     }
                 }

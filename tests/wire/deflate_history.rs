@@ -4,13 +4,11 @@
 use crate::case::{Case, DEFAULT, Profile, run};
 use crate::client::{Client, Outcome};
 use crate::deflate::{Token, Window, Writer, deflate, noise, tokens, words};
-use crate::deflate_frames::{
-    AGREED, HELLO, KEPT, OFFER, TAKEOVER, compressed, compressed_binary, fragments, hello,
-};
-use crate::deflate_streams::{CORRUPT, judged};
+use crate::deflate_frames::{HELLO, KEPT, OFFER, TAKEOVER, compressed, fragments, hello};
+use crate::deflate_streams::judged;
 use crate::dice::Dice;
 use crate::exchange::{End, row_offering};
-use crate::frame::{Event, binary, hex, join, masked, ping, text};
+use crate::frame::{Event, hex, join, masked, ping};
 use crate::server::Server;
 
 const ONE_WORKER: Profile = &["--deflate", "takeover", "--workers", "1"];
@@ -50,67 +48,7 @@ fn all_refer(server: &Server, offer: &str, payloads: &[Vec<u8>]) -> Outcome {
 #[test]
 fn deflate_history() {
     let mut cases = Vec::new();
-    let zzz = || vec![Event::Text(b"zzz".to_vec())];
-    let pong = || vec![Event::Pong(b"p".to_vec())];
     let f = |cut: usize| fragments(0x41, &[&again()[..cut], &again()[cut..]], &ping("p"));
-    for (id, rule, between, replies) in [
-        ("7692-7.2.1-11", "Hello twice", vec![], vec![]),
-        ("7692-7.2.3.2-01", "a plain message between", text("zzz"), zzz()),
-        ("7692-7.2.3.2-01", "plain fragments between", fragments(1, &[b"z", b"zz"], b""), zzz()),
-        ("7692-7.2.3.2-01", "a plain Hello between", text("Hello"), vec![hello()]),
-        ("7692-7.2.2-02", "a ping between", ping("p"), pong()),
-        (
-            "7692-7.2.2-02",
-            "an empty compressed message between",
-            compressed([0]),
-            vec![Event::Text(vec![])],
-        ),
-        (
-            "7692-7.2.2-02",
-            "an empty plain message between",
-            binary(""),
-            vec![Event::Binary(vec![])],
-        ),
-        ("7692-7.2.2-02", "a second Hello between", compressed(again()), vec![hello()]),
-    ] {
-        let bytes = join(&[compressed(HELLO), between, compressed(again())]);
-        let all = [vec![hello()], replies.clone(), vec![hello()]].concat();
-        cases.push(row_offering(KEPT, id, rule, bytes.clone(), all, End::Open));
-        let before = [vec![hello()], replies].concat();
-        if rule != "a second Hello between" {
-            let rule = format!("{rule}, where no context is taken over");
-            cases.push(row_offering(AGREED, "7692-7.2.2-04", rule, bytes, before, CORRUPT));
-        }
-    }
-    cases.push(row_offering(
-        AGREED,
-        "7692-7.2.2-04",
-        "the inflater is good as new for every message",
-        join(&[
-            compressed(HELLO),
-            compressed(HELLO),
-            compressed_binary(HELLO),
-            compressed(again()),
-        ]),
-        vec![hello(), hello(), Event::Binary(b"Hello".to_vec())],
-        CORRUPT,
-    ));
-    cases.push(row_offering(
-        KEPT,
-        "7692-7.2.2-02",
-        "nothing to refer to in the first message",
-        compressed(again()),
-        vec![],
-        CORRUPT,
-    ));
-    cases.push(row_offering(
-        KEPT,
-        "7692-7.2.1-05",
-        "history survives a BFINAL=1 block",
-        join(&[compressed(hex("f3 48 cd c9 c9 07 00 00")), compressed(again())]),
-        vec![hello(), hello()],
-        End::Open,
-    ));
     for cut in 0..=5 {
         cases.push(row_offering(
             KEPT,

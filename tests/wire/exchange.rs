@@ -74,16 +74,6 @@ pub(crate) fn row_offering(
     })
 }
 
-/// A row that must fail with 1002 and bring nothing else.
-pub(crate) fn fails(
-    id: &'static str,
-    rule: impl Into<String>,
-    bytes: Vec<u8>,
-    clause: &'static str,
-) -> Case {
-    row(id, rule, bytes, Vec::new(), End::Fail(1002, clause))
-}
-
 /// Connects and opens.
 type Open<'a> = &'a dyn Fn() -> Result<Client, String>;
 

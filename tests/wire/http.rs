@@ -2,108 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub(crate) use crate::check::head::{Head, SAMPLE_KEY};
 use crate::client::Outcome;
 use crate::frame::quote;
 
-/// The key of RFC 6455 §1.3; its accept value is known from there.
-pub(crate) const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-
-/// Peer bytes that no response may contain. Cases put it wherever a server might reflect it.
-pub(crate) const MARKER: &str = "zq9x";
-
-/// A request head under construction: the plainest good one, then changed in one place.
-#[derive(Clone)]
-pub(crate) struct Head {
-    before: Vec<u8>,
-    line: Vec<u8>,
-    fields: Vec<Vec<u8>>,
-    after: Vec<u8>,
-}
-
 impl Head {
-    /// A good opening handshake for `/`.
-    pub(crate) fn new() -> Head {
-        let fields = [
-            "Host: 127.0.0.1".to_owned(),
-            "Upgrade: websocket".to_owned(),
-            "Connection: Upgrade".to_owned(),
-            format!("Sec-WebSocket-Key: {SAMPLE_KEY}"),
-            "Sec-WebSocket-Version: 13".to_owned(),
-        ];
-        Head {
-            before: Vec::new(),
-            line: b"GET / HTTP/1.1".to_vec(),
-            fields: fields.map(String::into_bytes).into(),
-            after: Vec::new(),
-        }
-    }
-
-    /// A GET of this request-target.
-    pub(crate) fn target(self, target: impl AsRef<[u8]>) -> Head {
-        let line = [b"GET ", target.as_ref(), b" HTTP/1.1"].concat();
-        self.line(line)
-    }
-
-    /// Another method on `/`.
-    pub(crate) fn method(self, method: &str) -> Head {
-        self.line(format!("{method} / HTTP/1.1"))
-    }
-
-    /// The whole request line, without its end.
-    pub(crate) fn line(mut self, line: impl AsRef<[u8]>) -> Head {
-        self.line = line.as_ref().to_vec();
-        self
-    }
-
-    /// Bytes before the request line.
-    pub(crate) fn preceded_by(mut self, bytes: impl AsRef<[u8]>) -> Head {
-        self.before = bytes.as_ref().to_vec();
-        self
-    }
-
-    /// Bytes after the empty line.
-    pub(crate) fn followed_by(mut self, bytes: impl AsRef<[u8]>) -> Head {
-        self.after = bytes.as_ref().to_vec();
-        self
-    }
-
-    /// Leaves the field out.
-    pub(crate) fn without(mut self, name: &str) -> Head {
-        self.fields.retain(|field| !is_named(field, name));
-        self
-    }
-
-    /// Replaces the field's value, keeping its place.
-    pub(crate) fn set(mut self, name: &str, value: impl AsRef<[u8]>) -> Head {
-        let line = [name.as_bytes(), b": ", value.as_ref()].concat();
-        match self.fields.iter().position(|field| is_named(field, name)) {
-            Some(at) => self.fields[at] = line,
-            None => self.fields.push(line),
-        }
-        self
-    }
-
-    /// Adds one more field line.
-    pub(crate) fn add(self, name: &str, value: impl AsRef<[u8]>) -> Head {
-        self.raw([name.as_bytes(), b": ", value.as_ref()].concat())
-    }
-
-    /// Adds one line as it stands, without its end.
-    pub(crate) fn raw(mut self, line: impl AsRef<[u8]>) -> Head {
-        self.fields.push(line.as_ref().to_vec());
-        self
-    }
-
-    /// Puts one line in front of all fields.
-    pub(crate) fn raw_first(mut self, line: impl AsRef<[u8]>) -> Head {
-        self.fields.insert(0, line.as_ref().to_vec());
-        self
-    }
-
-    /// Turns the order of the fields round.
-    pub(crate) fn reversed(mut self) -> Head {
-        self.fields.reverse();
-        self
+    /// Everything as it goes on the wire, for `/` on this machine.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.bytes_for("/", "127.0.0.1")
     }
 
     /// Lengthens the head to exactly this many bytes with one padding field.
@@ -112,31 +18,10 @@ impl Head {
         let pad = length - now - "X-Pad: \r\n".len();
         self.add("X-Pad", "p".repeat(pad))
     }
-
-    /// The value of the first field of this name, trimmed.
-    pub(crate) fn value(&self, name: &str) -> Option<Vec<u8>> {
-        let line = self.fields.iter().find(|field| is_named(field, name))?;
-        let at = line.iter().position(|byte| *byte == b':')? + 1;
-        Some(line[at..].trim_ascii().to_vec())
-    }
-
-    /// Everything as it goes on the wire.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = [&self.before[..], &self.line[..], b"\r\n"].concat();
-        for field in &self.fields {
-            bytes.extend_from_slice(field);
-            bytes.extend_from_slice(b"\r\n");
-        }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&self.after);
-        bytes
-    }
 }
 
-fn is_named(line: &[u8], name: &str) -> bool {
-    line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
-        && line[name.len()..].trim_ascii_start().starts_with(b":")
-}
+/// Peer bytes that no response may contain. Cases put it wherever a server might reflect it.
+pub(crate) const MARKER: &str = "zq9x";
 
 /// One HTTP response, parsed with no leniency.
 #[derive(Debug)]

@@ -5,24 +5,37 @@
 //! codes, and what `/proc` says about the process. Cases are data; `case.rs` runs them side by side,
 //! `exchange.rs` plays a table row whole, byte by byte and cut in places.
 //!
+//! What can be asked of any server stands in the table of `stickler check`; `checked.rs` plays it here too, in
+//! more deliveries and with what only this server promises.
+//!
 //! `WIRE_CASE=6455-5.2 cargo test --test wire` plays only the cases whose id or name holds that text.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 mod agreement;
 mod case;
+/// The table of cases that `stickler check` plays against any server.
+#[path = "../../src/bin/stickler/check"]
+#[allow(dead_code, reason = "what plays and grades is used by the binary")]
+mod check {
+    pub(crate) mod case;
+    pub(crate) mod cases;
+    pub(crate) mod frame;
+    pub(crate) mod head;
+}
+#[path = "../support/claims.rs"]
+mod claims;
 mod client;
 #[path = "../support/deflate/mod.rs"]
 mod deflate;
 mod dice;
 mod exchange;
-mod frame;
 mod http;
 mod inflating;
 mod opening;
 mod server;
 
+mod checked;
 mod cli;
-mod closing;
 mod control;
 mod deflate_cli;
 mod deflate_corrupt;
@@ -51,3 +64,5 @@ mod shutdown;
 mod syntax;
 mod teardown;
 mod utf8;
+
+use check::frame;

@@ -1,10 +1,10 @@
 //! Subprotocols and extensions: the lists, their grammar, what is answered (RFC 6455 §4.1, §4.2.2,
-//! §4.3, §9.1). Every extension is declined, none is a fault unless its grammar is.
+//! §4.3), on a server that speaks some; hostile lists.
 
 use crate::case::{Profile, run};
 use crate::http::Head;
 use crate::opening::Answer::{Accept, Refuse};
-use crate::opening::{accepted, opening, refused};
+use crate::opening::{opening, refused};
 
 const CHAT: Profile =
     &["--subprotocol", "chat", "--subprotocol", "superchat", "--subprotocol", "mqtt"];
@@ -45,11 +45,6 @@ fn opening_handshake_subprotocols_and_extensions() {
         protocol("foo, superchat").add("Sec-WebSocket-Protocol", "chat"),
         Accept(Some("superchat")),
     ));
-    cases.push(accepted(
-        "6455-4.2.2-11",
-        "a server without subprotocols answers none",
-        protocol("chat"),
-    ));
     for (id, value) in [
         ("6455-4.1-03", "chat, chat"),
         ("6455-4.1-03", "foo, chat, foo"),
@@ -68,26 +63,8 @@ fn opening_handshake_subprotocols_and_extensions() {
         ("6455-4.3-06", " , ,"),
     ] {
         let rule = format!("Sec-WebSocket-Protocol: {value:?} is malformed");
-        cases.push(opening(CHAT, id, rule.clone(), protocol(value), Refuse(&[400])));
-        cases.push(refused(
-            id,
-            format!("{rule}, also where none is spoken"),
-            &[400],
-            protocol(value),
-        ));
+        cases.push(opening(CHAT, id, rule, protocol(value), Refuse(&[400])));
     }
-    cases.push(refused(
-        "6455-11.3.4-01",
-        "uniqueness holds over several lines",
-        &[400],
-        protocol("chat").add("Sec-WebSocket-Protocol", "chat"),
-    ));
-    cases.push(refused(
-        "6455-4.1-04",
-        "octets above 7f in a subprotocol",
-        &[400],
-        Head::new().set("Sec-WebSocket-Protocol", b"caf\xc3\xa9"),
-    ));
     cases.push(refused(
         "H3",
         "10,000 spaces inside a subprotocol list",
@@ -102,61 +79,6 @@ fn opening_handshake_subprotocols_and_extensions() {
     ));
 
     let extension = |value: &str| Head::new().set("Sec-WebSocket-Extensions", value);
-    for (id, value) in [
-        ("6455-9.1-07", "foo; bar=1"),
-        ("6455-9.1-03", "x-private-extension"),
-        ("6455-4.3-10", "Permessage-Deflate"),
-        ("6455-4.2.2-19", "foo, bar; baz"),
-        ("6455-9.1-07", "foo; bar=\"baz\"; q"),
-        ("6455-4.3-03", "foo; bar=\"1\\0\""),
-        ("6455-4.3-04", "foo ; bar = 10"),
-        ("6455-4.3-05", ",foo,, bar,"),
-        ("6455-9.1-07", "a;b;c;d=1;e=\"f\",g"),
-    ] {
-        cases.push(accepted(id, format!("{value:?} is declined, not refused"), extension(value)));
-    }
-    cases.push(accepted(
-        "6455-11.3.2-01",
-        "two lines of unknown extensions",
-        extension("foo").add("Sec-WebSocket-Extensions", "bar; q=1"),
-    ));
-    for (id, value) in [
-        ("6455-4.3-01", ";foo"),
-        ("6455-4.3-01", "foo;=1"),
-        ("6455-4.3-01", "foo; bar="),
-        ("6455-4.3-01", "foo bar"),
-        ("6455-4.3-01", "foo;"),
-        ("6455-4.3-01", "foo;;bar"),
-        ("6455-4.3-01", "=foo"),
-        ("6455-4.3-01", "foo=1"),
-        ("6455-4.3-01", "\"foo\""),
-        ("6455-4.3-01", "foo; \"bar\"=1"),
-        ("6455-4.3-01", "foo; a b"),
-        ("6455-4.3-01", "foo; a=1 2"),
-        ("6455-4.3-01", "foo/1"),
-        ("6455-9.1-01", "permessage-deflate; ="),
-        ("6455-4.3-02", "foo; bar=\"1 0\""),
-        ("6455-4.3-02", "foo; bar=\"\""),
-        ("6455-4.3-02", "foo; bar=\"10"),
-        ("6455-4.3-02", "foo; bar=\"a,b\""),
-        ("6455-4.3-02", "foo; bar=\"a;b\""),
-        ("6455-4.3-02", "foo; bar=\"10\\"),
-        ("6455-4.3-02", "foo; bar=\"10\\\""),
-        ("6455-4.3-02", "foo; bar=\"a\"b"),
-        ("6455-4.3-02", "foo; bar=a\"b\""),
-        ("6455-4.3-02", "foo; bar=a=b"),
-        ("6455-4.3-06", ""),
-        ("6455-4.3-06", ",,"),
-    ] {
-        let rule = format!("Sec-WebSocket-Extensions: {value:?} is malformed");
-        cases.push(refused(id, rule, &[400], extension(value)));
-    }
-    cases.push(refused(
-        "6455-4.3-06",
-        "a good extensions line does not heal a broken one",
-        &[400],
-        extension("foo").add("Sec-WebSocket-Extensions", "bar; ="),
-    ));
     cases.push(refused(
         "H3",
         "an unterminated quoted string of backslash pairs",

@@ -6,8 +6,7 @@ use crate::case::{Case, Profile, run};
 use crate::client::{Client, LONG, PROMPT};
 use crate::frame::{Event, join, masked, ping, text};
 use crate::http::{Head, MARKER};
-use crate::opening::Answer::ContinueAndAccept;
-use crate::opening::{opening, refused};
+use crate::opening::refused;
 
 const D: Profile = crate::case::DEFAULT;
 
@@ -148,24 +147,6 @@ fn opening_handshake_order_of_checks() {
             Head::new().add("Host", "127.0.0.1"),
         ),
     ];
-    cases.push(opening(
-        D,
-        "9110-7.8-05",
-        "Expect: 100-continue gets 100 before 101",
-        Head::new().add("Expect", "100-continue"),
-        ContinueAndAccept,
-    ));
-    cases.push(opening(
-        D,
-        "9110-7.8-05",
-        "the expectation is compared without case",
-        Head::new().add("Expect", "100-Continue"),
-        ContinueAndAccept,
-    ));
-    for value in ["foo", "100-continue, foo", "200-ok", "100-continue=1", "100"] {
-        let rule = format!("Expect: {value} cannot be met");
-        cases.push(refused("9110-10.1.1-01", rule, &[417], Head::new().add("Expect", value)));
-    }
     cases.push(refused(
         "9110-10.1.1-01",
         "no 100 before a refusal",

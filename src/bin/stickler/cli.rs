@@ -16,7 +16,7 @@ use clap::{
 use stickler::proto::deflate::WindowBits;
 
 use crate::units::{Interval, Size, parse_duration, parse_timeout};
-use crate::verdict;
+use crate::{check, verdict};
 
 /// A strict WebSocket server: every rule of RFC 6455 is checked, and a peer that
 /// breaks one is told which.
@@ -42,6 +42,8 @@ struct Cli {
 pub(crate) enum Action {
     /// Serve WebSocket connections and echo every message (the default command)
     Serve(Box<Serve>),
+    /// Check any WebSocket server against the RFCs and grade each rule
+    Check(check::Options),
     /// Exit with 0 if a server completes an opening handshake, with 1 if not
     Health(Health),
     /// Judge a report of the Autobahn testsuite against the expected result

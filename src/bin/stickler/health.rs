@@ -54,6 +54,27 @@ impl FromStr for Url {
     }
 }
 
+impl Url {
+    /// As it stands in the Host field.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Path and query.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Every address of the host; `localhost` means both families, as it does for `--listen`.
+    pub(crate) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        if self.host.eq_ignore_ascii_case("localhost") {
+            let families: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            return Ok(families.map(|address| SocketAddr::new(address, self.port)).into());
+        }
+        Ok((self.host.as_str(), self.port).to_socket_addrs()?.collect())
+    }
+}
+
 fn split_authority(authority: &str) -> Result<(&str, u16), String> {
     let after_host = match authority.strip_prefix('[') {
         Some(rest) => rest.find(']').ok_or("an IPv6 address ends with a bracket")? + 2,
@@ -94,22 +115,13 @@ fn check(url: &Url, within: Duration) -> io::Result<()> {
 
 fn connect(url: &Url, deadline: Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in addresses(url)? {
+    for address in url.addresses()? {
         match TcpStream::connect_timeout(&address, left(deadline)?) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
     }
     Err(last)
-}
-
-/// Every address of the host; `localhost` means both families, as it does for `--listen`.
-fn addresses(url: &Url) -> io::Result<Vec<SocketAddr>> {
-    if url.host.eq_ignore_ascii_case("localhost") {
-        let families: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        return Ok(families.map(|address| SocketAddr::new(address, url.port)).into());
-    }
-    Ok((url.host.as_str(), url.port).to_socket_addrs()?.collect())
 }
 
 fn read_head(stream: &mut TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {

@@ -1,8 +1,9 @@
-//! The binary: `stickler serve`, `stickler health` and `stickler verdict`.
+//! The binary: `stickler serve`, `stickler check`, `stickler health` and `stickler verdict`.
 //!
 //! It uses the library as any user would.
 
 mod apps;
+mod check;
 mod cli;
 mod health;
 mod listen;
@@ -19,6 +20,7 @@ use cli::Action;
 fn main() -> ExitCode {
     let done = cli::parse(std::env::args_os()).and_then(|action| match action {
         Action::Serve(options) => serve::run(&options),
+        Action::Check(options) => check::run(&options),
         Action::Health(options) => Ok(health::run(&options)),
         Action::Verdict(options) => Ok(verdict::run(&options)),
     });

@@ -1,6 +1,37 @@
-//! Frames as a client writes them and as it must be able to read them (RFC 6455 §5.2).
+//! Frames as a client writes them, well-formed and not, and as it must be able to read them
+//! (RFC 6455 §5.2). What a server's frame breaks is a [`Fault`] with its clause.
 
 use std::fmt;
+
+/// A rule that the server breaks with what it sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Where the rule stands.
+    pub(crate) section: &'static str,
+    /// What the server does.
+    pub(crate) what: String,
+}
+
+impl Fault {
+    pub(crate) fn new(section: &'static str, what: impl Into<String>) -> Fault {
+        Fault { section, what: what.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.what, self.section)
+    }
+}
+
+impl From<Fault> for String {
+    fn from(fault: Fault) -> String {
+        fault.to_string()
+    }
+}
+
+/// The longest payload that is read; nothing that is sent here asks for more.
+const LONGEST: u64 = 32 << 20;
 
 /// The masking key of every frame built here that does not name another.
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -95,23 +126,27 @@ pub(crate) struct Frame {
 ///
 /// # Errors
 /// Says which rule for frames from a server is broken.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Frame, usize)>, String> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Frame, usize)>, Fault> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     let (fin, rsv1, opcode) = (first & 0x80 != 0, first & 0x40 != 0, first & 0x0f);
-    // RFC 7692 §6.1: RSV1 belongs on the first frame of a message.
-    if first & 0x30 != 0 || (rsv1 && !matches!(opcode, 1 | 2)) {
-        return Err(format!("server frame with a reserved bit: first byte {first:02x}"));
+    let fault = |section, what: &str| {
+        Err(Fault::new(section, format!("a server frame {what}: {first:02x} {second:02x}")))
+    };
+    if first & 0x30 != 0 {
+        return fault("RFC 6455 5.2", "with a reserved bit");
     }
     if !matches!(opcode, 0..=2 | 8..=10) {
-        return Err(format!("server frame with reserved opcode {opcode:x}"));
+        return fault("RFC 6455 5.2", "with a reserved opcode");
+    }
+    // Whether RSV1 on a data frame is agreed on, the reader of messages knows.
+    if rsv1 && !matches!(opcode, 1 | 2) {
+        return fault("RFC 7692 6.1", "with RSV1 where it never stands");
     }
     if second & 0x80 != 0 {
-        return Err("server frame with the mask bit set".to_owned());
+        return fault("RFC 6455 5.1", "with the mask bit set");
     }
     if opcode >= 8 && (!fin || second & 0x7f > 125) {
-        return Err(format!(
-            "server control frame fragmented or too long: {first:02x} {second:02x}"
-        ));
+        return fault("RFC 6455 5.5", "of control, fragmented or too long");
     }
     let (length, taken) = match second & 0x7f {
         126 => match rest.first_chunk::<2>() {
@@ -125,9 +160,17 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Frame, usize)>, String> {
         short => (u64::from(short), 2),
     };
     if (taken == 4 && length < 126) || (taken == 10 && length < 65_536) {
-        return Err(format!("server frame whose length {length} is not in its shortest form"));
+        return fault("RFC 6455 5.2", "whose length is not in its shortest form");
     }
-    let end = taken + usize::try_from(length).map_err(|_| "absurd length".to_owned())?;
+    if length >> 63 != 0 {
+        return fault("RFC 6455 5.2", "whose length has its top bit set");
+    }
+    let Some(end) = usize::try_from(length.min(LONGEST)).ok().map(|length| taken + length) else {
+        return Ok(None);
+    };
+    if length > LONGEST {
+        return Err(Fault::new("", format!("a server frame of {length} bytes, more than is read")));
+    }
     let Some(payload) = bytes.get(taken..end) else { return Ok(None) };
     Ok(Some((Frame { fin, rsv1, opcode, payload: payload.to_vec() }, end)))
 }

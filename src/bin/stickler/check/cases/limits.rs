@@ -1,0 +1,135 @@
+//! What is too much, and what is not (RFC 6455 §5.2, §10.4; RFC 9110 §5.4; RFC 9112 §3). Where the
+//! border lies is each server's own; nothing here is a violation but a length taken for a fault.
+
+use super::super::frame::{KEY, binary, masked};
+use super::super::head::Head;
+use super::{Case, End, Group, Row, accepted, b, echoes, refused, row, t};
+
+const G: Group = Group::Limits;
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case {
+            id: "length-over-any-limit",
+            group: G,
+            section: "RFC 6455 10.4",
+            requirements: &["6455-5.2-15", "6455-10.4-01", "6455-10.4-02"],
+            rule: "A length over the limit is told by the header alone, as too big",
+            rows: huge(),
+        },
+        Case {
+            id: "message-64-kib",
+            group: G,
+            section: "RFC 6455 10.4",
+            requirements: &["6455-10.4-05"],
+            rule: "Messages of ordinary size get through",
+            rows: [65_536_usize, 262_144, 1 << 20]
+                .into_iter()
+                .map(|size| {
+                    let payload = vec![0x5a; size];
+                    let what = format!("{size} bytes");
+                    echoes(what, binary(&payload), vec![b(&payload)]).open()
+                })
+                .collect(),
+        },
+        Case {
+            id: "many-fragments",
+            group: G,
+            section: "RFC 6455 10.4",
+            requirements: &["6455-10.4-04", "6455-5.4-13"],
+            rule: "Many small fragments are a message, or too many by a limit",
+            rows: vec![
+                echoes("1,000 of one byte", fragments(1000, b"f"), vec![t(vec![b'f'; 1000])])
+                    .open(),
+                echoes("1,000 empty ones", fragments(1000, b""), vec![t("")]).open(),
+                echoes("20,000 of one byte", fragments(20_000, b"f"), vec![t(vec![b'f'; 20_000])])
+                    .open(),
+            ],
+        },
+        Case {
+            id: "head-fields",
+            group: G,
+            section: "RFC 9110 5.4",
+            requirements: &["9110-5.4-01"],
+            rule: "A request head of ordinary size is read; one that is too large gets 431",
+            rows: vec![
+                accepted("40 fields", with_fields(40)).open(),
+                refused("3,000 fields", &[431], with_fields(3000)).open(),
+                refused(
+                    "a field of 64 KiB",
+                    &[431],
+                    Head::new().add("X-Pad", "p".repeat(64 << 10)),
+                )
+                .open(),
+            ],
+        },
+        Case {
+            id: "head-cookie",
+            group: G,
+            section: "RFC 6585 5",
+            requirements: &["6585-5-01"],
+            rule: "A cookie that is too large gets 431",
+            rows: vec![
+                refused("100 KiB", &[431], Head::new().add("Cookie", "c".repeat(100 << 10))).open(),
+            ],
+        },
+        Case {
+            id: "request-line-8000",
+            group: G,
+            section: "RFC 9112 3",
+            requirements: &["9112-3-03"],
+            rule: "Request lines of 8000 octets are read",
+            rows: vec![
+                accepted("a query of 7,900 octets", Head::new().query("q".repeat(7900))).open(),
+            ],
+        },
+        Case {
+            id: "target-too-long",
+            group: G,
+            section: "RFC 9112 3",
+            requirements: &["9112-3-02"],
+            rule: "A request-target longer than the server reads gets 414",
+            rows: vec![
+                refused("a query of 200 KiB", &[414], Head::new().query("q".repeat(200 << 10)))
+                    .open(),
+            ],
+        },
+    ]
+}
+
+fn huge() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for length in [
+        (1_u64 << 63) - 1,
+        1 << 62,
+        1 << 60,
+        1 << 40,
+        (1 << 32) + 5,
+        1 << 32,
+        (1 << 31) + 1,
+        1 << 31,
+        1 << 30,
+    ] {
+        for first in [0x81_u8, 0x82, 0x01, 0x02] {
+            let header = [&[first, 0xff][..], &length.to_be_bytes()].concat();
+            let what = format!("{length} bytes on {first:02x}");
+            let end = || End::FailEarly(1009);
+            let with_key = [&header[..], &KEY].concat();
+            rows.push(row(format!("{what}, with its key"), with_key, vec![], end()).open());
+            rows.push(row(what, header, vec![], end()).open());
+        }
+    }
+    rows
+}
+
+fn fragments(count: usize, piece: &[u8]) -> Vec<u8> {
+    let frame = |at: usize| {
+        let fin = if at + 1 == count { 0x80 } else { 0 };
+        masked(fin | u8::from(at == 0), piece)
+    };
+    (0..count).flat_map(frame).collect()
+}
+
+fn with_fields(count: usize) -> Head {
+    (5..count).fold(Head::new(), |head, at| head.add(&format!("X-{at}"), "1"))
+}

@@ -1,0 +1,161 @@
+//! The cases, one table for `stickler check` and for `cargo test`, which plays them against this
+//! server in more deliveries and wants every one graded strict.
+//!
+//! A case proves the requirements that it names. Its rows are what is sent and what must come back;
+//! where the opposite breaks no MUST, the row is `open`. The sections are those that this server names
+//! when it fails a connection, or their beginning where two rules are broken at once.
+
+mod closing;
+mod control;
+mod deflate;
+mod deflate_offers;
+mod fields;
+mod fragments;
+mod framing;
+mod host_and_body;
+mod key_and_version;
+mod lengths;
+mod limits;
+mod messages;
+mod negotiation;
+mod request;
+mod rsv1;
+mod syntax;
+mod utf8;
+
+use super::case::{
+    Answer, Case, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Row,
+};
+use super::frame::Event;
+use super::head::Head;
+
+/// Every case, in the order of the groups.
+pub(crate) fn all() -> Vec<Case> {
+    let mut all = [
+        request::cases(),
+        fields::cases(),
+        key_and_version::cases(),
+        syntax::cases(),
+        host_and_body::cases(),
+        negotiation::cases(),
+        framing::cases(),
+        lengths::cases(),
+        fragments::cases(),
+        messages::cases(),
+        control::cases(),
+        closing::cases(),
+        utf8::cases(),
+        limits::cases(),
+        deflate_offers::cases(),
+        rsv1::cases(),
+        deflate::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<Case>>();
+    all.sort_by_key(|case| case.group);
+    all
+}
+
+/// A row of frames that are well-formed and whose replies are wanted.
+fn row(what: impl Into<String>, bytes: Vec<u8>, replies: Vec<Event>, end: End) -> Row {
+    let (offer, context, delivery) = (None, Context::Any, Delivery::Whole);
+    let exchange = Exchange { offer, context, bytes, delivery, replies, end };
+    Row { what: what.into(), play: Play::Exchange(exchange), duty: Duty::Must }
+}
+
+/// A row that is echoed, and stays open.
+fn echoes(what: impl Into<String>, bytes: Vec<u8>, replies: Vec<Event>) -> Row {
+    row(what, bytes, replies, End::Open)
+}
+
+/// A row that must fail with 1002 and bring nothing else.
+fn fails(what: impl Into<String>, bytes: Vec<u8>) -> Row {
+    row(what, bytes, Vec::new(), End::Fail(1002))
+}
+
+/// The same, told by the beginning of a frame.
+fn fails_early(what: impl Into<String>, bytes: Vec<u8>) -> Row {
+    row(what, bytes, Vec::new(), End::FailEarly(1002)).open()
+}
+
+/// A request head that must be accepted.
+fn accepted(what: impl Into<String>, head: Head) -> Row {
+    opening(what, head, Answer::Accept(Vec::new()))
+}
+
+/// A request head that must be refused; these statuses are the best.
+fn refused(what: impl Into<String>, statuses: &'static [u16], head: Head) -> Row {
+    opening(what, head, Answer::Refuse(statuses))
+}
+
+fn opening(what: impl Into<String>, head: Head, answer: Answer) -> Row {
+    Row { what: what.into(), play: Play::Opening(Opening { head, answer }), duty: Duty::Must }
+}
+
+impl Row {
+    /// The opposite of what is wanted breaks no MUST.
+    fn open(mut self) -> Row {
+        self.duty = Duty::Open;
+        self
+    }
+
+    /// A MUST fixes the status of the refusal too.
+    fn with_status(mut self) -> Row {
+        self.duty = Duty::MustStatus;
+        self
+    }
+
+    /// permessage-deflate is agreed on with this offer.
+    fn offering(mut self, offer: &'static str) -> Row {
+        if let Play::Exchange(exchange) = &mut self.play {
+            exchange.offer = Some(offer);
+        }
+        self
+    }
+
+    /// Only where the contexts are taken over, or are not.
+    fn with(mut self, wanted: Context) -> Row {
+        if let Play::Exchange(exchange) = &mut self.play {
+            exchange.context = wanted;
+        }
+        self
+    }
+
+    /// Delivered this way also by `stickler check`.
+    fn delivered(mut self, wanted: Delivery) -> Row {
+        if let Play::Exchange(exchange) = &mut self.play {
+            exchange.delivery = wanted;
+        }
+        self
+    }
+}
+
+fn t(payload: impl AsRef<[u8]>) -> Event {
+    Event::Text(payload.as_ref().to_vec())
+}
+
+fn b(payload: impl AsRef<[u8]>) -> Event {
+    Event::Binary(payload.as_ref().to_vec())
+}
+
+fn p(payload: impl AsRef<[u8]>) -> Event {
+    Event::Pong(payload.as_ref().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    #[test]
+    fn cases_have_ids_of_their_own_rows_and_requirements() {
+        let mut ids = HashSet::new();
+        for case in super::all() {
+            assert!(ids.insert(case.id), "{} twice", case.id);
+            assert!(!case.rows.is_empty() && !case.requirements.is_empty(), "{}", case.id);
+            assert!(case.section.starts_with("RFC "), "{}", case.id);
+            let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(case.id.chars().all(named), "{}", case.id);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! One raw connection to the server: writes what it is told, reads frames strictly. Every step has a
+//! deadline and every buffer a bound, whatever the server does.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::agreement::Agreement;
+use super::frame::{Event, Fault, Frame, decode, dump};
+use super::inflate::inflate;
+
+/// What the next read brings.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Event(Event),
+    /// The server's FIN.
+    Fin,
+    /// The connection was reset.
+    Reset,
+    /// Nothing more within the time given.
+    Silence,
+    /// The server broke a rule with what it sent.
+    Fault(Fault),
+}
+
+/// A client's end of one connection.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+    /// How much of `received` is consumed.
+    read: usize,
+    finished: bool,
+    partial: Option<Frame>,
+    compression: Option<Compression>,
+    /// When it is over, however much the server still says.
+    deadline: Instant,
+}
+
+/// What is known of an agreed permessage-deflate.
+struct Compression {
+    agreement: Agreement,
+    /// The last 32 KiB that the server said.
+    window: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects, with Nagle's algorithm off so that every write is a segment.
+    pub(crate) fn connect(address: SocketAddr, within: Duration) -> std::io::Result<Connection> {
+        let stream = TcpStream::connect_timeout(&address, within)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(within))?;
+        Ok(Connection {
+            stream,
+            received: Vec::new(),
+            read: 0,
+            finished: false,
+            partial: None,
+            compression: None,
+            deadline: Instant::now() + LONGEST_ROW,
+        })
+    }
+
+    /// Writes as much as is taken; what became of it is seen by reading.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// FIN from our side.
+    pub(crate) fn half_close(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Reads compressed messages from now on.
+    pub(crate) fn agree(&mut self, agreement: Agreement) {
+        self.compression = Some(Compression { agreement, window: Vec::new() });
+    }
+
+    /// What has arrived and was not consumed.
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.received.get(self.read..).unwrap_or_default()
+    }
+
+    /// Takes so many bytes of what has arrived.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.read = (self.read + count).min(self.received.len());
+    }
+
+    /// Whether the server's FIN has come.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Reads once; `Ok(false)` when the time is over.
+    ///
+    /// # Errors
+    /// When the connection was reset, or more came than is read.
+    pub(crate) fn fill(&mut self, until: Instant) -> Result<bool, Next> {
+        let left = until.min(self.deadline).saturating_duration_since(Instant::now());
+        if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
+            return Ok(false);
+        }
+        if self.unread().len() > MOST_UNREAD {
+            let much = format!("more than {MOST_UNREAD} bytes of one frame or answer");
+            return Err(Next::Fault(Fault::new("", much)));
+        }
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => {
+                self.finished = true;
+                Ok(true)
+            }
+            Ok(count) => {
+                self.received.drain(..self.read);
+                self.read = 0;
+                self.received.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                Ok(true)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Ok(false)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
+            Err(_) => Err(Next::Reset),
+        }
+    }
+
+    /// The next message or control frame.
+    pub(crate) fn next(&mut self, until: Instant) -> Next {
+        loop {
+            match decode(self.unread()) {
+                Err(fault) => return Next::Fault(fault),
+                Ok(Some((frame, length))) => {
+                    self.consume(length);
+                    match self.assemble(frame) {
+                        Ok(Some(event)) => return Next::Event(event),
+                        Ok(None) => {}
+                        Err(fault) => return Next::Fault(fault),
+                    }
+                    continue;
+                }
+                Ok(None) => {}
+            }
+            if self.finished {
+                return Next::Fin;
+            }
+            match self.fill(until) {
+                Ok(true) => {}
+                Ok(false) => return Next::Silence,
+                Err(end) => return end,
+            }
+        }
+    }
+
+    fn assemble(&mut self, frame: Frame) -> Result<Option<Event>, Fault> {
+        match frame.opcode {
+            8 => judge_close(&frame.payload).map(|()| Some(Event::Close(frame.payload))),
+            9 => Ok(Some(Event::Ping(frame.payload))),
+            10 => Ok(Some(Event::Pong(frame.payload))),
+            _ => self.assemble_message(frame),
+        }
+    }
+
+    fn assemble_message(&mut self, frame: Frame) -> Result<Option<Event>, Fault> {
+        let wrong = |what| Err(Fault::new("RFC 6455 5.4", what));
+        let message = match (frame.opcode, self.partial.take()) {
+            (0, Some(mut message)) => {
+                message.payload.extend_from_slice(&frame.payload);
+                Frame { fin: frame.fin, ..message }
+            }
+            (0, None) => return wrong("a server continuation with nothing to continue"),
+            (_, None) => frame,
+            (_, Some(_)) => return wrong("a server message begun inside another"),
+        };
+        if message.payload.len() > MOST_UNREAD {
+            return Err(Fault::new("", "a server message larger than is read"));
+        }
+        if !message.fin {
+            self.partial = Some(message);
+            return Ok(None);
+        }
+        let payload = match (&mut self.compression, message.rsv1) {
+            (_, false) => message.payload,
+            (Some(compression), true) => compression.inflate(&message.payload)?,
+            (None, true) => {
+                return Err(Fault::new("RFC 6455 5.2", "a server message with RSV1, not agreed"));
+            }
+        };
+        if message.opcode == 1 && std::str::from_utf8(&payload).is_err() {
+            let what = format!("server text that is not UTF-8: {}", dump(&payload));
+            return Err(Fault::new("RFC 6455 5.6", what));
+        }
+        Ok(Some(if message.opcode == 1 { Event::Text(payload) } else { Event::Binary(payload) }))
+    }
+}
+
+impl Compression {
+    fn inflate(&mut self, payload: &[u8]) -> Result<Vec<u8>, Fault> {
+        let wrong = |section, why: String| {
+            Fault::new(section, format!("a server message that does not inflate: {why}"))
+        };
+        let inflated = inflate(&self.window, payload, MOST_UNREAD)
+            .map_err(|why| wrong("RFC 7692 7.2.1", format!("{why}: {}", dump(payload))))?;
+        let window = 1 << self.agreement.server_max_window_bits.unwrap_or(15);
+        if inflated.max_distance > window {
+            let far =
+                format!("it refers {} bytes back, {window} were agreed", inflated.max_distance);
+            return Err(wrong("RFC 7692 7.2.1", far));
+        }
+        if !self.agreement.server_no_context_takeover {
+            self.window.extend_from_slice(&inflated.output);
+            let old = self.window.len().saturating_sub(32 << 10);
+            self.window.drain(..old);
+        }
+        Ok(inflated.output)
+    }
+}
+
+/// What a Close frame of a server may not hold.
+fn judge_close(body: &[u8]) -> Result<(), Fault> {
+    let (code, reason) = match body.split_first_chunk::<2>() {
+        Some((code, reason)) => (u16::from_be_bytes(*code), reason),
+        None if body.is_empty() => return Ok(()),
+        None => return Err(Fault::new("RFC 6455 5.5.1", "a server Close with a body of one byte")),
+    };
+    if matches!(code, 1005 | 1006 | 1015) {
+        return Err(Fault::new("RFC 6455 7.4.1", format!("a server Close with code {code}")));
+    }
+    if std::str::from_utf8(reason).is_err() {
+        let what = format!("a server Close {code} whose reason is not UTF-8: {}", dump(reason));
+        return Err(Fault::new("RFC 6455 5.5.1", what));
+    }
+    Ok(())
+}
+
+/// No row takes longer, whatever the server does.
+const LONGEST_ROW: Duration = Duration::from_secs(30);
+
+/// Bytes of one frame, message or answer that are kept.
+const MOST_UNREAD: usize = 20 << 20;

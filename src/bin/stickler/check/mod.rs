@@ -1,0 +1,174 @@
+//! `stickler check`: plays the cases as a client against any WebSocket server and grades it.
+//!
+//! `cases/` says what is sent and what must come back, `play.rs`, `opening.rs` and `connection.rs` do it,
+//! `judge.rs` grades it, `report/` tells it. Only RFC 6455 and what it leans on are judged; where they
+//! leave a choice, another choice than ours is acceptable.
+//!
+//! The exit status is the answer: 0 no violation, 1 at least one, 2 bad usage, 3 the server is not
+//! reachable or no WebSocket server, at the beginning or from some case on.
+
+mod agreement;
+mod case;
+mod cases;
+mod connection;
+mod frame;
+mod head;
+mod http;
+mod inflate;
+mod judge;
+mod opening;
+mod play;
+mod probe;
+mod report;
+mod run;
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use self::case::{Case, Grade, Group};
+use self::report::Report;
+use crate::cli::usage_error;
+use crate::health;
+
+/// What `stickler check` takes on its command line.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The server, such as ws://127.0.0.1:9001/
+    #[arg(value_name = "URL")]
+    url: Target,
+
+    /// Play only this: a group (handshake, framing, closing, utf8, limits, deflate), a case, or a
+    /// requirement such as 6455-5.1-01 [repeatable]
+    #[arg(long, value_name = "GROUP|ID")]
+    only: Vec<String>,
+
+    /// Write the results as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Write the results as JUnit's XML, in which a violation is a failure
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+
+    /// Write the results as a page
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// A `ws` URL, and why it is none.
+#[derive(Clone, Debug)]
+struct Target {
+    text: String,
+    url: health::Url,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("wss://") {
+            return Err("TLS is not there yet: wanted a ws:// URL".to_owned());
+        }
+        Ok(Target { text: text.to_owned(), url: text.parse()? })
+    }
+}
+
+/// Plays, prints, writes, and answers.
+///
+/// # Errors
+/// When the usage is bad: `--only` names nothing, or a file cannot be written.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, clap::Error> {
+    let cases = selected(&options.only).map_err(usage_error)?;
+    let files = Files::create(options).map_err(usage_error)?;
+    let server = match probe::probe(&options.url.url) {
+        Ok(server) => server,
+        Err(why) => return Ok(gone(&format!("{}: {why}", options.url.text))),
+    };
+    let terminal = io::stderr().is_terminal();
+    let count = cases.len();
+    let outcomes = run::all(&server, &cases, &|done, case| {
+        if terminal {
+            let (group, id) = (case.group.name(), case.id);
+            let _ = write!(io::stderr().lock(), "\r\x1b[K{done}/{count}  {group}  {id}");
+        }
+    });
+    if terminal {
+        let _ = write!(io::stderr().lock(), "\r\x1b[K");
+    }
+    let outcomes = match outcomes {
+        Ok(outcomes) => outcomes,
+        Err(run::Gone { why, during }) => {
+            let during = during.join(", ");
+            return Ok(gone(&format!("{}: {why}; it was at: {during}", options.url.text)));
+        }
+    };
+    let report = Report::new(&options.url.text, &server, &cases, &outcomes);
+    // A reader that went away changes nothing about the result.
+    let _ = io::stdout().lock().write_all(report::table::render(&report).as_bytes());
+    files.write(&report).map_err(usage_error)?;
+    Ok(ExitCode::from(u8::from(report.count(Some(Grade::Violation)) > 0)))
+}
+
+fn gone(why: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "stickler: {why}");
+    ExitCode::from(3)
+}
+
+/// The cases that `--only` names, all of them without it.
+fn selected(only: &[String]) -> Result<Vec<Case>, String> {
+    let names = |case: &Case, name: &str| {
+        case.group.name() == name || case.id == name || case.requirements.contains(&name)
+    };
+    let mut cases = cases::all();
+    if let Some(unknown) = only.iter().find(|name| !cases.iter().any(|case| names(case, name))) {
+        let groups = Group::ALL.map(Group::name).join(", ");
+        return Err(format!(
+            "--only {unknown}: no group ({groups}), case or requirement has that name"
+        ));
+    }
+    if !only.is_empty() {
+        cases.retain(|case| only.iter().any(|name| names(case, name)));
+    }
+    Ok(cases)
+}
+
+/// One form of a report.
+type Render = fn(&Report<'_>) -> String;
+
+/// The files to write, open before anything is played.
+struct Files {
+    files: Vec<(PathBuf, File, Render)>,
+}
+
+impl Files {
+    fn create(options: &Options) -> Result<Files, String> {
+        let wanted: [(&Option<PathBuf>, Render); 3] = [
+            (&options.json, report::json::render),
+            (&options.junit, report::junit::render),
+            (&options.html, report::html::render),
+        ];
+        let mut files = Vec::new();
+        for (path, render) in wanted {
+            if let Some(path) = path {
+                let file = File::create(path).map_err(|error| cannot_write(path, &error))?;
+                files.push((path.clone(), file, render));
+            }
+        }
+        Ok(Files { files })
+    }
+
+    fn write(self, report: &Report<'_>) -> Result<(), String> {
+        for (path, mut file, render) in self.files {
+            file.write_all(render(report).as_bytes())
+                .map_err(|error| cannot_write(&path, &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!("{} cannot be written: {error}", path.display())
+}

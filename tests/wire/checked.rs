@@ -1,0 +1,113 @@
+//! The cases of `stickler check`, each row in every delivery, and with what only this server promises:
+//! the reason and the body name the clause, refusals carry every field that belongs to them.
+
+use crate::case::{Case, DEFAULT, Profile, run};
+use crate::check::case::{self as checked, Answer, Context, Exchange, Group, Opening, Play, Row};
+use crate::check::cases;
+use crate::client::{Client, Outcome, PROMPT};
+use crate::exchange::{End, row_offering, row_on};
+use crate::opening::{self, opening, refused_bytes};
+use crate::server::Server;
+
+const TAKEOVER: Profile = &["--deflate", "takeover"];
+
+/// Every row of the groups, once for each profile that it fits.
+fn cases_of(groups: &[Group]) -> Vec<Case> {
+    let mut all = Vec::new();
+    for case in cases::all().into_iter().filter(|case| groups.contains(&case.group)) {
+        let (id, section, rules) = (case.id, case.section, case.requirements);
+        for row in case.rows {
+            let rule = format!("{}: {}", case.rule, row.what);
+            match row {
+                Row { play: Play::Opening(opening), .. } => {
+                    all.push(opened(id, rule, opening).claiming(rules));
+                }
+                Row { play: Play::Exchange(exchange), .. } => {
+                    let played = exchanged(id, &rule, section, &exchange).into_iter();
+                    all.extend(played.map(|case| case.claiming(rules)));
+                }
+            }
+        }
+    }
+    all
+}
+
+fn exchanged(
+    id: &'static str,
+    rule: &str,
+    section: &'static str,
+    exchange: &Exchange,
+) -> Vec<Case> {
+    let (bytes, replies) = (&exchange.bytes, &exchange.replies);
+    let end = match &exchange.end {
+        checked::End::Open => End::Open,
+        checked::End::Fail(code) | checked::End::FailEarly(code) => End::Fail(*code, section),
+        checked::End::Closed(body) => End::Closed(body.clone()),
+    };
+    let Some(offer) = exchange.offer else {
+        return vec![row_on(DEFAULT, id, rule, bytes.clone(), replies.clone(), end)];
+    };
+    let profiles: &[Profile] = match exchange.context {
+        Context::Any => &[DEFAULT, TAKEOVER],
+        Context::Kept => &[TAKEOVER],
+        Context::Fresh => &[DEFAULT],
+    };
+    let on = |profile: &Profile| {
+        let (bytes, replies, end) = (bytes.clone(), replies.clone(), end.clone());
+        row_offering((*profile, offer), id, rule, bytes, replies, end)
+    };
+    profiles.iter().map(on).collect()
+}
+
+fn opened(id: &'static str, rule: String, row: Opening) -> Case {
+    let is_head = row.head.is_head();
+    let answer = match row.answer {
+        Answer::Accept(replies) if !replies.is_empty() => {
+            return Case::on(DEFAULT, id, rule, move |server| early(server, &row.head, &replies));
+        }
+        Answer::Accept(_) | Answer::Decline => opening::Answer::Accept(None),
+        Answer::ContinueAndAccept => opening::Answer::ContinueAndAccept,
+        Answer::Refuse(statuses) | Answer::RefuseWith(statuses) if is_head => {
+            opening::Answer::RefuseWithoutContent(statuses)
+        }
+        Answer::Refuse(statuses) if row.head.is_verbatim() => {
+            return refused_bytes(id, rule, statuses, row.head.bytes());
+        }
+        Answer::Refuse(statuses) | Answer::RefuseWith(statuses) => {
+            opening::Answer::Refuse(statuses)
+        }
+        Answer::RefuseListing(statuses, _) => opening::Answer::RefuseListingVersion(statuses),
+    };
+    opening(DEFAULT, id, rule, row.head, answer)
+}
+
+/// The replies to what came with the head.
+fn early(server: &Server, head: &crate::http::Head, replies: &[crate::frame::Event]) -> Outcome {
+    let mut client = Client::connect(server.address())?;
+    client.send(&head.bytes())?;
+    let response = client.response(PROMPT)?;
+    response.accepts(head).map_err(|why| client.report("101", &why))?;
+    replies.iter().try_for_each(|reply| client.expect(reply))?;
+    client.expect_alive()
+}
+
+#[test]
+fn checked_handshake() {
+    run("checked_handshake", cases_of(&[Group::Handshake]));
+}
+
+#[test]
+fn checked_framing() {
+    run("checked_framing", cases_of(&[Group::Framing]));
+}
+
+#[test]
+fn checked_closing_utf8_and_limits() {
+    let groups = [Group::Closing, Group::Utf8, Group::Limits];
+    run("checked_closing_utf8_and_limits", cases_of(&groups));
+}
+
+#[test]
+fn checked_deflate() {
+    run("checked_deflate", cases_of(&[Group::Deflate]));
+}
