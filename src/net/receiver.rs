@@ -12,9 +12,9 @@ use super::error::{Error, Result};
 use super::lease::Lease;
 use super::message::{Lent, Message};
 use super::pool;
-use super::state::{Phase, Reader, Shared, State};
+use super::state::{Phase, Reader, Shared, State, WRITE_FROM, look_from};
 use crate::proto::assembler::MessageKind;
-use crate::proto::inbound::{Delivery, Event, Payload};
+use crate::proto::inbound::{Delivery, Event, Payload, short};
 use crate::proto::utf8::Checked;
 
 /// Receives the messages of one connection.
@@ -30,6 +30,8 @@ pub struct Receiver {
     assembled: Vec<u8>,
     /// Whether a message is being delivered in pieces.
     is_mid_pieces: bool,
+    /// Whether the lease goes on between messages.
+    is_between: bool,
 }
 
 /// What is lent: where it lies and what it is.
@@ -46,7 +48,13 @@ enum At {
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Receiver {
-        Receiver { shared, lease: Lease::default(), assembled: Vec::new(), is_mid_pieces: false }
+        Receiver {
+            shared,
+            lease: Lease::default(),
+            assembled: Vec::new(),
+            is_mid_pieces: false,
+            is_between: false,
+        }
     }
 
     /// Waits for the next message and lends it until the next call.
@@ -115,13 +123,37 @@ impl Receiver {
         self.poll_found(cx, delivery)
     }
 
+    /// Receives a short message that is in the lease, without the lock: nobody else goes on
+    /// with the input while it is held here. The last byte of it is left for those who look
+    /// whether it is.
+    #[inline]
+    fn receive_short(&mut self, delivery: Delivery) -> Option<Found> {
+        let limits = &self.shared.context.config.limits;
+        if !self.is_between || !self.shared.glance().is_open_below(look_from(limits.max_queued)) {
+            return None;
+        }
+        let position = self.lease.position();
+        let (_, input) = self.lease.unread_mut().split_last_mut()?;
+        let step = short::receive_short(input, delivery, &limits.message)
+            .or_else(|| short::receive_medium(input, delivery, &limits.message))?;
+        self.lease.consume(step.consumed);
+        let (Event::Message(data) | Event::Piece { data, .. }) = step.event? else { return None };
+        let Payload::Input(range) = data.payload else { return None };
+        let at = At::Lease(range.start + position..range.end + position);
+        Some(Found { at, text: data.text, last: true })
+    }
+
     fn poll_found(
         &mut self,
         cx: &mut Context<'_>,
         delivery: Delivery,
     ) -> Poll<Result<Option<Found>>> {
+        if let Some(found) = self.receive_short(delivery) {
+            return Poll::Ready(Ok(Some(found)));
+        }
         let mut state = self.shared.lock();
         state.reader = Reader::Busy;
+        self.is_between = false;
         loop {
             if let Some(ending) = state.finished() {
                 let error = ending.to_error();
@@ -143,6 +175,7 @@ impl Receiver {
             let limits = &self.shared.context.config.limits.message;
             let position = self.lease.position();
             let input = self.lease.unread_mut();
+            let is_lent = input.len() >= LEND_FROM && state.lend_message_buffer();
             let received = state.with_batch(|inbound, outbound, batch| {
                 inbound.receive(input, delivery, limits, outbound, batch)
             });
@@ -154,6 +187,9 @@ impl Receiver {
                 }
             };
             self.lease.consume(step.consumed);
+            if is_lent {
+                state.reclaim_message_buffer();
+            }
             state.receiver_holds_input = !self.lease.is_empty();
             let (data, last) = match step.event {
                 Some(Event::Message(data)) => (data, true),
@@ -186,6 +222,7 @@ impl Receiver {
                 }
             };
             self.is_mid_pieces = !last;
+            self.is_between = state.inbound.is_between_messages();
             let at = match data.payload {
                 Payload::Input(range) => At::Lease(range.start + position..range.end + position),
                 _ => {
@@ -207,10 +244,10 @@ impl Receiver {
 /// at once. Only where the task itself is the one that polls, and the transport takes bytes.
 fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
     let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
-    if !is_task || !state.is_polling || state.blocked_since().is_some() {
+    if !is_task || !state.is_polling() || state.blocked_since().is_some() {
         return false;
     }
-    state.gave_way = true;
+    state.give_way();
     true
 }
 
@@ -325,8 +362,28 @@ pub struct Piece<'a> {
     pub data: Message<'a>,
 }
 
-/// With so many bytes queued they are written before the next message, in bytes.
-const WRITE_FROM: usize = 64 << 10;
+impl State {
+    /// Lends a buffer for the message that may have begun in so much input, unless one has.
+    /// Says whether it did.
+    fn lend_message_buffer(&mut self) -> bool {
+        let is_unused = self.inbound.buffered() == 0;
+        if is_unused {
+            let spare = self.inbound.take_assembled(pool::take_message_buffer());
+            pool::return_message_buffer(spare);
+        }
+        is_unused
+    }
+
+    /// Takes the buffer back if nothing was put into it.
+    fn reclaim_message_buffer(&mut self) {
+        if self.inbound.buffered() == 0 {
+            pool::return_message_buffer(self.inbound.take_assembled(Vec::new()));
+        }
+    }
+}
+
+/// With so much input a message of it may not be in it as a whole, in bytes.
+const LEND_FROM: usize = 64 << 10;
 
 const _: () = {
     const fn is_send<T: Send>() {}

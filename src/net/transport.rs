@@ -13,19 +13,18 @@ use super::lease::{Lease, poll_read_buf};
 use super::outbox::Outbox;
 use super::pool;
 use super::receiver::note_pong;
-use super::state::{Phase, Reader, Shared, State};
+use super::state::{Locked, Phase, Reader, Shared, State};
 use crate::proto::inbound::{Delivery, Event, Payload};
 
 /// The transport, as long as it is there, and the frames that are being written to it.
 pub(super) struct Transport<T> {
     io: Option<T>,
     writing: Option<Box<Outbox>>,
-    /// Bytes thrown away after our FIN.
-    drained: usize,
+    /// Bytes that may still be read: before other connections get their turn, and after our FIN
+    /// before the connection is cut.
+    allowance: u32,
     /// Whether the fault that ends the connection has been logged.
     is_reported: bool,
-    /// Bytes that may still be read before other connections get their turn.
-    turn_left: usize,
     end: End,
 }
 
@@ -43,6 +42,8 @@ enum End {
 /// What to read into.
 enum ReadInto {
     Nothing,
+    /// There is more to do once others had their turn.
+    Later,
     Lease,
     /// The assembler's buffer, and how many bytes the frame still has.
     Direct(Vec<u8>, usize),
@@ -53,8 +54,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         Transport {
             io: Some(io),
             writing: None,
-            drained: 0,
-            turn_left: 0,
+            allowance: 0,
             end: End::NotYet,
             is_reported: false,
         }
@@ -66,13 +66,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
 
     /// The task was polled: it may read again.
     pub(super) fn begin_turn(&mut self) {
-        self.turn_left = READ_PER_TURN;
+        if self.end != End::Draining {
+            self.allowance = READ_PER_TURN;
+        }
     }
 
-    /// Reads if somebody waits for input; says whether the handler is to be polled for it.
+    /// Reads if somebody waits for input. Says whether the handler is to be polled for it: that
+    /// has begun then, as by [`State::begin_polling`].
     pub(super) fn poll_input(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> bool {
         let is_for_handler = self.read(shared, cx);
-        if !is_for_handler {
+        if !is_for_handler && shared.glance().is_timer_due() {
             // What has arrived by now counts before the clock does.
             shared.check_timers_if_due(&mut shared.lock());
         }
@@ -81,36 +84,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
 
     fn read(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> bool {
         let Some(io) = &mut self.io else { return false };
+        let max_queued = shared.context.config.limits.max_queued;
         loop {
-            let mut state = shared.lock();
-            if state.read_alone(shared) {
-                drop(state);
-                let _ = pin!(tokio::task::yield_now()).poll(cx);
-                return false;
-            }
-            let max_queued = shared.context.config.limits.max_queued;
-            if self.turn_left == 0 && state.is_reading(max_queued) {
-                drop(state);
-                let _ = pin!(tokio::task::yield_now()).poll(cx);
-                return false;
-            }
-            let into = state.read_into(max_queued);
-            drop(state);
+            let into = if self.allowance > 0 && shared.glance().is_reading(max_queued) {
+                ReadInto::Lease
+            } else {
+                shared.lock().read_into(shared, self.allowance, max_queued)
+            };
             let read = match into {
                 ReadInto::Nothing => return false,
+                ReadInto::Later => {
+                    let _ = pin!(tokio::task::yield_now()).poll(cx);
+                    return false;
+                }
                 ReadInto::Lease => {
                     let mut lease = Lease::take();
                     let Poll::Ready(read) = lease.poll_read(io, cx) else { return false };
                     let now = shared.context.now();
                     let mut state = shared.lock();
                     if let Ok(len @ 1..) = read {
-                        self.turn_left = self.turn_left.saturating_sub(len);
+                        spend(&mut self.allowance, len);
                         state.hear(now);
                         state.input = lease;
                         if let Reader::Waiting(_) = state.reader
                             && !state.is_reading_alone()
                         {
                             state.wake_reading();
+                            state.begin_polling();
                             return true;
                         }
                     }
@@ -120,11 +120,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     match poll_direct(shared, io, buffer, remaining, cx) {
                         Poll::Pending => return false,
                         Poll::Ready(Ok(Direct::Complete)) => {
-                            self.turn_left = self.turn_left.saturating_sub(remaining);
+                            spend(&mut self.allowance, remaining);
                             return true;
                         }
                         Poll::Ready(Ok(Direct::Read(read))) => {
-                            self.turn_left = self.turn_left.saturating_sub(read);
+                            spend(&mut self.allowance, read);
                             Ok(read)
                         }
                         Poll::Ready(Err(error)) => Err(error),
@@ -135,11 +135,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                 Ok(1..) => {}
                 Ok(0) => {
                     self.end = End::PeerEnded;
-                    shared.lock().lose(None);
+                    let mut state = shared.lock();
+                    state.lose(None);
+                    state.begin_polling();
                     return true;
                 }
                 Err(error) => {
-                    shared.lock().lose(Some(error.kind()));
+                    let mut state = shared.lock();
+                    state.lose(Some(error.kind()));
+                    state.begin_polling();
+                    drop(state);
                     self.drop_io();
                     return true;
                 }
@@ -148,28 +153,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
     }
 
     /// Writes what is queued, and wakes who waited for room in the queue.
-    pub(super) fn poll_output(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) {
-        let result = self.write_all(shared, cx);
-        let mut state = shared.lock();
-        if let Poll::Ready(Err(error)) = &result {
-            state.lose(Some(error.kind()));
-        }
-        let is_below = state.queued() < shared.context.config.limits.max_queued;
-        if is_below && state.is_waited_for() && state.phase == Phase::Open {
-            state.wake_waiting();
-        }
-        drop(state);
-        if matches!(result, Poll::Ready(Err(_))) {
+    pub(super) fn poll_output<'a>(
+        &mut self,
+        state: Locked<'a>,
+        shared: &'a Shared,
+        cx: &mut Context<'_>,
+    ) {
+        if let Poll::Ready(Err(error)) = self.write_all(state, shared, cx) {
+            shared.lock().lose(Some(error.kind()));
             self.drop_io();
         }
     }
 
-    fn write_all(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn write_all<'a>(
+        &mut self,
+        mut state: Locked<'a>,
+        shared: &'a Shared,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
+        let max_queued = shared.context.config.limits.max_queued;
         loop {
             if self.writing.is_none() {
-                self.writing = shared.lock().next_outbox();
+                self.writing = state.next_outbox();
+                state.offer_room(max_queued);
             }
+            drop(state);
             let Some(writing) = &mut self.writing else { return Poll::Ready(Ok(())) };
             let mut has_progressed = false;
             loop {
@@ -201,6 +210,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                             state.rare().blocked_since = Some(now);
                             state.timer_due = true;
                         }
+                        state.offer_room(max_queued);
                         return Poll::Pending;
                     }
                 }
@@ -208,6 +218,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
             if let Some(written) = self.writing.take() {
                 pool::return_outbox(written);
             }
+            state = shared.lock();
         }
     }
 
@@ -245,13 +256,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     Poll::Pending if !is_overdue => return Poll::Pending,
                     Poll::Ready(Ok(())) if self.end == End::NotYet && !is_overdue => {
                         self.end = End::Draining;
+                        self.allowance = MAX_DRAINED;
                     }
                     _ => self.drop_io(),
                 },
                 End::Draining => {
                     let mut lease = Lease::take();
                     match ready!(lease.poll_read(io, cx)) {
-                        Ok(read @ 1..) if self.drained < MAX_DRAINED => self.drained += read,
+                        Ok(read @ 1..) if self.allowance > 0 => spend(&mut self.allowance, read),
                         _ => self.drop_io(),
                     }
                 }
@@ -263,6 +275,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         self.io = None;
         self.writing = None;
     }
+}
+
+fn spend(allowance: &mut u32, read: usize) {
+    *allowance = u32::try_from(read).map_or(0, |read| allowance.saturating_sub(read));
 }
 
 /// What reading straight into the message came to.
@@ -300,10 +316,12 @@ fn poll_direct<T: AsyncRead + Unpin>(
     match restored {
         Err(violation) => {
             state.fail(violation);
+            state.begin_polling();
             Poll::Ready(Ok(Direct::Complete))
         }
         Ok(()) if appended == remaining => {
             state.wake_reading();
+            state.begin_polling();
             Poll::Ready(Ok(Direct::Complete))
         }
         Ok(()) => read.map_ok(Direct::Read),
@@ -317,6 +335,7 @@ fn grow(mut buffer: Vec<u8>, remaining: usize) -> Vec<u8> {
     let mut kept = pool::take_message_buffer();
     if kept.capacity() >= buffer.len() + more {
         kept.extend_from_slice(&buffer);
+        pool::return_message_buffer(buffer);
         return kept;
     }
     pool::return_message_buffer(kept);
@@ -348,9 +367,24 @@ impl State {
         self.outbox.as_ref().is_some_and(|outbox| outbox.len() > 0)
     }
 
-    fn read_into(&mut self, max_queued: usize) -> ReadInto {
+    /// Whether somebody waits for input, and the message is not one that is read into directly.
+    #[inline]
+    pub(super) fn is_reading_to_lease(&self) -> bool {
+        matches!(self.reader, Reader::Waiting(_))
+            && !self.input.is_held()
+            && !self.receiver_holds_input
+            && self.inbound.buffered() < DIRECT_BEHIND
+    }
+
+    fn read_into(&mut self, shared: &Shared, allowance: u32, max_queued: usize) -> ReadInto {
+        if self.read_alone(shared) {
+            return ReadInto::Later;
+        }
         if !self.is_reading(max_queued) {
             return ReadInto::Nothing;
+        }
+        if allowance == 0 {
+            return ReadInto::Later;
         }
         if self.reader == Reader::Waiting(Delivery::Message)
             && self.inbound.buffered() >= DIRECT_BEHIND
@@ -416,10 +450,10 @@ const DIRECT_FROM: usize = 32 << 10;
 const DIRECT_BEHIND: usize = 4 << 10;
 
 /// What one connection reads before others get their turn, in bytes.
-const READ_PER_TURN: usize = 256 << 10;
+const READ_PER_TURN: u32 = 256 << 10;
 
 /// The least room worth a read, in bytes.
 const MIN_READ: usize = 16 << 10;
 
 /// Bytes thrown away after our FIN before the connection is cut.
-const MAX_DRAINED: usize = 64 << 20;
+const MAX_DRAINED: u32 = 64 << 20;
