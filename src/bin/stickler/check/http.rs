@@ -79,7 +79,8 @@ impl Response {
         let text = String::from_utf8_lossy(head);
         let mut lines = text.strip_suffix("\r\n\r\n")?.split("\r\n");
         let status_line = lines.next()?.to_owned();
-        let rest = status_line.strip_prefix("HTTP/1.")?;
+        // Whatever version it claims: to tell an answer from noise is all that is needed here.
+        let rest = status_line.strip_prefix("HTTP/")?;
         let status = rest.split(' ').nth(1).filter(|code| code.len() == 3)?.parse().ok()?;
         let fields = lines
             .map(|line| line.split_once(':').unwrap_or((line, "")))
@@ -159,8 +160,10 @@ impl Response {
     /// What a MUST forbids of this refusal.
     pub(crate) fn fault_of_refusal(&self, is_head: bool) -> Option<Fault> {
         let fault = |section, what: &str| Some(Fault::new(section, what));
-        if is_head && !self.body.is_empty() {
-            return fault("RFC 9110 9.3.2", "content in the answer to HEAD");
+        if is_head {
+            let has_content = !self.body.is_empty();
+            return has_content
+                .then(|| Fault::new("RFC 9110 9.3.2", "content in the answer to HEAD"));
         }
         if self.status == 426 && self.values("upgrade").is_empty() {
             return fault("RFC 9110 15.5.22", "a 426 without Upgrade");

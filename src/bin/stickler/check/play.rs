@@ -52,20 +52,6 @@ impl Pace {
         }
     }
 
-    /// The same for everything.
-    #[cfg(test)]
-    pub(crate) fn patient(patience: Duration) -> Pace {
-        let (lingering, waiting) = (AtomicU32::new(0), AtomicU32::new(0));
-        Pace {
-            answer: patience,
-            quiet: patience,
-            early: patience,
-            fin: patience,
-            lingering,
-            waiting,
-        }
-    }
-
     /// For FIN: a server that leaves it to the client time and again is not waited for so long.
     pub(crate) fn fin_now(&self) -> Duration {
         let often = self.lingering.load(Ordering::Relaxed) >= OFTEN;
@@ -127,13 +113,9 @@ pub(crate) enum Unplayed {
 }
 
 /// Opens a connection and plays the row on it.
-pub(crate) fn exchange(
-    server: &Server,
-    row: &Exchange,
-    delivery: Delivery,
-) -> Result<Transcript, Unplayed> {
+pub(crate) fn exchange(server: &Server, row: &Exchange) -> Result<Transcript, Unplayed> {
     let mut connection = open(server, row)?;
-    deliver(&mut connection, &row.bytes, delivery);
+    deliver(&mut connection, &row.bytes, row.delivery);
     let mut transcript = Transcript::default();
     listen(&mut connection, row, &server.pace, &mut transcript);
     // A lawful end for what is still open; whoever does not care sees FIN.
@@ -214,11 +196,14 @@ fn deliver(connection: &mut Connection, bytes: &[u8], delivery: Delivery) {
 /// Reads until the row has ended, one way or another.
 fn listen(connection: &mut Connection, row: &Exchange, pace: &Pace, seen: &mut Transcript) {
     let mut asked = false;
+    // A server that only pings on and on makes no progress.
+    let mut progress = Instant::now();
     loop {
         let is_complete = seen.events.len() >= row.replies.len();
         if row.end == End::Open && is_complete && !asked && seen.close.is_none() {
             connection.send(&ping(PROBE));
             asked = true;
+            progress = Instant::now();
         }
         let patience = match (&seen.close, &row.end) {
             (Some(_), _) => pace.fin_now(),
@@ -226,13 +211,14 @@ fn listen(connection: &mut Connection, row: &Exchange, pace: &Pace, seen: &mut T
             (None, End::Fail(_)) if is_complete && !asked => pace.quiet,
             _ => pace.answer,
         };
-        match connection.next(Instant::now() + patience) {
+        match connection.next(progress + patience) {
             Next::Event(Event::Pong(payload)) if asked && payload == PROBE => {
                 seen.goes_on = true;
                 return;
             }
             Next::Event(Event::Ping(_)) => {}
             Next::Event(event) => {
+                progress = Instant::now();
                 note(seen, event);
                 if seen.events.len() + seen.afterwards.len() > row.replies.len() + MOST_SURPLUS {
                     return;
@@ -241,6 +227,7 @@ fn listen(connection: &mut Connection, row: &Exchange, pace: &Pace, seen: &mut T
             Next::Silence if row.must_fail() && !asked && seen.close.is_none() => {
                 connection.send(&ping(PROBE));
                 asked = true;
+                progress = Instant::now();
             }
             Next::Silence => {
                 if seen.close.is_some() {

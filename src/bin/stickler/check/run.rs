@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::case::{Case, Delivery, Grade, Play, Row};
+use super::case::{Case, Grade, Group, Play, Row};
 use super::judge::{self, Verdict};
 use super::opening;
 use super::play::{self, Server, Unplayed};
@@ -18,6 +18,13 @@ pub(crate) struct Outcome {
     pub(crate) expected: String,
     pub(crate) observed: String,
     pub(crate) took: Duration,
+}
+
+impl Outcome {
+    fn skipped(case: &Case, why: String) -> Outcome {
+        let expected = case.rows.first().map(Row::expected).unwrap_or_default();
+        Outcome { grade: None, expected, observed: why, took: Duration::ZERO }
+    }
 }
 
 /// The server is not there any more.
@@ -92,6 +99,9 @@ struct Run<'a> {
 impl Run<'_> {
     fn case(&self, case: &Case) -> Outcome {
         let begun = Instant::now();
+        if case.group == Group::Deflate && !self.server.compresses {
+            return Outcome::skipped(case, "permessage-deflate is not negotiated".to_owned());
+        }
         let mut worst: Option<(Verdict, String)> = None;
         let mut skipped = None;
         for row in &case.rows {
@@ -122,11 +132,7 @@ impl Run<'_> {
             (Some((verdict, expected)), _) => {
                 Outcome { grade: Some(verdict.grade), expected, observed: verdict.observed, took }
             }
-            (None, why) => {
-                let expected = case.rows.first().map(Row::expected).unwrap_or_default();
-                let observed = why.unwrap_or_else(|| "not played".to_owned());
-                Outcome { grade: None, expected, observed, took }
-            }
+            (None, why) => Outcome::skipped(case, why.unwrap_or_else(|| "not played".to_owned())),
         }
     }
 
@@ -135,11 +141,11 @@ impl Run<'_> {
         if row.needs_echo() && !self.server.echoes {
             return Err("it needs an echo, and there is none".to_owned());
         }
-        let again = match row_once(self.server, row, None) {
+        let again = match row_once(self.server, row) {
             // A server that is busy for a moment gets another chance.
             Err(Unplayed::NoHandshake(_)) => {
                 thread::sleep(Duration::from_millis(300));
-                row_once(self.server, row, None)
+                row_once(self.server, row)
             }
             other => other,
         };
@@ -169,21 +175,15 @@ impl Run<'_> {
     }
 }
 
-/// Plays a row and grades it; `delivery` takes the place of the row's own.
-pub(crate) fn row_once(
-    server: &Server,
-    row: &Row,
-    delivery: Option<Delivery>,
-) -> Result<Verdict, Unplayed> {
+/// Plays a row and grades it.
+fn row_once(server: &Server, row: &Row) -> Result<Verdict, Unplayed> {
     match &row.play {
         Play::Opening(opening) => {
-            let delivery = delivery.unwrap_or(Delivery::Whole);
-            let seen = opening::open(server, opening, delivery)?;
+            let seen = opening::open(server, opening)?;
             Ok(opening::judge(opening, row.duty, &seen, server.echoes))
         }
         Play::Exchange(exchange) => {
-            let delivery = delivery.unwrap_or(exchange.delivery);
-            let seen = play::exchange(server, exchange, delivery)?;
+            let seen = play::exchange(server, exchange)?;
             Ok(judge::judge(exchange, row.duty, &seen, server.echoes))
         }
     }

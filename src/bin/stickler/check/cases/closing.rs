@@ -139,7 +139,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             id: "close-reason-not-utf8",
             group: G,
-            section: "RFC 6455 ",
+            section: "RFC 6455 5.5.1",
             requirements: &["6455-5.5.1-05", "6455-5.5.1-06"],
             rule: "A reason that is not UTF-8 fails the connection with 1007",
             rows: bad_reasons(),

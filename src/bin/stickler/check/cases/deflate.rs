@@ -213,17 +213,23 @@ fn streams() -> Vec<Case> {
             rule: "A block with BFINAL ends nothing but itself",
             rows: agreed([
                 echoes("the RFC's", compressed(hex("f3 48 cd c9 c9 07 00 00")), vec![hello()]),
-                echoes("an empty stored block", compressed([1]), vec![t("")]),
                 echoes(
                     "message after message",
                     join(&[
                         compressed(hex("f3 48 cd c9 c9 07 00 00")),
                         compressed(HELLO),
-                        compressed([1]),
+                        compressed(hex("f3 48 cd c9 c9 07 00 00")),
                         compressed(HELLO),
                     ]),
-                    vec![hello(), hello(), t(""), hello()],
+                    vec![hello(); 4],
                 ),
+                echoes("an empty stored block", compressed([1]), vec![t("")]).open(),
+                echoes(
+                    "a message behind that",
+                    join(&[compressed(HELLO), compressed([1]), compressed(HELLO)]),
+                    vec![hello(), t(""), hello()],
+                )
+                .open(),
             ]),
         },
         Case {

@@ -262,7 +262,7 @@ fn declined() -> Vec<Case> {
         Case {
             id: "offer-foreign",
             group: G,
-            section: "RFC 7692 5",
+            section: "RFC 6455 4.2.2",
             requirements: &["7692-7-07", "7692-5-06"],
             rule: "Other ways to compress are ignored",
             rows: declines(&[

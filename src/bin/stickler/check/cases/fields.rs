@@ -68,6 +68,7 @@ fn upgrade() -> Vec<Case> {
             rows: accepts("Upgrade", &[",websocket", "websocket,,"])
                 .into_iter()
                 .chain(accepts("Connection", &[",Upgrade,,"]))
+                .map(Row::open)
                 .collect(),
         },
         Case {
@@ -119,7 +120,7 @@ fn upgrade() -> Vec<Case> {
         Case {
             id: "fields-of-a-426",
             group: G,
-            section: "RFC 9110 ",
+            section: "RFC 9110 15.5.22",
             requirements: &["9110-7.8-02", "9110-7.8-03", "9110-15.5.22-01"],
             rule: "A 426 carries Upgrade, and Connection names it",
             rows: vec![

@@ -209,7 +209,7 @@ fn body() -> Vec<Case> {
         Case {
             id: "coding-malformed",
             group: G,
-            section: "RFC 9112 6.",
+            section: "RFC 9112 6.1",
             requirements: &["9112-6.3-01"],
             rule: "A coding that is none is best refused",
             rows: ["identity", "", ",", "chunked;", "foo bar, chunked", "chunked;q=\"", "foo;a"]
@@ -226,10 +226,12 @@ fn body() -> Vec<Case> {
             rows: vec![
                 refused("chunked and 0", &[400], {
                     coding("chunked").add("Content-Length", "0").followed_by("0\r\n\r\n")
-                }),
+                })
+                .open(),
                 refused("5 and chunked", &[400], {
                     length("5").add("Transfer-Encoding", "chunked").followed_by("0\r\n\r\n")
-                }),
+                })
+                .open(),
             ],
         },
         Case {
@@ -238,7 +240,9 @@ fn body() -> Vec<Case> {
             section: "RFC 9112 6.1",
             requirements: &["9112-6.1-04"],
             rule: "Transfer-Encoding in HTTP/1.0 is faulty",
-            rows: vec![refused("chunked", &[400], coding("chunked").line("GET {path} HTTP/1.0"))],
+            rows: vec![
+                refused("chunked", &[400], coding("chunked").line("GET {path} HTTP/1.0")).open(),
+            ],
         },
     ]
 }

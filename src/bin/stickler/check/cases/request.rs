@@ -123,21 +123,23 @@ pub(super) fn cases() -> Vec<Case> {
             rows: vec![
                 refused("HTTP/2.0", &[505], line("GET {path} HTTP/2.0")).open(),
                 refused("HTTP/3.0", &[505], line("GET {path} HTTP/3.0")).open(),
-                refused("HTTP/0.9", &[400, 505], line("GET {path} HTTP/0.9")),
             ],
         },
         Case {
             id: "no-version",
             group: G,
-            section: "RFC 9112 ",
+            section: "RFC 6455 4.2.1",
             requirements: &["6455-4.2.1-09"],
-            rule: "A request line without a version is no HTTP/1.1",
-            rows: vec![refused("GET and a target", &[400], line("GET {path}"))],
+            rule: "A request line without a version, or with a lower one, is no HTTP/1.1",
+            rows: vec![
+                refused("no version", &[400], line("GET {path}")),
+                refused("HTTP/0.9", &[400, 505], line("GET {path} HTTP/0.9")),
+            ],
         },
         Case {
             id: "version-token",
             group: G,
-            section: "RFC 9112 ",
+            section: "RFC 9112 2.3",
             requirements: &["6455-4.2.1-10"],
             rule: "The version is HTTP/DIGIT.DIGIT, in this case",
             rows: [

@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             id: "rsv1-stray",
             group: G,
-            section: "RFC ",
+            section: "RFC 7692 6.1",
             requirements: &["7692-6.1-04", "6455-5.4-05"],
             rule: "RSV1 on a continuation with nothing to continue fails the connection",
             rows: agreed([
@@ -81,7 +81,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             id: "rsv1-and-more",
             group: G,
-            section: "RFC ",
+            section: "RFC 6455 5.",
             requirements: &["7692-6.1-06", "6455-5.1-01", "6455-5.2-11"],
             rule: "RSV1 heals no other fault",
             rows: agreed(
