@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""Breaks the server's rules one by one, and looks that a test that claims the rule turns red.
+
+    tests/mutations/run.py                 all of them, going on where the last run stopped
+    tests/mutations/run.py --only ROW      the mutations of one row, or the one of this name
+    tests/mutations/run.py --sample 20     so many, chosen by the commit
+    tests/mutations/run.py --shard 2/4     the second of four parts
+    tests/mutations/run.py --seconds 300   no new one after this time
+    tests/mutations/run.py --fresh         whatever has been seen before
+    tests/mutations/run.py --check         whether every rule that needs an entry has one
+    tests/mutations/run.py --summary       writes what was seen to results.tsv, once all is seen
+
+The status is 0 if every row of every mutation that was run has a test that noticed. README.md says how it works.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+import claims
+import schema
+
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", schema.ROOT / "target")).resolve()
+WORK = TARGET / "mutations"
+TREE = WORK / "tree"
+SEEN = WORK / "seen.json"
+RESULTS = schema.HERE / "results.tsv"
+
+# From the core in memory to the program over TCP.
+BINARIES = [
+    ("rfc6455", "tests/rfc6455.rs"),
+    ("handshake", "tests/handshake.rs"),
+    ("deflate", "tests/deflate/main.rs"),
+    ("rfc7692", "tests/rfc7692.rs"),
+    ("chunking", "tests/chunking.rs"),
+    ("cancellation", "tests/cancellation.rs"),
+    ("connection", "tests/connection/main.rs"),
+    ("server", "tests/server.rs"),
+    ("shutdown", "tests/shutdown.rs"),
+    ("codec_memory", "tests/codec_memory.rs"),
+    ("binary", "tests/binary/main.rs"),
+    ("wire", "tests/wire/main.rs"),
+]
+# Longer than any of them takes when nothing is broken.
+TIMEOUT = int(os.environ.get("MUTATION_TIMEOUT", "60"))
+
+
+def main():
+    args = arguments()
+    mutations = schema.read_list()
+    if args.list:
+        for mutation in mutations:
+            print(f"{mutation.name}\t{mutation.file}\t{mutation.breaks}")
+        return 0
+    if args.check:
+        return check(mutations)
+    if args.summary:
+        return summary(mutations)
+    schema.make_copy(TREE, mutations)
+    binaries = build()
+    seen = {} if args.fresh else read_seen(args.keep)
+    todo = choose(mutations, args)
+    begun, survivors, run = time.monotonic(), [], 0
+    for mutation in todo:
+        result = seen.get(mutation.digest())
+        if result is None or (args.again and mutation_survives(mutation, result)):
+            if args.seconds and time.monotonic() - begun > args.seconds:
+                print(f"{run} run in {args.seconds} s; the others are left for the next time")
+                break
+            result = try_one(mutation, binaries)
+            seen = {**read_seen(args.keep), mutation.digest(): result}
+            write_seen(seen)
+            run += 1
+        survivors += report(mutation, result)
+    rows = sum(len(mutation.rows) for mutation in todo)
+    print(f"\n{len(todo)} mutations, {rows} rows, {len(survivors)} not noticed")
+    for row, mutation in survivors:
+        print(f"  {row}: {mutation.breaks} ({mutation.file})")
+    return 1 if survivors else 0
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", metavar="ROW", action="append")
+    parser.add_argument("--sample", metavar="N", type=int)
+    parser.add_argument("--shard", metavar="I/N")
+    parser.add_argument("--seconds", metavar="N", type=int)
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="what was seen before the tree changed counts too")
+    parser.add_argument("--again", action="store_true", help="those that nobody noticed once more")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--summary", action="store_true")
+    return parser.parse_args()
+
+
+def choose(mutations, args):
+    if args.only:
+        return [m for m in mutations if m.name in args.only or set(m.rows) & set(args.only)]
+    if args.shard:
+        index, count = map(int, args.shard.split("/"))
+        return [m for m in mutations if m.number % count == index % count]
+    if args.sample:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=schema.ROOT, capture_output=True, text=True)
+        return random.Random(head.stdout).sample(mutations, min(args.sample, len(mutations)))
+    return mutations
+
+
+def build():
+    """Builds the test binaries with all mutations asleep, and sees that they pass then."""
+    wanted = [claims.Binary(name, TREE / root) for name, root in BINARIES if (TREE / root).is_file()]
+    command = ["cargo", "test", "--locked", "--no-run", "--message-format", "json-render-diagnostics"]
+    for binary in wanted:
+        command += ["--test", binary.name]
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(WORK / "target"), "CARGO_PROFILE_DEV_DEBUG": "0"}
+    built = subprocess.run(command, cwd=TREE, env=environment, stdout=subprocess.PIPE, text=True)
+    if built.returncode:
+        raise SystemExit("mutations: the copy with the mutations in it does not build")
+    for line in built.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("reason") == "compiler-artifact" and message["target"]["kind"] == ["test"]:
+            for binary in wanted:
+                if binary.name == message["target"]["name"]:
+                    binary.path = Path(message["executable"])
+    for binary in wanted:
+        check_green(binary)
+    return wanted
+
+
+def check_green(binary):
+    """What fails without a mutation proves nothing. Looked at once for each build."""
+    key = hashlib.sha256(binary.path.read_bytes())
+    key.update(binary_of_program().read_bytes())
+    mark = WORK / "green" / f"{binary.name}-{key.hexdigest()[:16]}"
+    if mark.exists():
+        return
+    print(f"{binary.name}: nothing broken ... ", end="", flush=True)
+    # The program's tests are asked for row by row, and each red one is repeated without its mutation.
+    if binary.name != "wire":
+        status, output, _ = run(binary, 0, [], "", TIMEOUT * 3)
+        if status != 0:
+            raise SystemExit(f"red without any mutation\n{output[-4000:]}")
+    print("green")
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def binary_of_program():
+    return WORK / "target" / "debug" / "stickler"
+
+
+def try_one(mutation, binaries):
+    """Wakes one mutation; gives the killing test of each row."""
+    found = {}
+    for binary in binaries:
+        for row in mutation.rows:
+            if row not in found and row in binary.ids:
+                found.update(ask(binary, mutation, row, set(mutation.rows) - set(found)))
+    return found
+
+
+def ask(binary, mutation, row, rows):
+    """Runs the tests near a row, then, if they notice nothing, the whole binary."""
+    near = binary.tests_near(row)
+    for tests in [near, []] if near else [[]]:
+        status, output, recorded = run(binary, mutation.number, tests, row, TIMEOUT)
+        found = claims.killers(binary, output, recorded, rows)
+        if found and is_green_without(binary, tests, row):
+            return {row: f"{binary.name} {test}" for row, test in found.items()}
+    return {}
+
+
+def is_green_without(binary, tests, row):
+    """Tests with a clock or a socket in them may be red for other reasons."""
+    if binary.name not in ("wire", "connection", "server", "shutdown", "binary"):
+        return True
+    return run(binary, 0, tests, row, TIMEOUT)[0] == 0
+
+
+def run(binary, number, tests, row, timeout):
+    """Status, output, and the claims that were written down as failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "MUTANT": str(number), "STICKLER_CLAIMS": folder, "RUST_BACKTRACE": "0"}
+        if row and binary.name == "wire":
+            environment["WIRE_CASE"] = row
+        command = [str(binary.path), *tests, *(["--exact"] if tests else [])]
+        process = subprocess.Popen(
+            command, cwd=TREE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=timeout)
+            status = process.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            status = 124
+        recorded = set()
+        for path in Path(folder).glob("*.tsv"):
+            for line in path.read_text().splitlines():
+                fields = line.split("\t")
+                if fields[3:] == ["failed"]:
+                    recorded.add((fields[0], fields[2]))
+    return status, output, recorded
+
+
+def mutation_survives(mutation, result):
+    return any(row not in result for row in mutation.rows)
+
+
+def report(mutation, result):
+    survivors = [row for row in mutation.rows if row not in result]
+    said = ", ".join(sorted(set(result.values()))) or "nobody"
+    print(f"{'SURVIVES' if survivors else 'noticed '} {mutation.name}: {mutation.breaks} [{said}]", flush=True)
+    return [(row, mutation) for row in survivors]
+
+
+def tree_digest():
+    """What the results depend on besides the list."""
+    digest = hashlib.sha256()
+    for folder in ["src", "tests"]:
+        for path in sorted((schema.ROOT / folder).rglob("*")):
+            if path.suffix == ".rs":
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def read_seen(keep=False):
+    """What was seen of this tree; with `keep`, of an earlier one too."""
+    if not SEEN.is_file():
+        return {}
+    seen = json.loads(SEEN.read_text())
+    return seen["results"] if keep or seen["tree"] == tree_digest() else {}
+
+
+def write_seen(results):
+    new = SEEN.with_suffix(".new")
+    new.write_text(json.dumps({"tree": tree_digest(), "results": results}, indent=1))
+    new.replace(SEEN)
+
+
+def check(mutations):
+    """Each MUST and MUST NOT of the catalogue that is tested has an entry; no entry is for any other row."""
+    exempt, listed = schema.read_exempt(), {row for mutation in mutations for row in mutation.rows}
+    wanted, known = set(), set()
+    for path in sorted((schema.ROOT / "tests" / "requirements").glob("rfc*.txt")):
+        for part in path.read_text().split("\n\n"):
+            head = re.match(r"(\S+-\S+-\S+) (MUST NOT|MUST|\S+)", part)
+            if not head:
+                continue
+            known.add(head.group(1))
+            if head.group(2).startswith("MUST") and re.search(r"(?m)^  status: (?!not)", part):
+                wanted.add(head.group(1))
+    faults = [f"{row} has no mutation" for row in sorted(wanted - listed - set(exempt))]
+    faults += [f"{row} is not in the catalogue" for row in sorted((listed | set(exempt)) - known)]
+    faults += [f"{row} is in none.toml, and has a mutation" for row in sorted(listed & set(exempt))]
+    print("\n".join(faults) or f"{len(wanted)} rules need a mutation and have one, or are in none.toml")
+    return 1 if faults else 0
+
+
+def summary(mutations):
+    """The committed account: row, what was broken, and the test that noticed."""
+    seen, lines = read_seen(), []
+    for mutation in mutations:
+        result = seen.get(mutation.digest())
+        if result is None:
+            raise SystemExit(f"mutations: {mutation.name} has not been run on this tree")
+        for row in mutation.rows:
+            lines.append(f"{row}\t{mutation.name}\t{mutation.breaks}\t{result.get(row, 'nobody')}")
+    RESULTS.write_text("row\tmutation\tbreaks\tnoticed by\n" + "\n".join(sorted(lines)) + "\n")
+    print(f"{len(lines)} rows written to {RESULTS.relative_to(schema.ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
