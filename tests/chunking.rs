@@ -14,6 +14,8 @@ mod drive;
 mod hex;
 #[path = "support/random.rs"]
 mod random;
+#[path = "chunking/short.rs"]
+mod short;
 #[path = "support/stream.rs"]
 mod stream;
 #[path = "support/twin.rs"]

@@ -7,6 +7,7 @@
 
 mod control;
 mod data;
+mod short;
 
 use self::control::ControlBuffer;
 use super::assembler::{Assembler, MessageKind, MessageLimits};
@@ -98,14 +99,17 @@ impl Inbound {
         outbound: &mut Outbound,
         batch: &mut Vec<u8>,
     ) -> Result<Step, Violation> {
-        match self.advance(input, delivery, limits, outbound, batch) {
-            Ok(step) => Ok(step),
-            Err(violation) => {
-                self.fail();
-                outbound.fail(violation, batch);
-                Err(violation)
-            }
-        }
+        let received = match self.receive_short(input, delivery, limits) {
+            Some(received) => received,
+            None => self.receive_any(input, delivery, limits, outbound, batch),
+        };
+        received.inspect_err(|violation| self.fail_by(*violation, outbound, batch))
+    }
+
+    #[cold]
+    fn fail_by(&mut self, violation: Violation, outbound: &mut Outbound, batch: &mut Vec<u8>) {
+        self.fail();
+        outbound.fail(violation, batch);
     }
 
     /// Takes the assembled payload of the last event; `replacement` serves the next message.
@@ -150,6 +154,22 @@ impl Inbound {
     /// Bytes of the unfinished message that are kept.
     pub fn buffered(&self) -> usize {
         self.assembler.buffered()
+    }
+
+    /// Receives what is not a short message that is here as a whole.
+    #[inline(never)]
+    fn receive_any(
+        &mut self,
+        input: &mut [u8],
+        delivery: Delivery,
+        limits: &MessageLimits,
+        outbound: &mut Outbound,
+        batch: &mut Vec<u8>,
+    ) -> Result<Step, Violation> {
+        match self.receive_medium(input, delivery, limits) {
+            Some(received) => received,
+            None => self.advance(input, delivery, limits, outbound, batch),
+        }
     }
 
     #[inline]

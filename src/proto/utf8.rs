@@ -97,6 +97,12 @@ pub fn check(text: &[u8]) -> Result<Checked, InvalidUtf8> {
     }
 }
 
+/// As [`check`], for text of few bytes, which mostly is ASCII.
+#[inline]
+pub(super) fn check_short(text: &[u8]) -> Result<Checked, InvalidUtf8> {
+    if text.is_ascii() { Ok(Checked(())) } else { check(text) }
+}
+
 /// The text that these bytes hold. `Checked` witnesses that exactly these were validated.
 #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "text is lent by net"))]
 #[allow(unsafe_code, reason = "validated text is not validated twice")]

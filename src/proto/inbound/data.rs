@@ -211,12 +211,9 @@ impl Inbound {
             }
         }
         *self.assembler.buffer_mut() = buffer;
-        judged.inspect_err(|violation| {
-            self.fail();
-            outbound.fail(*violation, batch);
-        })
+        judged.inspect_err(|violation| self.fail_by(*violation, outbound, batch))
     }
 }
 
 /// Payload is unmasked and validated in pieces that stay in the first-level cache, in bytes.
-const CACHE_PIECE: usize = 16 << 10;
+pub(super) const CACHE_PIECE: usize = 16 << 10;
