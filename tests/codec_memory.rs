@@ -4,6 +4,8 @@
 
 #[path = "support/allocator.rs"]
 mod allocator;
+#[path = "support/claims.rs"]
+mod claims;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use stickler::proto::{
 };
 
 use allocator::most;
+use claims::claims;
 
 fn unlimited() -> Arc<Budget> {
     Arc::new(Budget::new(usize::MAX))
@@ -61,9 +64,10 @@ fn an_inflater_takes_what_it_is_charged_for() {
     assert!(Inflater::MEMORY <= taken + (8 << 10), "{taken}");
 }
 
-/// 7692-8-02: a bomb takes no more than a message of as many bytes as are allowed.
+/// A bomb takes no more than a message of as many bytes as are allowed.
 #[test]
 fn s8_a_bomb_takes_no_more_than_the_limit_says() {
+    claims!("7692-8-02");
     const LIMIT: usize = 2 << 20;
     let payload = zeros(256 << 20);
     let mut frame = vec![0xC2, 0xFF];

@@ -13,6 +13,8 @@ use stickler::proto::{
 
 #[path = "handshake/answers.rs"]
 mod answers;
+#[path = "support/claims.rs"]
+mod claims;
 #[path = "handshake/fields.rs"]
 mod fields;
 #[path = "handshake/limits.rs"]
@@ -27,6 +29,8 @@ mod request_line;
 mod splits;
 #[path = "handshake/upgrade.rs"]
 mod upgrade;
+
+use claims::claims;
 
 pub(crate) const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\n\
     Host: server.example.com\r\n\
@@ -175,6 +179,7 @@ fn refuse(refusal: Refusal) -> Answer {
 /// Runs rows through every way of feeding them.
 pub(crate) fn run(rows: &[Row]) {
     for row in rows {
+        claims!(row.id);
         let (id, len) = (row.id, row.request.len());
         let shown = String::from_utf8_lossy(&row.request);
         let whole = answer(&row.request, [len].into_iter(), &row.policy);
@@ -194,7 +199,8 @@ pub(crate) fn run(rows: &[Row]) {
             }
         }
         if whole.outcome != Outcome::Incomplete {
-            // 6455-4.1-02, 9112-6.3-04, 9112-9.3.2-01: what follows the head is not part of it.
+            claims!("6455-4.1-02", "9112-6.3-04", "9112-9.3.2-01");
+            // What follows the head is not part of it.
             let longer =
                 [&row.request[..], b"\x81\x85\x00\x00\r\n\r\nGET / HTTP/1.1\r\n\r\n"].concat();
             assert_eq!(

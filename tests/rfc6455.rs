@@ -8,6 +8,8 @@ use stickler::proto::violation::Violation;
 
 use table::{Expect, Row};
 
+#[path = "support/claims.rs"]
+mod claims;
 #[path = "rfc6455/closing.rs"]
 mod closing;
 #[path = "rfc6455/control.rs"]

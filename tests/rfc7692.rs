@@ -11,6 +11,8 @@ use table::{Expect, Row};
 
 #[path = "rfc7692/bombs.rs"]
 mod bombs;
+#[path = "support/claims.rs"]
+mod claims;
 #[path = "rfc7692/compressing.rs"]
 mod compressing;
 #[path = "rfc7692/delivery.rs"]

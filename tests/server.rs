@@ -1,6 +1,9 @@
 //! Many connections at once, through the library: workers, caps, panics, shutdown.
 #![cfg(feature = "server")]
 
+#[path = "support/claims.rs"]
+mod claims;
+
 use std::io;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,6 +12,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use claims::claims;
 use stickler::server::Serving;
 use stickler::{Handle, Incoming, Server};
 
@@ -164,6 +168,7 @@ fn workers_share_the_memory_for_compression() {
 
 #[test]
 fn p3_a_panic_ends_its_connection_with_1011_and_no_other() {
+    claims!("6455-7.4.1-1011");
     let serving = bind(1).start(|incoming: Incoming| async move {
         let (mut receiver, sender) = incoming.accept().await?.split();
         while let Some(message) = receiver.next().await? {
@@ -198,6 +203,7 @@ fn p3_a_panic_before_the_first_await_refuses_the_handshake() {
 
 #[test]
 fn s15_6_4_beyond_the_cap_connections_get_503_until_a_place_is_free() {
+    claims!("9110-15.6.4-01");
     let server = Running::echo(bind(2).max_connections(NonZeroUsize::MIN));
     let first = server.open();
     let (mut refused, head) = server.request();
@@ -272,6 +278,7 @@ fn connections_made_between_bind_and_serve_are_served() {
 
 #[test]
 fn s7_4_1_shutdown_closes_with_1001_and_ends_before_its_deadline() {
+    claims!("6455-7.3-01", "6455-7.4.1-1001");
     let server = Running::echo(bind(2));
     let mut clients: Vec<_> = (0..8).map(|_| server.open()).collect();
     server.handle.shutdown(Duration::MAX);
@@ -285,6 +292,7 @@ fn s7_4_1_shutdown_closes_with_1001_and_ends_before_its_deadline() {
 
 #[test]
 fn s15_6_4_shutdown_refuses_undecided_handshakes_with_503() {
+    claims!("9110-15.6.4-01");
     let server = Running::echo(bind(1));
     let mut silent = server.connect();
     let mut half = server.connect();

@@ -2,6 +2,8 @@
 //! left behind when an endpoint shuts down.
 #![cfg(feature = "net")]
 
+#[path = "support/claims.rs"]
+mod claims;
 #[path = "support/net.rs"]
 mod support;
 
@@ -11,6 +13,7 @@ use stickler::{Config, Endpoint};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use claims::claims;
 use support::{REQUEST, close, echo, text};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -38,6 +41,14 @@ async fn rest(peer: &mut TcpStream) -> Vec<u8> {
 
 #[tokio::test]
 async fn s7_1_1_the_servers_fin_comes_first_and_no_reset_destroys_its_close() {
+    claims!(
+        "6455-5.5.1-16",
+        "6455-7.1.1-01",
+        "6455-7.1.1-04",
+        "6455-7.1.7-01",
+        "6455-7.1.7-02",
+        "6455-10.7-03"
+    );
     let endpoint = Endpoint::new(Config::default());
     let (mut peer, serving) = connected(&endpoint).await;
     peer.write_all(&close(1000)).await.unwrap();
@@ -59,6 +70,7 @@ async fn s7_1_1_the_servers_fin_comes_first_and_no_reset_destroys_its_close() {
 
 #[tokio::test]
 async fn shutdown_finishes_what_is_owed_and_leaves_nothing() {
+    claims!("6455-7.1.2-02", "6455-7.3-01");
     let endpoint = Endpoint::new(Config::default());
     let (mut peer, serving) = connected(&endpoint).await;
     peer.write_all(&text("owed")).await.unwrap();

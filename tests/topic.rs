@@ -3,6 +3,8 @@
 
 #[path = "support/allocator.rs"]
 mod allocator;
+#[path = "support/claims.rs"]
+mod claims;
 #[path = "support/net.rs"]
 mod support;
 
@@ -20,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use allocator::{held, most};
+use claims::claims;
 use support::{Frame, Peer, REQUEST, close, open_on, settle};
 
 /// Far beyond what a test takes; for what happens on other threads.
@@ -184,6 +187,7 @@ async fn a_slow_subscriber_misses_messages_and_holds_up_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_4_no_message_goes_between_the_fragments_of_another() {
+    claims!("6455-5.4-11");
     let (endpoint, topic) = (endpoint(), Topic::new());
     let open = connect(&endpoint).await;
     let subscription = topic.subscribe(&open.sender);

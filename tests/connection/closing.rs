@@ -7,10 +7,12 @@ use stickler::net::{Initiator, Timer};
 use stickler::{CloseCode, Config, Endpoint, Error, Incoming, SendError};
 use tokio::time::Instant;
 
+use crate::claims::claims;
 use crate::support::{REQUEST, close, connect, echo, frame, open, settle, text};
 
 #[tokio::test(start_paused = true)]
 async fn the_handlers_result_closes_with_1000_or_1011() {
+    claims!("6455-7.1.2-02", "6455-7.1.4-01", "6455-7.4.1-1011");
     let endpoint = Endpoint::new(Config::default());
     let (bystander, other) = connect(&endpoint, echo);
     bystander.send(REQUEST);
@@ -51,6 +53,16 @@ async fn the_handlers_result_closes_with_1000_or_1011() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_5_1_the_answer_echoes_the_code_behind_the_replies() {
+    claims!(
+        "6455-5.5.1-09",
+        "6455-5.5.1-10",
+        "6455-5.5.1-11",
+        "6455-5.5.1-14",
+        "6455-5.5.1-16",
+        "6455-7.1.1-04",
+        "6455-7.1.5-02",
+        "6455-7.1.6-01"
+    );
     for (body, answer) in
         [(&[][..], &[][..]), (&[3, 233, b'x'], &[3, 233]), (&[15, 160], &[15, 160])]
     {
@@ -80,6 +92,16 @@ async fn s5_5_1_the_answer_echoes_the_code_behind_the_replies() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_5_2_after_our_close_ping_is_answered_and_data_is_discarded() {
+    claims!(
+        "6455-5.5.1-08",
+        "6455-5.5.1-17",
+        "6455-5.5.1-19",
+        "6455-5.5.2-02",
+        "6455-6.1-01",
+        "6455-7.1.2-01",
+        "6455-7.1.2-02",
+        "6455-7.1.3-01"
+    );
     let (peer, serving) = open(Config::default(), async |incoming| {
         let (mut receiver, sender) = incoming.accept().await?.split();
         assert!(sender.is_open());
@@ -107,6 +129,7 @@ async fn s5_5_2_after_our_close_ping_is_answered_and_data_is_discarded() {
 
 #[tokio::test(start_paused = true)]
 async fn s7_1_7_a_violation_after_our_close_sends_no_second_close() {
+    claims!("6455-5.5.1-20", "6455-7.4-01");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let (mut receiver, sender) = incoming.accept().await?.split();
         sender.close_without_code()?;
@@ -125,6 +148,15 @@ async fn s7_1_7_a_violation_after_our_close_sends_no_second_close() {
 
 #[tokio::test(start_paused = true)]
 async fn close_judges_its_arguments() {
+    claims!(
+        "6455-5.5-04",
+        "6455-7.4.1-1004",
+        "6455-7.4.1-1005",
+        "6455-7.4.1-1006",
+        "6455-7.4.1-1010",
+        "6455-7.4.1-1015",
+        "6455-7.4.2-06"
+    );
     let (peer, serving) = open(Config::default(), async |incoming| {
         let sender = incoming.accept().await?.sender().clone();
         for code in [0, 999, 1004, 1005, 1006, 1010, 1015, 1016, 2999, 5000] {
@@ -146,6 +178,7 @@ async fn close_judges_its_arguments() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_answers_the_close_is_cut_at_the_close_timeout() {
+    claims!("6455-5.5.1-18", "6455-7.1.4-01");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let mut socket = incoming.accept().await?;
         socket.sender().close(CloseCode::NORMAL, "")?;
@@ -168,6 +201,7 @@ async fn a_peer_that_never_answers_the_close_is_cut_at_the_close_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn s7_1_1_a_peer_that_does_not_end_tcp_is_drained_until_the_close_timeout() {
+    claims!("6455-7.1.1-01", "6455-7.1.1-03");
     let (peer, serving) = open(Config::default(), echo).await;
     let start = Instant::now();
     peer.send(close(1000));
@@ -185,6 +219,7 @@ async fn s7_1_1_a_peer_that_does_not_end_tcp_is_drained_until_the_close_timeout(
 
 #[tokio::test(start_paused = true)]
 async fn a_transport_that_never_shuts_down_is_cut_at_the_close_timeout() {
+    claims!("6455-7.1.1-03");
     let (peer, serving) = open(Config::default(), echo).await;
     peer.wire().shutdown_blocks = true;
     let start = Instant::now();
@@ -197,6 +232,7 @@ async fn a_transport_that_never_shuts_down_is_cut_at_the_close_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_tells_open_ones_1001_and_undecided_ones_503() {
+    claims!("6455-7.3-01", "6455-7.4.1-1001", "9110-15.6.4-01");
     let endpoint = Endpoint::new(Config::default());
     let (quiet, first) = connect(&endpoint, echo);
     quiet.send(REQUEST);

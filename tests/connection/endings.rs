@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use stickler::net::Initiator;
 use stickler::{Config, Ending, Error, Violation};
 
+use crate::claims::claims;
 use crate::support::{Peer, close, frame, open, settle, text};
 
 /// What the handler saw at its end, and what everybody was told.
@@ -38,6 +39,7 @@ async fn end_by(act: impl FnOnce(&Peer)) -> (String, Ending) {
 
 #[tokio::test(start_paused = true)]
 async fn s7_1_4_a_completed_closing_handshake_is_clean() {
+    claims!("6455-7.1.4-01", "6455-7.1.5-01");
     let (seen, ending) = end_by(|peer| peer.send(close(3000))).await;
     assert_eq!(seen, "none");
     assert!(ending.is_clean());
@@ -46,6 +48,7 @@ async fn s7_1_4_a_completed_closing_handshake_is_clean() {
 
 #[tokio::test(start_paused = true)]
 async fn s7_1_5_the_end_of_the_transport_is_1006_anywhere() {
+    claims!("6455-7.1.4-01", "6455-7.1.5-03", "6455-7.2.1-01");
     let partial = [vec![], vec![0x81], frame(0x01, "abc"), text("cut")[..7].to_vec()];
     for bytes in partial {
         let (seen, ending) = end_by(|peer| {
@@ -62,6 +65,7 @@ async fn s7_1_5_the_end_of_the_transport_is_1006_anywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn errors_of_the_transport_are_told() {
+    claims!("6455-7.1.5-03", "6455-7.1.7-03", "6455-7.2.1-01");
     let (seen, ending) = end_by(|peer| peer.fail_reading(ErrorKind::ConnectionReset)).await;
     assert_eq!(seen, "ConnectionReset");
     assert_eq!(ending.transport, Some(ErrorKind::ConnectionReset));
@@ -76,6 +80,7 @@ async fn errors_of_the_transport_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn s7_1_7_violations_are_told_and_messages_before_them_delivered() {
+    claims!("6455-7.1.7-02", "6455-10.7-03");
     let cases = [
         (vec![0x81, 0x00], Violation::UnmaskedFrame),
         (frame(0xc1, ""), Violation::ReservedBit),

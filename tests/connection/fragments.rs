@@ -2,6 +2,7 @@
 
 use stickler::{Config, Incoming, MessageKind, SendError};
 
+use crate::claims::claims;
 use crate::support::{binary, close, echo, frame, open, settle, text};
 
 /// Answers each message with its pieces, joined by bars.
@@ -24,6 +25,7 @@ async fn pieces(incoming: Incoming) -> stickler::Result<()> {
 
 #[tokio::test(start_paused = true)]
 async fn s8_1_pieces_of_text_end_on_character_boundaries() {
+    claims!("6455-5.6-02");
     let (peer, serving) = open(Config::default(), pieces).await;
     let payload = "aé€😀z";
     for byte in frame(0x01, payload) {
@@ -70,6 +72,7 @@ async fn a_message_left_in_the_middle_is_skipped() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_5_1_a_close_inside_a_message_is_not_its_end() {
+    claims!("6455-5.5.1-15");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let mut socket = incoming.accept().await?;
         let receiver = socket.receiver();
@@ -90,6 +93,7 @@ async fn s5_5_1_a_close_inside_a_message_is_not_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_4_a_message_is_sent_in_fragments_with_only_control_frames_between() {
+    claims!("6455-5.4-10", "6455-5.4-11", "6455-5.4-12", "6455-5.6-05", "6455-6.1-02");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let sender = incoming.accept().await?.sender().clone();
         let mut message = sender.start(MessageKind::Text)?;

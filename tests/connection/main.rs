@@ -1,6 +1,8 @@
 //! One connection on transports in memory: what handlers see, and what the peer sees of them.
 #![cfg(feature = "net")]
 
+#[path = "../support/claims.rs"]
+mod claims;
 #[path = "../support/net.rs"]
 mod support;
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use stickler::{Config, Message, MessageKind, OwnedMessage, Prepared};
 
+use crate::claims::claims;
 use crate::support::{Frame, binary, close, echo, frame, open, settle, text};
 
 fn sent(first: u8, payload: impl AsRef<[u8]>) -> Frame {
@@ -11,6 +12,7 @@ fn sent(first: u8, payload: impl AsRef<[u8]>) -> Frame {
 
 #[tokio::test(start_paused = true)]
 async fn s5_6_an_echo_returns_every_message_kind_for_kind() {
+    claims!("6455-5.6-06", "6455-6.1-02");
     let (peer, serving) = open(Config::default(), echo).await;
     for size in [0, 1, 125, 126, 4096, 65_535, 65_536, 200_000, 1 << 20] {
         let payload = vec![0xe9; size];
@@ -28,6 +30,7 @@ async fn s5_6_an_echo_returns_every_message_kind_for_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn every_form_of_a_message_can_be_sent() {
+    claims!("6455-5.6-05", "6455-5.6-06", "6455-6.1-03");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let sender = incoming.accept().await?.sender().clone();
         let (string, vec) = (String::from("&String"), vec![1, 2]);
@@ -121,6 +124,7 @@ async fn a_message_tells_its_kind_and_dereferences() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_4_fragments_with_control_frames_between_become_one_message() {
+    claims!("6455-5.4-01", "6455-5.4-03", "6455-5.6-02", "6455-8.1-04");
     let (peer, serving) = open(Config::default(), echo).await;
     peer.send(frame(0x01, "a\u{e4}".as_bytes().split_at(2).0));
     peer.send(frame(0x89, "p"));

@@ -8,6 +8,7 @@ use stickler::proto::handshake::Response;
 use stickler::{Config, Endpoint, Error, Rejection};
 use tokio::time::Instant;
 
+use crate::claims::claims;
 use crate::support::{REQUEST, close, connect, echo, settle, text};
 
 fn offering(subprotocols: &str) -> String {
@@ -16,6 +17,7 @@ fn offering(subprotocols: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn the_hook_sees_the_request_and_may_await() {
+    claims!("6455-4.2.2-26", "6455-10.5-01");
     let endpoint = Endpoint::new(Config::default());
     let (peer, serving) = connect(&endpoint, async |incoming| {
         assert_eq!((incoming.path(), incoming.peer_addr()), ("/room", None));
@@ -39,6 +41,7 @@ async fn the_hook_sees_the_request_and_may_await() {
 
 #[tokio::test(start_paused = true)]
 async fn s4_2_2_the_hook_chooses_among_the_offered_subprotocols() {
+    claims!("6455-4.2.2-10", "6455-4.2.2-11");
     for (chosen, answered) in [("b", Some("b")), ("c", None), ("", None)] {
         let (peer, serving) = connect(&Endpoint::new(Config::default()), async move |incoming| {
             let incoming = match chosen {
@@ -68,6 +71,7 @@ async fn s4_2_2_the_hook_chooses_among_the_offered_subprotocols() {
 
 #[tokio::test(start_paused = true)]
 async fn the_hook_rejects_with_any_status() {
+    claims!("6455-4.1-02", "6455-4.2.2-03", "6455-4.2.2-04", "6455-4.2.2-28");
     for status in [200, 302, 401, 403, 404, 429, 503, 599] {
         let (peer, serving) = connect(&Endpoint::new(Config::default()), async move |incoming| {
             let response = Response::new(status).unwrap().with_body("no entry\n");
@@ -121,6 +125,7 @@ async fn an_incoming_dropped_is_refused_with_500() {
 
 #[tokio::test(start_paused = true)]
 async fn a_malformed_request_never_reaches_the_handler() {
+    claims!("6455-4.2.1-01", "6455-4.2.2-28");
     let (peer, serving) =
         connect(&Endpoint::new(Config::default()), async |_| -> stickler::Result<()> {
             panic!("called")
@@ -135,6 +140,7 @@ async fn a_malformed_request_never_reaches_the_handler() {
 
 #[tokio::test(start_paused = true)]
 async fn frames_sent_before_the_101_are_read_after_it() {
+    claims!("6455-4.1-02");
     let (peer, serving) = connect(&Endpoint::new(Config::default()), async |incoming| {
         tokio::time::sleep(Duration::from_secs(1)).await;
         echo(incoming).await
@@ -153,6 +159,7 @@ async fn frames_sent_before_the_101_are_read_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_incomplete_head_gets_408_at_the_deadline() {
+    claims!("9110-15.5.9-01", "9112-9.5-01", "6455-7.2.2-01");
     let (peer, serving) = connect(&Endpoint::new(Config::default()), echo);
     let start = Instant::now();
     for byte in REQUEST.bytes().take(9) {
@@ -170,6 +177,7 @@ async fn an_incomplete_head_gets_408_at_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_is_answered_with_silence_at_the_deadline() {
+    claims!("9110-15.5.9-01", "9112-9.5-01", "6455-7.2.2-01");
     let (peer, serving) = connect(&Endpoint::new(Config::default()), echo);
     let start = Instant::now();
     assert_eq!(peer.rest().await, b"");
@@ -216,6 +224,7 @@ async fn a_handler_may_be_dropped_with_its_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn plain_http_is_answered_by_the_endpoints_hook() {
+    claims!("6455-4.2.1-15");
     let endpoint = Endpoint::with_http(Config::default(), |request| match request.path() {
         "/page" => Some(Response::new(200).unwrap().with_body("hello")),
         "/panic" => panic!("in the hook"),

@@ -2,6 +2,7 @@
 
 use stickler::{CloseCode, Config, MessageKind, Prepared, SendError};
 
+use crate::claims::claims;
 use crate::support::{Frame, binary, close, echo, frame, open, settle, text};
 
 fn bounded(max_queued: usize) -> Config {
@@ -12,6 +13,7 @@ fn bounded(max_queued: usize) -> Config {
 
 #[tokio::test(start_paused = true)]
 async fn the_queue_holds_its_bound_plus_one_message() {
+    claims!("6455-6.1-03", "6455-6.1-04");
     let (peer, serving) = open(bounded(1000), async |incoming| {
         let (mut receiver, sender) = incoming.accept().await?.split();
         receiver.next().await?;
@@ -52,6 +54,7 @@ async fn the_queue_holds_its_bound_plus_one_message() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_is_not_read() {
+    claims!("6455-6.1-03", "6455-6.1-04");
     let (peer, serving) = open(bounded(10_000), echo).await;
     peer.give_room(0);
     let message = text(&"m".repeat(1000));
@@ -92,6 +95,7 @@ async fn a_plain_echo_never_sees_a_full_queue() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_5_3_under_back_pressure_the_newest_pong_overtakes_whole_frames() {
+    claims!("6455-5.5.2-03", "6455-5.5.3-02");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let (mut receiver, sender) = incoming.accept().await?.split();
         sender.send(vec![b'a'; 40])?;
@@ -125,6 +129,7 @@ async fn s5_5_3_under_back_pressure_the_newest_pong_overtakes_whole_frames() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_5_3_without_back_pressure_every_ping_has_its_pong_in_order() {
+    claims!("6455-5.5.2-01", "6455-5.5.3-02");
     let (peer, serving) = open(Config::default(), echo).await;
     let pings: Vec<u8> = (0..100).flat_map(|number| frame(0x89, [number])).collect();
     peer.send(&pings);
@@ -137,6 +142,7 @@ async fn s5_5_3_without_back_pressure_every_ping_has_its_pong_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_pings_to_a_peer_that_does_not_read_is_bounded() {
+    claims!("6455-5.5.3-02");
     let (peer, serving) = open(bounded(1000), echo).await;
     peer.give_room(0);
     let ping = frame(0x89, [7; 125]);
@@ -162,6 +168,7 @@ async fn a_flood_of_pings_to_a_peer_that_does_not_read_is_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn the_answering_close_follows_replies_that_wait() {
+    claims!("6455-5.5.1-11");
     let (peer, serving) = open(Config::default(), echo).await;
     peer.give_room(0);
     peer.send([text("one"), text("two"), close(1000)].concat());

@@ -8,6 +8,7 @@ use stickler::net::{Initiator, Timer};
 use stickler::{CloseCode, Config, Error};
 use tokio::time::{Instant, advance, sleep};
 
+use crate::claims::claims;
 use crate::support::{close, echo, frame, open, settle, text};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,6 +19,7 @@ fn is_about(start: Instant, seconds: u32) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn s5_5_2_silence_is_pinged_and_no_answer_is_the_end_with_1011() {
+    claims!("6455-5.5.2-05", "6455-7.4.1-1011");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let seen = echo(incoming).await;
         assert!(matches!(seen, Err(Error::Timeout(Timer::Keepalive))), "{seen:?}");
@@ -37,6 +39,7 @@ async fn s5_5_2_silence_is_pinged_and_no_answer_is_the_end_with_1011() {
 
 #[tokio::test(start_paused = true)]
 async fn any_byte_is_a_sign_of_life_and_pongs_measure() {
+    claims!("6455-5.5.2-05", "6455-5.5.3-04");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let (mut receiver, sender) = incoming.accept().await?.split();
         assert_eq!(sender.round_trip(), None);
@@ -67,6 +70,7 @@ async fn any_byte_is_a_sign_of_life_and_pongs_measure() {
 
 #[tokio::test(start_paused = true)]
 async fn the_applications_ping_measures_as_well() {
+    claims!("6455-5.5.3-04");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let (mut receiver, sender) = incoming.accept().await?.split();
         sender.ping(b"first")?;
@@ -150,6 +154,7 @@ async fn without_an_interval_nobody_is_pinged() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_reads_is_cut_at_the_write_timeout() {
+    claims!("6455-6.1-04", "6455-7.1.7-03");
     for keepalive in [None, Some(SECOND * 25)] {
         let mut config = Config::default();
         config.timeouts.keepalive_interval = keepalive;

@@ -6,6 +6,8 @@ use stickler::proto::{
 };
 use twin::{Answer, BITS, CLIENT_BITS, CLIENT_NO, SERVER_BITS, SERVER_NO};
 
+use crate::claims::claims;
+
 mod combinations;
 #[path = "../support/negotiation.rs"]
 mod twin;
@@ -114,6 +116,7 @@ fn orders(params: &[Param]) -> Vec<Vec<Param>> {
 
 #[test]
 fn s7692_7_unknown_parameters_decline_the_offer() {
+    claims!("6455-9-03", "7692-7-01");
     for name in [
         "foo",
         "x-window",
@@ -141,6 +144,7 @@ fn s7692_7_unknown_parameters_decline_the_offer() {
 
 #[test]
 fn s7692_7_invalid_values_decline_the_offer() {
+    claims!("7692-7-02", "7692-7.1.2.1-01");
     for value in ["7", "16", "08", "+9", "9.0", "a", "0x9", "255", "-10", "015", "1", "100"] {
         for name in [SERVER_BITS, CLIENT_BITS] {
             assert!(!is_accepted(&format!("permessage-deflate; {name}={value}")), "{value}");
@@ -151,6 +155,7 @@ fn s7692_7_invalid_values_decline_the_offer() {
 
 #[test]
 fn s7692_7_repeated_parameters_decline_the_offer() {
+    claims!("7692-7-03");
     let valid = [
         [(SERVER_NO, None), (SERVER_NO, None)],
         [(CLIENT_NO, None), (CLIENT_NO, None)],
@@ -185,6 +190,7 @@ fn s7692_7_more_parameters_than_are_read_decline_the_offer() {
 
 #[test]
 fn s7692_7_other_extensions_and_other_spellings_are_declined() {
+    claims!("7692-7-07", "6455-4.3-10");
     for name in [
         "x-webkit-deflate-frame",
         "permessage-bzip2",
@@ -204,6 +210,7 @@ fn s7692_7_other_extensions_and_other_spellings_are_declined() {
 
 #[test]
 fn s7692_5_the_first_acceptable_offer_is_taken() {
+    claims!("6455-4.2.2-17", "6455-9.1-06", "7692-5-03", "7692-7-06");
     let candidates = [
         "permessage-deflate",
         "permessage-deflate; server_no_context_takeover; server_max_window_bits=9",
@@ -234,6 +241,7 @@ fn s7692_5_the_first_acceptable_offer_is_taken() {
 
 #[test]
 fn s7692_5_one_answer_for_several_offers() {
+    claims!("7692-5-04");
     let line = "permessage-deflate, permessage-deflate; client_max_window_bits";
     assert_eq!(answer(line, &TAKEOVER).as_deref(), Some("permessage-deflate"));
     let line = "permessage-deflate; server_max_window_bits=9; x=1, permessage-deflate";
@@ -243,6 +251,7 @@ fn s7692_5_one_answer_for_several_offers() {
 /// Whole answers as they stand in the 101, for people to read.
 #[test]
 fn s7692_5_the_answer_names_the_agreed_parameters() {
+    claims!("7692-5-01", "7692-5-02", "7692-7.1.1.1-04");
     let small = Policy { server_max_window_bits: bits(12), ..TAKEOVER };
     let none = "; server_no_context_takeover; client_no_context_takeover";
     for (policy, asked, said) in [
@@ -268,6 +277,7 @@ fn s7692_5_the_answer_names_the_agreed_parameters() {
 
 #[test]
 fn s7692_7_1_1_1_asked_not_to_take_over_the_server_says_so() {
+    claims!("7692-7.1.1.1-01", "7692-7.1.1.1-02", "7692-7.1.1.1-03");
     for policy in twin::policies() {
         let said = answer("permessage-deflate; server_no_context_takeover", &policy).unwrap();
         assert!(said.contains("; server_no_context_takeover"), "{said}");
@@ -277,6 +287,7 @@ fn s7692_7_1_1_1_asked_not_to_take_over_the_server_says_so() {
 
 #[test]
 fn s7692_7_1_1_2_the_clients_hint_is_taken() {
+    claims!("7692-7.1.1.2-01", "7692-7.1.1.2-03");
     for policy in twin::policies() {
         let said = answer("permessage-deflate; client_no_context_takeover", &policy).unwrap();
         assert!(said.contains("; client_no_context_takeover"), "{said}");
@@ -286,6 +297,7 @@ fn s7692_7_1_1_2_the_clients_hint_is_taken() {
 
 #[test]
 fn s7692_7_1_2_1_the_servers_window_is_never_left_out_when_asked_for() {
+    claims!("7692-7.1.2.1-02", "7692-7.1.2.1-03");
     for policy in twin::policies() {
         for (text, asked) in BITS {
             let line = format!("permessage-deflate; server_max_window_bits={text}");
@@ -298,6 +310,7 @@ fn s7692_7_1_2_1_the_servers_window_is_never_left_out_when_asked_for() {
 
 #[test]
 fn s7692_7_1_2_2_the_clients_window_is_never_limited() {
+    claims!("7692-7.1.2.2-01", "7692-7.1.2.2-02", "7692-7.1.2.2-03", "7692-7.1.2.2-04");
     for policy in twin::policies() {
         for asked in ["", "; client_max_window_bits", "; client_max_window_bits=8"] {
             let said = answer(&format!("permessage-deflate{asked}"), &policy).unwrap();

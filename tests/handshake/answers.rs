@@ -12,10 +12,23 @@ fn split(bytes: &[u8]) -> (&str, Vec<&str>, &str) {
     (lines.next().unwrap(), lines.collect(), body)
 }
 
-/// Catalogue: 6455-4.2.2-20, 6455-4.2.2-21, 6455-4.2.2-22, 6455-4.2.2-23, 6455-4.2.2-25,
-/// 6455-4.2.2-27, 6455-4.3-09, 6455-9-02, 6455-11.3.2-02, 6455-11.3.3-01, 6455-11.3.4-02,
-/// 9110-7.8-02, 9110-7.8-03, 9112-6.1-01.
 pub(crate) fn check_open(bytes: &[u8], extra: &[&str], context: &str) {
+    claims!(
+        "6455-4.2.2-20",
+        "6455-4.2.2-21",
+        "6455-4.2.2-22",
+        "6455-4.2.2-23",
+        "6455-4.2.2-25",
+        "6455-4.2.2-27",
+        "6455-4.3-09",
+        "6455-9-02",
+        "6455-11.3.2-02",
+        "6455-11.3.3-01",
+        "6455-11.3.4-02",
+        "9110-7.8-02",
+        "9110-7.8-03",
+        "9112-6.1-01"
+    );
     let text = core::str::from_utf8(bytes).unwrap();
     // RFC 9110 §7.8: of the two answers, 100 comes first.
     let (continues, extra) = match extra.split_first() {
@@ -38,10 +51,23 @@ pub(crate) fn check_open(bytes: &[u8], extra: &[&str], context: &str) {
     assert_eq!(more, extra, "{context}");
 }
 
-/// Catalogue: 6455-4.2.1-01, 6455-4.2.2-24, 6455-4.2.2-28, 6455-4.3-08, 6455-4.4-01,
-/// 6455-10.7-02, 6455-11.3.5-02, 9110-6.6.1-01, 9110-7.8-02, 9110-7.8-03, 9110-15.5.6-01,
-/// 9112-6.3-05, 9112-9.3-01, 9112-9.6-01.
 pub(crate) fn check_refused(bytes: &[u8], refusal: &Refusal, fields: &[&str], context: &str) {
+    claims!(
+        "6455-4.2.1-01",
+        "6455-4.2.2-24",
+        "6455-4.2.2-28",
+        "6455-4.3-08",
+        "6455-4.4-01",
+        "6455-10.7-02",
+        "6455-11.3.5-02",
+        "9110-6.6.1-01",
+        "9110-7.8-02",
+        "9110-7.8-03",
+        "9110-15.5.6-01",
+        "9112-6.3-05",
+        "9112-9.3-01",
+        "9112-9.6-01"
+    );
     let (status, lines, body) = split(bytes);
     let code = refusal.rejection.status();
     let phrase =
@@ -74,9 +100,9 @@ pub(crate) fn check_refused(bytes: &[u8], refusal: &Refusal, fields: &[&str], co
     assert_eq!(body, if refusal.head_only { "" } else { &expect }, "{context}");
 }
 
-/// Catalogue: 9110-15.5.9-01, 9110-15.6.4-01.
 #[test]
 fn every_rejection_makes_a_whole_answer() {
+    claims!("9110-15.5.9-01", "9110-15.6.4-01");
     for &rejection in Rejection::ALL {
         for received in [&b"GET / HTT"[..], b"HEAD / H", b"HEAD", b"", b"\r\nHEAD\t"] {
             let refusal = Refusal::of(rejection, received);
@@ -93,12 +119,13 @@ fn every_rejection_makes_a_whole_answer() {
 
 #[test]
 fn s6455_4_2_2_accept_hashes_the_key_as_text() {
+    claims!("6455-4.2.2-07", "6455-4.2.2-23");
     assert_eq!(AcceptKey::of(b"AQIDBAUGBwgJCgsMDQ4PEA==").as_str(), "C/0nmHhBztSRGR1CwL6Tf4ZjwpY=");
 }
 
-/// Catalogue: 6455-4.2.2-29.
 #[test]
 fn s6455_4_2_2_fields_of_the_application_cannot_split_the_answer() {
+    claims!("6455-4.2.2-29");
     for (name, value, expect) in [
         ("X-Note", "a b", Ok(())),
         ("Set-Cookie", "a=b", Ok(())),
@@ -129,9 +156,9 @@ fn s6455_4_2_2_fields_of_the_application_cannot_split_the_answer() {
     }
 }
 
-/// Catalogue: 6455-4.2.2-03, 6455-4.2.2-04.
 #[test]
 fn s6455_4_2_2_the_application_may_answer_with_any_final_status() {
+    claims!("6455-4.2.2-03", "6455-4.2.2-04");
     for status in [0, 99, 100, 101, 199, 600, 1000] {
         assert!(Response::new(status).is_err(), "{status}");
     }
@@ -179,9 +206,9 @@ fn s9110_15_responses_carry_what_their_status_demands_once() {
     }
 }
 
-/// Catalogue: 6455-4.2.2-13, 6455-4.2.2-19.
 #[test]
 fn s6455_4_2_2_the_101_carries_what_was_agreed_in_one_line_each() {
+    claims!("6455-4.2.2-13", "6455-4.2.2-19");
     let request = Request::parse(HANDSHAKE.as_bytes(), &HeadLimits::default()).unwrap();
     let accept = AcceptKey::of(request.field("sec-websocket-key").unwrap());
     let mut extra = ResponseFields::new();

@@ -231,9 +231,9 @@ fn s6455_4_2_2_what_is_served_and_to_whom() {
     run(&rows());
 }
 
-/// Catalogue: 6455-4.2.2-13.
 #[test]
 fn s6455_4_2_2_an_empty_subprotocol_cannot_be_configured() {
+    claims!("6455-4.2.2-13");
     for name in ["", "a b", "a,b", "\"a\"", "caf\u{e9}", "a\r\n"] {
         assert!(name.parse::<stickler::proto::handshake::Subprotocol>().is_err(), "{name:?}");
     }
@@ -241,6 +241,7 @@ fn s6455_4_2_2_an_empty_subprotocol_cannot_be_configured() {
 
 #[test]
 fn s6455_4_2_2_the_application_chooses_among_the_offered_subprotocols() {
+    claims!("6455-4.2.2-10");
     let request = with("Sec-WebSocket-Protocol: a, b");
     let request = Request::parse(request.as_bytes(), &HeadLimits::default()).unwrap();
     assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["a", "b"]);

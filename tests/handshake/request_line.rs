@@ -211,9 +211,12 @@ fn s9112_3_request_lines() {
 
 #[test]
 fn s6455_3_the_resource_name_is_given_undecoded() {
+    claims!("6455-3-02", "6455-8.1-05", "9112-3.2-04");
     for (text, expect) in [
         ("/chat?room=1", "/chat Some(\"room=1\") server.example.com"),
         ("/a%2Fb", "/a%2Fb None server.example.com"),
+        // Not UTF-8, if anybody decoded it.
+        ("/%ff?%C3%28", "/%ff Some(\"%C3%28\") server.example.com"),
         ("/chat?ids[]=1&f={a|b}", "/chat Some(\"ids[]=1&f={a|b}\") server.example.com"),
         ("http://Other.example:8080?q", "/ Some(\"q\") other.example:8080"),
         ("//etc/passwd", "//etc/passwd None server.example.com"),

@@ -312,9 +312,9 @@ fn s6455_4_2_1_the_fields_of_the_handshake() {
     run(&rows());
 }
 
-/// Catalogue: 6455-9.1-02, 6455-9.1-06.
 #[test]
 fn s6455_9_1_offers_reach_the_negotiator_in_order() {
+    claims!("6455-9.1-02", "6455-9.1-06");
     let request =
         with("Sec-WebSocket-Extensions: a;b=\"1\\0\";c\r\nX: y\r\nSec-WebSocket-Extensions: ,d");
     let request = Request::parse(request.as_bytes(), &HeadLimits::default()).unwrap();

@@ -8,6 +8,7 @@ use stickler::proto::{
     violation::Violation,
 };
 
+use crate::claims::claims;
 use crate::hex::hex;
 
 /// A connection fed by hand.
@@ -59,6 +60,7 @@ fn a_step_stops_after_one_event_and_touches_nothing_behind_it() {
 
 #[test]
 fn what_follows_the_end_is_swallowed_unread() {
+    claims!("6455-7.1.7-04");
     let mut hand = Hand::default();
     assert!(hand.receive(&mut hex("81 00"), Delivery::Message).is_err());
     hand.batch.clear();
@@ -86,9 +88,10 @@ fn control_frames_are_found_in_the_input_or_in_their_buffer() {
     assert!(!hand.inbound.is_mid_message());
 }
 
-/// 6455-5.6-02: pieces of text end on character boundaries.
+/// Pieces of text end on character boundaries.
 #[test]
 fn s5_6_pieces_of_text_are_whole_characters() {
+    claims!("6455-5.6-02");
     let mut hand = Hand::default();
     assert_eq!(hand.piece("01 84 00000000 61 e2"), Some((b"a".to_vec(), false)));
     assert_eq!(hand.piece("82"), None);
@@ -156,9 +159,10 @@ fn s8_1_the_direct_path_fails_at_the_bad_byte() {
     assert_eq!(batch[..4], hex("88 29 03ef"));
 }
 
-/// 6455-5.5.1-19: our Close may be sent while the buffer is lent or a message is half here.
+/// Our Close may be sent while the buffer is lent or a message is half here.
 #[test]
 fn s5_5_1_discarding_may_begin_anywhere() {
+    claims!("6455-5.5.1-19");
     let going_away = CloseFrame { code: Some(CloseCode::GOING_AWAY), reason: "" };
     for lent in [false, true] {
         let mut hand = Hand::default();

@@ -13,6 +13,7 @@ use crate::table::{
 pub(crate) const ROWS: &[Row] = &[
     // §5.1: frames from a client are masked, whatever they carry.
     row("6455-5.1-01", "81 05 48656c6c6f", &[Fail(UnmaskedFrame)]),
+    row("6455-5.1-02", "82 01 61", &[Fail(UnmaskedFrame)]),
     row("6455-5.1-01", "82 00", &[Fail(UnmaskedFrame)]),
     row("6455-5.1-01", "81 7e 0100", &[Fail(UnmaskedFrame)]),
     row("6455-5.1-03", "89 00", &[Fail(UnmaskedFrame)]),

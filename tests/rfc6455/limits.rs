@@ -6,6 +6,7 @@ use stickler::proto::violation::Violation::{
 };
 
 use crate::{
+    claims::claims,
     drive::{Connection, Seen, Start, Way},
     hex::hex,
     table::{
@@ -125,7 +126,8 @@ fn s10_4_limits() {
 
 #[test]
 fn s10_4_a_limit_is_known_at_the_first_byte_of_the_length_that_proves_it() {
-    let limits = row("6455-5.2-15", "", &[]).limits(70_000, 70_000, 2).limits;
+    claims!("6455-5.2-15", "6455-10.4-01", "6455-10.4-02", "6455-10.4-03");
+    let limits = row("", "", &[]).limits(70_000, 70_000, 2).limits;
     for (prefix, violation) in [
         ("82 ff 01", FrameTooBig),
         ("82 ff 00000000000112", FrameTooBig),
@@ -151,9 +153,10 @@ fn s10_4_a_limit_is_known_at_the_first_byte_of_the_length_that_proves_it() {
     }
 }
 
-/// 6455-10.4-01: memory grows with what arrives, never with a length that is only promised.
+/// Memory grows with what arrives, never with a length that is only promised.
 #[test]
 fn s10_4_a_promised_length_allocates_nothing() {
+    claims!("6455-10.4-01");
     use stickler::proto::{inbound::Inbound, outbound::Outbound};
     let limits = row("", "", &[]).limits(1 << 40, 1 << 40, 2).limits;
     let (mut inbound, mut outbound) = (Inbound::new(), Outbound::new());
@@ -167,9 +170,10 @@ fn s10_4_a_promised_length_allocates_nothing() {
     assert!(buffer.capacity() < 4096, "{}", buffer.capacity());
 }
 
-/// 6455-10.4-04: as many fragments as the default allows, and one more.
+/// As many fragments as the default allows, and one more.
 #[test]
 fn s10_4_default_limits_let_65536_fragments_through() {
+    claims!("6455-10.4-04");
     let limits = stickler::proto::assembler::MessageLimits::default();
     let fragments = |middle: usize| {
         let mut bytes = hex("02 81 00000000 61");

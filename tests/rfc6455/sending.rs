@@ -10,15 +10,15 @@ use stickler::proto::{
     violation::Violation,
 };
 
-use crate::{hex::hex, table::server_frame};
+use crate::{claims::claims, hex::hex, table::server_frame};
 
 fn close(code: u16, reason: &str) -> CloseFrame<'_> {
     CloseFrame { code: Some(CloseCode::new(code)), reason }
 }
 
-/// 6455-5.1-04, 6455-5.2-08, -09, -10.
 #[test]
 fn s5_2_headers_are_unmasked_and_minimal() {
+    claims!("6455-5.1-04", "6455-5.2-08", "6455-5.2-09", "6455-5.2-10");
     for (len, header) in [
         (0, "82 00"),
         (1, "82 01"),
@@ -45,9 +45,9 @@ fn s5_2_headers_are_unmasked_and_minimal() {
     }
 }
 
-/// 6455-5.6-06, 6455-5.7-01.
 #[test]
 fn s5_6_the_kind_is_the_opcode() {
+    claims!("6455-5.6-06", "6455-5.7-01");
     let mut outbound = Outbound::new();
     assert_eq!(outbound.start_message(Text, 5).unwrap().as_bytes(), [0x81, 5]);
     assert_eq!(outbound.start_message(Binary, 5).unwrap().as_bytes(), [0x82, 5]);
@@ -59,9 +59,9 @@ fn s5_6_the_kind_is_the_opcode() {
     assert_eq!(outbound.start_prepared(), Ok(()));
 }
 
-/// 6455-5.4-10, 6455-5.4-11, 6455-5.4-12, 6455-6.1-02.
 #[test]
 fn s5_4_fragments_are_one_message_and_not_interleaved() {
+    claims!("6455-5.4-10", "6455-5.4-11", "6455-5.4-12", "6455-6.1-02");
     let mut outbound = Outbound::new();
     let mut fragment = |kind, len, fin| {
         outbound.start_fragment(kind, len, fin).map(|header| header.as_bytes().to_vec())
@@ -85,9 +85,9 @@ fn s5_4_fragments_are_one_message_and_not_interleaved() {
     assert!(outbound.start_prepared().is_ok());
 }
 
-/// 6455-5.5-04.
 #[test]
 fn s5_5_control_frames_of_the_server_obey_the_limits() {
+    claims!("6455-5.5-04");
     let mut outbound = Outbound::new();
     let mut batch = Vec::new();
     assert_eq!(outbound.ping(&[7; 126], &mut batch), Err(SendError::ControlTooLong));
@@ -101,9 +101,9 @@ fn s5_5_control_frames_of_the_server_obey_the_limits() {
     assert_eq!(batch, server_frame(0x88, &[&[3, 0xE8], &reason.as_bytes()[1..]].concat()));
 }
 
-/// 6455-7.1.2-01, 6455-7.4-01.
 #[test]
 fn s7_1_2_a_close_carries_the_code_and_reason_given() {
+    claims!("6455-7.1.2-01", "6455-7.4-01");
     let mut batch = Vec::new();
     let mut outbound = Outbound::new();
     outbound.close(close(4001, "bye"), &mut batch).unwrap();
@@ -116,9 +116,10 @@ fn s7_1_2_a_close_carries_the_code_and_reason_given() {
     assert!(outbound.has_sent_close() && outbound.sent_code().is_none());
 }
 
-/// 6455-7.4.2-06 and the rows of §7.4.1: codes that a server may originate.
+/// The rows of §7.4.1: codes that a server may originate.
 #[test]
 fn s7_4_codes_that_the_server_may_send() {
+    claims!("6455-7.4.2-06");
     for code in 0..=u16::MAX {
         let (mut outbound, mut batch) = (Outbound::new(), Vec::new());
         let sent = outbound.close(close(code, ""), &mut batch);
@@ -131,9 +132,10 @@ fn s7_4_codes_that_the_server_may_send() {
     }
 }
 
-/// 6455-5.5.1-08, 6455-5.5.1-13, 6455-6.1-01, 6455-7.1.3-01: after a Close, whoever sent it.
+/// After a Close, whoever sent it.
 #[test]
 fn s5_5_1_nothing_is_sent_after_a_close() {
+    claims!("6455-5.5.1-08", "6455-5.5.1-13", "6455-6.1-01", "6455-7.1.3-01");
     let by_us = |outbound: &mut Outbound, batch: &mut Vec<u8>| {
         outbound.close(close(1000, ""), batch).unwrap();
     };
@@ -163,9 +165,10 @@ fn s5_5_1_nothing_is_sent_after_a_close() {
     }
 }
 
-/// 6455-5.5.1-12: of an unfinished streamed message the rest is dropped.
+/// Of an unfinished streamed message the rest is dropped.
 #[test]
 fn s5_5_1_a_close_ends_an_unfinished_message_of_ours() {
+    claims!("6455-5.5.1-12");
     let (mut outbound, mut batch) = (Outbound::new(), Vec::new());
     outbound.start_fragment(Some(Text), 3, false).unwrap();
     outbound.answer_close(Some(CloseCode::NORMAL), &mut batch);
@@ -173,9 +176,9 @@ fn s5_5_1_a_close_ends_an_unfinished_message_of_ours() {
     assert_eq!(outbound.start_fragment(None, 3, true).err(), Some(SendError::Closed));
 }
 
-/// 6455-5.5.1-10, 6455-5.5.1-13, 6455-5.5.1-17.
 #[test]
 fn s5_5_1_the_answer_has_the_code_and_no_reason_and_is_the_only_close() {
+    claims!("6455-5.5.1-10", "6455-5.5.1-13", "6455-5.5.1-17");
     let (mut outbound, mut batch) = (Outbound::new(), Vec::new());
     outbound.answer_close(Some(CloseCode::new(1010)), &mut batch);
     outbound.answer_close(Some(CloseCode::NORMAL), &mut batch);
@@ -189,9 +192,10 @@ fn s5_5_1_the_answer_has_the_code_and_no_reason_and_is_the_only_close() {
     assert_eq!(outbound.sent_code(), Some(CloseCode::GOING_AWAY));
 }
 
-/// 6455-5.5.3-02: the newest Pong only, while the peer does not read.
+/// The newest Pong only, while the peer does not read.
 #[test]
 fn s5_5_3_only_the_newest_pong_waits_under_back_pressure() {
+    claims!("6455-5.5.3-02");
     let (mut outbound, mut batch) = (Outbound::new(), Vec::new());
     outbound.set_congested(true);
     for data in [b"a", b"b", b"c"] {
@@ -210,9 +214,10 @@ fn s5_5_3_only_the_newest_pong_waits_under_back_pressure() {
     assert!(!outbound.release_pong(&mut batch));
 }
 
-/// 6455-5.5.2-02, 6455-5.5.2-04, 6455-7.1.7-04: when the duty to answer ends.
+/// When the duty to answer ends.
 #[test]
 fn s5_5_2_pongs_end_with_a_received_close_and_with_a_failure() {
+    claims!("6455-5.5.2-02", "6455-5.5.2-04", "6455-7.1.7-04");
     let waiting = || {
         let (mut outbound, mut batch) = (Outbound::new(), Vec::new());
         outbound.set_congested(true);
@@ -247,9 +252,10 @@ fn s5_5_2_pongs_end_with_a_received_close_and_with_a_failure() {
     assert!(batch.is_empty());
 }
 
-/// 6455-7.1.7-02: code, clause and sentence of the row.
+/// Code, clause and sentence of the row.
 #[test]
 fn s7_1_7_the_close_that_fails_a_connection_names_the_clause() {
+    claims!("6455-7.1.7-02");
     for violation in Violation::ALL {
         let (mut outbound, mut batch) = (Outbound::new(), Vec::new());
         outbound.fail(*violation, &mut batch);
@@ -262,6 +268,7 @@ fn s7_1_7_the_close_that_fails_a_connection_names_the_clause() {
 
 #[test]
 fn s7_4_each_violation_has_the_code_of_the_decisions() {
+    claims!("6455-10.7-03");
     use Violation::*;
     for violation in Violation::ALL {
         let code = match violation {

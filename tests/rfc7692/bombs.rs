@@ -7,6 +7,7 @@ use stickler::proto::{
 
 use super::delivery::Hand;
 use super::twin::deflate::{Codes, Token, Writer};
+use crate::claims::claims;
 
 /// Bytes that a call may put out before others get their turn.
 const SHARE: usize = 256 << 10;
@@ -106,9 +107,10 @@ struct Fed {
     end: Option<Violation>,
 }
 
-/// 7692-8-02: a gibibyte in a mebibyte stops at the limit.
+/// A gibibyte in a mebibyte stops at the limit.
 #[test]
 fn s8_a_bomb_stops_at_the_limit() {
+    claims!("7692-8-02");
     let payload = zeros(1 << 30);
     assert!(payload.len() < 1_100_000, "{}", payload.len());
     for delivery in [Delivery::Message, Delivery::Pieces] {
@@ -127,9 +129,10 @@ fn s8_a_bomb_stops_at_the_limit() {
     }
 }
 
-/// 7692-8-03: what is within the limit takes many turns.
+/// What is within the limit takes many turns.
 #[test]
 fn s8_inflating_pauses_at_least_every_share() {
+    claims!("7692-8-03");
     let payload = zeros(4 << 20);
     let mut hand = Hand::new();
     let fed = feed(&mut hand, &fragments(&payload, payload.len()), usize::MAX, Delivery::Message);
@@ -138,9 +141,10 @@ fn s8_inflating_pauses_at_least_every_share() {
     assert!(fed.pauses < 100, "{fed:?}");
 }
 
-/// 7692-8-03: blocks that end the stream cost work without any output.
+/// Blocks that end the stream cost work without any output.
 #[test]
 fn s8_many_final_blocks_take_many_turns() {
+    claims!("7692-8-03");
     let mut hand = Hand::new();
     let payload = [&[0x03, 0x00].repeat(4_000)[..], &[0]].concat();
     let fed = feed(&mut hand, &fragments(&payload, payload.len()), usize::MAX, Delivery::Message);

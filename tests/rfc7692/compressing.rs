@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stickler::proto::deflate::{Compressor, Level, Shape, WindowBits, budget::Budget};
 
 use super::twin::deflate::{Inflated, TAIL, inflate, inflate_message, json, noise, words};
+use crate::claims::claims;
 use crate::random::Random;
 
 fn budget() -> Arc<Budget> {
@@ -59,9 +60,9 @@ fn read(window: WindowBits, history: &[u8], payload: &[u8], message: &[u8]) -> I
     inflated
 }
 
-/// 7692-7.2.1-01, 7692-7.2.1-09, 7692-7.2.1-10, 7692-7.1.2.1-05
 #[test]
 fn s7_2_1_every_window_and_level_keeps_to_what_was_agreed() {
+    claims!("7692-7.2.1-01", "7692-7.2.1-09", "7692-7.2.1-10", "7692-7.1.2.1-05");
     let history = far_repeats(3000);
     for bits in 8..=15 {
         for number in 1..=9 {
@@ -87,9 +88,10 @@ fn s7_2_1_every_window_and_level_keeps_to_what_was_agreed() {
     }
 }
 
-/// 7692-7.2.1-10: repetitions just within the window and far behind it, in long messages.
+/// Repetitions just within the window and far behind it, in long messages.
 #[test]
 fn s7_2_1_long_messages_refer_no_further_than_the_window() {
+    claims!("7692-7.2.1-10");
     for bits in 8..=15 {
         let message = far_repeats(3 << bits);
         let kept = far_repeats(1 << bits);
@@ -141,9 +143,9 @@ fn s7_2_1_a_payload_fits_or_nothing_is_left_of_it() {
     }
 }
 
-/// 7692-7.2.1-06, 7692-7.2.1-07, 7692-7.2.3.6-01
 #[test]
 fn s7_2_1_fragments_are_one_stream() {
+    claims!("7692-7.2.1-06", "7692-7.2.1-07", "7692-7.2.3.6-01");
     let history = words();
     for seed in 0..150 {
         let mut random = Random::new(seed);

@@ -15,6 +15,7 @@ use stickler::proto::{
 
 use super::history::frame;
 use super::twin::deflate::{Token, Writer, plain};
+use crate::claims::claims;
 use crate::hex::hex;
 
 const LIMITS: MessageLimits =
@@ -162,9 +163,10 @@ fn bomb(len: usize) -> Vec<u8> {
     frame(&Writer::new().fixed(false, &tokens).message())
 }
 
-/// 6455-5.5.1-19: our Close may be sent at any pause, also with all input taken.
+/// Our Close may be sent at any pause, also with all input taken.
 #[test]
 fn s5_5_1_discarding_may_begin_inside_a_compressed_message() {
+    claims!("6455-5.5.1-19");
     let going_away = CloseFrame { code: Some(CloseCode::GOING_AWAY), reason: "" };
     let bytes = bomb(600_000);
     let rest = hex("89 80 00000000 c1 82 00000000 ffff 88 80 00000000");

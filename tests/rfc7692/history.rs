@@ -8,6 +8,7 @@ use super::twin::{
     deflate::{Token, Writer, noise, plain},
 };
 use crate::{
+    claims::claims,
     drive::{Connection, Deflate, Seen, Start, Way},
     table::{
         Expect::{Binary, Fail, Ping, Text},
@@ -116,9 +117,10 @@ fn s7_2_2_a_message_reaches_exactly_to_the_beginning_of_its_history() {
     }
 }
 
-/// 7692-7.2.1-05: the history goes over the ends of messages and of BFINAL=1 blocks.
+/// The history goes over the ends of messages and of BFINAL=1 blocks.
 #[test]
 fn s7_2_1_the_history_is_of_what_came_out_whatever_it_came_in() {
+    claims!("7692-7.2.1-05");
     let copy = |distance| [Token::Copy { length: 5, distance }];
     let payloads = [
         Writer::new().stored(true, b"abcde").fixed(true, &copy(5)).message(),

@@ -1,6 +1,7 @@
 //! Which frames may be compressed, and what they come to (RFC 7692 §6, §7.2.1, §7.2.3).
 
 use crate::{
+    claims::claims,
     drive::Deflate::{ContextTakeover, NoContextTakeover},
     table::{
         Expect::{self, Binary, CloseAnswer, Ping, Pong, Text, TextHex, Unfinished},
@@ -135,5 +136,6 @@ pub(crate) const fn taken_over(
 
 #[test]
 fn s7_2_3_messages() {
+    claims!("6455-6.2-05");
     run(ROWS);
 }

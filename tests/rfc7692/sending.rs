@@ -15,6 +15,7 @@ use stickler::proto::{
 
 use super::compressing::window;
 use super::twin::deflate::{Window, inflate_message, json, words};
+use crate::claims::claims;
 use crate::random::Random;
 
 fn agreement(takeover: bool, bits: u8) -> Agreement {
@@ -41,9 +42,9 @@ fn compress(bits: u8, history: &[u8], message: &[u8]) -> Vec<u8> {
     payload
 }
 
-/// 7692-6.1-01, 7692-6.1-02
 #[test]
 fn s6_1_the_bit_is_on_the_first_frame_of_a_compressed_message() {
+    claims!("7692-6.1-01", "7692-6.1-02");
     let mut outbound = outbound(false, 15);
     let header = outbound.start_compressed(MessageKind::Text, 7).unwrap();
     assert_eq!(header.as_bytes(), [0xC1, 7]);
@@ -68,9 +69,9 @@ fn s6_1_the_bit_is_on_the_first_frame_of_a_compressed_message() {
     assert_eq!(closed, Err(SendError::Closed));
 }
 
-/// 7692-7.2.1-09, 7692-7.2.1-11
 #[test]
 fn s7_2_1_both_ends_stay_in_step() {
+    claims!("7692-7.2.1-09", "7692-7.2.1-11");
     for bits in [8, 9, 12, 15] {
         for takeover in [false, true] {
             let mut random = Random::new(bits.into());

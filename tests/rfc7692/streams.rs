@@ -12,6 +12,7 @@ use super::twin::{
     deflate::{Token, Writer, deflate, json, noise, plain, samples, swallowed, tokens, words},
 };
 use crate::{
+    claims::claims,
     drive::{Connection, Deflate, Seen, Start, Way},
     random::Random,
 };
@@ -41,9 +42,9 @@ fn seen(agreed: Deflate, way: Way, bytes: &[u8], cuts: Vec<usize>) -> Vec<Seen> 
     Connection::deflated(agreed, (Start::Open, LIMITS, way)).feed(bytes, cuts)
 }
 
-/// 7692-7.2.1-02, 7692-7.2.1-04
 #[test]
 fn s7_2_1_every_kind_of_block_is_inflated() {
+    claims!("7692-7.2.1-02", "7692-7.2.1-04");
     for (payload, holds) in streams() {
         let bytes = frame(&payload);
         for way in Way::ALL {
@@ -55,9 +56,10 @@ fn s7_2_1_every_kind_of_block_is_inflated() {
     }
 }
 
-/// 7692-7.2.2-07: cut off at every byte, and the same with a message before it.
+/// Cut off at every byte, and the same with a message before it.
 #[test]
 fn s7_2_2_a_stream_cut_off_anywhere_is_corrupt() {
+    claims!("7692-7.2.2-07");
     let mut complete = 0;
     for (payload, _) in streams() {
         // In long ones at every third byte, once all of their headers are there.

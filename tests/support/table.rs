@@ -4,6 +4,7 @@
 use stickler::proto::{assembler::MessageLimits, violation::Violation};
 
 use super::{
+    claims::claims,
     drive::{Connection, Deflate, Seen, Start, Way},
     hex::hex,
     twin,
@@ -77,6 +78,7 @@ impl Row {
 /// Runs rows through every way of feeding them.
 pub(crate) fn run(rows: &[Row]) {
     for row in rows {
+        claims!(row.id);
         let bytes = hex(row.bytes);
         let expect: Vec<Seen> = row.expect.iter().flat_map(expand).collect();
         let twin = twin::deflated(row.agreed, row.start, row.limits, &bytes);
@@ -104,6 +106,7 @@ fn cuts(len: usize) -> impl Iterator<Item = usize> {
 /// Every prefix whose last byte proves the violation, and no prefix before it.
 pub(crate) fn run_early(rows: &[(&str, &str, Violation)]) {
     for &(id, prefix, violation) in rows {
+        claims!(id);
         let limits = row("", "", &[]).limits;
         let bytes = hex(prefix);
         for way in Way::ALL {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Instant;
 
+use crate::claims;
 use crate::client::Outcome;
 use crate::server::Server;
 
@@ -100,11 +101,14 @@ pub(crate) fn run_at_once(group: &str, cases: Vec<Case>, at_once: usize) {
     let servers = Servers::default();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
+    let test = claims::test_name();
     thread::scope(|scope| {
         for _ in 0..at_once.min(cases.len()) {
             scope.spawn(|| {
                 while let Some((at, case)) = take(&cases, &next) {
-                    if let Err(why) = play(case, &servers) {
+                    let outcome = play(case, &servers);
+                    claims::record(&test, case.id, outcome.is_ok());
+                    if let Err(why) = outcome {
                         failures.lock().unwrap().push((at, why));
                     }
                 }

@@ -10,6 +10,8 @@
 
 mod agreement;
 mod case;
+#[path = "../support/claims.rs"]
+mod claims;
 mod client;
 #[path = "../support/deflate/mod.rs"]
 mod deflate;

@@ -6,12 +6,21 @@ use stickler::proto::handshake::Request;
 use stickler::{Config, Endpoint, Violation};
 
 use super::{OFFER, agree, extensions, is_violation, offering, takeover, takeovers};
+use crate::claims::claims;
 use crate::support::{REQUEST, close, echo, frame, open_on, wire};
 
 const NEITHER: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 #[tokio::test(start_paused = true)]
 async fn s7692_5_the_101_names_what_was_agreed() {
+    claims!(
+        "6455-4.2.2-17",
+        "6455-9-02",
+        "7692-5-01",
+        "7692-5-06",
+        "7692-7.1.2.1-02",
+        "7692-7.1.2.1-03"
+    );
     let mut small = takeover();
     small.deflate.policy.as_mut().unwrap().server_max_window_bits = WindowBits::new(10).unwrap();
     let mut off = Config::default();
@@ -73,6 +82,7 @@ async fn the_handler_decides_for_its_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn s5_2_rsv1_without_an_agreement_fails_with_1002() {
+    claims!("6455-5.2-01", "6455-5.8-01", "6455-9.1-04");
     for request in [REQUEST.to_string(), offering("permessage-deflate; unknown")] {
         let (peer, serving, head) = open_on(&Endpoint::new(takeover()), &request, echo).await;
         assert_eq!(extensions(&head), None);
@@ -85,6 +95,7 @@ async fn s5_2_rsv1_without_an_agreement_fails_with_1002() {
 
 #[tokio::test(start_paused = true)]
 async fn s7692_6_1_rsv1_on_other_frames_fails_with_1002() {
+    claims!("7692-6.1-03", "7692-6.1-04");
     for bytes in [frame(0xc9, ""), [frame(0x41, [0xf2]), frame(0xc0, [0])].concat()] {
         for config in takeovers() {
             let (client, serving) = agree(config, OFFER, echo).await;

@@ -6,6 +6,7 @@ use stickler::net::{Compressed, Initiator};
 use stickler::{Config, Endpoint, Error, Incoming, MessageKind, Prepared, Sender};
 
 use super::{Client, OFFER, agree_on, extensions, offering, record, takeover, takeovers};
+use crate::claims::claims;
 use crate::logs::listen;
 use crate::support::{close, connect, echo, frame, open_on, settle, text};
 
@@ -35,6 +36,7 @@ async fn accepts(endpoint: &Endpoint) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn offers_are_declined_while_the_histories_spend_it() {
+    claims!("7692-7-04");
     let (lines, _listening) = listen(|| {});
     let endpoint = bounded(takeover(), 3 * HISTORIES + INFLATER);
     let mut open = Vec::new();
@@ -88,6 +90,7 @@ async fn a_handle_that_is_kept_keeps_no_memory() {
 
 #[tokio::test(start_paused = true)]
 async fn offers_are_declined_where_no_message_could_be_inflated() {
+    claims!("7692-7-04");
     let (lines, _listening) = listen(|| {});
     for config in takeovers() {
         assert!(!accepts(&bounded(config, INFLATER - 1)).await);

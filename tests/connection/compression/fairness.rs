@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use stickler::{Config, Endpoint, Incoming};
 
 use super::{OFFER, agree_on, zeros};
+use crate::claims::claims;
 use crate::support::{frame, settle};
 
 /// Inflated by one connection between two turns of another, at most: a share, and what had
@@ -62,6 +63,7 @@ async fn turns_until_pong(peer: &crate::support::Peer, bytes: &[u8]) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn large_messages_are_inflated_in_many_turns_by_every_way() {
+    claims!("7692-8-03");
     let bytes = [frame(0xc2, zeros(LEGAL)), frame(0x89, "")].concat();
     for way in ["whole", "skipped", "unheard"] {
         let (client, serving) =
@@ -88,6 +90,7 @@ async fn large_messages_are_inflated_in_many_turns_by_every_way() {
 /// Many small messages that each give much are no way round it.
 #[tokio::test(start_paused = true)]
 async fn many_small_bombs_leave_others_their_turn() {
+    claims!("7692-8-03");
     const EACH: usize = 100_000;
     const COUNT: usize = 100;
     let bytes = [frame(0xc2, zeros(EACH)).repeat(COUNT), frame(0x89, "")].concat();

@@ -4,10 +4,12 @@ use stickler::net::Initiator;
 use stickler::{Endpoint, Incoming, MessageKind, SendError};
 
 use super::{OFFER, agree, agree_on, record, takeover, takeovers};
+use crate::claims::claims;
 use crate::support::{close, settle};
 
 #[tokio::test(start_paused = true)]
 async fn s7692_6_1_fragments_of_all_sizes_are_one_message() {
+    claims!("7692-6.1-01", "7692-7.2.1-06");
     for config in takeovers() {
         let (mut client, serving) = agree(config, OFFER, async |incoming: Incoming| {
             let (mut receiver, sender) = incoming.accept().await?.split();

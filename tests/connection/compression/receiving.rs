@@ -8,6 +8,7 @@ use stickler::{Config, Endpoint, Error, Incoming, Receiver, Violation};
 use tokio::sync::oneshot;
 
 use super::{Client, OFFER, agree, agree_on, is_violation, record, takeover, takeovers, zeros};
+use crate::claims::claims;
 use crate::support::{close, echo, frame, settle, text};
 
 /// How a message is received.
@@ -76,6 +77,7 @@ async fn messages_of_many_shares_arrive_by_every_way() {
 
 #[tokio::test(start_paused = true)]
 async fn s10_4_a_bomb_fails_with_1009_by_every_way() {
+    claims!("7692-8-02");
     let mut config = Config::default();
     for (max_message_size, over) in [(1000, 1), (SHARE, 1), (2 * SHARE, 1), (100_000, 4 << 20)] {
         config.limits.message.max_message_size = max_message_size;
@@ -93,6 +95,7 @@ async fn s10_4_a_bomb_fails_with_1009_by_every_way() {
 
 #[tokio::test(start_paused = true)]
 async fn s7692_7_2_2_a_corrupt_end_fails_with_1007_by_every_way() {
+    claims!("7692-7.2.2-07");
     for by in ALL {
         for len in [100, SHARE - 258, SHARE - 1, SHARE, SHARE + 1, 2 * SHARE] {
             let (client, serving) =
@@ -108,6 +111,7 @@ async fn s7692_7_2_2_a_corrupt_end_fails_with_1007_by_every_way() {
 
 #[tokio::test(start_paused = true)]
 async fn s8_1_inflated_text_is_utf8_in_every_piece() {
+    claims!("7692-6.1-07");
     for by in ALL {
         let (mut client, serving) =
             agree(takeover(), OFFER, move |incoming| lengths(incoming, by)).await;

@@ -8,6 +8,7 @@ use stickler::{
 };
 
 use super::{Got, OFFER, agree, agree_on, record, takeover, takeovers};
+use crate::claims::claims;
 use crate::deflate::noise;
 use crate::support::{echo, settle, text};
 
@@ -27,6 +28,7 @@ macro_rules! sends {
 
 #[tokio::test(start_paused = true)]
 async fn messages_from_the_least_size_on_are_compressed() {
+    claims!("7692-6.1-01", "7692-6.1-02");
     let (mut client, serving) = sends!(Config::default(), sender => {
         for len in [0, 127, 128, 129, 5000] {
             let text = "a".repeat(len);
@@ -50,6 +52,7 @@ async fn messages_from_the_least_size_on_are_compressed() {
 
 #[tokio::test(start_paused = true)]
 async fn every_form_of_a_message_is_compressed_or_not_as_it_is_wrapped() {
+    claims!("7692-8-01");
     let long = "form ".repeat(40);
     let sent = long.clone();
     let (mut client, serving) = agree(takeover(), OFFER, async move |incoming: Incoming| {
@@ -160,11 +163,13 @@ async fn mixed(config: Config, offer: &str, window: usize, count: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn s7692_7_1_1_mixed_messages_are_followed_without_context_takeover() {
+    claims!("7692-6-02", "7692-7.2.1-09");
     mixed(Config::default(), OFFER, 32 << 10, 60).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn s7692_7_1_1_mixed_messages_are_followed_with_context_takeover() {
+    claims!("7692-6-02", "7692-7.2.2-02");
     mixed(takeover(), OFFER, 32 << 10, 60).await;
     mixed(takeover(), "permessage-deflate; server_no_context_takeover", 32 << 10, 60).await;
     mixed(takeover(), "permessage-deflate; client_no_context_takeover", 32 << 10, 60).await;
@@ -172,6 +177,7 @@ async fn s7692_7_1_1_mixed_messages_are_followed_with_context_takeover() {
 
 #[tokio::test(start_paused = true)]
 async fn s7692_7_1_2_1_no_message_refers_further_back_than_the_window() {
+    claims!("7692-7.1.2.1-05", "7692-7.2.1-10");
     for bits in [8, 9, 10] {
         let offer = format!("permessage-deflate; server_max_window_bits={bits}");
         mixed(takeover(), &offer, 1 << bits, 20).await;

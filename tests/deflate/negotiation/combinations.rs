@@ -5,6 +5,8 @@ use stickler::proto::{
     extension::{ExtensionOffer, parse_offers},
 };
 
+use crate::claims::{Claim, claims};
+
 use super::{
     STATES, TAKEOVER, check, compare, offer, offers, orders, param,
     twin::{self, BITS, NAMES},
@@ -12,6 +14,7 @@ use super::{
 
 #[test]
 fn s7692_7_every_combination_of_the_parameters() {
+    let _claims: Vec<_> = twin::ids().map(|id| Claim::new(&[id])).collect();
     // The policy has no part in what is declined, so they take turns.
     let policies = twin::policies();
     let (mut all, mut accepted) = (0, 0);
@@ -53,6 +56,7 @@ fn s7692_7_every_acceptable_offer_in_every_order_under_every_policy() {
 
 #[test]
 fn s7692_7_a_quoted_value_is_the_token_in_it() {
+    claims!("6455-4.3-02", "6455-4.3-03", "6455-4.3-04", "7692-7-05", "9110-5.6.4-01");
     let spellings: [fn(&str) -> String; 5] = [
         |value| format!("={value}"),
         |value| format!("=\"{value}\""),
@@ -82,7 +86,7 @@ fn s7692_7_a_quoted_value_is_the_token_in_it() {
             }
         }
     }
-    // 6455-4.3-02: what is quoted and no token is broken grammar.
+    // What is quoted and no token is broken grammar.
     for value in ["\"\"", "\"1 0\"", "\"10", "\"10\\\"", "\"1,0\""] {
         let line = format!("permessage-deflate; server_max_window_bits={value}");
         assert!(parse_offers([line.as_bytes()]).is_err(), "{line}");

@@ -1,0 +1,71 @@
+//! Claims: what a test says about the rules in `tests/requirements`, beside the assertion that holds them.
+//!
+//! `claims!("6455-5.1-01")` stands in the function whose assertions exercise the rule, and
+//! `claims!(row.id)` in what runs a table. Both mean that breaking the rule turns this test red.
+//! `tests/requirements.rs` reads the claims out of the sources. While the tests run they cost nothing,
+//! unless `STICKLER_CLAIMS` names a folder: then each leaves a line there when its scope ends.
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "shared by all tests, and each has its own way of claiming"
+)]
+
+use std::{fs, io::Write, path::PathBuf, sync::OnceLock, thread};
+
+/// Claims rules of the catalogue until the end of the enclosing scope.
+macro_rules! claims {
+    ($($id:expr),+ $(,)?) => {
+        let _claim = crate::claims::Claim::new(&[$($id),+]);
+    };
+}
+pub(crate) use claims;
+
+/// Rules that the running test holds the server to, until dropped.
+#[must_use]
+pub(crate) struct Claim {
+    test: String,
+    ids: Vec<String>,
+}
+
+impl Claim {
+    /// Claims rules for the test that runs on this thread.
+    pub(crate) fn new(ids: &[&str]) -> Claim {
+        if folder().is_none() {
+            return Claim { test: String::new(), ids: Vec::new() };
+        }
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        Claim { test: test_name(), ids }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        for id in &self.ids {
+            record(&self.test, id, !thread::panicking());
+        }
+    }
+}
+
+/// The name of the test that runs on this thread.
+pub(crate) fn test_name() -> String {
+    thread::current().name().unwrap_or("a thread without a name").to_owned()
+}
+
+/// Writes down that a test went through a rule, and whether the rule held.
+pub(crate) fn record(test: &str, id: &str, held: bool) {
+    let Some(folder) = folder() else { return };
+    let binary = env!("CARGO_CRATE_NAME");
+    let result = if held { "ok" } else { "failed" };
+    let line = format!("{id}\t{binary}\t{test}\t{result}\n");
+    let path = folder.join(format!("{binary}.tsv"));
+    // Appended in one write, as tests run side by side.
+    let file = fs::OpenOptions::new().create(true).append(true).open(&path);
+    let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+fn folder() -> Option<&'static PathBuf> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOLDER.get_or_init(|| std::env::var_os("STICKLER_CLAIMS").map(PathBuf::from)).as_ref()
+}
