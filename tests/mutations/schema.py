@@ -86,8 +86,6 @@ def read_list():
     """All entries, numbered from 1, in the order of the files."""
     mutations = []
     for path in sorted(HERE.glob("*.toml")):
-        if path.name == "none.toml":
-            continue
         for entry in tomllib.loads(path.read_text())["mutation"]:
             mutations.append(Mutation(len(mutations) + 1, entry, path.name))
     names = [mutation.name for mutation in mutations]
@@ -95,12 +93,6 @@ def read_list():
         if names.count(name) > 1:
             raise SystemExit(f"mutations: two entries are called {name}")
     return mutations
-
-
-def read_exempt():
-    """Rows that no mutation can break, and why."""
-    entries = tomllib.loads((HERE / "none.toml").read_text())["none"]
-    return {row: entry["why"] for entry in entries for row in entry["rows"]}
 
 
 def mutated(text, edits, krate):

@@ -280,3 +280,21 @@ fn s7_4_each_violation_has_the_code_of_the_decisions() {
         assert_eq!(violation.close_code().get(), code, "{violation:?}");
     }
 }
+
+#[test]
+fn codes_and_errors_are_shown() {
+    assert_eq!(format!("{} {:?}", CloseCode::NORMAL, CloseCode::new(4999)), "1000 4999");
+    let errors = [
+        SendError::Closed,
+        SendError::QueueFull,
+        SendError::MessageUnfinished,
+        SendError::ControlTooLong,
+        SendError::CloseCodeNotSendable,
+        SendError::ReasonTooLong,
+    ];
+    let mut shown: Vec<String> = errors.iter().map(SendError::to_string).collect();
+    assert!(shown.iter().all(|text| !text.is_empty()));
+    shown.sort_unstable();
+    shown.dedup();
+    assert_eq!(shown.len(), errors.len());
+}
