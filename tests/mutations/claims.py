@@ -13,26 +13,33 @@ class Binary:
 
     def __init__(self, name, root):
         self.name = name
-        self.ids = set()
-        for text in sources_of(root):
-            self.ids |= set(ID.findall(text))
+        self.sources = [(module, set(ID.findall(text)), "test]\n" in text or "test(" in text) for module, text in sources_of(root)]
+        self.ids = set().union(*(ids for _, ids, _ in self.sources))
+
+    def near(self, row):
+        """What to filter the tests by to have those of the files with this id; nothing if that misses some."""
+        near = [(module, has_tests) for module, ids, has_tests in self.sources if row in ids]
+        if any(not module or not has_tests for module, has_tests in near):
+            return []
+        return [f"{module}::" for module, _ in near]
 
 
 def sources_of(root):
-    """The text of all files of the test binary whose root this is."""
+    """The module and the text of all files of the test binary whose root this is."""
     # With each file, whether its modules lie beside it.
-    todo = [(Path(root), True)]
+    todo = [("", Path(root), True)]
     while todo:
-        path, is_beside = todo.pop()
+        module, path, is_beside = todo.pop()
         text = path.read_text()
-        yield text
+        yield module, text
         folder = path.parent if is_beside else path.with_suffix("")
         for attributes, name in MODULE.findall(text):
             where = PATH.search(attributes)
             child = path.parent / where.group(1) if where else folder / f"{name}.rs"
             if not child.is_file():
                 child = folder / name / "mod.rs"
-            todo.append((child.resolve(), bool(where) or child.name == "mod.rs"))
+            inner = f"{module}::{name}" if module else name
+            todo.append((inner, child.resolve(), bool(where) or child.name == "mod.rs"))
 
 
 def read_failed(folder):

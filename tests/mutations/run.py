@@ -71,7 +71,7 @@ def main():
     binaries = build()
     seen = {} if args.fresh else read_seen(args.keep)
     todo = choose(mutations, args)
-    begun, survivors, run = time.monotonic(), [], 0
+    begun, survivors, run, done = time.monotonic(), [], 0, []
     for mutation in todo:
         result = seen.get(mutation.digest())
         if result is None or (args.again and mutation_survives(mutation, result)):
@@ -83,8 +83,9 @@ def main():
             write_seen(seen)
             run += 1
         survivors += report(mutation, result)
-    rows = sum(len(mutation.rows) for mutation in todo)
-    print(f"\n{len(todo)} mutations, {rows} rows, {len(survivors)} not noticed")
+        done.append(mutation)
+    rows = sum(len(mutation.rows) for mutation in done)
+    print(f"\n{len(done)} mutations, {rows} rows, {len(survivors)} not noticed")
     for row, mutation in survivors:
         print(f"  {row}: {mutation.breaks} ({mutation.file})")
     return 1 if survivors else 0
@@ -146,7 +147,7 @@ def check_green(binary):
     if mark.exists() or binary.name == "wire":
         # Of these only the cases of one row are played, and once more without the mutation.
         return
-    status, output, _ = run(binary, 0, "", TIMEOUT * 3)
+    status, output, _ = run(binary, 0, [], "", TIMEOUT * 3)
     if status != 0:
         raise SystemExit(f"{binary.name} is red with nothing broken\n{output[-4000:]}")
     mark.parent.mkdir(parents=True, exist_ok=True)
@@ -159,28 +160,37 @@ def try_one(mutation, binaries):
     for binary in binaries:
         for row in mutation.rows:
             if row not in found and row in binary.ids:
-                _, _, failed = run(binary, mutation.number, row, TIMEOUT)
-                if row in failed and is_green_without(binary, row):
-                    more = set(mutation.rows) & set(failed) - set(found)
-                    found.update({row: f"{binary.name} {min(failed[row])}" for row in more})
+                failed = ask(binary, mutation.number, row)
+                more = set(mutation.rows) & set(failed) - set(found)
+                found.update({row: f"{binary.name} {min(failed[row])}" for row in more})
     return found
 
 
-def is_green_without(binary, row):
+def ask(binary, number, row):
+    """The tests near the claim, then all of the binary: for each rule that did not hold, who says so."""
+    near = binary.near(row)
+    for modules in [near, []] if near else [[]]:
+        _, _, failed = run(binary, number, modules, row, TIMEOUT)
+        if row in failed and is_green_without(binary, modules, row):
+            return failed
+    return {}
+
+
+def is_green_without(binary, modules, row):
     """Tests with a clock or a socket in them may be red for other reasons."""
     if binary.name not in ("wire", "connection", "server", "shutdown", "binary"):
         return True
-    return run(binary, 0, row, TIMEOUT)[0] == 0
+    return run(binary, 0, modules, row, TIMEOUT)[0] == 0
 
 
-def run(binary, number, row, timeout):
+def run(binary, number, modules, row, timeout):
     """Status, output, and the rules that did not hold, with the tests that say so."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "MUTANT": str(number), "STICKLER_CLAIMS": folder, "RUST_BACKTRACE": "0"}
         if binary.name == "wire":
             environment["WIRE_CASE"] = row
         process = subprocess.Popen(
-            [str(binary.path)], cwd=TREE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [str(binary.path), *modules], cwd=TREE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", start_new_session=True,
         )
         try:

@@ -86,6 +86,8 @@ def read_list():
     """All entries, numbered from 1, in the order of the files."""
     mutations = []
     for path in sorted(HERE.glob("*.toml")):
+        if path.name == "equivalent.toml":
+            continue
         for entry in tomllib.loads(path.read_text())["mutation"]:
             mutations.append(Mutation(len(mutations) + 1, entry, path.name))
     names = [mutation.name for mutation in mutations]
