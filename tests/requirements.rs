@@ -11,8 +11,8 @@ use std::{
     sync::OnceLock,
 };
 
-use catalogue::{Rule, is_id};
-use claimed::{Claimed, claimed};
+use catalogue::Rule;
+use claimed::{Claimed, claimed, sites_in};
 use report::{Report, Shown, Standing};
 
 #[path = "requirements/catalogue.rs"]
@@ -42,7 +42,7 @@ fn rules() -> Vec<Rule> {
 fn binaries() -> &'static BTreeMap<String, Claimed> {
     static BINARIES: OnceLock<BTreeMap<String, Claimed>> = OnceLock::new();
     BINARIES.get_or_init(|| {
-        roots().into_iter().map(|(name, binary)| (name, claimed(&binary))).collect()
+        roots().into_iter().map(|(name, binary)| (name, claimed(&binary, root()))).collect()
     })
 }
 
@@ -125,15 +125,16 @@ fn no_file_with_claims_is_left_out() {
         .flat_map(|binary| binary.modules.into_iter().map(|module| module.file))
         .map(|file| fs::canonicalize(file).unwrap())
         .collect();
-    let mut faults = Vec::new();
-    for file in sources(&root().join("tests")) {
-        let text = fs::read_to_string(&file).unwrap();
-        let tokens = lexer::tokens(&text);
-        let has_ids = tokens.iter().any(|token| token.text().is_some_and(is_id));
-        let is_ours = file.starts_with(root().join("tests/requirements"))
-            || file == root().join("tests/requirements.rs");
-        if has_ids && !is_ours && !read.contains(&fs::canonicalize(&file).unwrap()) {
-            faults.push(file);
+    let folders: Vec<&PathBuf> = binaries().values().flat_map(|claimed| &claimed.folders).collect();
+    let mut faults = BTreeSet::new();
+    for site in ["tests", "src"].iter().flat_map(|folder| sites_in(&root().join(folder))) {
+        let file = fs::canonicalize(&site.file).unwrap();
+        let below = file.strip_prefix(fs::canonicalize(root()).unwrap()).unwrap().to_owned();
+        // What stands here speaks about ids and claims none.
+        let is_ours = below.starts_with("tests/requirements") || below.ends_with("requirements.rs");
+        let is_named = folders.iter().any(|folder| below.starts_with(folder));
+        if !is_ours && !is_named && !read.contains(&file) {
+            faults.insert(below);
         }
     }
     assert!(faults.is_empty(), "these belong to no test binary: {faults:#?}");
@@ -142,19 +143,6 @@ fn no_file_with_claims_is_left_out() {
     for word in ["[[test]]", "autotests"] {
         assert!(!manifest.contains(word), "{word}: tests are found by cargo alone");
     }
-}
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
 }
 
 /// Ids are for good: what is listed stays, and what is new is added to the list.

@@ -63,17 +63,6 @@ fn every_violation_has_a_vector() {
 }
 
 #[test]
-fn every_row_claims_a_rule_of_the_catalogue() {
-    for id in rows().iter().map(|row| row.id).chain(early::ROWS.iter().map(|row| row.0)) {
-        let mut parts = id.split('-');
-        let (rfc, section) = (parts.next(), parts.next());
-        assert!(matches!(rfc, Some("6455" | "3629")), "{id}");
-        assert!(section.is_some_and(|section| !section.is_empty()), "{id}");
-        assert!(matches!(parts.next(), Some(rule) if matches!(rule.len(), 2 | 4)), "{id}");
-    }
-}
-
-#[test]
 fn every_violation_has_an_early_vector() {
     for violation in violations() {
         // Limits are met early in `limits`.

@@ -59,13 +59,3 @@ fn every_violation_has_a_vector() {
         assert!(rows.iter().any(shown), "no row fails with {violation:?}");
     }
 }
-
-#[test]
-fn every_row_claims_a_rule_of_the_catalogue() {
-    for id in rows().iter().map(|row| row.id) {
-        let mut parts = id.split('-');
-        assert_eq!(parts.next(), Some("7692"), "{id}");
-        assert!(parts.next().is_some_and(|section| !section.is_empty()), "{id}");
-        assert!(matches!(parts.next(), Some(rule) if rule.len() == 2), "{id}");
-    }
-}

@@ -1,7 +1,7 @@
 //! permessage-deflate on one connection (RFC 7692): what is agreed, and which message to compress.
 
 use std::fmt;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::context::Context;
 use super::engines::{
@@ -11,12 +11,11 @@ use super::engines::{
 use super::message::{Choice, Parts};
 use super::pool;
 use super::sender::Sender;
-use super::state::{Shared, State};
+use super::state::{Locked, Shared, State};
 use crate::proto::assembler::MessageKind;
 use crate::proto::deflate::budget::{Budget, Charge};
 use crate::proto::deflate::{self, Agreement, Compressor, Level, Policy, Shape, WindowBits};
 use crate::proto::extension::ExtensionOffer;
-use crate::proto::frame::HeaderBytes;
 use crate::proto::outbound::SendError;
 use crate::proto::prepared::Prepared;
 
@@ -213,13 +212,6 @@ impl State {
         self.append_frame(&header, payload);
         Ok(())
     }
-
-    fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
-        self.outbox().append(|batch| {
-            batch.extend_from_slice(header.as_bytes());
-            batch.extend_from_slice(payload);
-        });
-    }
 }
 
 impl Sender {
@@ -228,9 +220,9 @@ impl Sender {
     pub(super) fn queue_compressed<'a>(
         &'a self,
         sending: &Sending,
-        state: MutexGuard<'a, State>,
+        state: Locked<'a>,
         parts: &Parts<'_>,
-    ) -> Result<Option<MutexGuard<'a, State>>, SendError> {
+    ) -> Result<Option<Locked<'a>>, SendError> {
         if !state.outbound.is_open() {
             return Err(SendError::Closed);
         }
@@ -266,7 +258,7 @@ impl Sender {
         &self,
         sending: &Sending,
         prepared: &Prepared,
-    ) -> Result<Option<MutexGuard<'_, State>>, SendError> {
+    ) -> Result<Option<Locked<'_>>, SendError> {
         let frame = sending.prepared(prepared, &self.shared.context.budget);
         let mut state = self.lock_for_message()?;
         let Some(frame) = frame else { return Ok(Some(state)) };

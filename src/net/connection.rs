@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -42,7 +42,7 @@ where
 {
     let shared = Shared::new(context, peer);
     let stage = Stage::Opening { opening: Opening::default(), handler: Some(handler) };
-    Connection { transport: Transport::new(io), shared: Registered(shared), stage }
+    Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
 }
 
 /// Serves a connection that is open already.
@@ -56,12 +56,14 @@ where
     F: Future<Output = Result<()>> + Send,
 {
     let stage: Stage<fn(Incoming) -> F, F> = Stage::Running { handler };
-    Connection { transport: Transport::new(io), shared: Registered(shared), stage }
+    Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
 }
 
 pin_project! {
     struct Connection<T, H, F> {
         transport: Transport<T>,
+        // The waker that `shared` has, to see without the lock that it is still the right one.
+        task: Option<Waker>,
         shared: Registered,
         #[pin]
         stage: Stage<H, F>,
@@ -104,7 +106,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
         let mut this = self.project();
         let shared = &this.shared.0;
-        shared.remember_task(cx.waker());
+        if !this.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            *this.task = Some(cx.waker().clone());
+            shared.remember_task(cx.waker());
+        }
         if let StageNow::Opening { opening, handler } = this.stage.as_mut().project() {
             shared.check_opening_timers(opening);
             let opened = match this.transport.io() {
@@ -136,25 +141,35 @@ where
         // Whatever woke the task, the handler may have waited for it.
         let mut is_handlers_turn = true;
         loop {
-            is_handlers_turn |= this.transport.poll_input(shared, cx);
-            if !std::mem::take(&mut is_handlers_turn) {
+            let has_input = this.transport.poll_input(shared, cx);
+            if !has_input && !is_handlers_turn {
                 break;
             }
-            if let StageNow::Running { handler } = this.stage.as_mut().project()
-                && let Poll::Ready(result) = poll_handler(shared, handler, cx)
-            {
-                this.stage.set(Stage::Over);
-                end_handler(shared, result);
+            if let StageNow::Running { handler } = this.stage.as_mut().project() {
+                if !has_input {
+                    shared.lock().begin_polling();
+                }
+                if let Poll::Ready(result) = poll_handler(handler, cx) {
+                    this.stage.set(Stage::Over);
+                    end_handler(shared, result);
+                }
             }
-            this.transport.poll_output(shared, cx);
-            is_handlers_turn = std::mem::take(&mut shared.lock().gave_way);
+            let mut state = shared.lock();
+            is_handlers_turn = state.end_polling();
+            this.transport.poll_output(state, shared, cx);
+        }
+        if shared.glance().is_at_rest() {
+            return Poll::Pending;
         }
         // Reading alone or running out of time may have queued more.
-        this.transport.poll_output(shared, cx);
+        this.transport.poll_output(shared.lock(), shared, cx);
         ready!(this.transport.poll_end(shared, cx));
         if let StageNow::Running { handler } = this.stage.as_mut().project() {
             // The transport is gone, but the handler has its time to finish.
-            let result = ready!(poll_handler(shared, handler, cx));
+            shared.lock().begin_polling();
+            let polled = poll_handler(handler, cx);
+            shared.lock().end_polling();
+            let result = ready!(polled);
             this.stage.set(Stage::Over);
             end_handler(shared, result);
         }
@@ -165,14 +180,10 @@ where
 
 /// Polls the handler; `None` stands for a panic in it.
 fn poll_handler<F: Future<Output = Result<()>>>(
-    shared: &Shared,
     handler: Pin<&mut F>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<()>>> {
-    shared.lock().is_polling = true;
-    let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(cx)));
-    shared.lock().is_polling = false;
-    match polled {
+    match catch_unwind(AssertUnwindSafe(|| handler.poll(cx))) {
         Ok(polled) => polled.map(Some),
         Err(_) => Poll::Ready(None),
     }

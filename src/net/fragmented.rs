@@ -1,12 +1,10 @@
 //! A message that is sent fragment by fragment (RFC 6455 §5.4).
 
-use std::sync::MutexGuard;
-
 use super::compression::Fragments;
 use super::ending::Initiator;
 use super::message::{Choice, Outgoing, Parts};
 use super::sender::{Sender, append_payload};
-use super::state::State;
+use super::state::Locked;
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
@@ -86,7 +84,7 @@ impl<'a> FragmentedMessage<'a> {
     }
 
     /// A fragment was queued.
-    fn passed(&mut self, mut state: MutexGuard<'_, State>, fin: bool) {
+    fn passed(&mut self, mut state: Locked<'_>, fin: bool) {
         self.is_first = false;
         self.is_finished = fin;
         state.is_fragmenting = !fin;

@@ -20,8 +20,9 @@ pub(super) struct ReadBuffer {
     pub(super) bytes: Vec<u8>,
     /// Where the unread bytes begin: 0 <= start <= bytes.len()
     pub(super) start: usize,
-    /// The count to lower when it comes back; large buffers only.
-    pub(super) lent: Option<Arc<AtomicUsize>>,
+    /// The thread that lent it, by its count of buffers that came back elsewhere; large buffers
+    /// only.
+    pub(super) strayed: Option<Arc<AtomicUsize>>,
 }
 
 impl Lease {

@@ -16,6 +16,7 @@ mod endpoint;
 mod engines;
 mod error;
 mod fragmented;
+mod glance;
 mod incoming;
 mod lease;
 mod message;

@@ -3,12 +3,11 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::MutexGuard;
 
 use super::context::Context;
 use super::message::{Choice, Parts};
 use super::sender::Sender;
-use super::state::{Shared, State};
+use super::state::{Locked, Shared, State};
 use crate::proto::assembler::MessageKind;
 use crate::proto::deflate::Policy;
 use crate::proto::extension::ExtensionOffer;
@@ -70,9 +69,9 @@ impl Sender {
     pub(super) fn queue_compressed<'a>(
         &'a self,
         sending: &Sending,
-        _: MutexGuard<'a, State>,
+        _: Locked<'a>,
         _: &Parts<'_>,
-    ) -> Result<Option<MutexGuard<'a, State>>, SendError> {
+    ) -> Result<Option<Locked<'a>>, SendError> {
         match sending.0 {}
     }
 

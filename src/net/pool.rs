@@ -14,8 +14,10 @@ use super::outbox::Outbox;
 struct Pool {
     #[allow(clippy::vec_box, reason = "the box is what connections hold while they read")]
     read_buffers: Vec<Box<ReadBuffer>>,
-    /// Large read buffers of this thread that are lent at present, wherever they are.
-    lent: Arc<AtomicUsize>,
+    /// Large read buffers that this thread has lent and not taken back.
+    lent: usize,
+    /// Those of them that other threads have freed.
+    strayed: Arc<AtomicUsize>,
     #[allow(clippy::vec_box, reason = "the box is what connections hold while they write")]
     outboxes: Vec<Box<Outbox>>,
     message_buffers: Vec<Vec<u8>>,
@@ -31,32 +33,46 @@ thread_local! {
 pub(super) fn take_read_buffer() -> Box<ReadBuffer> {
     POOL.try_with(|pool| {
         let pool = &mut *pool.borrow_mut();
-        if pool.lent.load(Ordering::Relaxed) >= MAX_LENT {
+        if pool.lent - pool.strayed.load(Ordering::Relaxed) >= MAX_LENT {
             return new_read_buffer(SMALL_READ, None);
         }
-        pool.lent.fetch_add(1, Ordering::Relaxed);
+        pool.lent += 1;
         pool.read_buffers
             .pop()
-            .unwrap_or_else(|| new_read_buffer(LARGE_READ, Some(pool.lent.clone())))
+            .unwrap_or_else(|| new_read_buffer(LARGE_READ, Some(pool.strayed.clone())))
     })
     .unwrap_or_else(|_| new_read_buffer(SMALL_READ, None))
 }
 
-fn new_read_buffer(size: usize, lent: Option<Arc<AtomicUsize>>) -> Box<ReadBuffer> {
-    Box::new(ReadBuffer { bytes: Vec::with_capacity(size), start: 0, lent })
+fn new_read_buffer(size: usize, strayed: Option<Arc<AtomicUsize>>) -> Box<ReadBuffer> {
+    Box::new(ReadBuffer { bytes: Vec::with_capacity(size), start: 0, strayed })
 }
 
-pub(super) fn return_read_buffer(mut buffer: Box<ReadBuffer>) {
-    let Some(lent) = &buffer.lent else { return };
-    lent.fetch_sub(1, Ordering::Relaxed);
-    buffer.start = 0;
-    buffer.bytes.clear();
-    with(|pool| {
-        // Counted by the thread that made it; another thread cannot lend it on.
-        if buffer.lent.as_ref().is_some_and(|lent| Arc::ptr_eq(lent, &pool.lent)) {
-            keep(&mut pool.read_buffers, buffer, MAX_KEPT_READ);
+pub(super) fn return_read_buffer(buffer: Box<ReadBuffer>) {
+    let mut buffer = Some(buffer);
+    let _ = POOL.try_with(|pool| buffer.take().map(|buffer| pool.borrow_mut().take_back(buffer)));
+    // While a thread ends its pool may be gone.
+    if let Some(strayed) = buffer.and_then(|buffer| buffer.strayed) {
+        strayed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Pool {
+    fn take_back(&mut self, mut buffer: Box<ReadBuffer>) {
+        match &buffer.strayed {
+            Some(home) if Arc::ptr_eq(home, &self.strayed) => {
+                self.lent -= 1;
+                buffer.start = 0;
+                buffer.bytes.clear();
+                keep(&mut self.read_buffers, buffer, MAX_KEPT_READ);
+            }
+            // Counted by the thread that made it; another thread cannot lend it on.
+            Some(home) => {
+                home.fetch_add(1, Ordering::Relaxed);
+            }
+            None => {}
         }
-    });
+    }
 }
 
 pub(super) fn take_outbox() -> Box<Outbox> {

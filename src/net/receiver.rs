@@ -12,9 +12,9 @@ use super::error::{Error, Result};
 use super::lease::Lease;
 use super::message::{Lent, Message};
 use super::pool;
-use super::state::{Phase, Reader, Shared, State};
+use super::state::{Phase, Reader, Shared, State, WRITE_FROM, look_from};
 use crate::proto::assembler::MessageKind;
-use crate::proto::inbound::{Delivery, Event, Payload};
+use crate::proto::inbound::{Delivery, Event, Payload, short};
 use crate::proto::utf8::Checked;
 
 /// Receives the messages of one connection.
@@ -30,6 +30,8 @@ pub struct Receiver {
     assembled: Vec<u8>,
     /// Whether a message is being delivered in pieces.
     is_mid_pieces: bool,
+    /// Whether the lease goes on between messages.
+    is_between: bool,
 }
 
 /// What is lent: where it lies and what it is.
@@ -46,7 +48,13 @@ enum At {
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Receiver {
-        Receiver { shared, lease: Lease::default(), assembled: Vec::new(), is_mid_pieces: false }
+        Receiver {
+            shared,
+            lease: Lease::default(),
+            assembled: Vec::new(),
+            is_mid_pieces: false,
+            is_between: false,
+        }
     }
 
     /// Waits for the next message and lends it until the next call.
@@ -115,13 +123,37 @@ impl Receiver {
         self.poll_found(cx, delivery)
     }
 
+    /// Receives a short message that is in the lease, without the lock: nobody else goes on
+    /// with the input while it is held here. The last byte of it is left for those who look
+    /// whether it is.
+    #[inline]
+    fn receive_short(&mut self, delivery: Delivery) -> Option<Found> {
+        let limits = &self.shared.context.config.limits;
+        if !self.is_between || !self.shared.glance().is_open_below(look_from(limits.max_queued)) {
+            return None;
+        }
+        let position = self.lease.position();
+        let (_, input) = self.lease.unread_mut().split_last_mut()?;
+        let step = short::receive_short(input, delivery, &limits.message)
+            .or_else(|| short::receive_medium(input, delivery, &limits.message))?;
+        self.lease.consume(step.consumed);
+        let (Event::Message(data) | Event::Piece { data, .. }) = step.event? else { return None };
+        let Payload::Input(range) = data.payload else { return None };
+        let at = At::Lease(range.start + position..range.end + position);
+        Some(Found { at, text: data.text, last: true })
+    }
+
     fn poll_found(
         &mut self,
         cx: &mut Context<'_>,
         delivery: Delivery,
     ) -> Poll<Result<Option<Found>>> {
+        if let Some(found) = self.receive_short(delivery) {
+            return Poll::Ready(Ok(Some(found)));
+        }
         let mut state = self.shared.lock();
         state.reader = Reader::Busy;
+        self.is_between = false;
         loop {
             if let Some(ending) = state.finished() {
                 let error = ending.to_error();
@@ -186,6 +218,7 @@ impl Receiver {
                 }
             };
             self.is_mid_pieces = !last;
+            self.is_between = state.inbound.is_between_messages();
             let at = match data.payload {
                 Payload::Input(range) => At::Lease(range.start + position..range.end + position),
                 _ => {
@@ -324,9 +357,6 @@ pub struct Piece<'a> {
     /// The payload, of the message's kind; may be empty.
     pub data: Message<'a>,
 }
-
-/// With so many bytes queued they are written before the next message, in bytes.
-const WRITE_FROM: usize = 64 << 10;
 
 const _: () = {
     const fn is_send<T: Send>() {}

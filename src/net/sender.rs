@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,11 +14,12 @@ use super::fragmented::FragmentedMessage;
 use super::message::{Choice, Outgoing, Parts};
 #[cfg(feature = "deflate")]
 use super::outbox::Large;
-use super::state::{Phase, Shared, State};
+use super::state::{Locked, Phase, Shared, State};
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::Agreement;
+use crate::proto::frame::{HeaderBytes, MAX_HEADER_LEN};
 use crate::proto::outbound::SendError;
 
 /// Sends on one connection. Cheap to clone; clones send on the same connection, from any
@@ -61,7 +62,37 @@ impl Sender {
         message.queue(|parts| self.queue(parts, M::CHOICE))
     }
 
+    #[inline]
     fn queue(&self, parts: Parts<'_>, choice: Choice) -> Result<(), SendError> {
+        match parts {
+            Parts::Copied(kind, payload) if payload.len() <= SHORT => {
+                self.queue_short(kind, payload, choice)
+            }
+            parts => self.queue_any(parts, choice),
+        }
+    }
+
+    /// As `queue_any`, for most messages.
+    fn queue_short(
+        &self,
+        kind: MessageKind,
+        payload: &[u8],
+        choice: Choice,
+    ) -> Result<(), SendError> {
+        let max_queued = self.shared.context.config.limits.max_queued;
+        let mut state = self.shared.lock();
+        if state.outbound.agreement().is_some() {
+            drop(state);
+            return self.queue_any(Parts::Copied(kind, payload), choice);
+        }
+        state.check_message(max_queued)?;
+        let header = state.outbound.start_message(kind, payload.len())?;
+        state.append_frame(&header, payload);
+        state.pass_on(max_queued);
+        Ok(())
+    }
+
+    fn queue_any(&self, parts: Parts<'_>, choice: Choice) -> Result<(), SendError> {
         let mut state = self.lock_for_message()?;
         if let Some(sending) = Sending::of(&state, &self.shared.context)
             && sending.wants(choice, &parts)
@@ -87,19 +118,15 @@ impl Sender {
         Ok(())
     }
 
-    pub(super) fn lock_for_message(&self) -> Result<MutexGuard<'_, State>, SendError> {
-        let state = self.lock_for_data()?;
-        if state.is_fragmenting { Err(SendError::MessageUnfinished) } else { Ok(state) }
+    pub(super) fn lock_for_message(&self) -> Result<Locked<'_>, SendError> {
+        let state = self.shared.lock();
+        state.check_message(self.shared.context.config.limits.max_queued)?;
+        Ok(state)
     }
 
-    pub(super) fn lock_for_data(&self) -> Result<MutexGuard<'_, State>, SendError> {
+    pub(super) fn lock_for_data(&self) -> Result<Locked<'_>, SendError> {
         let state = self.shared.lock();
-        if state.phase != Phase::Open {
-            return Err(SendError::Closed);
-        }
-        if state.queued() >= self.shared.context.config.limits.max_queued {
-            return Err(SendError::QueueFull);
-        }
+        state.check_data(self.shared.context.config.limits.max_queued)?;
         Ok(state)
     }
 
@@ -240,6 +267,32 @@ pub(super) fn append_payload(state: &mut State, parts: Parts<'_>) {
 }
 
 impl State {
+    /// Whether a message may be queued, as far as the connection and its queue go.
+    #[inline]
+    fn check_message(&self, max_queued: usize) -> Result<(), SendError> {
+        self.check_data(max_queued)?;
+        if self.is_fragmenting { Err(SendError::MessageUnfinished) } else { Ok(()) }
+    }
+
+    /// As `check_message`, for a part of one.
+    #[inline]
+    fn check_data(&self, max_queued: usize) -> Result<(), SendError> {
+        if self.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        if self.queued() >= max_queued { Err(SendError::QueueFull) } else { Ok(()) }
+    }
+
+    /// Queues a frame by copying it.
+    #[inline]
+    pub(super) fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
+        self.outbox().append(|batch| {
+            batch.reserve(MAX_HEADER_LEN + payload.len());
+            batch.extend_from_slice(header.as_bytes());
+            batch.extend_from_slice(payload);
+        });
+    }
+
     /// Queues a frame that is shared with other connections.
     #[cfg(feature = "deflate")]
     pub(super) fn queue_shared(&mut self, frame: &Arc<[u8]>) {
@@ -250,6 +303,9 @@ impl State {
         }
     }
 }
+
+/// Payloads up to this size, in bytes, take the short way.
+const SHORT: usize = 125;
 
 /// Payloads from this size on are referenced instead of copied, in bytes.
 const REFERENCE_FROM: usize = 16 << 10;

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
 use super::context::{Context, Place, tick_of};
 use super::ending::{Ending, Initiator};
+use super::glance::{Glance, LastGlance};
 use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
@@ -22,7 +24,18 @@ use crate::proto::rejection::Rejection;
 pub(super) struct Shared {
     pub(super) context: Arc<Context>,
     pub(super) peer: Option<SocketAddr>,
+    glance: LastGlance,
     state: Mutex<State>,
+}
+
+/// The state, locked. When it is given up the glance is renewed, then the task woken if that
+/// was asked for.
+#[derive(Debug)]
+pub(super) struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    glance: &'a LastGlance,
+    /// Whether the glance is good enough as it is.
+    is_quiet: bool,
 }
 
 #[derive(Debug)]
@@ -31,6 +44,8 @@ pub(super) struct State {
     pub(super) reader: Reader,
     /// Whether the connection task is polling the handler: it will look at the queue after.
     pub(super) is_polling: bool,
+    /// Whether the connection task is to be woken when the lock is given up.
+    wakes_task: bool,
     /// Whether the Receiver holds input that nobody else may overtake.
     pub(super) receiver_holds_input: bool,
     /// Whether the Receiver gave way so that the queue is written first.
@@ -116,6 +131,7 @@ impl Shared {
             phase: Phase::Opening,
             reader: Reader::Busy,
             is_polling: false,
+            wakes_task: false,
             receiver_holds_input: false,
             gave_way: false,
             is_fragmenting: false,
@@ -135,17 +151,29 @@ impl Shared {
             armed: u64::MAX,
             deadline: None,
         };
-        let shared = Arc::new(Shared { context: context.clone(), peer, state: Mutex::new(state) });
+        let shared = Arc::new(Shared {
+            context: context.clone(),
+            peer,
+            glance: LastGlance::default(),
+            state: Mutex::new(state),
+        });
         shared.lock().set_deadline(deadline);
         let place = context.enter(shared.clone());
         shared.lock().place = place;
         shared
     }
 
-    #[inline]
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    #[inline(always)]
+    pub(super) fn lock(&self) -> Locked<'_> {
         // A panic while the lock is held is ours; the connection goes on to its end.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { state, glance: &self.glance, is_quiet: false }
+    }
+
+    /// What the state was when its lock was last given up.
+    #[inline]
+    pub(super) fn glance(&self) -> Glance {
+        self.glance.load()
     }
 
     /// Ends the registration; the connection task is going.
@@ -198,6 +226,42 @@ impl Shared {
     }
 }
 
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    #[inline]
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Locked<'_> {
+    /// Gives the lock up after something small was queued. While the handler is polled nobody
+    /// needs to know: the connection task takes the lock after.
+    #[inline]
+    pub(super) fn pass_on(mut self, max_queued: usize) {
+        self.is_quiet = self.is_polling && self.queued() < look_from(max_queued);
+        self.wake_task();
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_quiet {
+            self.glance.store(self.state.glance());
+            self.state.wake_if_asked();
+        }
+    }
+}
+
 impl State {
     /// When the opening handshake, the closing handshake or the end of TCP is overdue.
     pub(super) fn deadline(&self) -> Option<Duration> {
@@ -237,6 +301,14 @@ impl State {
         Some(next)
     }
 
+    /// Wakes who waits for room in the queue, if there is some.
+    #[inline]
+    pub(super) fn offer_room(&mut self, max_queued: usize) {
+        if self.is_waited_for() && self.phase == Phase::Open && self.queued() < max_queued {
+            self.wake_waiting();
+        }
+    }
+
     /// Bytes that are queued for the peer.
     #[inline]
     pub(super) fn queued(&self) -> usize {
@@ -262,12 +334,36 @@ impl State {
 
     /// Wakes the connection task, unless it is the one that is running.
     #[inline]
-    pub(super) fn wake_task(&self) {
-        if !self.is_polling
+    pub(super) fn wake_task(&mut self) {
+        self.wakes_task |= !self.is_polling;
+    }
+
+    /// The connection task polls the handler from here on: what it does wakes nobody.
+    #[inline]
+    pub(super) fn begin_polling(&mut self) {
+        self.is_polling = true;
+    }
+
+    /// The handler was polled. Says whether it gave way, and is to be polled again.
+    #[inline]
+    pub(super) fn end_polling(&mut self) -> bool {
+        self.is_polling = false;
+        std::mem::take(&mut self.gave_way)
+    }
+
+    #[inline]
+    fn wake_if_asked(&mut self) {
+        if std::mem::take(&mut self.wakes_task)
             && let Some(task) = &self.task
         {
             task.wake_by_ref();
         }
+    }
+
+    #[inline]
+    fn glance(&self) -> Glance {
+        let is_open = self.phase == Phase::Open && self.outbound.is_open();
+        Glance::new(self.queued(), is_open, self.timer_due, self.is_reading_to_lease())
     }
 
     /// Wakes whoever waits in the Receiver on another task.
@@ -301,8 +397,8 @@ impl State {
         register(&mut self.rare().waiting, waker);
     }
 
-    /// Whether somebody waits for the queue or the end.
-    pub(super) fn is_waited_for(&self) -> bool {
+    /// Whether somebody waits for room in the queue.
+    fn is_waited_for(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.waiting.is_empty())
     }
 
@@ -360,6 +456,15 @@ fn register(wakers: &mut Vec<Waker>, waker: &Waker) {
         wakers.push(waker.clone());
     }
 }
+
+/// With so many bytes queued the Receiver looks at the queue before it delivers a message.
+#[inline]
+pub(super) fn look_from(max_queued: usize) -> usize {
+    max_queued.min(WRITE_FROM)
+}
+
+/// With so many bytes queued they are written before the next message, in bytes.
+pub(super) const WRITE_FROM: usize = 64 << 10;
 
 /// How long a connection that has not asked for anything may still do so when the server
 /// shuts down.

@@ -13,7 +13,7 @@ use super::lease::{Lease, poll_read_buf};
 use super::outbox::Outbox;
 use super::pool;
 use super::receiver::note_pong;
-use super::state::{Phase, Reader, Shared, State};
+use super::state::{Locked, Phase, Reader, Shared, State};
 use crate::proto::inbound::{Delivery, Event, Payload};
 
 /// The transport, as long as it is there, and the frames that are being written to it.
@@ -43,6 +43,8 @@ enum End {
 /// What to read into.
 enum ReadInto {
     Nothing,
+    /// There is more to do once others had their turn.
+    Later,
     Lease,
     /// The assembler's buffer, and how many bytes the frame still has.
     Direct(Vec<u8>, usize),
@@ -69,10 +71,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         self.turn_left = READ_PER_TURN;
     }
 
-    /// Reads if somebody waits for input; says whether the handler is to be polled for it.
+    /// Reads if somebody waits for input. Says whether the handler is to be polled for it: that
+    /// has begun then, as by [`State::begin_polling`].
     pub(super) fn poll_input(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> bool {
         let is_for_handler = self.read(shared, cx);
-        if !is_for_handler {
+        if !is_for_handler && shared.glance().is_timer_due() {
             // What has arrived by now counts before the clock does.
             shared.check_timers_if_due(&mut shared.lock());
         }
@@ -81,23 +84,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
 
     fn read(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> bool {
         let Some(io) = &mut self.io else { return false };
+        let max_queued = shared.context.config.limits.max_queued;
         loop {
-            let mut state = shared.lock();
-            if state.read_alone(shared) {
-                drop(state);
-                let _ = pin!(tokio::task::yield_now()).poll(cx);
-                return false;
-            }
-            let max_queued = shared.context.config.limits.max_queued;
-            if self.turn_left == 0 && state.is_reading(max_queued) {
-                drop(state);
-                let _ = pin!(tokio::task::yield_now()).poll(cx);
-                return false;
-            }
-            let into = state.read_into(max_queued);
-            drop(state);
+            let into = if self.turn_left > 0 && shared.glance().is_reading(max_queued) {
+                ReadInto::Lease
+            } else {
+                shared.lock().read_into(shared, self.turn_left, max_queued)
+            };
             let read = match into {
                 ReadInto::Nothing => return false,
+                ReadInto::Later => {
+                    let _ = pin!(tokio::task::yield_now()).poll(cx);
+                    return false;
+                }
                 ReadInto::Lease => {
                     let mut lease = Lease::take();
                     let Poll::Ready(read) = lease.poll_read(io, cx) else { return false };
@@ -111,6 +110,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                             && !state.is_reading_alone()
                         {
                             state.wake_reading();
+                            state.begin_polling();
                             return true;
                         }
                     }
@@ -135,11 +135,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                 Ok(1..) => {}
                 Ok(0) => {
                     self.end = End::PeerEnded;
-                    shared.lock().lose(None);
+                    let mut state = shared.lock();
+                    state.lose(None);
+                    state.begin_polling();
                     return true;
                 }
                 Err(error) => {
-                    shared.lock().lose(Some(error.kind()));
+                    let mut state = shared.lock();
+                    state.lose(Some(error.kind()));
+                    state.begin_polling();
+                    drop(state);
                     self.drop_io();
                     return true;
                 }
@@ -148,28 +153,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
     }
 
     /// Writes what is queued, and wakes who waited for room in the queue.
-    pub(super) fn poll_output(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) {
-        let result = self.write_all(shared, cx);
-        let mut state = shared.lock();
-        if let Poll::Ready(Err(error)) = &result {
-            state.lose(Some(error.kind()));
-        }
-        let is_below = state.queued() < shared.context.config.limits.max_queued;
-        if is_below && state.is_waited_for() && state.phase == Phase::Open {
-            state.wake_waiting();
-        }
-        drop(state);
-        if matches!(result, Poll::Ready(Err(_))) {
+    pub(super) fn poll_output<'a>(
+        &mut self,
+        state: Locked<'a>,
+        shared: &'a Shared,
+        cx: &mut Context<'_>,
+    ) {
+        if let Poll::Ready(Err(error)) = self.write_all(state, shared, cx) {
+            shared.lock().lose(Some(error.kind()));
             self.drop_io();
         }
     }
 
-    fn write_all(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn write_all<'a>(
+        &mut self,
+        mut state: Locked<'a>,
+        shared: &'a Shared,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
+        let max_queued = shared.context.config.limits.max_queued;
         loop {
             if self.writing.is_none() {
-                self.writing = shared.lock().next_outbox();
+                self.writing = state.next_outbox();
+                state.offer_room(max_queued);
             }
+            drop(state);
             let Some(writing) = &mut self.writing else { return Poll::Ready(Ok(())) };
             let mut has_progressed = false;
             loop {
@@ -201,6 +210,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                             state.rare().blocked_since = Some(now);
                             state.timer_due = true;
                         }
+                        state.offer_room(max_queued);
                         return Poll::Pending;
                     }
                 }
@@ -208,6 +218,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
             if let Some(written) = self.writing.take() {
                 pool::return_outbox(written);
             }
+            state = shared.lock();
         }
     }
 
@@ -300,10 +311,12 @@ fn poll_direct<T: AsyncRead + Unpin>(
     match restored {
         Err(violation) => {
             state.fail(violation);
+            state.begin_polling();
             Poll::Ready(Ok(Direct::Complete))
         }
         Ok(()) if appended == remaining => {
             state.wake_reading();
+            state.begin_polling();
             Poll::Ready(Ok(Direct::Complete))
         }
         Ok(()) => read.map_ok(Direct::Read),
@@ -348,9 +361,24 @@ impl State {
         self.outbox.as_ref().is_some_and(|outbox| outbox.len() > 0)
     }
 
-    fn read_into(&mut self, max_queued: usize) -> ReadInto {
+    /// Whether somebody waits for input, and the message is not one that is read into directly.
+    #[inline]
+    pub(super) fn is_reading_to_lease(&self) -> bool {
+        matches!(self.reader, Reader::Waiting(_))
+            && !self.input.is_held()
+            && !self.receiver_holds_input
+            && self.inbound.buffered() < DIRECT_BEHIND
+    }
+
+    fn read_into(&mut self, shared: &Shared, turn_left: usize, max_queued: usize) -> ReadInto {
+        if self.read_alone(shared) {
+            return ReadInto::Later;
+        }
         if !self.is_reading(max_queued) {
             return ReadInto::Nothing;
+        }
+        if turn_left == 0 {
+            return ReadInto::Later;
         }
         if self.reader == Reader::Waiting(Delivery::Message)
             && self.inbound.buffered() >= DIRECT_BEHIND

@@ -7,7 +7,7 @@
 
 mod control;
 mod data;
-mod short;
+pub(crate) mod short;
 
 use self::control::ControlBuffer;
 use super::assembler::{Assembler, MessageKind, MessageLimits};
@@ -99,11 +99,13 @@ impl Inbound {
         outbound: &mut Outbound,
         batch: &mut Vec<u8>,
     ) -> Result<Step, Violation> {
-        let received = match self.receive_short(input, delivery, limits) {
-            Some(received) => received,
-            None => self.receive_any(input, delivery, limits, outbound, batch),
-        };
-        received.inspect_err(|violation| self.fail_by(*violation, outbound, batch))
+        if self.is_between_messages()
+            && let Some(step) = short::receive_short(input, delivery, limits)
+        {
+            return Ok(step);
+        }
+        self.receive_any(input, delivery, limits, outbound, batch)
+            .inspect_err(|violation| self.fail_by(*violation, outbound, batch))
     }
 
     #[cold]
@@ -166,10 +168,12 @@ impl Inbound {
         outbound: &mut Outbound,
         batch: &mut Vec<u8>,
     ) -> Result<Step, Violation> {
-        match self.receive_medium(input, delivery, limits) {
-            Some(received) => received,
-            None => self.advance(input, delivery, limits, outbound, batch),
+        if self.is_between_messages()
+            && let Some(step) = short::receive_medium(input, delivery, limits)
+        {
+            return Ok(step);
         }
+        self.advance(input, delivery, limits, outbound, batch)
     }
 
     #[inline]

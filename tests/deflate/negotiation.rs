@@ -321,6 +321,7 @@ fn s7692_7_1_2_2_the_clients_window_is_never_limited() {
 
 #[test]
 fn s7692_7_1_2_window_bits_are_8_to_15() {
+    claims!("7692-7.1.2.1-01", "7692-7.3-01");
     for number in 0..=u8::MAX {
         let window = WindowBits::new(number);
         assert_eq!(window.is_some(), (8..=15).contains(&number));

@@ -40,8 +40,8 @@ fn authorities() -> Vec<Row> {
             },
         ),
     ];
-    let own = |own: &str, request: String, secure: bool, expect: Expect| {
-        under("6455-3-03", request, expect, |policy| {
+    let own = |id: &'static str, own: &str, request: String, secure: bool, expect: Expect| {
+        under(id, request, expect, |policy| {
             policy.own_hosts = vec!["other.example:7".parse().unwrap(), own.parse().unwrap()];
             policy.secure = secure;
         })
@@ -59,9 +59,8 @@ fn authorities() -> Vec<Row> {
         ("example.com", target("http://example.com/chat"), false),
         ("example.com:443", target("https://example.com/chat"), true),
     ] {
-        rows.push(own(served, request, secure, OPEN));
+        rows.push(own("6455-3-03", served, request, secure, OPEN));
     }
-    // 9110-15.5.20-01, 6455-4.2.1-14.
     for (served, request, secure) in [
         ("example.com", host("evil.example"), false),
         ("example.com", host("example.com.evil.net"), false),
@@ -71,7 +70,9 @@ fn authorities() -> Vec<Row> {
         ("example.com:80", host("example.com"), true),
         ("server.example.com", target("http://evil.example/chat"), false),
     ] {
-        rows.push(own(served, request, secure, refused(421, AuthorityNotServed)));
+        let refused = refused(421, AuthorityNotServed);
+        rows.push(own("6455-4.2.1-14", served, request.clone(), secure, refused.clone()));
+        rows.push(own("9110-15.5.20-01", served, request, secure, refused));
     }
     for expect in ["example.com:80", "example.com:443"] {
         rows.push(under("6455-4.2-01", host("example.com"), OPEN, |policy| {
@@ -129,7 +130,14 @@ fn origins() -> Vec<Row> {
             listed,
         ),
         under("6454-7.3-01", with("Origin: a\r\nOrigin: b"), refused(400, OriginRepeated), |_| ()),
-        under("6455-10.1-01", origin("anything goes"), OPEN, |_| ()),
+        under("6455-10.2-01", origin("anything goes"), OPEN, |_| ()),
+        // An origin that is welcome excuses nothing.
+        under(
+            "6455-10.1-01",
+            origin("https://example.com").replace("ZQ==", "ZR=="),
+            refused(400, KeyInvalid),
+            listed,
+        ),
         under("6454-6-01", origin("null"), OPEN, |policy| {
             policy.origins = vec!["null".parse().unwrap()]
         }),

@@ -5,12 +5,16 @@
 //! function with `claims!(row.id)`. Names lead from body to body. Where a name could mean several
 //! things, all are meant: this errs towards more claims, and what really ran is in the records.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{
     catalogue::is_id,
     items::{Binary, Item},
-    lexer::Placed,
+    lexer::{Placed, tokens},
 };
 
 /// An id in the sources.
@@ -28,11 +32,13 @@ pub(crate) struct Claimed {
     pub(crate) tests: BTreeMap<String, BTreeSet<Site>>,
     /// Where each test stands, and its first line.
     pub(crate) places: BTreeMap<String, (String, usize)>,
+    /// Folders of tables that tests claim by `claims_from!`.
+    pub(crate) folders: BTreeSet<PathBuf>,
     /// Ids that no running test comes by, and why.
     pub(crate) idle: Vec<(Site, String)>,
 }
 
-pub(crate) fn claimed(binary: &Binary) -> Claimed {
+pub(crate) fn claimed(binary: &Binary, root: &Path) -> Claimed {
     let names = Names::of(binary);
     let mut claimed = Claimed::default();
     let mut used = BTreeSet::new();
@@ -49,6 +55,10 @@ pub(crate) fn claimed(binary: &Binary) -> Claimed {
                 if is_claim || runs {
                     sites.insert(site);
                 }
+            }
+            for folder in folders(item) {
+                sites.extend(sites_in(&root.join(&folder)));
+                claimed.folders.insert(folder);
             }
         }
         let path = binary.modules[item.module].path.iter().chain([&item.name]);
@@ -100,6 +110,47 @@ fn claims(body: &[Placed]) -> Vec<(usize, usize)> {
         if body[at].is_word("claims") && body[at + 1].is('!') && body[at + 2].is('(') {
             let close = body[at + 2..].iter().position(|token| token.is(')'));
             found.push((at + 3, at + 2 + close.unwrap_or(0)));
+        }
+    }
+    found
+}
+
+/// The first arguments of `claims_from!(..)`.
+fn folders(item: &Item) -> Vec<PathBuf> {
+    let is_macro =
+        |four: &&[Placed]| four[0].is_word("claims_from") && four[1].is('!') && four[2].is('(');
+    item.body
+        .windows(4)
+        .filter(is_macro)
+        .filter_map(|four| four[3].text())
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// Every id in the sources below a folder.
+pub(crate) fn sites_in(folder: &Path) -> BTreeSet<Site> {
+    let mut sites = BTreeSet::new();
+    for file in sources(folder) {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        for token in tokens(&text) {
+            if let Some(id) = token.text().filter(|text| is_id(text)) {
+                let (id, file) = (id.to_owned(), file.display().to_string());
+                sites.insert(Site { id, file, line: token.line });
+            }
+        }
+    }
+    sites
+}
+
+/// The Rust files below a folder.
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
         }
     }
     found
@@ -157,7 +208,13 @@ impl<'a> Names<'a> {
     }
 
     /// What a path could mean in a module.
-    fn resolve(&self, binary: &Binary, module: usize, path: &Path<'_>, depth: usize) -> Vec<usize> {
+    fn resolve(
+        &self,
+        binary: &Binary,
+        module: usize,
+        path: &Named<'_>,
+        depth: usize,
+    ) -> Vec<usize> {
         let Some((name, before)) = path.words.split_last() else { return Vec::new() };
         let Some(all) = self.by_name.get(name) else { return Vec::new() };
         let methods = || all.iter().copied().filter(|index| binary.items[*index].is_method);
@@ -198,7 +255,7 @@ impl<'a> Names<'a> {
             } else if name_here != name {
                 continue;
             }
-            let path = Path { words, is_call_on_value: false };
+            let path = Named { words, is_call_on_value: false };
             found.extend(self.resolve(binary, module, &path, depth + 1));
         }
         found
@@ -206,13 +263,13 @@ impl<'a> Names<'a> {
 }
 
 /// A path in a body: `a::b`, `b`, or `.b(` on some value.
-struct Path<'a> {
+struct Named<'a> {
     words: Vec<&'a str>,
     is_call_on_value: bool,
 }
 
 /// Every path in a body, fields left out.
-fn paths(body: &[Placed]) -> Vec<Path<'_>> {
+fn paths(body: &[Placed]) -> Vec<Named<'_>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < body.len() {
@@ -230,7 +287,7 @@ fn paths(body: &[Placed]) -> Vec<Path<'_>> {
         }
         let is_called = body.get(at).is_some_and(|token| token.is('(') || token.is(':'));
         if !is_behind_dot || is_called {
-            found.push(Path { words, is_call_on_value: is_behind_dot });
+            found.push(Named { words, is_call_on_value: is_behind_dot });
         }
     }
     found

@@ -22,7 +22,7 @@ fn read(test: &str, text: &str) -> Claimed {
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("made_up.rs");
     fs::write(&file, text).unwrap();
-    claimed(&items::read(&file, &flag).unwrap())
+    claimed(&items::read(&file, &flag).unwrap(), &folder)
 }
 
 /// The ids that tests claim, and those that nobody runs.
@@ -94,6 +94,30 @@ fn what_is_a_table_that_runs() {
         let expect = (by_tests.to_owned(), idle.to_owned());
         assert_eq!(ids(&format!("table_{at}"), &format!("{text}{TABLE}")), expect, "{text}");
     }
+}
+
+#[test]
+fn what_stands_in_another_file() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("requirements/files");
+    fs::create_dir_all(folder.join("beside/inner")).unwrap();
+    for (file, id) in [("one", "01"), ("beside/two", "02"), ("beside/inner/three", "03")] {
+        let text = format!("pub fn help() {{ claims!(\"1234-1-{id}\"); }}");
+        fs::write(folder.join(file).with_extension("rs"), text).unwrap();
+    }
+    let text =
+        "mod one; #[path = \"beside\"] mod other { pub mod two; pub mod inner { pub mod three; } }
+        #[test] fn a() { one::help(); two::help(); other::inner::three::help(); }";
+    assert_eq!(ids("files", text).0, "1234-1-01 1234-1-02 1234-1-03");
+}
+
+#[test]
+fn what_is_a_table_elsewhere() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("requirements/elsewhere");
+    fs::create_dir_all(folder.join("cases/inner")).unwrap();
+    fs::write(folder.join("cases/inner/file.rs"), "const A: &str = \"1234-1-01\";").unwrap();
+    let text = "#[test] fn a() { claims_from!(\"cases\", played()); }";
+    assert_eq!(ids("elsewhere", text), ("1234-1-01".to_owned(), String::new()));
+    assert_eq!(ids("elsewhere", "#[test] fn a() { played(); }").0, "");
 }
 
 #[test]

@@ -232,7 +232,7 @@ impl Reader<'_> {
             let (file, module) =
                 (self.binary.modules[place.module].file.clone(), self.binary.modules.len());
             self.binary.modules.push(Module { path, file, imports: Vec::new() });
-            let folder = place.folder.join(&name);
+            let folder = place.folder.join(attributes.path.as_ref().unwrap_or(&name));
             let place = Place { module, folder, is_active, is_method: false };
             return self.items(&rest[2..rest.len() - 1], place);
         }

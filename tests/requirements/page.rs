@@ -1,7 +1,7 @@
 //! The report as a page, as a table for the README, and as a list for programs.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Write},
 };
 
@@ -36,7 +36,7 @@ const ORDER: [&str; 13] = [
 /// What the levels of the tests are, by binary.
 fn level(binary: &str) -> &'static str {
     match binary {
-        "wire" | "server" | "shutdown" | "topic" | "binary" => "TCP",
+        "tcp" | "wire" | "server" | "shutdown" | "topic" | "binary" => "TCP",
         "connection" => "connection in memory",
         _ => "core in memory",
     }
@@ -123,16 +123,29 @@ fn head(body: &mut String, report: &Report) -> fmt::Result {
         writeln!(
             body,
             "<p>Of the Autobahn suite no run was found; <code>autobahn/run.sh</code> makes one, and then its \
-             results stand beside the rules.</p>\n</header>"
-        )
+             results stand beside the rules.</p>"
+        )?;
     } else {
-        let ok = report.autobahn.values().flatten().filter(|case| case.behavior == "OK").count();
+        let mut results: BTreeMap<&str, usize> = BTreeMap::new();
+        for case in report.autobahn.values().flatten() {
+            *results.entry(&case.behavior).or_default() += 1;
+        }
+        let results: Vec<_> =
+            results.iter().rev().map(|(name, count)| format!("{count} {name}")).collect();
+        let when = report.autobahn_began.as_deref().unwrap_or("at an unknown time");
         writeln!(
             body,
-            "<p><a href=\"../autobahn/index.html\">Autobahn</a>: {ok} of {ran} cases OK, of {cases} in the \
-             suite. The {missed} rules that none of them touches are marked.</p>\n</header>"
-        )
+            "<p><a href=\"../autobahn/index.html\">Autobahn</a>, {when}: {ran} of {cases} cases, {}. The \
+             {missed} rules that none of them touches are marked.</p>",
+            escape(&results.join(", "))
+        )?;
     }
+    body.push_str(
+        "<p class=\"legend\"><b>FAIL(1002)</b>: a Close frame with this code and the clause in its reason, then \
+         FIN; nothing that follows is read as protocol. <b>HTTP(400)</b>: this status, and the connection \
+         ends.</p>\n</header>\n",
+    );
+    Ok(())
 }
 
 fn filters(body: &mut String, report: &Report) -> fmt::Result {

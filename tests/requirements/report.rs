@@ -16,6 +16,8 @@ pub(crate) struct Report {
     pub(crate) rules: Vec<Shown>,
     /// Every case of the suite, and what it came to where a run was found.
     pub(crate) autobahn: BTreeMap<String, Option<Case>>,
+    /// When the run of the suite began.
+    pub(crate) autobahn_began: Option<String>,
     /// Whether the tests were run for this; if not, only the claims are known.
     pub(crate) is_recorded: bool,
     /// What does not fit together; empty in a good report.
@@ -112,6 +114,8 @@ impl Report {
         let mut faults = Vec::new();
         let mut tests: BTreeMap<&str, BTreeSet<Test>> = BTreeMap::new();
         let mut known = BTreeSet::new();
+        let ran: BTreeSet<(&str, &String)> =
+            recorded.keys().map(|(id, binary, _)| (id.as_str(), binary)).collect();
         for (binary, claimed) in binaries {
             for (name, sites) in &claimed.tests {
                 let (file, line) = claimed.places[name].clone();
@@ -121,6 +125,8 @@ impl Report {
                     let result = match recorded.get(&key) {
                         Some(true) => Outcome::Passed,
                         Some(false) => Outcome::Failed,
+                        // A test that picks rows of a table: the others are for its neighbours.
+                        None if ran.contains(&(id, binary)) => continue,
                         None => Outcome::NotRun,
                     };
                     if records.is_some() && result != Outcome::Passed {
@@ -146,8 +152,10 @@ impl Report {
         let run = read_autobahn(autobahn);
         let rules = rules.collect();
         let is_recorded = records.is_some();
+        let began = fs::read_to_string(autobahn.join(".started")).ok();
+        let autobahn_began = began.map(|began| began.trim().to_owned());
         let autobahn = suite.iter().map(|case| (case.clone(), run(case))).collect();
-        Report { rules, autobahn, is_recorded, faults }
+        Report { rules, autobahn, autobahn_began, is_recorded, faults }
     }
 
     pub(crate) fn count(&self, is_counted: impl Fn(&Shown) -> bool) -> usize {
@@ -193,7 +201,10 @@ fn read_autobahn(folder: &Path) -> impl Fn(&str) -> Option<Case> + use<> {
     let cases = index.and_then(|index| index.as_object()?.values().next().cloned());
     move |case| {
         let entry = cases.as_ref()?.get(case)?;
-        let behavior = entry["behavior"].as_str()?.to_owned();
+        let behavior = match (entry["behavior"].as_str()?, entry["behaviorClose"].as_str()?) {
+            (behavior, "OK" | "INFORMATIONAL") => behavior.to_owned(),
+            (behavior, close) => format!("{behavior}, close {close}"),
+        };
         let page = entry["reportfile"].as_str()?.replace(".json", ".html");
         Some(Case { behavior, page })
     }

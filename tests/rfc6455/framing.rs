@@ -59,7 +59,7 @@ pub(crate) const ROWS: &[Row] = &[
         "81 00 81 82 00000000 6869 89 80 00000000 88 80 00000000 ff*40",
         &[Fail(UnmaskedFrame)],
     ),
-    row("6455-7.1.7-01", "80 80 00000000 88 82 00000000 03e8", &[Fail(NothingToContinue)]),
+    row("6455-7.1.7-04", "80 80 00000000 88 82 00000000 03e8", &[Fail(NothingToContinue)]),
     // §5.2: the length takes its shortest form, in network byte order.
     row("6455-5.2-11", "82 fe 007d 00000000 61*125", &[Fail(LengthNotMinimal)]),
     row("6455-5.2-11", "82 fe 0000 00000000", &[Fail(LengthNotMinimal)]),
@@ -106,7 +106,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("6455-5.2-16", "82 ff 00000000000100", &[Unfinished]),
     row("6455-5.2-16", "81 80 0000", &[Unfinished]),
     row("6455-5.2-16", "81 82 00000000 61", &[Unfinished]),
-    row("6455-7.1.5-03", "81 81 00000000 61 81 85 00000000 6161", &[Text("a"), Unfinished]),
+    row("6455-5.2-16", "81 81 00000000 61 81 85 00000000 6161", &[Text("a"), Unfinished]),
     // §5.6, §6.2: empty messages, and one message after the other.
     row(
         "6455-6.2-02",

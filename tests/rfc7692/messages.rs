@@ -69,6 +69,8 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     alone("7692-7.2.3.6-01", "41 80 00000000 80 81 00000000 00", &[Text("")]),
     alone("7692-7.2.3.6-01", "c1 83 00000000 030000", &[Text("")]),
+    // Control frames stay as they are.
+    alone("7692-6-01", "89 82 00000000 4869 c1 81 00000000 00", &[Ping("4869"), Text("")]),
     // Any kind and number of blocks.
     alone(
         "7692-7.2.1-02",

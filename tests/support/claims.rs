@@ -21,6 +21,17 @@ macro_rules! claims {
 }
 pub(crate) use claims;
 
+/// Claims every rule that the sources in this folder name, and takes down for each whether it held:
+/// for tables that are compiled into another crate, and what came of playing them.
+macro_rules! claims_from {
+    ($folder:literal, $results:expr) => {
+        for (id, held) in $results {
+            crate::claims::record(&crate::claims::test_name(), id, held);
+        }
+    };
+}
+pub(crate) use claims_from;
+
 /// Rules that the running test holds the server to, until dropped.
 #[must_use]
 pub(crate) struct Claim {
