@@ -10,6 +10,9 @@ mod compression;
 #[cfg(feature = "deflate")]
 #[path = "support/deflate/mod.rs"]
 mod deflate;
+#[cfg(feature = "server")]
+#[path = "memory/plain.rs"]
+mod plain;
 #[path = "support/net.rs"]
 mod support;
 

@@ -5,18 +5,15 @@
 mod allocator;
 #[path = "support/claims.rs"]
 mod claims;
+#[path = "topic/rounds.rs"]
+mod rounds;
 #[path = "support/net.rs"]
 mod support;
-
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread;
-use std::time::Duration;
+#[path = "topic/workers.rs"]
+mod workers;
 
 use stickler::{
-    Config, Ending, Endpoint, Incoming, MessageKind, Prepared, Sender, Server, Subscription, Topic,
+    Config, Ending, Endpoint, Incoming, MessageKind, Prepared, Sender, Subscription, Topic,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,9 +21,6 @@ use tokio::task::JoinHandle;
 use allocator::{held, most};
 use claims::claims;
 use support::{Frame, Peer, REQUEST, close, open_on, settle};
-
-/// Far beyond what a test takes; for what happens on other threads.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection whose handler reads until the end.
 struct Open {
@@ -347,111 +341,4 @@ fn the_end_of_a_runtime_stops_nobody_else() {
         // The publisher has found out itself.
         assert_eq!(topic.subscribers(), 1);
     });
-}
-
-/// A server whose connections are subscribed, and those connections.
-struct Room {
-    topic: Topic,
-    serving: stickler::server::Serving,
-    peers: Vec<TcpStream>,
-    threads: Vec<String>,
-}
-
-fn room(workers: usize, connections: usize) -> Room {
-    let topic = Topic::new();
-    let threads = Arc::new(Mutex::new(Vec::new()));
-    let (joined, join) = mpsc::channel();
-    let handler = {
-        let (topic, threads) = (topic.clone(), threads.clone());
-        move |incoming: Incoming| {
-            let (topic, threads, joined) = (topic.clone(), threads.clone(), joined.clone());
-            async move {
-                let (mut receiver, sender) = incoming.accept().await?.split();
-                let _subscription = topic.subscribe(&sender);
-                threads.lock().unwrap().push(thread::current().name().unwrap().to_string());
-                joined.send(()).unwrap();
-                while let Some(message) = receiver.next().await? {
-                    topic.publish(Prepared::text(message.as_text().unwrap()));
-                }
-                Ok(())
-            }
-        }
-    };
-    let server = Server::bind("127.0.0.1:0").unwrap();
-    let serving = server.workers(NonZeroUsize::new(workers).unwrap()).start(handler).unwrap();
-    let address = serving.handle().local_addrs()[0];
-    let mut peers = Vec::new();
-    for _ in 0..connections {
-        let mut peer = TcpStream::connect(address).unwrap();
-        peer.set_read_timeout(Some(PATIENCE)).unwrap();
-        peer.write_all(REQUEST.as_bytes()).unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            peer.read_exact(&mut byte).unwrap();
-            head.push(byte[0]);
-        }
-        join.recv_timeout(PATIENCE).unwrap();
-        peers.push(peer);
-    }
-    let mut threads = std::mem::take(&mut *threads.lock().unwrap());
-    threads.sort();
-    threads.dedup();
-    Room { topic, serving, peers, threads }
-}
-
-/// The next short text message.
-fn read_text(peer: &mut TcpStream) -> String {
-    let mut header = [0; 2];
-    peer.read_exact(&mut header).unwrap();
-    assert_eq!(header[0], 0x81);
-    let mut payload = vec![0; usize::from(header[1])];
-    peer.read_exact(&mut payload).unwrap();
-    String::from_utf8(payload).unwrap()
-}
-
-#[test]
-fn every_worker_delivers() {
-    let mut room = room(3, 60);
-    // So many connections do not all come to one worker where there are several listeners.
-    assert!(room.threads.len() > 1, "{:?}", room.threads);
-    assert_eq!(room.topic.publish(Prepared::text("from outside")), 60);
-    for peer in &mut room.peers {
-        assert_eq!(read_text(peer), "from outside");
-    }
-    room.peers[7].write_all(&support::text("from a handler")).unwrap();
-    for peer in &mut room.peers {
-        assert_eq!(read_text(peer), "from a handler");
-    }
-    drop(room.serving);
-}
-
-#[test]
-fn publishers_on_several_threads_keep_their_order() {
-    const EACH: usize = 500;
-    let mut room = room(2, 20);
-    let publishers: Vec<_> = (0..4)
-        .map(|publisher| {
-            let topic = room.topic.clone();
-            thread::spawn(move || {
-                for number in 0..EACH {
-                    topic.publish(Prepared::text(format!("{publisher} {number}")));
-                }
-            })
-        })
-        .collect();
-    let mut seen = Vec::new();
-    for peer in &mut room.peers {
-        let texts: Vec<String> = (0..4 * EACH).map(|_| read_text(peer)).collect();
-        for publisher in ["0 ", "1 ", "2 ", "3 "] {
-            let own = texts.iter().filter_map(|text| text.strip_prefix(publisher));
-            assert!(own.eq((0..EACH).map(|number| number.to_string()).collect::<Vec<_>>().iter()));
-        }
-        seen.push(texts);
-    }
-    publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
-    // And all subscribers see one order.
-    assert!(seen.iter().all(|texts| *texts == seen[0]));
-    assert_eq!(room.topic.skipped(), 0);
-    drop(room.serving);
 }

@@ -15,7 +15,7 @@ use crate::proto::violation::Violation;
 
 impl State {
     fn initiate(&mut self, initiator: Initiator) {
-        if self.ending.is_none() {
+        if !self.is_ending() {
             self.ending().initiator = initiator;
         }
     }

@@ -97,6 +97,7 @@ impl State {
                 // Nothing of the message is there yet.
                 let unused = self.inbound.take_assembled(pool::take_small_buffer());
                 debug_assert!(unused.is_empty());
+                pool::return_message_buffer(unused);
             }
             None => self.overload(),
         }

@@ -98,9 +98,9 @@ pub(super) fn take_small_buffer() -> Vec<u8> {
 pub(super) fn return_message_buffer(mut buffer: Vec<u8>) {
     buffer.clear();
     match buffer.capacity() {
-        1..LARGE_READ => with(|pool| keep(&mut pool.small_buffers, buffer, MAX_KEPT_MESSAGES)),
-        LARGE_READ..=MAX_KEPT_MESSAGE => {
-            with(|pool| keep(&mut pool.message_buffers, buffer, MAX_KEPT_MESSAGES));
+        1..SMALL_MESSAGE => with(|pool| keep(&mut pool.small_buffers, buffer, MAX_KEPT_MESSAGES)),
+        SMALL_MESSAGE..=MAX_KEPT_MESSAGE => {
+            with(|pool| keep_largest(&mut pool.message_buffers, buffer));
         }
         _ => {}
     }
@@ -117,8 +117,21 @@ fn keep<T>(kept: &mut Vec<T>, item: T, at_most: usize) {
     }
 }
 
-/// Bytes of a read buffer.
-pub(super) const LARGE_READ: usize = 64 << 10;
+/// Keeps a buffer, in the place of the smallest one if there are enough.
+fn keep_largest(kept: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
+    if kept.len() < MAX_KEPT_MESSAGES {
+        kept.push(buffer);
+        return;
+    }
+    if let Some(smallest) = kept.iter_mut().min_by_key(|kept| kept.capacity())
+        && smallest.capacity() < buffer.capacity()
+    {
+        *smallest = buffer;
+    }
+}
+
+/// Bytes of a read buffer: what a peer sends at once often fits, 64 KiB with their header do.
+pub(super) const LARGE_READ: usize = 128 << 10;
 
 /// Bytes of a read buffer when many are lent already.
 const SMALL_READ: usize = 4 << 10;
@@ -130,4 +143,8 @@ const MAX_KEPT_READ: usize = 4;
 const MAX_KEPT_OUTBOXES: usize = 16;
 const MAX_KEPT_BATCH: usize = 256 << 10;
 const MAX_KEPT_MESSAGES: usize = 4;
+
+/// Buffers of fewer bytes are for messages that are inflated.
+const SMALL_MESSAGE: usize = 64 << 10;
+
 const MAX_KEPT_MESSAGE: usize = 4 << 20;

@@ -175,6 +175,7 @@ impl Receiver {
             let limits = &self.shared.context.config.limits.message;
             let position = self.lease.position();
             let input = self.lease.unread_mut();
+            let is_lent = input.len() >= LEND_FROM && state.lend_message_buffer();
             let received = state.with_batch(|inbound, outbound, batch| {
                 inbound.receive(input, delivery, limits, outbound, batch)
             });
@@ -186,6 +187,9 @@ impl Receiver {
                 }
             };
             self.lease.consume(step.consumed);
+            if is_lent {
+                state.reclaim_message_buffer();
+            }
             state.receiver_holds_input = !self.lease.is_empty();
             let (data, last) = match step.event {
                 Some(Event::Message(data)) => (data, true),
@@ -240,10 +244,10 @@ impl Receiver {
 /// at once. Only where the task itself is the one that polls, and the transport takes bytes.
 fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
     let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
-    if !is_task || !state.is_polling || state.blocked_since().is_some() {
+    if !is_task || !state.is_polling() || state.blocked_since().is_some() {
         return false;
     }
-    state.gave_way = true;
+    state.give_way();
     true
 }
 
@@ -357,6 +361,29 @@ pub struct Piece<'a> {
     /// The payload, of the message's kind; may be empty.
     pub data: Message<'a>,
 }
+
+impl State {
+    /// Lends a buffer for the message that may have begun in so much input, unless one has.
+    /// Says whether it did.
+    fn lend_message_buffer(&mut self) -> bool {
+        let is_unused = self.inbound.buffered() == 0;
+        if is_unused {
+            let spare = self.inbound.take_assembled(pool::take_message_buffer());
+            pool::return_message_buffer(spare);
+        }
+        is_unused
+    }
+
+    /// Takes the buffer back if nothing was put into it.
+    fn reclaim_message_buffer(&mut self) {
+        if self.inbound.buffered() == 0 {
+            pool::return_message_buffer(self.inbound.take_assembled(Vec::new()));
+        }
+    }
+}
+
+/// With so much input a message of it may not be in it as a whole, in bytes.
+const LEND_FROM: usize = 64 << 10;
 
 const _: () = {
     const fn is_send<T: Send>() {}

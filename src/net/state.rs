@@ -42,14 +42,11 @@ pub(super) struct Locked<'a> {
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) reader: Reader,
-    /// Whether the connection task is polling the handler: it will look at the queue after.
-    pub(super) is_polling: bool,
+    polling: Polling,
     /// Whether the connection task is to be woken when the lock is given up.
     wakes_task: bool,
     /// Whether the Receiver holds input that nobody else may overtake.
     pub(super) receiver_holds_input: bool,
-    /// Whether the Receiver gave way so that the queue is written first.
-    pub(super) gave_way: bool,
     /// Whether a fragmented message is being sent by a `FragmentedMessage`.
     pub(super) is_fragmenting: bool,
     pub(super) timer_due: bool,
@@ -68,7 +65,6 @@ pub(super) struct State {
     rare: Option<Box<Rare>>,
     /// The path of the request target; `None` for the most common one, `/`.
     path: Option<Box<Path>>,
-    pub(super) ending: Option<Box<Ending>>,
     place: Place,
     /// The tick at which the clock wakes this connection; `u64::MAX` for none.
     armed: u64,
@@ -94,6 +90,17 @@ pub(super) struct Rare {
     /// The newest Ping that we sent, and when.
     pub(super) ping: Option<(Vec<u8>, Duration)>,
     pub(super) round_trip: Option<Duration>,
+    /// How the connection ends, from when that is known.
+    ending: Option<Ending>,
+}
+
+/// Whether the connection task polls the handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Polling {
+    No,
+    Yes,
+    /// Yes, and the Receiver waits for the queue to be written.
+    GaveWay,
 }
 
 /// Where a connection is in its life.
@@ -130,10 +137,9 @@ impl Shared {
         let state = State {
             phase: Phase::Opening,
             reader: Reader::Busy,
-            is_polling: false,
+            polling: Polling::No,
             wakes_task: false,
             receiver_holds_input: false,
-            gave_way: false,
             is_fragmenting: false,
             timer_due: true,
             is_overdue: false,
@@ -146,7 +152,6 @@ impl Shared {
             keepalive: Keepalive::default(),
             rare: None,
             path: None,
-            ending: None,
             place: Place::default(),
             armed: u64::MAX,
             deadline: None,
@@ -247,7 +252,7 @@ impl Locked<'_> {
     /// needs to know: the connection task takes the lock after.
     #[inline]
     pub(super) fn pass_on(mut self, max_queued: usize) {
-        self.is_quiet = self.is_polling && self.queued() < look_from(max_queued);
+        self.is_quiet = self.is_polling() && self.queued() < look_from(max_queued);
         self.wake_task();
     }
 }
@@ -335,20 +340,30 @@ impl State {
     /// Wakes the connection task, unless it is the one that is running.
     #[inline]
     pub(super) fn wake_task(&mut self) {
-        self.wakes_task |= !self.is_polling;
+        self.wakes_task |= !self.is_polling();
     }
 
     /// The connection task polls the handler from here on: what it does wakes nobody.
     #[inline]
     pub(super) fn begin_polling(&mut self) {
-        self.is_polling = true;
+        self.polling = Polling::Yes;
     }
 
     /// The handler was polled. Says whether it gave way, and is to be polled again.
     #[inline]
     pub(super) fn end_polling(&mut self) -> bool {
-        self.is_polling = false;
-        std::mem::take(&mut self.gave_way)
+        std::mem::replace(&mut self.polling, Polling::No) == Polling::GaveWay
+    }
+
+    /// Whether the connection task polls the handler: it will look at the queue after.
+    #[inline]
+    pub(super) fn is_polling(&self) -> bool {
+        self.polling != Polling::No
+    }
+
+    /// The Receiver, in the handler, lets the task write the queue first.
+    pub(super) fn give_way(&mut self) {
+        self.polling = Polling::GaveWay;
     }
 
     #[inline]
@@ -433,12 +448,20 @@ impl State {
 
     /// The ending so far.
     pub(super) fn ending(&mut self) -> &mut Ending {
-        self.ending.get_or_insert_default()
+        self.rare().ending.get_or_insert_default()
+    }
+
+    /// Whether it is known why the connection ends.
+    pub(super) fn is_ending(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.ending.is_some())
     }
 
     /// How the connection ended, once it is closed.
     pub(super) fn ended(&self) -> Option<&Ending> {
-        if self.phase == Phase::Closed { self.ending.as_deref() } else { None }
+        if self.phase != Phase::Closed {
+            return None;
+        }
+        self.rare.as_ref().and_then(|rare| rare.ending.as_ref())
     }
 
     /// The ending once nothing more will be received.

@@ -20,12 +20,11 @@ use crate::proto::inbound::{Delivery, Event, Payload};
 pub(super) struct Transport<T> {
     io: Option<T>,
     writing: Option<Box<Outbox>>,
-    /// Bytes thrown away after our FIN.
-    drained: usize,
+    /// Bytes that may still be read: before other connections get their turn, and after our FIN
+    /// before the connection is cut.
+    allowance: u32,
     /// Whether the fault that ends the connection has been logged.
     is_reported: bool,
-    /// Bytes that may still be read before other connections get their turn.
-    turn_left: usize,
     end: End,
 }
 
@@ -55,8 +54,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         Transport {
             io: Some(io),
             writing: None,
-            drained: 0,
-            turn_left: 0,
+            allowance: 0,
             end: End::NotYet,
             is_reported: false,
         }
@@ -68,7 +66,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
 
     /// The task was polled: it may read again.
     pub(super) fn begin_turn(&mut self) {
-        self.turn_left = READ_PER_TURN;
+        if self.end != End::Draining {
+            self.allowance = READ_PER_TURN;
+        }
     }
 
     /// Reads if somebody waits for input. Says whether the handler is to be polled for it: that
@@ -86,10 +86,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         let Some(io) = &mut self.io else { return false };
         let max_queued = shared.context.config.limits.max_queued;
         loop {
-            let into = if self.turn_left > 0 && shared.glance().is_reading(max_queued) {
+            let into = if self.allowance > 0 && shared.glance().is_reading(max_queued) {
                 ReadInto::Lease
             } else {
-                shared.lock().read_into(shared, self.turn_left, max_queued)
+                shared.lock().read_into(shared, self.allowance, max_queued)
             };
             let read = match into {
                 ReadInto::Nothing => return false,
@@ -103,7 +103,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     let now = shared.context.now();
                     let mut state = shared.lock();
                     if let Ok(len @ 1..) = read {
-                        self.turn_left = self.turn_left.saturating_sub(len);
+                        spend(&mut self.allowance, len);
                         state.hear(now);
                         state.input = lease;
                         if let Reader::Waiting(_) = state.reader
@@ -120,11 +120,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     match poll_direct(shared, io, buffer, remaining, cx) {
                         Poll::Pending => return false,
                         Poll::Ready(Ok(Direct::Complete)) => {
-                            self.turn_left = self.turn_left.saturating_sub(remaining);
+                            spend(&mut self.allowance, remaining);
                             return true;
                         }
                         Poll::Ready(Ok(Direct::Read(read))) => {
-                            self.turn_left = self.turn_left.saturating_sub(read);
+                            spend(&mut self.allowance, read);
                             Ok(read)
                         }
                         Poll::Ready(Err(error)) => Err(error),
@@ -256,13 +256,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     Poll::Pending if !is_overdue => return Poll::Pending,
                     Poll::Ready(Ok(())) if self.end == End::NotYet && !is_overdue => {
                         self.end = End::Draining;
+                        self.allowance = MAX_DRAINED;
                     }
                     _ => self.drop_io(),
                 },
                 End::Draining => {
                     let mut lease = Lease::take();
                     match ready!(lease.poll_read(io, cx)) {
-                        Ok(read @ 1..) if self.drained < MAX_DRAINED => self.drained += read,
+                        Ok(read @ 1..) if self.allowance > 0 => spend(&mut self.allowance, read),
                         _ => self.drop_io(),
                     }
                 }
@@ -274,6 +275,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         self.io = None;
         self.writing = None;
     }
+}
+
+fn spend(allowance: &mut u32, read: usize) {
+    *allowance = u32::try_from(read).map_or(0, |read| allowance.saturating_sub(read));
 }
 
 /// What reading straight into the message came to.
@@ -330,6 +335,7 @@ fn grow(mut buffer: Vec<u8>, remaining: usize) -> Vec<u8> {
     let mut kept = pool::take_message_buffer();
     if kept.capacity() >= buffer.len() + more {
         kept.extend_from_slice(&buffer);
+        pool::return_message_buffer(buffer);
         return kept;
     }
     pool::return_message_buffer(kept);
@@ -370,14 +376,14 @@ impl State {
             && self.inbound.buffered() < DIRECT_BEHIND
     }
 
-    fn read_into(&mut self, shared: &Shared, turn_left: usize, max_queued: usize) -> ReadInto {
+    fn read_into(&mut self, shared: &Shared, allowance: u32, max_queued: usize) -> ReadInto {
         if self.read_alone(shared) {
             return ReadInto::Later;
         }
         if !self.is_reading(max_queued) {
             return ReadInto::Nothing;
         }
-        if turn_left == 0 {
+        if allowance == 0 {
             return ReadInto::Later;
         }
         if self.reader == Reader::Waiting(Delivery::Message)
@@ -444,10 +450,10 @@ const DIRECT_FROM: usize = 32 << 10;
 const DIRECT_BEHIND: usize = 4 << 10;
 
 /// What one connection reads before others get their turn, in bytes.
-const READ_PER_TURN: usize = 256 << 10;
+const READ_PER_TURN: u32 = 256 << 10;
 
 /// The least room worth a read, in bytes.
 const MIN_READ: usize = 16 << 10;
 
 /// Bytes thrown away after our FIN before the connection is cut.
-const MAX_DRAINED: usize = 64 << 20;
+const MAX_DRAINED: u32 = 64 << 20;

@@ -21,12 +21,56 @@ pub enum Form {
 impl Form {
     /// What the command line asks for: `--batch`, or nothing.
     pub fn asked() -> Self {
-        if std::env::args().any(|argument| argument == "--batch") {
-            Self::Batch
+        if is_asked("--batch") { Self::Batch } else { Self::Plain }
+    }
+}
+
+/// How a server was asked to compress, if a client offers it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Deflate {
+    /// As the server's file has it.
+    AsShipped,
+    /// Each message by itself (RFC 7692 §7.1.1).
+    EachMessage,
+    /// The same with this much effort, from 1 to 9.
+    Level(u8),
+    /// With reference to earlier messages.
+    Takeover,
+}
+
+impl Deflate {
+    /// What the command line asks for: `--deflate`, `--deflate-level=N`, `--deflate-takeover`, or nothing.
+    pub fn asked() -> Self {
+        if let Some(level) = argument("--deflate-level=") {
+            Self::Level(level.parse().expect("a level is a number"))
+        } else if is_asked("--deflate") {
+            Self::EachMessage
+        } else if is_asked("--deflate-takeover") {
+            Self::Takeover
         } else {
-            Self::Plain
+            Self::AsShipped
         }
     }
+
+    /// The argument that asks for it.
+    pub fn flag(self) -> Option<String> {
+        match self {
+            Self::AsShipped => None,
+            Self::EachMessage => Some("--deflate".into()),
+            Self::Level(level) => Some(format!("--deflate-level={level}")),
+            Self::Takeover => Some("--deflate-takeover".into()),
+        }
+    }
+}
+
+/// Whether the command line has this argument.
+pub fn is_asked(flag: &str) -> bool {
+    std::env::args().any(|argument| argument == flag)
+}
+
+/// What follows `prefix` in the argument that begins with it.
+pub fn argument(prefix: &str) -> Option<String> {
+    std::env::args().find_map(|argument| argument.strip_prefix(prefix).map(String::from))
 }
 
 /// Binds a loopback socket, says where, and runs `serve` on a runtime of one thread.

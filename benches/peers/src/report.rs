@@ -1,6 +1,10 @@
 //! What `load` prints, as JSON, and `compare` reads.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+use crate::accounting::Cpu;
 
 /// What came of echoing messages.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +29,64 @@ pub struct Messages {
     pub load_busy: f64,
     /// The server's resident memory at the end, with all connections open.
     pub resident_bytes: u64,
+}
+
+impl Messages {
+    /// Of so many messages, in this time, on so much of a core for the server and the load generator.
+    pub fn new(
+        count: u64,
+        elapsed: Duration,
+        (server, load): (Cpu, Cpu),
+        latency_us: Latency,
+        resident_bytes: u64,
+    ) -> Self {
+        let per_message = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
+        let busy = |cpu: Cpu| cpu.total.as_secs_f64() / elapsed.as_secs_f64();
+        Self {
+            messages: count,
+            seconds: elapsed.as_secs_f64(),
+            messages_per_second: count as f64 / elapsed.as_secs_f64(),
+            latency_us,
+            cpu_us_per_message: per_message(server.total),
+            user_us_per_message: per_message(server.user),
+            system_us_per_message: per_message(server.system),
+            server_busy: busy(server),
+            load_busy: busy(load),
+            resident_bytes,
+        }
+    }
+}
+
+/// What came of echoing compressed messages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Compressed {
+    /// As without compression.
+    pub echo: Messages,
+    /// What a reply takes on the wire, with its header.
+    pub reply_bytes: f64,
+    /// What a message to the server takes.
+    pub sent_bytes: f64,
+    /// What was agreed on.
+    pub extensions: String,
+}
+
+/// What came of sending messages to many.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Broadcast {
+    /// Connections that got each message.
+    pub subscribers: usize,
+    /// Messages that all of them got.
+    pub messages: u64,
+    /// Over all subscribers.
+    pub deliveries_per_second: f64,
+    /// The server's time on a core for one message to one subscriber.
+    pub cpu_us_per_delivery: f64,
+    /// Of that in user mode, from samples of 10 ms.
+    pub user_us_per_delivery: f64,
+    /// The part of the time for which the server had a core.
+    pub server_busy: f64,
+    /// From publishing until the last subscriber has it.
+    pub latency_us: Latency,
 }
 
 /// Quantiles, in microseconds.
@@ -58,6 +120,8 @@ pub struct Handshakes {
     pub cpu_us_per_handshake: f64,
     /// The part of the time for which the server had a core.
     pub server_busy: f64,
+    /// Connections that were not through after 800 ms, and are not counted.
+    pub given_up: u64,
     /// From connecting to the end of the 101.
     pub latency_us: Latency,
 }
@@ -65,6 +129,8 @@ pub struct Handshakes {
 /// What became of one broken input.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Probe {
+    /// What it is about: the handshake, masks, framing, UTF-8, closing, limits.
+    pub about: String,
     /// What was sent, in a few words.
     pub input: String,
     /// What the server did.
@@ -79,6 +145,6 @@ pub enum Outcome {
     Refused,
     /// It went on as if all were well: it answered a well-formed message that came next, or sent a 101.
     Accepted,
-    /// None of it within a second.
+    /// None of it within 400 ms: it waits for more, or looks later.
     Silent,
 }

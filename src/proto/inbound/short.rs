@@ -23,7 +23,7 @@ impl Inbound {
 /// Receives a message that is here as one frame with a length of 7 bits; `None`, with nothing
 /// done, for whatever else the input begins with. Only for who
 /// [is between messages](Inbound::is_between_messages), as he is after it again.
-#[inline]
+#[inline(always)]
 pub(crate) fn receive_short(
     input: &mut [u8],
     delivery: Delivery,

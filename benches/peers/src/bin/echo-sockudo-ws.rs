@@ -1,21 +1,34 @@
 //! sockudo-ws, as its example `simple_echo` has it: its handshake functions, `next`, `send`; with `--batch`,
-//! `feed` and `flush`.
+//! `feed` and `flush`. When asked it compresses, by message with its shared compressors or with context takeover.
 
 use std::io;
 
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
+use sockudo_ws::deflate::{DeflateNegotiation, negotiate_server_deflate};
 use sockudo_ws::error::{Error, Result};
 use sockudo_ws::handshake::{build_response, generate_accept_key, parse_request};
-use sockudo_ws::{Config, Message, WebSocketStream};
-use stickler_peers::echo::{self, Form, Received};
+use sockudo_ws::stream::CompressedWebSocketStream;
+use sockudo_ws::{Compression, Config, Message, WebSocketStream};
+use stickler_peers::echo::{self, Deflate, Form, Received};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 fn main() -> io::Result<()> {
     let form = Form::asked();
+    let compression = match Deflate::asked() {
+        Deflate::AsShipped => Compression::Disabled,
+        Deflate::EachMessage => Compression::Shared,
+        Deflate::Takeover => Compression::Dedicated,
+        Deflate::Level(_) => return Err(io::Error::other("its level is fixed")),
+    };
     echo::each_connection(move |mut stream| async move {
-        accept(&mut stream).await?;
+        if let Some(deflate) = accept(&mut stream, compression).await? {
+            let config = Config::builder().compression(compression).build();
+            let socket = CompressedWebSocketStream::server(stream, config, deflate.config);
+            echo::echo_in_batches(socket, classify).await;
+            return Ok(());
+        }
         let socket = WebSocketStream::server(stream, Config::default());
         match form {
             Form::Plain => echo_each(socket).await,
@@ -27,16 +40,24 @@ fn main() -> io::Result<()> {
     })
 }
 
-async fn accept(stream: &mut TcpStream) -> Result<()> {
+async fn accept(
+    stream: &mut TcpStream,
+    compression: Compression,
+) -> Result<Option<DeflateNegotiation>> {
+    let policy = compression.to_deflate_config();
     let mut request = BytesMut::with_capacity(4096);
     loop {
         if stream.read_buf(&mut request).await? == 0 {
             return Err(Error::ConnectionClosed);
         }
         if let Some((parsed, _)) = parse_request(&request)? {
-            let response = build_response(&generate_accept_key(parsed.key), None, None);
-            stream.write_all(&response).await?;
-            return Ok(());
+            let deflate = policy.as_ref().zip(parsed.extensions);
+            let deflate =
+                deflate.and_then(|(policy, offers)| negotiate_server_deflate(offers, policy));
+            let extensions = deflate.as_ref().map(DeflateNegotiation::to_response_header);
+            let accept = generate_accept_key(parsed.key);
+            stream.write_all(&build_response(&accept, None, extensions.as_deref())).await?;
+            return Ok(deflate);
         }
     }
 }

@@ -1,11 +1,34 @@
-//! stickler, as its README has it: `Server`, `next`, `send`. One worker, everything else as shipped.
+//! stickler, as its README has it: `Server`, `next`, `send`; one worker, everything else as shipped.
+//!
+//! With `--workers=N` there are more workers. Compression by message is agreed on with who offers it, as shipped;
+//! `--deflate-level=N` sets its effort, and with `--deflate-takeover` it is with context takeover, and with the
+//! program's window for that.
 
 use std::num::NonZeroUsize;
 
-use stickler::{Incoming, Server};
+use stickler::proto::deflate::{Level, Policy, WindowBits};
+use stickler::{Config, Incoming, Server};
+use stickler_peers::echo::{self, Deflate};
 
 fn main() -> std::io::Result<()> {
-    let server = Server::bind("127.0.0.1:0")?.workers(NonZeroUsize::MIN);
+    let workers = echo::argument("--workers=").and_then(|workers| workers.parse().ok());
+    let mut config = Config::default();
+    match Deflate::asked() {
+        Deflate::Takeover => {
+            config.deflate.policy = Some(Policy {
+                server_context_takeover: true,
+                client_context_takeover: true,
+                server_max_window_bits: WindowBits::new(12).expect("a window may have 12 bits"),
+            });
+        }
+        Deflate::Level(level) => {
+            config.deflate.level = Level::new(level).expect("levels are from 1 to 9");
+        }
+        // It is on as shipped.
+        Deflate::AsShipped | Deflate::EachMessage => {}
+    }
+    let server = Server::bind("127.0.0.1:0")?.config(config);
+    let server = server.workers(workers.unwrap_or(NonZeroUsize::MIN));
     println!("listening on {}", server.local_addrs()[0]);
     server.serve(echo)
 }

@@ -12,6 +12,7 @@ pub(crate) struct Environment {
     pub(crate) cores: usize,
     pub(crate) kernel: String,
     pub(crate) rustc: String,
+    pub(crate) gcc: String,
     pub(crate) flags: String,
     pub(crate) commit: String,
     pub(crate) began: String,
@@ -31,6 +32,7 @@ impl Environment {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             kernel: uname.release().to_string_lossy().into(),
             rustc: said("rustc", &["--version"]),
+            gcc: said("g++", &["--version"]).lines().next().unwrap_or_default().into(),
             flags: format!("{PROFILE}; RUSTFLAGS=\"{rustflags}\""),
             commit: said("git", &["describe", "--always", "--dirty"]),
             began: said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
@@ -51,6 +53,10 @@ impl Environment {
             ("kernel", &self.kernel),
             ("compiler", &self.rustc),
             ("flags", &self.flags),
+            (
+                "compiler and flags of uWebSockets",
+                &format!("{}: -O3 -flto -march=native", self.gcc),
+            ),
             ("stickler at", &self.commit),
             ("load average of the last minute", &load),
         ]

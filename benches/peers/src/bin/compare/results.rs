@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use stickler_peers::report::{Handshakes, Idle, Messages, Probe};
+use stickler_peers::report::{Broadcast, Compressed, Handshakes, Idle, Messages, Probe};
 
 use crate::environment::Environment;
 
@@ -13,14 +13,27 @@ pub(crate) struct Results {
     pub(crate) environment: Environment,
     pub(crate) rounds: usize,
     pub(crate) seconds: f64,
+    pub(crate) warm_up: f64,
+    /// Connections where there are many.
+    pub(crate) many: usize,
     pub(crate) versions: BTreeMap<&'static str, &'static str>,
-    pub(crate) scenarios: Vec<(&'static str, Rounds<Messages>)>,
-    pub(crate) idle: Rounds<Idle>,
+    /// Servers that could not be built.
+    pub(crate) absent: Vec<&'static str>,
+    pub(crate) echo: Vec<(&'static str, Rounds<Messages>)>,
     pub(crate) handshakes: Rounds<Handshakes>,
     pub(crate) probes: Vec<(String, Vec<Probe>)>,
+    /// By the number of connections.
+    pub(crate) growth: Vec<(usize, Rounds<Messages>)>,
+    pub(crate) broadcast: Rounds<Broadcast>,
+    pub(crate) workers: Vec<(&'static str, Rounds<Messages>)>,
+    pub(crate) compressed: Vec<(&'static str, Rounds<Compressed>)>,
+    pub(crate) idle: Rounds<Idle>,
+    pub(crate) compressed_idle: Rounds<Idle>,
+    /// Seconds that each scenario took.
+    pub(crate) took: Vec<(String, f64)>,
 }
 
-/// What each server did in each round; nothing where it failed. raw-tcp is the first.
+/// What each server did in each round; nothing where it failed. The first is the measure for others.
 #[derive(Serialize)]
 pub(crate) struct Rounds<T>(pub(crate) Vec<(String, Vec<Option<T>>)>);
 
@@ -53,14 +66,40 @@ impl<T> Rounds<T> {
         self.0.iter().map(|(name, rounds)| (name.as_str(), spread(rounds))).collect()
     }
 
-    /// What `value` is as a ratio to that of raw-tcp in the same round, for each server.
+    /// What `value` is as a ratio to that of the first server in the same round, for each server.
     pub(crate) fn ratios(&self, value: impl Fn(&T) -> f64) -> Vec<(&str, Option<Spread>)> {
-        let Some((_, raw)) = self.0.first() else { return Vec::new() };
-        let ratio =
-            |(of, to): (&Option<T>, &Option<T>)| Some(value(of.as_ref()?) / value(to.as_ref()?));
-        let spread = |rounds: &[Option<T>]| Spread::of(rounds.iter().zip(raw).filter_map(ratio));
-        self.0.iter().map(|(name, rounds)| (name.as_str(), spread(rounds))).collect()
+        let Some((first, _)) = self.0.first() else { return Vec::new() };
+        self.0.iter().map(|(name, _)| (name.as_str(), self.ratio(name, first, &value))).collect()
     }
+
+    /// What `value` of one server is as a ratio to that of another in the same round.
+    pub(crate) fn ratio(&self, of: &str, to: &str, value: impl Fn(&T) -> f64) -> Option<Spread> {
+        ratio(self.of(of)?, self.of(to)?, value)
+    }
+
+    /// What a server did, round by round.
+    pub(crate) fn of(&self, name: &str) -> Option<&[Option<T>]> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, rounds)| rounds.as_slice())
+    }
+
+    /// The same with something else in place of what was measured.
+    pub(crate) fn map<U>(self, convert: impl Fn(T) -> U) -> Rounds<U> {
+        let server = |(name, rounds): (String, Vec<Option<T>>)| {
+            (name, rounds.into_iter().map(|round| round.map(&convert)).collect())
+        };
+        Rounds(self.0.into_iter().map(server).collect())
+    }
+}
+
+/// What `value` is in some rounds as a ratio to what it is in others, each to that of the same number.
+pub(crate) fn ratio<T>(
+    of: &[Option<T>],
+    to: &[Option<T>],
+    value: impl Fn(&T) -> f64,
+) -> Option<Spread> {
+    let ratio =
+        |(of, to): (&Option<T>, &Option<T>)| Some(value(of.as_ref()?) / value(to.as_ref()?));
+    Spread::of(of.iter().zip(to).filter_map(ratio))
 }
 
 #[cfg(test)]

@@ -8,43 +8,62 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::de::DeserializeOwned;
-use stickler_peers::echo::Form;
+use stickler_peers::echo::{Deflate, Form};
 use stickler_peers::peers::{PEERS, Peer, RAW};
 
 use crate::Options;
 
-/// A peer in one of its forms.
-#[derive(Clone, Copy)]
+/// A program that is measured, and what it is called.
+#[derive(Clone, Debug)]
 pub(crate) struct Server {
-    pub(crate) peer: &'static Peer,
-    pub(crate) form: Form,
+    pub(crate) name: String,
+    pub(crate) program: &'static str,
+    pub(crate) arguments: Vec<String>,
+    /// It speaks no WebSocket.
+    pub(crate) is_raw: bool,
 }
 
 impl Server {
-    /// All servers that were asked for, raw-tcp first.
-    pub(crate) fn chosen(options: &Options) -> Vec<Self> {
-        let wanted = |server: &Self| {
-            server.is_raw()
-                || options.only.is_empty()
-                || options.only.iter().any(|name| *name == server.peer.name)
-        };
-        PEERS
-            .iter()
-            .flat_map(|peer| peer.forms.iter().map(move |&form| Self { peer, form }))
-            .filter(wanted)
-            .collect()
+    fn new(peer: &Peer, name: String, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.into()).collect();
+        Self { name, program: peer.binary, arguments, is_raw: peer.name == RAW }
     }
 
-    pub(crate) fn name(self) -> String {
-        match self.form {
-            Form::Plain => self.peer.name.into(),
-            Form::Batch => format!("{}, batch", self.peer.name),
+    /// A peer in one of its forms.
+    pub(crate) fn echo(peer: &Peer, form: Form) -> Self {
+        match form {
+            Form::Plain => Self::new(peer, peer.name.into(), &[]),
+            Form::Batch => Self::new(peer, format!("{}, batch", peer.name), &["--batch"]),
         }
     }
 
-    pub(crate) fn is_raw(self) -> bool {
-        self.peer.name == RAW
+    /// A peer that compresses, in the form in which it batches if it has one.
+    pub(crate) fn deflate(peer: &Peer, deflate: Deflate) -> Self {
+        let name = match deflate {
+            Deflate::AsShipped => peer.name.into(),
+            Deflate::EachMessage => format!("{}, by message", peer.name),
+            Deflate::Level(level) => format!("{}, level {level}", peer.name),
+            Deflate::Takeover => format!("{}, takeover", peer.name),
+        };
+        let flag = deflate.flag();
+        let batch = peer.forms.contains(&Form::Batch).then_some("--batch");
+        Self::new(peer, name, &batch.into_iter().chain(flag.as_deref()).collect::<Vec<_>>())
     }
+
+    /// A peer that sends what anyone says to everyone, if it can.
+    pub(crate) fn broadcast(peer: &Peer) -> Option<Self> {
+        let (program, arguments) = peer.broadcast.split_first()?;
+        Some(Self { program, ..Self::new(peer, peer.name.into(), arguments) })
+    }
+}
+
+/// Where a server and its load run.
+#[derive(Clone, Copy)]
+pub(crate) enum Cores {
+    /// Each on the one that it was given.
+    Apart,
+    /// Both on both.
+    Shared,
 }
 
 /// Which core is whose, and where the programs are.
@@ -63,33 +82,54 @@ impl Machine {
         Ok(Self { programs, server_core: options.server_core, load_core: options.load_core })
     }
 
+    /// The peers that were asked for, raw-tcp first, without those that are optional and were not built.
+    pub(crate) fn peers(&self, options: &Options) -> Vec<&'static Peer> {
+        let wanted = |peer: &&Peer| {
+            peer.name == RAW
+                || options.only.is_empty()
+                || options.only.iter().any(|name| *name == peer.name)
+        };
+        PEERS.iter().filter(wanted).filter(|peer| self.has(peer)).collect()
+    }
+
+    /// Whether there is a program, or has to be one.
+    pub(crate) fn has(&self, peer: &Peer) -> bool {
+        !peer.is_optional || self.programs.join(peer.binary).exists()
+    }
+
     /// Starts `server`, lets `load` loose on it with `arguments`, and stops it.
     pub(crate) fn measure<T: DeserializeOwned>(
         &self,
-        server: Server,
-        server_arguments: &[&str],
+        server: &Server,
+        cores: Cores,
         load_arguments: &[String],
     ) -> Result<T, Box<dyn Error>> {
-        let running = self.start(server, server_arguments)?;
+        let (server_cores, load_cores) = match cores {
+            Cores::Apart => ([self.server_core; 2], [self.load_core; 2]),
+            Cores::Shared => {
+                ([self.server_core, self.load_core], [self.server_core, self.load_core])
+            }
+        };
+        let running = self.start(server, server_cores)?;
         let mut load = Command::new(self.programs.join("load"));
         load.args(["--address", &running.address, "--pid", &running.child.id().to_string()]);
         load.args(load_arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        let output = spawn_on(self.load_core, &mut load)?.wait_with_output()?;
+        if server.is_raw {
+            load.arg("--raw");
+        }
+        let output = spawn_on(load_cores, &mut load)?.wait_with_output()?;
         if !output.status.success() {
             return Err(format!("load ended with {}", output.status).into());
         }
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    fn start(&self, server: Server, arguments: &[&str]) -> Result<Running, Box<dyn Error>> {
-        let mut command = Command::new(self.programs.join(server.peer.binary));
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        if server.form == Form::Batch {
-            command.arg("--batch");
-        }
-        let child = spawn_on(self.server_core, &mut command).map_err(|error| {
-            format!("{}: {error}; build all programs first", server.peer.binary)
-        })?;
+    fn start(&self, server: &Server, cores: [usize; 2]) -> Result<Running, Box<dyn Error>> {
+        let mut command = Command::new(self.programs.join(server.program));
+        command.args(&server.arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let child = spawn_on(cores, &mut command)
+            .map_err(|error| format!("{}: {error}; build all programs first", server.program))?;
         let mut running = Running { child, address: String::new() };
         let mut line = String::new();
         if let Some(stdout) = running.child.stdout.take() {
@@ -101,11 +141,11 @@ impl Machine {
     }
 }
 
-/// Starts a process that inherits this thread's core.
-fn spawn_on(core: usize, command: &mut Command) -> io::Result<Child> {
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    sched_setaffinity(None, &cores)?;
+/// Starts a process that inherits this thread's cores.
+fn spawn_on(cores: [usize; 2], command: &mut Command) -> io::Result<Child> {
+    let mut set = CpuSet::new();
+    cores.into_iter().for_each(|core| set.set(core));
+    sched_setaffinity(None, &set)?;
     command.spawn()
 }
 
@@ -119,5 +159,27 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_compresses_says_so_and_batches() {
+        let yawc = PEERS.iter().find(|peer| peer.name == "yawc").unwrap();
+        let server = Server::deflate(yawc, Deflate::Takeover);
+        assert_eq!(server.name, "yawc, takeover");
+        assert_eq!(server.arguments, ["--batch", "--deflate-takeover"]);
+    }
+
+    #[test]
+    fn a_broadcast_has_a_program_of_its_own() {
+        let stickler = PEERS.iter().find(|peer| peer.name == "stickler").unwrap();
+        let server = Server::broadcast(stickler).unwrap();
+        assert_eq!((server.name.as_str(), server.program), ("stickler", "broadcast-stickler"));
+        let axum = PEERS.iter().find(|peer| peer.name == "axum").unwrap();
+        assert!(Server::broadcast(axum).is_none());
     }
 }

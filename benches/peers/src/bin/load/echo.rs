@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -53,17 +53,17 @@ pub(crate) fn measure(options: &Options) -> Result<Messages, Box<dyn Error>> {
     if replies.count == 0 {
         return Err("no message came back".into());
     }
-    let elapsed = ended - began;
-    let load_busy = busy(load_after - load, elapsed);
-    Ok(replies.report(elapsed, server_after - server, load_busy, resident(options.pid)?))
+    Ok(Messages::new(
+        replies.count,
+        ended - began,
+        (server_after - server, load_after - load),
+        replies.latency.latency(),
+        resident(options.pid)?,
+    ))
 }
 
 fn snapshot(pid: u32) -> io::Result<(Instant, Cpu, Cpu)> {
     Ok((Instant::now(), Cpu::of(pid)?, Cpu::of(std::process::id())?))
-}
-
-fn busy(cpu: Cpu, elapsed: Duration) -> f64 {
-    cpu.total.as_secs_f64() / elapsed.as_secs_f64()
 }
 
 fn run(
@@ -98,7 +98,7 @@ impl Connection {
         token: Token,
     ) -> io::Result<Self> {
         let stream = if options.raw {
-            handshake::connect(options.address)?
+            handshake::connect_raw(options.address, token.0)?
         } else {
             handshake::open(options.address, numbers)?
         };
@@ -177,21 +177,5 @@ impl Replies {
             self.latency.record(connection.began.elapsed(), complete);
         }
         Ok(())
-    }
-
-    fn report(&self, elapsed: Duration, server: Cpu, load_busy: f64, resident: u64) -> Messages {
-        let per_message = |time: Duration| time.as_secs_f64() * 1e6 / self.count as f64;
-        Messages {
-            messages: self.count,
-            seconds: elapsed.as_secs_f64(),
-            messages_per_second: self.count as f64 / elapsed.as_secs_f64(),
-            latency_us: self.latency.latency(),
-            cpu_us_per_message: per_message(server.total),
-            user_us_per_message: per_message(server.user),
-            system_us_per_message: per_message(server.system),
-            server_busy: busy(server, elapsed),
-            load_busy,
-            resident_bytes: resident,
-        }
     }
 }

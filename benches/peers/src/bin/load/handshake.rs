@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine;
@@ -22,8 +23,8 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    /// A request with a key of its own.
-    pub(crate) fn new(numbers: &mut Numbers) -> Self {
+    /// A request with a key of its own, which may offer an extension.
+    pub(crate) fn new(numbers: &mut Numbers, offer: Option<&str>) -> Self {
         let mut nonce = [0; 16];
         nonce[..8].copy_from_slice(&numbers.next().to_le_bytes());
         nonce[8..].copy_from_slice(&numbers.next().to_le_bytes());
@@ -31,7 +32,7 @@ impl Handshake {
         let mut sha1 = Sha1::new();
         sha1.update(&key);
         sha1.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-        Self { request: request(&key, "13"), accept: STANDARD.encode(sha1.finalize()) }
+        Self { request: request(&key, offer), accept: STANDARD.encode(sha1.finalize()) }
     }
 
     /// Whether `response` is there, and right; from a fixed answer only the 101 is asked.
@@ -54,10 +55,12 @@ impl Handshake {
 }
 
 /// The bytes of a request.
-pub(crate) fn request(key: &str, version: &str) -> Vec<u8> {
+pub(crate) fn request(key: &str, offer: Option<&str>) -> Vec<u8> {
+    let offer =
+        offer.map_or(String::new(), |offer| format!("Sec-WebSocket-Extensions: {offer}\r\n"));
     format!(
         "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {version}\r\n\r\n"
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n"
     )
     .into_bytes()
 }
@@ -74,10 +77,31 @@ pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// A connection to raw-tcp, the one of this number.
+///
+/// Nothing comes back that would show that it was accepted, so every now and then the server gets time to do it: what
+/// does not fit into the queue of the listening socket, which may hold 128, is tried again only after a second.
+pub(crate) fn connect_raw(address: SocketAddr, number: usize) -> io::Result<TcpStream> {
+    let stream = connect(address)?;
+    if number % 64 == 63 {
+        thread::sleep(Duration::from_millis(3));
+    }
+    Ok(stream)
+}
+
 /// A connection with the opening handshake behind it.
 pub(crate) fn open(address: SocketAddr, numbers: &mut Numbers) -> io::Result<TcpStream> {
+    Ok(open_offering(address, numbers, None)?.0)
+}
+
+/// The same, and the extensions that the server agreed to.
+pub(crate) fn open_offering(
+    address: SocketAddr,
+    numbers: &mut Numbers,
+    offer: Option<&str>,
+) -> io::Result<(TcpStream, String)> {
     let mut stream = connect(address)?;
-    let handshake = Handshake::new(numbers);
+    let handshake = Handshake::new(numbers, offer);
     stream.write_all(&handshake.request)?;
     let mut response = Vec::new();
     while !handshake.is_answered(&response, false)? {
@@ -87,7 +111,14 @@ pub(crate) fn open(address: SocketAddr, numbers: &mut Numbers) -> io::Result<Tcp
             len => response.extend_from_slice(&buffer[..len]),
         }
     }
-    Ok(stream)
+    Ok((stream, extensions(&response)))
+}
+
+fn extensions(response: &[u8]) -> String {
+    let head = String::from_utf8_lossy(response);
+    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    let extensions = fields.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-extensions"));
+    extensions.map_or(String::new(), |(_, value)| value.trim().into())
 }
 
 fn wrong(response: &[u8]) -> io::Error {
@@ -106,7 +137,7 @@ mod tests {
             b"HTTP/1.1 101 X\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
         assert!(handshake.is_answered(response, false).unwrap());
         assert!(!handshake.is_answered(&response[..60], false).unwrap());
-        let other = Handshake::new(&mut Numbers::new());
+        let other = Handshake::new(&mut Numbers::new(), None);
         assert!(other.is_answered(response, false).is_err());
         assert!(other.is_answered(response, true).unwrap());
     }

@@ -1,8 +1,12 @@
 //! Loads an echo server, verifies what comes back, and prints what it saw as one line of JSON.
 //!
 //! One thread. By default it echoes messages: each connection writes `--in-flight` messages at once, waits
-//! until all have come back, and writes them again. `--idle`, `--handshakes` and `--probe` do something else.
+//! until all have come back, and writes them again. `--deflate` does so with compressed JSON; `--idle`, `--handshakes`,
+//! `--broadcast` and `--probe` do something else.
 
+mod broadcast;
+mod corpus;
+mod deflate;
 mod echo;
 mod handshake;
 mod idle;
@@ -50,12 +54,18 @@ struct Options {
     /// The server is raw-tcp: there is no handshake, and the same bytes come back.
     #[arg(long)]
     raw: bool,
+    /// Agree on permessage-deflate, and send messages of JSON, 1 KiB each, compressed.
+    #[arg(long, conflicts_with = "raw")]
+    deflate: bool,
     /// Open this many connections that say nothing, and look at the server's memory.
     #[arg(long, value_name = "CONNECTIONS", group = "mode")]
     idle: Option<usize>,
     /// Connect, shake hands and close, `--connections` at a time.
     #[arg(long, group = "mode")]
     handshakes: bool,
+    /// Have a message sent to this many connections, again and again.
+    #[arg(long, value_name = "CONNECTIONS", group = "mode")]
+    broadcast: Option<usize>,
     /// Send broken handshakes and frames, and tell which the server let pass.
     #[arg(long, group = "mode")]
     probe: bool,
@@ -81,8 +91,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         print(idle::measure(&options, connections)?)
     } else if options.handshakes {
         print(setup::measure(&options)?)
+    } else if let Some(subscribers) = options.broadcast {
+        print(broadcast::measure(&options, subscribers)?)
     } else if options.probe {
         print(probe::ask(options.address)?)
+    } else if options.deflate {
+        print(deflate::measure(&options)?)
     } else {
         print(echo::measure(&options)?)
     }

@@ -1,6 +1,7 @@
 //! What a server does with bytes that RFC 6455 forbids.
 //!
 //! Each broken frame is followed by a good one: a server that answers the good one has let the broken one pass.
+//! Limits are no rules; there it is asked whether a server has any.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,79 +10,156 @@ use std::time::Duration;
 use stickler_peers::report::{Outcome, Probe};
 
 use crate::handshake;
-use crate::wire::{Numbers, frame};
+use crate::wire::{Numbers, frame, server_frame};
 
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(400);
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const GOOD: &[u8] = b"still here";
 
-/// Asks everything, one connection for each question.
-pub(crate) fn ask(address: SocketAddr) -> io::Result<Vec<Probe>> {
-    let mut probes = Vec::new();
-    for (input, request) in requests() {
-        let outcome = ask_handshake(address, &request)?;
-        probes.push(Probe { input: input.into(), outcome });
-    }
-    for (input, bytes) in frames() {
-        let outcome = ask_frame(address, &bytes)?;
-        probes.push(Probe { input: input.into(), outcome });
-    }
-    Ok(probes)
+/// How the answer is to be understood.
+#[derive(Clone, Copy)]
+enum Judge {
+    /// A 101 is acceptance.
+    Handshake,
+    /// A good frame goes after it, and the answer to that is acceptance.
+    Frame,
+    /// There is nothing to add; who is silent waits for the rest.
+    Unfinished,
+    /// A Close frame comes back either way; it has to have status code 1002 or 1007.
+    Close,
 }
 
-fn requests() -> Vec<(&'static str, Vec<u8>)> {
+struct Question {
+    about: &'static str,
+    input: &'static str,
+    bytes: Vec<u8>,
+    judge: Judge,
+}
+
+/// Asks everything, one connection for each question.
+pub(crate) fn ask(address: SocketAddr) -> io::Result<Vec<Probe>> {
+    let questions = requests().into_iter().chain(frames());
+    let ask = |question: Question| {
+        let outcome = question.ask(address)?;
+        Ok(Probe { about: question.about.into(), input: question.input.into(), outcome })
+    };
+    questions.map(ask).collect()
+}
+
+fn requests() -> Vec<Question> {
     let key = "dGhlIHNhbXBsZSBub25jZQ==";
-    let good = String::from_utf8(handshake::request(key, "13")).expect("a request is ASCII");
+    let good = String::from_utf8(handshake::request(key, None)).expect("a request is ASCII");
+    let twice = good
+        .replace("Sec-WebSocket-Key", &format!("Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Key"));
+    let huge = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(1 << 20));
+    let question = |about, input, request: String, judge| Question {
+        about,
+        input,
+        bytes: request.into_bytes(),
+        judge,
+    };
+    let handshake = |input, request| question("handshake", input, request, Judge::Handshake);
     vec![
-        ("a key of 5 bytes (§4.1)", handshake::request("aGVsbG8=", "13")),
-        ("no Host (§4.2.1)", good.replace("Host: localhost\r\n", "").into_bytes()),
-        ("two Host fields (RFC 9112 §3.2)", good.replace("Host:", "Host: a\r\nHost:").into_bytes()),
-        ("POST (§4.1)", good.replace("GET", "POST").into_bytes()),
+        handshake("a key of 5 bytes (§4.1)", good.replace(key, "aGVsbG8=")),
+        handshake("two keys (§11.3.1)", twice),
+        handshake("no Host (§4.2.1)", good.replace("Host: localhost\r\n", "")),
+        handshake("two Host fields (RFC 9112 §3.2)", good.replace("Host:", "Host: a\r\nHost:")),
+        handshake("POST (§4.1)", good.replace("GET", "POST")),
+        handshake("version 12 (§4.2.2)", good.replace(": 13", ": 12")),
+        handshake("a space before a colon (RFC 9112 §5.1)", good.replace("Host:", "Host :")),
+        question("limits", "a request of 1 MiB, with no end", huge, Judge::Unfinished),
     ]
 }
 
-fn frames() -> Vec<(&'static str, Vec<u8>)> {
+fn frames() -> Vec<Question> {
     let masked = |first_byte, payload: &[u8]| frame(first_byte, payload, Some(KEY));
     let mut not_minimal = vec![0x82, 0xfe, 0, 5];
     not_minimal.extend(&masked(0x82, b"Hello")[2..]);
+    let announced = |len: u64| [&[0x82, 0xff][..], &len.to_be_bytes(), &KEY].concat();
+    let inside = [masked(0x01, b"Hel"), masked(0x81, b"lo")].concat();
+    let question = |about, input, bytes, judge| Question { about, input, bytes, judge };
+    let framing = |input, bytes| question("framing", input, bytes, Judge::Frame);
+    let closing = |input, body: &[u8]| question("closing", input, masked(0x88, body), Judge::Close);
     vec![
-        ("an unmasked frame (§5.1)", frame(0x82, b"Hello", None)),
-        ("text that is not UTF-8 (§8.1)", masked(0x81, b"\xce\xba\xff")),
-        ("a surrogate in text (§8.1)", masked(0x81, b"\xed\xa0\x80")),
-        ("a length that is not minimal (§5.2)", not_minimal),
-        ("RSV1 without an extension (§5.2)", masked(0xc2, b"Hello")),
-        ("a reserved opcode (§5.2)", masked(0x83, b"Hello")),
-        ("a Ping of 126 bytes (§5.5)", masked(0x89, &[b'x'; 126])),
-        ("a Pong of 126 bytes (§5.5)", masked(0x8a, &[b'x'; 126])),
-        ("a fragmented Ping (§5.5)", masked(0x09, b"Hello")),
-        ("a continuation of nothing (§5.4)", masked(0x80, b"Hello")),
+        question("masks", "an unmasked frame (§5.1)", frame(0x82, b"Hello", None), Judge::Frame),
+        question("masks", "an unmasked Ping (§5.1)", frame(0x89, b"Hello", None), Judge::Frame),
+        question(
+            "UTF-8",
+            "text that is not UTF-8 (§8.1)",
+            masked(0x81, b"\xce\xba\xff"),
+            Judge::Frame,
+        ),
+        question(
+            "UTF-8",
+            "a surrogate in text (§8.1)",
+            masked(0x81, b"\xed\xa0\x80"),
+            Judge::Frame,
+        ),
+        question(
+            "UTF-8",
+            "0xff in text that is unfinished: refused at once?",
+            masked(0x01, b"Hello \xff"),
+            Judge::Unfinished,
+        ),
+        framing("a length that is not minimal (§5.2)", not_minimal),
+        framing("RSV1 without an extension (§5.2)", masked(0xc2, b"Hello")),
+        framing("RSV3 (§5.2)", masked(0x92, b"Hello")),
+        framing("a reserved opcode (§5.2)", masked(0x83, b"Hello")),
+        framing("a Ping of 126 bytes (§5.5)", masked(0x89, &[b'x'; 126])),
+        framing("a Pong of 126 bytes (§5.5)", masked(0x8a, &[b'x'; 126])),
+        framing("a fragmented Ping (§5.5)", masked(0x09, b"Hello")),
+        framing("a continuation of nothing (§5.4)", masked(0x80, b"Hello")),
+        framing("a message inside another (§5.4)", inside),
+        closing("a Close of one byte (§5.5.1)", &[3]),
+        closing("status code 1005 (§7.4.1)", &1005_u16.to_be_bytes()),
+        closing("a reason that is not UTF-8 (§5.5.1)", b"\x03\xe8\xff"),
+        question("limits", "a length of 2^63 (§5.2)", announced(1 << 63), Judge::Unfinished),
+        question(
+            "limits",
+            "a frame that announces 2^60 bytes",
+            announced(1 << 60),
+            Judge::Unfinished,
+        ),
     ]
 }
 
-fn ask_handshake(address: SocketAddr, request: &[u8]) -> io::Result<Outcome> {
-    let mut stream = handshake::connect(address)?;
-    stream.write_all(request)?;
-    let reply = collect(&mut stream, |reply| reply.ends_with(b"\r\n\r\n"))?;
-    Ok(match reply {
-        Reply::Found(head) if head.starts_with(b"HTTP/1.1 101") => Outcome::Accepted,
-        Reply::Found(_) | Reply::Ended => Outcome::Refused,
-        Reply::Silence(head) if head.starts_with(b"HTTP/1.1 ") => Outcome::Refused,
-        Reply::Silence(_) => Outcome::Silent,
-    })
-}
+impl Question {
+    fn ask(&self, address: SocketAddr) -> io::Result<Outcome> {
+        let mut stream = match self.bytes.starts_with(b"GET") || self.bytes.starts_with(b"POST") {
+            true => handshake::connect(address)?,
+            false => handshake::open(address, &mut Numbers::new())?,
+        };
+        // The connection may end meanwhile, and that is an answer too.
+        let _ = stream.write_all(&self.bytes);
+        if let Judge::Frame = self.judge {
+            let _ = stream.write_all(&frame(0x82, GOOD, Some(KEY)));
+        }
+        let reply = collect(&mut stream, |reply| match self.judge {
+            Judge::Handshake => reply.ends_with(b"\r\n\r\n"),
+            Judge::Frame => reply.ends_with(GOOD),
+            Judge::Unfinished => false,
+            Judge::Close => server_frame(reply).is_some(),
+        })?;
+        Ok(self.judge(&reply))
+    }
 
-fn ask_frame(address: SocketAddr, bytes: &[u8]) -> io::Result<Outcome> {
-    let mut stream = handshake::open(address, &mut Numbers::new())?;
-    stream.write_all(bytes)?;
-    // The connection may be gone by now, and that is an answer too.
-    let _ = stream.write_all(&frame(0x82, GOOD, Some(KEY)));
-    let reply = collect(&mut stream, |reply| reply.ends_with(GOOD))?;
-    Ok(match reply {
-        Reply::Found(_) => Outcome::Accepted,
-        Reply::Ended => Outcome::Refused,
-        Reply::Silence(bytes) if bytes.first() == Some(&0x88) => Outcome::Refused,
-        Reply::Silence(_) => Outcome::Silent,
-    })
+    fn judge(&self, reply: &Reply) -> Outcome {
+        match (self.judge, reply) {
+            (Judge::Handshake, Reply::Found(head)) if head.starts_with(b"HTTP/1.1 101") => {
+                Outcome::Accepted
+            }
+            (Judge::Frame, Reply::Found(_)) => Outcome::Accepted,
+            (Judge::Close, Reply::Found(bytes)) => match bytes[..] {
+                [0x88, _, 3, 0xea | 0xef, ..] => Outcome::Refused,
+                _ => Outcome::Accepted,
+            },
+            (_, Reply::Found(_) | Reply::Ended) => Outcome::Refused,
+            // An HTTP status with a body, or a Close frame.
+            (_, Reply::Silence(bytes)) if bytes.starts_with(b"HTTP/1.1 ") => Outcome::Refused,
+            (_, Reply::Silence(bytes)) if bytes.first() == Some(&0x88) => Outcome::Refused,
+            (_, Reply::Silence(_)) => Outcome::Silent,
+        }
+    }
 }
 
 enum Reply {
@@ -89,7 +167,7 @@ enum Reply {
     Found(Vec<u8>),
     /// The connection ended before.
     Ended,
-    /// This came, and then nothing for a second.
+    /// This came, and then nothing for a while.
     Silence(Vec<u8>),
 }
 
@@ -111,5 +189,22 @@ fn collect(stream: &mut TcpStream, found: impl Fn(&[u8]) -> bool) -> io::Result<
         if found(&reply) {
             return Ok(Reply::Found(reply));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_frame_is_judged_by_its_code() {
+        let question = frames().into_iter().find(|question| question.about == "closing").unwrap();
+        let outcome =
+            |code: u16| question.judge(&Reply::Found(frame(0x88, &code.to_be_bytes(), None)));
+        assert_eq!(outcome(1002), Outcome::Refused);
+        assert_eq!(outcome(1007), Outcome::Refused);
+        assert_eq!(outcome(1005), Outcome::Accepted);
+        assert_eq!(question.judge(&Reply::Ended), Outcome::Refused);
+        assert_eq!(question.judge(&Reply::Silence(Vec::new())), Outcome::Silent);
     }
 }

@@ -1,15 +1,19 @@
 //! Connect, opening handshake, close, and again: what it costs to set a connection up.
 //!
-//! The client ends each connection with a reset, so that no side is left with sockets in TIME_WAIT and the
-//! ports of the loopback do not run out.
+//! The client ends each connection with a reset, so that no side is left with sockets in TIME_WAIT, and each of
+//! the connections that are under way at once has a loopback address of its own to come from: with some ten thousand
+//! a second, one address would be through all its ports twice within a second, and would meet those that others
+//! left in TIME_WAIT. A connection that takes too long all the same is given up and counted.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rustix::io::Errno;
+use socket2::{Domain, Socket, Type};
 use stickler_peers::accounting::Cpu;
 use stickler_peers::report::Handshakes;
 
@@ -19,6 +23,11 @@ use crate::{Durations, Options};
 
 /// Requests with keys of their own, made before the load begins.
 const REQUESTS: usize = 64;
+
+/// Who is not through by then is given up: a SYN that is lost is sent again after a second.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// How often it is looked for such ones.
+const SWEEP: Duration = Duration::from_millis(100);
 
 /// One connection after the other.
 struct Slot {
@@ -35,6 +44,7 @@ struct Setup<'o> {
     handshakes: Vec<Handshake>,
     slots: Vec<Slot>,
     count: u64,
+    given_up: u64,
     latency: Durations,
 }
 
@@ -43,7 +53,7 @@ pub(crate) fn measure(options: &Options) -> Result<Handshakes, Box<dyn Error>> {
     let mut setup = Setup::new(options)?;
     let phases = options.phases();
     setup.run(phases.counting)?;
-    (setup.count, setup.latency) = (0, Durations::new());
+    (setup.count, setup.given_up, setup.latency) = (0, 0, Durations::new());
     let (began, before) = (Instant::now(), Cpu::of(options.pid)?);
     setup.run(phases.end)?;
     if setup.count == 0 {
@@ -55,6 +65,7 @@ pub(crate) fn measure(options: &Options) -> Result<Handshakes, Box<dyn Error>> {
         handshakes_per_second: setup.count as f64 / elapsed.as_secs_f64(),
         cpu_us_per_handshake: cpu.total.as_secs_f64() * 1e6 / setup.count as f64,
         server_busy: cpu.total.as_secs_f64() / elapsed.as_secs_f64(),
+        given_up: setup.given_up,
         latency_us: setup.latency.latency(),
     })
 }
@@ -62,26 +73,50 @@ pub(crate) fn measure(options: &Options) -> Result<Handshakes, Box<dyn Error>> {
 impl<'o> Setup<'o> {
     fn new(options: &'o Options) -> io::Result<Self> {
         let mut numbers = Numbers::new();
-        let handshakes = (0..REQUESTS).map(|_| Handshake::new(&mut numbers)).collect();
+        let handshakes = (0..REQUESTS).map(|_| Handshake::new(&mut numbers, None)).collect();
         let poll = Poll::new()?;
         let slots = (0..options.connections)
             .map(|index| Slot::open(&poll, options.address, index, index % REQUESTS))
             .collect::<io::Result<_>>()?;
-        Ok(Self { options, poll, handshakes, slots, count: 0, latency: Durations::new() })
+        Ok(Self {
+            options,
+            poll,
+            handshakes,
+            slots,
+            count: 0,
+            given_up: 0,
+            latency: Durations::new(),
+        })
     }
 
     fn run(&mut self, until: Instant) -> Result<(), Box<dyn Error>> {
         let mut events = Events::with_capacity(1024);
+        let mut swept = Instant::now();
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left == Duration::ZERO {
+            let now = Instant::now();
+            if now >= until {
                 return Ok(());
             }
-            self.poll.poll(&mut events, Some(left))?;
+            self.poll.poll(&mut events, Some(SWEEP.min(until - now)))?;
             for event in &events {
                 self.advance(event.token().0)?;
             }
+            if swept.elapsed() >= SWEEP {
+                self.give_up()?;
+                swept = Instant::now();
+            }
         }
+    }
+
+    /// Begins anew with what has taken too long.
+    fn give_up(&mut self) -> io::Result<()> {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.began.elapsed() >= PATIENCE {
+                self.given_up += 1;
+                *slot = Slot::open(&self.poll, self.options.address, index, slot.request)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes one connection further, and replaces it when it is done.
@@ -102,8 +137,7 @@ impl<'o> Setup<'o> {
 impl Slot {
     fn open(poll: &Poll, address: SocketAddr, index: usize, request: usize) -> io::Result<Self> {
         let began = Instant::now();
-        let mut stream = TcpStream::connect(address)?;
-        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+        let mut stream = connect(address, index)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(&mut stream, Token(index), interest)?;
         Ok(Self { stream, request, sent: false, response: Vec::with_capacity(512), began })
@@ -132,6 +166,20 @@ impl Slot {
             Err(error) if is_early(&error) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Begins to connect, from an address that only the connections of this place come from.
+fn connect(address: SocketAddr, place: usize) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_linger(Some(Duration::ZERO))?;
+    let source = Ipv4Addr::new(127, 1, (place >> 8) as u8, place as u8);
+    socket.bind(&SocketAddr::from((source, 0)).into())?;
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(error),
+        _ => Ok(TcpStream::from_std(socket.into())),
     }
 }
 

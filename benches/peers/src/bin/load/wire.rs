@@ -1,5 +1,7 @@
 //! The client's bytes: payloads, frames, masking keys.
 
+use std::ops::Range;
+
 use clap::ValueEnum;
 
 /// What a payload is made of, and so which opcode its frame has.
@@ -68,6 +70,18 @@ pub(crate) fn frame(first_byte: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec
     frame
 }
 
+/// The first byte of the frame that begins `bytes`, and where its payload is, if it is whole.
+pub(crate) fn server_frame(bytes: &[u8]) -> Option<(u8, Range<usize>)> {
+    let (&first_byte, &len) = (bytes.first()?, bytes.get(1)?);
+    let (start, len): (usize, u64) = match len {
+        126 => (4, u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?).into()),
+        127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)),
+        len => (2, len.into()),
+    };
+    let payload = start..start.checked_add(usize::try_from(len).ok()?)?;
+    (payload.end <= bytes.len()).then_some((first_byte, payload))
+}
+
 /// Numbers that look random, the same in every run.
 pub(crate) struct Numbers(u64);
 
@@ -115,7 +129,11 @@ mod tests {
     #[test]
     fn lengths_take_the_shortest_form() {
         for (len, header) in [(125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
-            assert_eq!(frame(0x82, &vec![0; len], None).len(), header + len);
+            let mut frame = frame(0x82, &vec![0; len], None);
+            assert_eq!(frame.len(), header + len);
+            assert_eq!(server_frame(&frame), Some((0x82, header..header + len)));
+            frame.pop();
+            assert_eq!(server_frame(&frame), None);
         }
     }
 }
