@@ -11,8 +11,8 @@ PATH = re.compile(r"#\[path = \"([^\"]+)\"\]")
 class Binary:
     """A test binary, and the ids in its sources: it is of no use to run it for any other."""
 
-    def __init__(self, name, root):
-        self.name = name
+    def __init__(self, root):
+        self.name = root.parent.name if root.name == "main.rs" else root.stem
         self.sources = [(module, set(ID.findall(text)), "test]\n" in text or "test(" in text) for module, text in sources_of(root)]
         self.ids = set().union(*(ids for _, ids, _ in self.sources))
 
