@@ -263,3 +263,17 @@ fn a_prepared_message_is_settled_once_for_each_window() {
     assert!(prepared.compressed(window(15), |_| None::<Vec<u8>>).is_none());
     assert!(prepared.is_settled(window(15)) && !prepared.is_settled(window(14)));
 }
+
+/// What is charged is two windows with their chains, the tables, and the symbols of a block.
+#[test]
+fn a_compressor_for_short_messages_is_smaller() {
+    for number in 1..=9 {
+        let level = Level::new(number).unwrap();
+        assert_eq!(level.get(), number);
+        let memory = |bits, message_len| Shape::of(level, window(bits), message_len).memory();
+        assert_eq!((memory(15, 0), memory(15, 2048)), (284_672, 284_672));
+        assert_eq!((memory(15, 2049), memory(15, usize::MAX)), (385_024, 385_024));
+        // zlib has no window of 256 bytes.
+        assert_eq!((memory(8, 100), memory(9, 100), memory(10, 100)), (155_648, 155_648, 157_696));
+    }
+}
