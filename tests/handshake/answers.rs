@@ -98,6 +98,25 @@ pub(crate) fn check_refused(bytes: &[u8], refusal: &Refusal, fields: &[&str], co
 }
 
 #[test]
+fn s6455_4_4_versions_are_listed_where_the_version_or_the_upgrade_is_wrong() {
+    claims!("6455-4.2.2-08", "6455-4.4-01");
+    use Rejection::*;
+    for rejection in Rejection::ALL {
+        let lists = matches!(
+            rejection,
+            UpgradeRequired
+                | VersionMissing
+                | VersionRepeated
+                | VersionMalformed
+                | VersionUnsupported
+        );
+        assert_eq!(rejection.lists_versions(), lists, "{rejection:?}");
+        let shown = format!("{}: {}", rejection.section(), rejection.sentence());
+        assert_eq!(rejection.to_string(), shown);
+    }
+}
+
+#[test]
 fn every_rejection_makes_a_whole_answer() {
     claims!("9110-15.5.9-01", "9110-15.6.4-01");
     for &rejection in Rejection::ALL {

@@ -180,6 +180,7 @@ fn s5_5_1_a_close_ends_an_unfinished_message_of_ours() {
 fn s5_5_1_the_answer_has_the_code_and_no_reason_and_is_the_only_close() {
     claims!("6455-5.5.1-10", "6455-5.5.1-13", "6455-5.5.1-17");
     let (mut outbound, mut batch) = (Outbound::new(), Vec::new());
+    assert!(!outbound.has_sent_close() && !outbound.has_received_close());
     outbound.answer_close(Some(CloseCode::new(1010)), &mut batch);
     outbound.answer_close(Some(CloseCode::NORMAL), &mut batch);
     assert_eq!(batch, hex("88 02 03f2"));
@@ -201,9 +202,9 @@ fn s5_5_3_only_the_newest_pong_waits_under_back_pressure() {
     for data in [b"a", b"b", b"c"] {
         outbound.pong(data, &mut batch);
     }
-    assert!(batch.is_empty());
+    assert!(batch.is_empty() && outbound.has_waiting_pong());
     assert!(outbound.release_pong(&mut batch));
-    assert!(!outbound.release_pong(&mut batch));
+    assert!(!outbound.release_pong(&mut batch) && !outbound.has_waiting_pong());
     assert_eq!(batch, hex("8a 01 63"));
     // One that still waits goes before a later one.
     batch.clear();
@@ -263,6 +264,7 @@ fn s7_1_7_the_close_that_fails_a_connection_names_the_clause() {
         let code = violation.close_code().get().to_be_bytes();
         assert_eq!(batch, server_frame(0x88, &[&code, reason.as_bytes()].concat()));
         assert_eq!(outbound.sent_code(), Some(violation.close_code()));
+        assert_eq!(violation.to_string(), reason);
     }
 }
 
@@ -279,4 +281,22 @@ fn s7_4_each_violation_has_the_code_of_the_decisions() {
         };
         assert_eq!(violation.close_code().get(), code, "{violation:?}");
     }
+}
+
+#[test]
+fn codes_and_errors_are_shown() {
+    assert_eq!(format!("{} {:?}", CloseCode::NORMAL, CloseCode::new(4999)), "1000 4999");
+    let errors = [
+        SendError::Closed,
+        SendError::QueueFull,
+        SendError::MessageUnfinished,
+        SendError::ControlTooLong,
+        SendError::CloseCodeNotSendable,
+        SendError::ReasonTooLong,
+    ];
+    let mut shown: Vec<String> = errors.iter().map(SendError::to_string).collect();
+    assert!(shown.iter().all(|text| !text.is_empty()));
+    shown.sort_unstable();
+    shown.dedup();
+    assert_eq!(shown.len(), errors.len());
 }

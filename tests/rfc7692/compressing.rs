@@ -196,3 +196,15 @@ fn s7_2_3_6_nothing_is_a_single_zero() {
         assert_eq!(out, [0, 0, 0, 0, 0xFF, 0xFF, 0]);
     }
 }
+
+/// Given up is only what plainly does not shrink: bytes of five bits come out by a third shorter.
+#[test]
+fn a_long_message_that_shrinks_a_little_is_compressed_to_its_end() {
+    let message: Vec<u8> = random_bytes(400_000).iter().map(|byte| byte & 0x1F).collect();
+    let shape = Shape::of(Level::default(), WindowBits::MAX, message.len());
+    let mut compressor = Compressor::new(shape, &budget()).unwrap();
+    let mut payload = Vec::new();
+    compressor.compress(&[], &message, message.len(), &mut payload).unwrap();
+    assert!(!compressor.is_spent() && payload.len() < message.len() / 4 * 3);
+    read(WindowBits::MAX, &[], &payload, &message);
+}

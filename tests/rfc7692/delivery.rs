@@ -33,7 +33,11 @@ pub(crate) struct Hand {
 impl Hand {
     /// Context takeover is agreed.
     pub(crate) fn new() -> Hand {
-        let policy = Policy { client_context_takeover: true, ..Policy::default() };
+        Hand::agreed(true)
+    }
+
+    fn agreed(client_context_takeover: bool) -> Hand {
+        let policy = Policy { client_context_takeover, ..Policy::default() };
         let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
         let mut inbound = Inbound::new();
         inbound.agree(&negotiate(&offers, &policy).unwrap());
@@ -106,6 +110,26 @@ fn an_inflater_is_wanted_with_the_first_payload_and_comes_back_after_the_last() 
     let step = hand.receive(&mut next[6..], Delivery::Message).unwrap();
     assert!(matches!(step.event, Some(Event::Message(_))));
     assert_eq!(hand.inbound.take_assembled(Vec::new()), b"Hello");
+}
+
+#[test]
+fn an_inflater_that_is_not_given_back_takes_over_what_was_agreed() {
+    claims!("7692-7.2.2-02", "7692-7.2.2-04");
+    for takeover in [true, false] {
+        let mut hand = Hand::agreed(takeover);
+        hand.lend();
+        let first = hand.receive(&mut hex("c1 87 00000000 f248cdc9c90700"), Delivery::Message);
+        assert!(matches!(first.unwrap().event, Some(Event::Message(_))));
+        assert_eq!(hand.inbound.take_assembled(Vec::new()), b"Hello");
+        // It refers back to the first.
+        let second = hand.receive(&mut hex("c1 85 00000000 f200110000"), Delivery::Message);
+        if takeover {
+            assert!(matches!(second.unwrap().event, Some(Event::Message(_))));
+            assert_eq!(hand.inbound.take_assembled(Vec::new()), b"Hello");
+        } else {
+            assert_eq!(second, Err(Violation::DeflateCorrupt));
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use stickler::proto::{
     assembler::MessageKind,
     close::CloseFrame,
     deflate::{
-        Agreement, Compressor, Level, Policy, Shape, budget::Budget, history::History, negotiate,
+        Agreement, Compressor, Inflater, Level, Policy, Shape, budget::Budget, history::History,
+        negotiate,
     },
     extension::parse_offers,
     outbound::{Outbound, SendError},
@@ -224,4 +225,55 @@ fn codecs_are_charged_as_long_as_they_live() {
     assert_eq!(budget.used(), Inflater::MEMORY);
     drop(inflater);
     assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn s7_1_1_what_is_kept_between_messages_is_charged_until_the_end() {
+    for (server, client) in [(false, false), (false, true), (true, false), (true, true)] {
+        let policy = Policy {
+            server_context_takeover: server,
+            client_context_takeover: client,
+            ..Policy::default()
+        };
+        let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
+        let agreement = negotiate(&offers, &policy).unwrap();
+        let budget = Arc::new(Budget::new(100));
+        let mut outbound = Outbound::new();
+        outbound.agree(&agreement, budget.charge(60).map(Arc::new));
+        assert_eq!(budget.used(), if server || client { 60 } else { 0 }, "{server} {client}");
+        outbound.shut();
+        assert_eq!(budget.used(), 0);
+    }
+}
+
+#[test]
+fn engines_know_the_budget_that_they_are_charged_to() {
+    let (ours, other) = (Arc::new(Budget::new(1 << 20)), Arc::new(Budget::new(1 << 20)));
+    let inflater = Inflater::new(&ours).unwrap();
+    assert!(inflater.is_charged_to(&ours) && !inflater.is_charged_to(&other));
+    let shape = Shape::of(Level::default(), window(15), 100);
+    let compressor = Compressor::new(shape, &ours).unwrap();
+    assert!(compressor.is_charged_to(&ours) && !compressor.is_charged_to(&other));
+}
+
+#[test]
+fn a_prepared_message_is_settled_once_for_each_window() {
+    let prepared = Prepared::text("Hello");
+    assert!(!prepared.is_settled(window(15)));
+    assert!(prepared.compressed(window(15), |_| None::<Vec<u8>>).is_none());
+    assert!(prepared.is_settled(window(15)) && !prepared.is_settled(window(14)));
+}
+
+/// What is charged is two windows with their chains, the tables, and the symbols of a block.
+#[test]
+fn a_compressor_for_short_messages_is_smaller() {
+    for number in 1..=9 {
+        let level = Level::new(number).unwrap();
+        assert_eq!(level.get(), number);
+        let memory = |bits, message_len| Shape::of(level, window(bits), message_len).memory();
+        assert_eq!((memory(15, 0), memory(15, 2048)), (284_672, 284_672));
+        assert_eq!((memory(15, 2049), memory(15, usize::MAX)), (385_024, 385_024));
+        // zlib has no window of 256 bytes.
+        assert_eq!((memory(8, 100), memory(9, 100), memory(10, 100)), (155_648, 155_648, 157_696));
+    }
 }

@@ -1,6 +1,9 @@
 //! Rows of bytes from a client and what is to be seen of them, and the runner that feeds each
 //! row whole, byte by byte and cut at every position, in every way of receiving.
 
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use stickler::proto::{assembler::MessageLimits, violation::Violation};
 
 use super::{
@@ -75,9 +78,9 @@ impl Row {
     }
 }
 
-/// Runs rows through every way of feeding them.
+/// Runs rows through every way of feeding them; all of them, also when one fails.
 pub(crate) fn run(rows: &[Row]) {
-    for row in rows {
+    each(rows, |row| {
         claims!(row.id);
         let bytes = hex(row.bytes);
         let expect: Vec<Seen> = row.expect.iter().flat_map(expand).collect();
@@ -95,7 +98,14 @@ pub(crate) fn run(rows: &[Row]) {
                 assert_eq!(seen, expect, "{way:?}, cut at {cut}, {row:?}");
             }
         }
-    }
+    });
+}
+
+/// Tries every row, and fails in the end if one did: a broken rule shows in all its rows.
+pub(crate) fn each<R: Debug>(rows: &[R], test: impl Fn(&R)) {
+    let fails = |row: &&R| catch_unwind(AssertUnwindSafe(|| test(row))).is_err();
+    let failed: Vec<&R> = rows.iter().filter(fails).collect();
+    assert!(failed.is_empty(), "{} of {} rows fail", failed.len(), rows.len());
 }
 
 /// Every position; in long rows those near an end, and some of the others.
@@ -105,7 +115,7 @@ fn cuts(len: usize) -> impl Iterator<Item = usize> {
 
 /// Every prefix whose last byte proves the violation, and no prefix before it.
 pub(crate) fn run_early(rows: &[(&str, &str, Violation)]) {
-    for &(id, prefix, violation) in rows {
+    each(rows, |&(id, prefix, violation)| {
         claims!(id);
         let limits = row("", "", &[]).limits;
         let bytes = hex(prefix);
@@ -122,7 +132,7 @@ pub(crate) fn run_early(rows: &[(&str, &str, Violation)]) {
             assert!(feed(&bytes, &mut (0..bytes.len())), "{id} {prefix}: not failed by bytes");
             assert!(!feed(before, &mut (0..before.len())), "{id} {prefix}: failed before");
         }
-    }
+    });
 }
 
 fn expand(expect: &Expect) -> Vec<Seen> {

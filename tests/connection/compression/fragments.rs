@@ -45,6 +45,8 @@ async fn s7692_6_1_fragments_of_all_sizes_are_one_message() {
         let mut payload = Vec::new();
         let mut first = None;
         for frame in frames.into_iter().filter(|frame| frame.first != 0x89) {
+            // Neither an opcode nor a reserved bit stands on a further fragment.
+            assert!(first.is_none() || frame.first & 0x7f == 0, "{:x}", frame.first);
             let begun = first.get_or_insert(frame.first & 0x7f);
             payload.extend(frame.payload);
             if frame.first & 0x80 != 0 {
