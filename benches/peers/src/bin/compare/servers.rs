@@ -152,7 +152,7 @@ fn await_room() {
         let text = fs::read_to_string(format!("/proc/sys/net/netfilter/nf_conntrack_{name}"));
         text.ok()?.trim().parse::<u64>().ok()
     };
-    let is_full = || Some(number("count")? > number("max")? / 2);
+    let is_full = || Some(number("count")? > number("max")? / 4 * 3);
     for _ in 0..300 {
         if is_full() != Some(true) {
             return;
