@@ -127,11 +127,11 @@ fn hosts() -> Vec<Row> {
         "caf\u{e9}",
         "<h>",
     ] {
-        rows.push(row(
-            "9112-3.2-03",
-            replace("Host", &format!("Host: {broken}")),
-            refused(400, HostInvalid),
-        ));
+        // The grammar is RFC 9110's, the answer RFC 9112's.
+        for id in ["9110-7.2-01", "9112-3.2-03"] {
+            let head = replace("Host", &format!("Host: {broken}"));
+            rows.push(row(id, head, refused(400, HostInvalid)));
+        }
     }
     rows
 }
