@@ -73,7 +73,8 @@ impl Calls {
         let known = [&READING[..], &WRITING, &WAITING].concat();
         let others = self.names.iter().filter(|(name, _)| !known.contains(&name.as_str()));
         let others: usize = others.map(|(_, count)| count).sum();
-        assert!(others <= self.wake_ups / 10 + 5, "others: {:?}", self.names);
+        // The heap grows a little before it is as large as it has to be.
+        assert!(others <= self.wake_ups / 10 + 12, "others: {:?}", self.names);
         // The eventfd and the pipe of the runtime are no connections; they are hardly used.
         let busiest = self.descriptors.values().max().copied().unwrap_or_default();
         let all: usize = self.descriptors.values().sum();
