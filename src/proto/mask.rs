@@ -16,20 +16,11 @@ impl Mask {
     /// Unmasks (or masks) the next bytes of the payload in place and moves on behind them.
     #[inline]
     pub fn apply(&mut self, payload: &mut [u8]) {
-        let [a, b, c, d] = self.key;
-        let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-        let (words, tail) = payload.as_chunks_mut::<8>();
-        for bytes in words {
-            *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
-        }
-        for (byte, key) in tail.iter_mut().zip([a, b, c, d, a, b, c]) {
-            *byte ^= key;
-        }
+        self.apply_short(payload);
         self.skip(payload.len());
     }
 
-    /// As [`Mask::apply`], for a whole payload of few bytes: word by word, as to prepare for
-    /// vectors would cost more than they save.
+    /// As [`Mask::apply`], for a whole payload: there is nothing to move on to.
     #[inline]
     pub(super) fn apply_short(self, payload: &mut [u8]) {
         let [a, b, c, d] = self.key;
