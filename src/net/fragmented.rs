@@ -66,6 +66,7 @@ impl<'a> FragmentedMessage<'a> {
             | Parts::Owned(kind, _)
             | Parts::Shared(kind, _)
             | Parts::Taken(kind, _)
+            | Parts::Leased(kind, ..)
                 if kind == self.kind => {}
             // A prepared message is a whole frame, never a fragment.
             _ => return Err(SendError::MessageUnfinished),
@@ -102,7 +103,7 @@ impl Drop for FragmentedMessage<'_> {
             return;
         }
         let deadline = self.sender.shared.close_deadline();
-        let mut state = self.sender.shared.lock();
+        let mut state = self.sender.shared.lock_for_sending();
         state.is_fragmenting = false;
         if self.is_first {
             return;
