@@ -281,6 +281,7 @@ impl State {
 
     /// The transport takes bytes.
     pub(super) fn unblock(&mut self) {
+        self.outbound.set_congested(false);
         if let Some(rare) = self.rare_if_any() {
             rare.blocked_since = None;
         }

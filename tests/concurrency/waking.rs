@@ -153,6 +153,32 @@ fn whatever_is_sent_while_the_task_goes_to_rest_goes_out() {
     });
 }
 
+/// Pongs are saved only while the transport takes nothing.
+#[test]
+fn every_ping_has_its_pong_again_once_the_transport_takes_bytes() {
+    crate::run(async {
+        let endpoint = Endpoint::new(config());
+        let handler = async |incoming: Incoming| {
+            let (mut receiver, sender) = incoming.accept().await?.split();
+            sender.send(vec![b'x'; 40_000])?;
+            while receiver.next().await?.is_some() {}
+            Ok(())
+        };
+        let (mut peer, mut writer, serving) = open(&endpoint, Via::Memory(1000), handler).await;
+        assert_eq!(peer.item().await, Some(Item::Binary(vec![b'x'; 40_000])));
+        // The server has noticed by then that all of it went out.
+        writer.write_all(&frame(0x89, "first")).await.unwrap();
+        assert_eq!(peer.item().await, Some(Item::Pong(b"first".to_vec())));
+        let pings: Vec<u8> = (0..20).flat_map(|number| frame(0x89, [number])).collect();
+        writer.write_all(&pings).await.unwrap();
+        for number in 0..20 {
+            let item = tokio::time::timeout(SECONDS, peer.item()).await.expect("every Pong");
+            assert_eq!(item, Some(Item::Pong(vec![number])));
+        }
+        serving.abort();
+    });
+}
+
 /// Somebody waits for room, somebody for the end, on threads of their own.
 #[test]
 fn who_waits_for_room_or_the_end_is_woken_by_the_end() {
