@@ -153,6 +153,32 @@ fn whatever_is_sent_while_the_task_goes_to_rest_goes_out() {
     });
 }
 
+/// The Receiver is elsewhere and busy with a message: the Pong before it goes out all the same.
+#[test]
+fn a_pong_does_not_wait_for_a_receiver_on_another_task() {
+    crate::run(async {
+        for _ in 0..50 {
+            let endpoint = Endpoint::new(config());
+            let handler = async |incoming: Incoming| {
+                let (mut receiver, sender) = incoming.accept().await?.split();
+                let elsewhere = tokio::spawn(async move {
+                    receiver.next().await.unwrap().unwrap();
+                    std::future::pending::<()>().await;
+                });
+                sender.closed().await;
+                elsewhere.abort();
+                Ok(())
+            };
+            let (mut peer, mut writer, serving) = open(&endpoint, Via::Memory(1000), handler).await;
+            let input = [frame(0x89, "p"), text("a message"), text("and more")].concat();
+            writer.write_all(&input).await.unwrap();
+            let item = tokio::time::timeout(SECONDS, peer.item()).await.expect("a Pong");
+            assert_eq!(item, Some(Item::Pong(b"p".to_vec())));
+            serving.abort();
+        }
+    });
+}
+
 /// Pongs are saved only while the transport takes nothing.
 #[test]
 fn every_ping_has_its_pong_again_once_the_transport_takes_bytes() {
