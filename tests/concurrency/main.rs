@@ -20,6 +20,7 @@ mod nested;
 mod order;
 mod peer;
 mod pressure;
+mod reentry;
 mod waking;
 
 /// Four workers, and a test that hangs fails.
