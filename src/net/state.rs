@@ -131,9 +131,7 @@ pub(super) enum Reader {
 
 impl Shared {
     pub(super) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
-        let timeout = context.config.timeouts.handshake;
-        let timeout = if context.is_draining() { timeout.min(LATE_MOMENT) } else { timeout };
-        let deadline = context.now().checked_add(timeout);
+        let deadline = context.now().checked_add(context.config.timeouts.handshake);
         let state = State {
             phase: Phase::Opening,
             reader: Reader::Busy,
@@ -165,6 +163,10 @@ impl Shared {
         shared.lock().set_deadline(deadline);
         let place = context.enter(shared.clone());
         shared.lock().place = place;
+        if context.is_draining() {
+            // The shutdown may have come before the connection was registered.
+            shared.shutdown();
+        }
         shared
     }
 

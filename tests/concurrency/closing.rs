@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stickler::{CloseCode, Endpoint, Error, Incoming, MessageKind, SendError, Sender};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::load::{Line, Sent};
 use crate::peer::{Via, config, open};
 use crate::random::Random;
-use crate::support::{close, frame};
+use crate::support::{REQUEST, close, frame};
 
 /// Who ends the connection, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,4 +243,56 @@ fn handles_of_an_ended_connection_send_nothing() {
             after.join().unwrap();
         }
     });
+}
+
+/// Whoever opens a connection while the endpoint shuts down is refused or told, wherever the
+/// opening handshake has come to.
+#[test]
+fn a_shutdown_leaves_no_connection_behind() {
+    crate::run(async {
+        let mut config = config();
+        config.timeouts.close = Duration::from_millis(1);
+        for round in 0..200 {
+            let endpoint = Endpoint::new(config.clone());
+            // A peer that asks for nothing is waited for a moment, so these are few.
+            let is_silent = round % 40 == 0;
+            let all: Vec<_> = (0..4)
+                .map(|number| {
+                    let spins = Random::new(round * 4 + number).below(3000);
+                    tokio::spawn(come_late(endpoint.clone(), is_silent, spins))
+                })
+                .collect();
+            let spins = Random::new(round + 7000).below(20_000);
+            let shutting = std::thread::spawn(move || {
+                spin(spins);
+                endpoint.shutdown();
+            });
+            for one in all {
+                let ended = tokio::time::timeout(Duration::from_secs(10), one).await;
+                ended.unwrap_or_else(|_| panic!("round {round}: told nothing")).unwrap();
+            }
+            shutting.join().unwrap();
+        }
+    });
+}
+
+/// Opens a connection, and reads it to its end.
+async fn come_late(endpoint: Endpoint, is_silent: bool, spins: usize) {
+    let (io, mut peer_io) = Via::Memory(1000).pair().await;
+    if !is_silent {
+        peer_io.write_all(REQUEST.as_bytes()).await.unwrap();
+    }
+    spin(spins);
+    let serving = tokio::spawn(endpoint.serve(io, None, async |incoming| {
+        let (mut receiver, _sender) = Incoming::accept(incoming).await?.split();
+        while receiver.next().await?.is_some() {}
+        Ok(())
+    }));
+    peer_io.read_to_end(&mut Vec::new()).await.unwrap();
+    drop(peer_io);
+    serving.await.unwrap();
+}
+
+fn spin(spins: usize) {
+    (0..spins).for_each(|_| std::hint::spin_loop());
 }
