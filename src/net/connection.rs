@@ -87,11 +87,13 @@ struct Registered(Arc<Shared>);
 impl Drop for Registered {
     fn drop(&mut self) {
         let mut state = self.0.lock();
+        let mut unsent = None;
         if state.phase != Phase::Closed {
             state.lose(Some(std::io::ErrorKind::Interrupted));
-            state.closed();
+            unsent = state.closed();
         }
         drop(state);
+        drop(unsent);
         self.0.leave();
     }
 }

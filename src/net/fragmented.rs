@@ -79,8 +79,9 @@ impl<'a> FragmentedMessage<'a> {
         }
         let header = state.outbound.start_fragment(first, parts.bytes().len(), fin)?;
         state.outbox().append(|batch| batch.extend_from_slice(header.as_bytes()));
-        append_payload(&mut state, parts);
+        let copied = append_payload(&mut state, parts);
         self.passed(state, fin);
+        drop(copied);
         Ok(())
     }
 

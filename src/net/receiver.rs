@@ -211,7 +211,11 @@ impl Receiver {
                     state.receive_close(close);
                     continue;
                 }
-                Some(Event::Ping(_)) => continue,
+                Some(Event::Ping(_)) => {
+                    // On another task nobody else sends the Pong on its way.
+                    state.wake_task();
+                    continue;
+                }
                 Some(Event::NoInflater) => {
                     state.lend_inflater(&self.shared);
                     continue;

@@ -122,8 +122,10 @@ impl Sender {
                 state.outbox().append(|batch| batch.extend_from_slice(header.as_bytes()));
             }
         }
-        append_payload(&mut state, parts);
+        let copied = append_payload(&mut state, parts);
         state.wake_task();
+        drop(state);
+        drop(copied);
         Ok(())
     }
 
@@ -262,19 +264,26 @@ impl Sender {
     }
 }
 
-/// Appends a payload whose header stands in the outbox already.
-pub(super) fn append_payload(state: &mut State, parts: Parts<'_>) {
+/// Appends a payload whose header stands in the outbox already. What was copied comes back, to
+/// be dropped without the lock: `Bytes` may run code of the application then.
+#[must_use]
+pub(super) fn append_payload<'a>(state: &mut State, parts: Parts<'a>) -> Option<Parts<'a>> {
     // Read buffers are few; one does not wait for a peer that takes its time.
     let is_held_up = state.in_flight > 0 && matches!(parts, Parts::Leased(..));
     let outbox = state.outbox();
-    if parts.bytes().len() < REFERENCE_FROM || is_held_up {
-        outbox.append(|batch| batch.extend_from_slice(parts.bytes()));
-        return;
-    }
-    match parts.into_large() {
-        Ok(large) => outbox.append_large(large),
-        Err(copied) => outbox.append(|batch| batch.extend_from_slice(copied.bytes())),
-    }
+    let copied = if parts.bytes().len() < REFERENCE_FROM || is_held_up {
+        parts
+    } else {
+        match parts.into_large() {
+            Ok(large) => {
+                outbox.append_large(large);
+                return None;
+            }
+            Err(copied) => copied,
+        }
+    };
+    outbox.append(|batch| batch.extend_from_slice(copied.bytes()));
+    Some(copied)
 }
 
 impl State {

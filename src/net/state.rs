@@ -130,9 +130,7 @@ pub(super) enum Reader {
 
 impl Shared {
     pub(super) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
-        let timeout = context.config.timeouts.handshake;
-        let timeout = if context.is_draining() { timeout.min(LATE_MOMENT) } else { timeout };
-        let deadline = context.now().checked_add(timeout);
+        let deadline = context.now().checked_add(context.config.timeouts.handshake);
         let state = State {
             phase: Phase::Opening,
             reader: Reader::Busy,
@@ -164,6 +162,10 @@ impl Shared {
         shared.lock().set_deadline(deadline);
         let place = context.enter(shared.clone());
         shared.lock().place = place;
+        if context.is_draining() {
+            // The shutdown may have come before the connection was registered.
+            shared.shutdown();
+        }
         shared
     }
 
@@ -280,6 +282,7 @@ impl State {
 
     /// The transport takes bytes.
     pub(super) fn unblock(&mut self) {
+        self.outbound.set_congested(false);
         if let Some(rare) = self.rare_if_any() {
             rare.blocked_since = None;
         }
