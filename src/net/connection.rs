@@ -161,10 +161,10 @@ where
                     end_handler(shared, result);
                 }
             }
-            let mut state = shared.lock();
             if let Some(frames) = held {
-                state.put_first(frames);
+                this.transport.write_first(frames, shared, cx);
             }
+            let mut state = shared.lock();
             is_handlers_turn = state.end_polling();
             this.transport.poll_output(state, shared, cx);
         }

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use super::config::Config;
 use super::report::RateLimit;
-use super::state::Shared;
+use super::state::{Shared, look_from};
+use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::budget::Budget;
 use crate::proto::handshake::{Request, Response};
@@ -25,6 +26,8 @@ pub type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 /// What the connections of one runtime share.
 pub struct Context {
     pub(super) config: Arc<Config>,
+    /// What every message looks at, near at hand.
+    pub(super) at_hand: AtHand,
     pub(super) http: Option<HttpHook>,
     /// The instant that times in this context count from.
     start: Instant,
@@ -42,6 +45,13 @@ pub struct Context {
     /// Memory for compression; the contexts of one server share it.
     #[cfg(feature = "deflate")]
     pub(super) budget: Arc<Budget>,
+}
+
+/// Limits of the configuration.
+pub(super) struct AtHand {
+    pub(super) message: MessageLimits,
+    /// With so many bytes queued the queue is looked at before the next message.
+    pub(super) look_from: usize,
 }
 
 #[derive(Default)]
@@ -76,6 +86,10 @@ impl Context {
             memory_told: RateLimit::default(),
             #[cfg(feature = "deflate")]
             budget: Arc::new(Budget::new(config.deflate.max_memory)),
+            at_hand: AtHand {
+                message: config.limits.message,
+                look_from: look_from(config.limits.max_queued),
+            },
             config,
             http,
             start: Instant::now(),

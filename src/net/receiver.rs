@@ -13,7 +13,7 @@ use super::lease::Lease;
 use super::message::{Lent, Message};
 use super::pool;
 use super::sender::REFERENCE_FROM;
-use super::state::{Phase, Reader, Shared, State, WRITE_FROM, look_from};
+use super::state::{Phase, Reader, Shared, State, WRITE_FROM};
 use crate::proto::assembler::MessageKind;
 use crate::proto::inbound::{Delivery, Event, Payload, short};
 use crate::proto::utf8::Checked;
@@ -119,6 +119,7 @@ impl Receiver {
 
     /// Skips what is left of a message that was being delivered in pieces, then looks for the
     /// next one.
+    #[inline]
     fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -135,10 +136,9 @@ impl Receiver {
     /// Receives a short message that is in the lease, without the lock: nobody else goes on
     /// with the input while it is held here. The last byte of it is left for those who look
     /// whether it is.
-    #[inline]
     fn receive_short(&mut self, delivery: Delivery) -> Option<Place> {
-        let limits = &self.shared.context.config.limits;
-        if !self.is_between || !self.shared.glance().is_open_below(look_from(limits.max_queued)) {
+        let limits = &self.shared.context.at_hand;
+        if !self.is_between || !self.shared.glance().is_open_below(limits.look_from) {
             return None;
         }
         let position = self.lease.position();
@@ -152,14 +152,24 @@ impl Receiver {
         Some(range.start + position..range.end + position)
     }
 
+    #[inline]
     fn poll_found(
         &mut self,
         cx: &mut Context<'_>,
         delivery: Delivery,
     ) -> Poll<Result<Option<Place>>> {
-        if let Some(found) = self.receive_short(delivery) {
-            return Poll::Ready(Ok(Some(found)));
+        match self.receive_short(delivery) {
+            Some(at) => Poll::Ready(Ok(Some(at))),
+            None => self.poll_locked(cx, delivery),
         }
+    }
+
+    #[inline(never)]
+    fn poll_locked(
+        &mut self,
+        cx: &mut Context<'_>,
+        delivery: Delivery,
+    ) -> Poll<Result<Option<Place>>> {
         let mut state = self.shared.lock();
         state.reader = Reader::Busy;
         self.is_between = false;

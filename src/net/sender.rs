@@ -15,7 +15,7 @@ use super::held;
 use super::message::{Choice, Outgoing, Parts};
 #[cfg(feature = "deflate")]
 use super::outbox::Large;
-use super::state::{Locked, Phase, Shared, State, look_from};
+use super::state::{Locked, Phase, Shared, State};
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]
@@ -80,10 +80,8 @@ impl Sender {
         payload: &[u8],
         choice: Choice,
     ) -> Result<(), SendError> {
-        let max_queued = self.shared.context.config.limits.max_queued;
-        if self.shared.glance().is_clear()
-            && held::append(&self.shared, look_from(max_queued), kind, payload)
-        {
+        let look_from = self.shared.context.at_hand.look_from;
+        if self.shared.glance().is_clear() && held::append(&self.shared, look_from, kind, payload) {
             return Ok(());
         }
         let mut state = self.shared.lock_for_sending();
@@ -93,7 +91,7 @@ impl Sender {
             drop(state);
             return self.queue_any(Parts::Copied(kind, payload), choice);
         }
-        state.check_message(max_queued)?;
+        state.check_message(self.shared.context.config.limits.max_queued)?;
         let header = state.outbound.start_message(kind, payload.len())?;
         state.append_frame(&header, payload);
         state.wake_task();

@@ -152,6 +152,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         }
     }
 
+    /// Writes what goes before everything that is queued, without the lock: nothing was queued
+    /// when the first of it was sent. What the transport does not take stays for
+    /// [`Transport::poll_output`], which is to follow.
+    pub(super) fn write_first(
+        &mut self,
+        mut frames: Box<Outbox>,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+    ) {
+        debug_assert!(self.writing.is_none());
+        let Some(io) = &mut self.io else { return pool::return_outbox(frames) };
+        match write_out(&mut frames, io, cx) {
+            Poll::Ready(Ok(())) => pool::return_outbox(frames),
+            Poll::Ready(Err(error)) => self.lose(shared, &error),
+            Poll::Pending => self.writing = Some(frames),
+        }
+    }
+
+    fn lose(&mut self, shared: &Shared, error: &io::Error) {
+        shared.lock().lose(Some(error.kind()));
+        self.drop_io();
+    }
+
     /// Writes what is queued, and wakes who waited for room in the queue.
     pub(super) fn poll_output<'a>(
         &mut self,
@@ -160,8 +183,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         cx: &mut Context<'_>,
     ) {
         if let Poll::Ready(Err(error)) = self.write_all(state, shared, cx) {
-            shared.lock().lose(Some(error.kind()));
-            self.drop_io();
+            self.lose(shared, &error);
         }
     }
 
@@ -276,6 +298,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         self.io = None;
         self.writing = None;
     }
+}
+
+/// Writes until everything is, and has been flushed.
+fn write_out<T: AsyncWrite + Unpin>(
+    frames: &mut Outbox,
+    io: &mut T,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while frames.len() > 0 {
+        ready!(frames.poll_write(io, cx))?;
+    }
+    Pin::new(io).poll_flush(cx)
 }
 
 fn spend(allowance: &mut u32, read: usize) {
