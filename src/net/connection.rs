@@ -161,10 +161,16 @@ where
                     end_handler(shared, result);
                 }
             }
-            if let Some(frames) = held {
+            // Alone it is written without the lock, and else together with the rest.
+            if shared.glance().is_empty()
+                && let Some(frames) = held.take()
+            {
                 this.transport.write_first(frames, shared, cx);
             }
             let mut state = shared.lock();
+            if let Some(frames) = held {
+                state.put_first(frames);
+            }
             is_handlers_turn = state.end_polling();
             this.transport.poll_output(state, shared, cx);
         }

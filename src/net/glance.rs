@@ -77,6 +77,12 @@ impl Glance {
         self.0 & (NOT_OPEN | NOT_PLAIN) == 0 && self.queued() == 0
     }
 
+    /// Whether nothing is queued.
+    #[inline]
+    pub(super) fn is_empty(self) -> bool {
+        self.queued() == 0
+    }
+
     /// Whether frames are exchanged, none is queued, and no timer is due.
     #[inline]
     pub(super) fn is_at_rest(self) -> bool {
