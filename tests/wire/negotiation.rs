@@ -26,7 +26,7 @@ fn opening_handshake_subprotocols_and_extensions() {
         ("6455-4.3-05", ",chat,", Some("chat")),
         ("6455-4.2.2-16", "chatter, schat", None),
         ("6455-4.1-04", "!#$%&'*+-.^_`|~, chat", Some("chat")),
-        ("6455-4.2.2-10", "chat\t,\tsuperchat", Some("chat")),
+        ("6455-4.3-04", "chat\t,\tsuperchat", Some("chat")),
     ] {
         let rule = format!("of {value:?} the answer is {answer:?}");
         cases.push(opening(CHAT, id, rule, protocol(value), Accept(answer)));
