@@ -5,6 +5,7 @@ use crate::case::{Case, DEFAULT, Profile, run};
 use crate::check::case::{self as checked, Answer, Context, Exchange, Opening, Play, Row};
 use crate::check::cases;
 use crate::client::{Client, Outcome, PROMPT};
+use crate::deflate_negotiation::declines;
 use crate::exchange::{End, row_offering, row_on};
 use crate::opening::{self, opening, refused_bytes};
 use crate::server::Server;
@@ -20,6 +21,10 @@ fn played(cases: Vec<checked::Case>) -> Vec<Case> {
             let rule = format!("{}: {}", case.rule, row.what);
             match row {
                 Row { play: Play::Opening(opening), .. } => {
+                    if opening.answer == Answer::Decline {
+                        let head = opening.head.clone();
+                        all.push(declines(id, rule.clone(), head).claiming(rules));
+                    }
                     all.push(opened(id, rule, opening).claiming(rules));
                 }
                 Row { play: Play::Exchange(exchange), .. } => {

@@ -30,6 +30,12 @@ fn offered(id: &'static str, rule: impl Into<String>, value: &'static str, accep
     answered(DEFAULT, id, rule, offer(value), value, expected)
 }
 
+/// A row whose offers are declined: no extension is answered, and RSV1 is as reserved as ever.
+pub(crate) fn declines(id: &'static str, rule: impl Into<String>, head: Head) -> Case {
+    let value = "no extension";
+    answered(DEFAULT, id, rule, head, value, None)
+}
+
 /// A row whose head must be answered with exactly this.
 fn answered(
     profile: Profile,

@@ -4,7 +4,7 @@
 use crate::case::{Profile, run};
 use crate::http::Head;
 use crate::opening::Answer::{Accept, Refuse};
-use crate::opening::{opening, refused};
+use crate::opening::{accepted, opening, refused};
 
 const CHAT: Profile =
     &["--subprotocol", "chat", "--subprotocol", "superchat", "--subprotocol", "mqtt"];
@@ -37,6 +37,11 @@ fn opening_handshake_subprotocols_and_extensions() {
         "none asked, none answered",
         Head::new(),
         Accept(None),
+    ));
+    cases.push(accepted(
+        "6455-4.2.2-11",
+        "a server that speaks none answers none",
+        protocol("chat"),
     ));
     cases.push(opening(
         CHAT,

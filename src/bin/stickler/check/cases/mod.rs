@@ -6,6 +6,7 @@
 //! when it fails a connection, or their beginning where two rules are broken at once.
 
 mod closing;
+mod contexts;
 mod control;
 mod deflate;
 mod deflate_offers;
@@ -67,7 +68,10 @@ pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
 
 /// permessage-deflate, offered and used.
 pub(crate) fn of_deflate() -> Vec<Case> {
-    [deflate_offers::cases(), rsv1::cases(), deflate::cases()].into_iter().flatten().collect()
+    [deflate_offers::cases(), rsv1::cases(), deflate::cases(), contexts::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A row of frames that are well-formed and whose replies are wanted.
