@@ -3,7 +3,7 @@
 use super::compression::Fragments;
 use super::ending::Initiator;
 use super::message::{Choice, Outgoing, Parts};
-use super::sender::{Sender, append_payload};
+use super::sender::{Sender, append};
 use super::state::Locked;
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::CloseCode;
@@ -78,8 +78,7 @@ impl<'a> FragmentedMessage<'a> {
             return Ok(());
         }
         let header = state.outbound.start_fragment(first, parts.bytes().len(), fin)?;
-        state.outbox().append(|batch| batch.extend_from_slice(header.as_bytes()));
-        let copied = append_payload(&mut state, parts);
+        let copied = append(&mut state, Some(&header), parts);
         self.passed(state, fin);
         drop(copied);
         Ok(())

@@ -1,6 +1,7 @@
 //! A read buffer, borrowed from the thread while bytes in it are unread.
 
 use std::io;
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -70,6 +71,17 @@ impl Lease {
     /// Where the unread bytes begin in [`Lease::bytes`].
     pub(super) fn position(&self) -> usize {
         self.0.as_ref().map_or(0, |buffer| buffer.start)
+    }
+
+    /// Writes over what was read in front of `at`, which then begins with it; `false`, with nothing
+    /// done, where that is too little.
+    pub(super) fn write_before(&mut self, at: &mut Range<usize>, bytes: &[u8]) -> bool {
+        let Some(start) = at.start.checked_sub(bytes.len()) else { return false };
+        let room = self.0.as_mut().and_then(|buffer| buffer.bytes.get_mut(start..at.start));
+        let Some(room) = room else { return false };
+        room.copy_from_slice(bytes);
+        at.start = start;
+        true
     }
 
     /// All bytes, read ones included.

@@ -88,8 +88,16 @@ impl Outbox {
         self.len += std::mem::take(&mut other.len);
     }
 
-    /// Appends a payload without copying it.
-    pub(super) fn append_large(&mut self, payload: Large) {
+    /// Appends a payload without copying it, behind its header.
+    pub(super) fn append_large(&mut self, header: &[u8], mut payload: Large) {
+        // In a read buffer the header fits where the longer one of the peer was.
+        let is_before = match &mut payload {
+            Large::Lease(lease, at) => lease.write_before(at, header),
+            _ => false,
+        };
+        if !is_before {
+            self.append(|batch| batch.extend_from_slice(header));
+        }
         self.len += payload.bytes().len();
         self.large.push((self.batch.len(), payload));
     }
@@ -118,8 +126,10 @@ impl Outbox {
         } else {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let count = self.fill(&mut slices);
-            let slices = slices.get(..count).unwrap_or_default();
-            std::task::ready!(Pin::new(io).poll_write_vectored(cx, slices))?
+            match slices.get(..count).unwrap_or_default() {
+                [slice] => std::task::ready!(Pin::new(io).poll_write(cx, slice))?,
+                slices => std::task::ready!(Pin::new(io).poll_write_vectored(cx, slices))?,
+            }
         };
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -201,16 +211,77 @@ const MAX_SLICES: usize = 16;
 mod tests {
     use super::*;
 
+    /// A read buffer with these bytes.
+    fn lease(bytes: &[u8]) -> Lease {
+        let mut lease = Lease::take();
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let read = lease.poll_read(&mut &*bytes, &mut context);
+        assert!(matches!(read, Poll::Ready(Ok(len)) if len == bytes.len()));
+        lease
+    }
+
+    #[test]
+    fn a_header_goes_where_that_of_the_peer_was_if_it_fits() {
+        for (header, at, expected, runs) in [
+            (&b"HH"[..], 4..8, &b"HHpppp"[..], 1),
+            (b"HHHH", 4..8, b"HHHHpppp", 1),
+            (b"HHHHH", 4..8, b"HHHHHpppp", 2),
+            (b"", 4..8, b"pppp", 1),
+            (b"H", 4..6, b"Hpp", 1),
+        ] {
+            let mut outbox = Outbox::default();
+            outbox.append_large(header, Large::Lease(lease(b"rrrrpppp"), at));
+            assert_eq!(outbox.len(), expected.len());
+            assert_eq!(outbox.runs().count(), runs);
+            assert_eq!(outbox.runs().flatten().copied().collect::<Vec<u8>>(), expected);
+        }
+    }
+
+    #[test]
+    fn read_buffers_are_given_back_wherever_the_peer_stopped() {
+        for written in 0..30 {
+            let mut outbox = Outbox::default();
+            outbox.append(|batch| batch.extend_from_slice(b"abc"));
+            outbox.append_large(b"HH", Large::Lease(lease(b"rrrr0123456789"), 4..14));
+            outbox.append_large(b"K", Large::Owned(vec![7; 6]));
+            outbox.append_large(b"LL", Large::Lease(lease(b"rstuv"), 0..5));
+            let expected: Vec<u8> = outbox.runs().flatten().copied().collect();
+            assert_eq!(expected.len(), 29);
+            outbox.advance(written.min(29));
+            outbox.release_leases();
+            let rest: Vec<u8> = outbox.runs().flatten().copied().collect();
+            assert_eq!(rest, expected[written.min(29)..], "after {written}");
+            assert_eq!(outbox.len(), rest.len());
+            let unwritten = &outbox.large[outbox.large_written..];
+            assert!(!unwritten.iter().any(|(_, large)| matches!(large, Large::Lease(..))));
+        }
+    }
+
+    #[test]
+    fn what_was_held_goes_before_the_rest_as_it_is() {
+        let mut first = Outbox::default();
+        first.append(|batch| batch.extend_from_slice(b"first"));
+        first.append_large(b"F", Large::Owned(vec![1; 3]));
+        let mut rest = Outbox::default();
+        rest.append(|batch| batch.extend_from_slice(b"rest"));
+        rest.append_large(b"R", Large::Owned(vec![2; 3]));
+        rest.append(|batch| batch.extend_from_slice(b"end"));
+        let expected: Vec<u8> = first.runs().chain(rest.runs()).flatten().copied().collect();
+        first.append_all(&mut rest);
+        assert_eq!(first.runs().flatten().copied().collect::<Vec<u8>>(), expected);
+        assert_eq!((first.len(), rest.len()), (expected.len(), 0));
+    }
+
     #[test]
     fn every_pattern_of_partial_writes_gives_the_same_bytes() {
         for step in 1..40 {
             let mut outbox = Outbox::default();
-            outbox.append_large(Large::Owned(vec![9; 5]));
+            outbox.append_large(&[], Large::Owned(vec![9; 5]));
             outbox.append(|batch| batch.extend_from_slice(b"abc"));
-            outbox.append_large(Large::Owned(vec![1; 7]));
-            outbox.append_large(Large::Shared(vec![2; 3].into()));
+            outbox.append_large(&[], Large::Owned(vec![1; 7]));
+            outbox.append_large(&[], Large::Shared(vec![2; 3].into()));
             outbox.append(|batch| batch.extend_from_slice(b"defg"));
-            outbox.append_large(Large::Bytes(Bytes::from_static(&[3; 11])));
+            outbox.append_large(&[], Large::Bytes(Bytes::from_static(&[3; 11])));
             let mut seen = Vec::new();
             while outbox.len() > 0 {
                 let all: Vec<u8> = outbox.runs().flatten().copied().collect();

@@ -111,18 +111,18 @@ impl Sender {
             }
         }
         let payload_len = parts.bytes().len();
-        match parts {
-            Parts::Prepared(_) => state.outbound.start_prepared()?,
+        let header = match parts {
+            Parts::Prepared(_) => {
+                state.outbound.start_prepared()?;
+                None
+            }
             Parts::Copied(kind, _)
             | Parts::Owned(kind, _)
             | Parts::Shared(kind, _)
             | Parts::Taken(kind, _)
-            | Parts::Leased(kind, ..) => {
-                let header = state.outbound.start_message(kind, payload_len)?;
-                state.outbox().append(|batch| batch.extend_from_slice(header.as_bytes()));
-            }
-        }
-        let copied = append_payload(&mut state, parts);
+            | Parts::Leased(kind, ..) => Some(state.outbound.start_message(kind, payload_len)?),
+        };
+        let copied = append(&mut state, header.as_ref(), parts);
         state.wake_task();
         drop(state);
         drop(copied);
@@ -264,25 +264,34 @@ impl Sender {
     }
 }
 
-/// Appends a payload whose header stands in the outbox already. What was copied comes back, to
+/// Appends a frame; one that was encoded before has no header here. What was copied comes back, to
 /// be dropped without the lock: `Bytes` may run code of the application then.
 #[must_use]
-pub(super) fn append_payload<'a>(state: &mut State, parts: Parts<'a>) -> Option<Parts<'a>> {
+pub(super) fn append<'a>(
+    state: &mut State,
+    header: Option<&HeaderBytes>,
+    parts: Parts<'a>,
+) -> Option<Parts<'a>> {
     // Read buffers are few; one does not wait for a peer that takes its time.
     let is_held_up = state.in_flight > 0 && matches!(parts, Parts::Leased(..));
     let outbox = state.outbox();
+    let header = header.map_or(&[][..], HeaderBytes::as_bytes);
     let copied = if parts.bytes().len() < REFERENCE_FROM || is_held_up {
         parts
     } else {
         match parts.into_large() {
             Ok(large) => {
-                outbox.append_large(large);
+                outbox.append_large(header, large);
                 return None;
             }
             Err(copied) => copied,
         }
     };
-    outbox.append(|batch| batch.extend_from_slice(copied.bytes()));
+    outbox.append(|batch| {
+        batch.reserve(header.len() + copied.bytes().len());
+        batch.extend_from_slice(header);
+        batch.extend_from_slice(copied.bytes());
+    });
     Some(copied)
 }
 
@@ -315,7 +324,7 @@ impl State {
         if frame.len() < REFERENCE_FROM {
             self.outbox().append(|batch| batch.extend_from_slice(frame));
         } else {
-            self.outbox().append_large(Large::Shared(frame.clone()));
+            self.outbox().append_large(&[], Large::Shared(frame.clone()));
         }
     }
 }

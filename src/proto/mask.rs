@@ -1,4 +1,6 @@
 //! Masking (RFC 6455 §5.3): payload byte i is combined with key byte i mod 4.
+//!
+//! This file may lift `unsafe_code`: it asks the processor for its wide instructions.
 
 /// A masking key at some phase: the key of one frame, and where in it the next byte falls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,12 +18,20 @@ impl Mask {
     /// Unmasks (or masks) the next bytes of the payload in place and moves on behind them.
     #[inline]
     pub fn apply(&mut self, payload: &mut [u8]) {
-        self.apply_short(payload);
+        self.apply_whole(payload);
         self.skip(payload.len());
     }
 
     /// As [`Mask::apply`], for a whole payload: there is nothing to move on to.
     #[inline]
+    pub(super) fn apply_whole(self, payload: &mut [u8]) {
+        if payload.len() < WIDE_FROM || !apply_wide(self, payload) {
+            self.apply_short(payload);
+        }
+    }
+
+    /// As [`Mask::apply_whole`], for one that is mostly short.
+    #[inline(always)]
     pub(super) fn apply_short(self, payload: &mut [u8]) {
         let half = u64::from(u32::from_ne_bytes(self.key));
         let word = half | (half << 32);
@@ -41,6 +51,30 @@ impl Mask {
     }
 }
 
+/// With the wide instructions of the processor, if it has them; `false`, with nothing done, if not.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "what the processor can do is known at run time only")]
+fn apply_wide(mask: Mask, payload: &mut [u8]) -> bool {
+    #[target_feature(enable = "avx2")]
+    fn apply(mask: Mask, payload: &mut [u8]) {
+        mask.apply_short(payload);
+    }
+    if !std::arch::is_x86_feature_detected!("avx2") {
+        return false;
+    }
+    // SAFETY: the processor has AVX2, which is all that `apply` asks for.
+    unsafe { apply(mask, payload) };
+    true
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn apply_wide(_: Mask, _: &mut [u8]) -> bool {
+    false
+}
+
+/// From this length on it pays to ask for the wide instructions, in bytes.
+const WIDE_FROM: usize = 512;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,9 +82,11 @@ mod tests {
     #[test]
     fn s5_3_agrees_with_the_naive_loop_at_every_length_alignment_and_phase() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
-        for len in 0..130 {
+        for len in (0..130).chain(WIDE_FROM - 3..WIDE_FROM + 140) {
             for start in 0..8 {
-                for cut in [0, 1, 2, 3, 4, 5, 7, 8, 13, len].into_iter().filter(|cut| *cut <= len) {
+                for cut in
+                    [0, 1, 2, 3, 4, 5, 7, 8, 13, 515, len].into_iter().filter(|cut| *cut <= len)
+                {
                     let plain: Vec<u8> = (0..start + len).map(|i| (i * 7) as u8).collect();
                     let mut naive = plain.clone();
                     for (i, byte) in naive[start..].iter_mut().enumerate() {

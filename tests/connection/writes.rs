@@ -119,3 +119,58 @@ async fn transports_that_buffer_are_flushed() {
     peer.end();
     assert!(serving.await.unwrap().is_clean());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_ends_a_read_is_echoed_from_there_with_its_header() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (peer, serving) = open(Config::default(), async move |incoming: Incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        while let Some(message) = receiver.next().await? {
+            tell.send(message.as_bytes().as_ptr() as usize).unwrap();
+            sender.send(message)?;
+        }
+        Ok(())
+    })
+    .await;
+    for (len, header) in [(16 << 10, 4), (65_535, 4), (65_536, 10)] {
+        peer.wire().large_slices.clear();
+        let payload: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+        peer.send([text("before"), binary(&payload)].concat());
+        assert_eq!(peer.text().await, "before");
+        assert_eq!(peer.frame().await.payload, payload);
+        told.recv().await.unwrap();
+        let lay = told.recv().await.unwrap();
+        assert_eq!(peer.wire().large_slices, [lay - header], "{len}");
+    }
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_that_do_not_read_keep_no_read_buffer() {
+    let payload: Vec<u8> = (0..20_000).map(|i| (i % 251) as u8).collect();
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        let (peer, serving) = open(Config::default(), echo).await;
+        peer.give_room(100);
+        peer.send(binary(&payload));
+        settle().await;
+        assert_eq!(peer.written().len(), 100);
+        slow.push((peer, serving));
+    }
+    let (peer, serving) = open(Config::default(), echo).await;
+    settle().await;
+    let before = peer.wire().counts.reads;
+    peer.send(binary(&payload).repeat(4));
+    settle().await;
+    assert_eq!(peer.wire().counts.reads - before, 1, "the thread has no large buffer left");
+    assert_eq!(peer.frames().len(), 4);
+    for (peer, serving) in slow {
+        peer.give_room(usize::MAX);
+        assert_eq!(peer.frame().await.payload, payload);
+        peer.end();
+        serving.await.unwrap();
+    }
+    peer.end();
+    serving.await.unwrap();
+}

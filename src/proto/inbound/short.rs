@@ -66,10 +66,10 @@ pub(crate) fn receive_medium(
     }
     let payload = rest.get_mut(..len)?;
     let key = [a, b, c, d];
-    Mask::new(key).apply(payload);
+    Mask::new(key).apply_whole(payload);
     let text = if first == WHOLE_TEXT {
         let Ok(checked) = utf8::check(payload) else {
-            Mask::new(key).apply(payload);
+            Mask::new(key).apply_whole(payload);
             return None;
         };
         Some(checked)
