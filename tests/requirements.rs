@@ -29,6 +29,8 @@ mod lexer;
 mod listing;
 #[path = "requirements/page.rs"]
 mod page;
+#[path = "requirements/readme.rs"]
+mod readme;
 #[path = "requirements/report.rs"]
 mod report;
 
@@ -190,6 +192,7 @@ fn the_report_shows_every_rule() {
     let folder = std::env::var_os("STICKLER_CONFORMANCE").map(PathBuf::from);
     let records = std::env::var_os("STICKLER_CLAIMS").map(PathBuf::from);
     let records = records.filter(|_| folder.is_some());
+    let unrecorded = Report::new(rules(), binaries(), None, &suite(), root());
     let report = Report::new(rules(), binaries(), records.as_deref(), &suite(), root());
     let html = page::html(&report).unwrap();
     let table = listing::markdown(&report).unwrap();
@@ -204,7 +207,33 @@ fn the_report_shows_every_rule() {
     fs::write(folder.join("claims.tsv"), listing::claims(&report)).unwrap();
     println!("{table}");
     assert!(report.is_recorded && report.faults.is_empty(), "{:#?}", report.faults);
+    assert_eq!(readme::not_recorded(&unrecorded, &report), [""; 0], "they stand in README.md");
     let open = |shown: &&Shown| matches!(shown.standing(), Standing::Failed | Standing::NotRun);
     let open: Vec<_> = report.rules.iter().filter(open).map(|shown| &shown.rule.id).collect();
     assert!(open.is_empty(), "not proven: {open:?}");
+}
+
+/// The table in README.md is what the sources make of it; where `STICKLER_README` is set, as by
+/// `run.sh --readme`, it becomes that.
+#[test]
+fn the_readme_has_every_rule() {
+    let file = root().join("README.md");
+    let report = Report::new(rules(), binaries(), None, &suite(), root());
+    let is = fs::read_to_string(&file).unwrap();
+    let wanted = readme::with_table(&is, &report).unwrap();
+    for shown in &report.rules {
+        let row =
+            format!("\n| {} | {} | {} | ", shown.rule.id, shown.rule.section(), shown.rule.level);
+        assert_eq!(wanted.matches(&row).count(), 1, "{row}");
+    }
+    if std::env::var_os("STICKLER_README").is_some() {
+        fs::write(&file, &wanted).unwrap();
+    } else {
+        let differs = is.lines().zip(wanted.lines()).find(|(is, wanted)| is != wanted);
+        let more = "tests/requirements/run.sh --readme writes the table anew";
+        assert!(is == wanted, "{more}: {differs:#?}");
+    }
+    let sentence = is.split_whitespace().collect::<Vec<_>>().join(" ");
+    let totals = readme::totals(&report);
+    assert!(sentence.contains(&totals), "README.md says otherwise: {totals}");
 }

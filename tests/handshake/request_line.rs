@@ -21,8 +21,8 @@ pub(crate) fn rows() -> Vec<Row> {
             line(&format!("{} /chat HTTP/1.1", "A".repeat(256))),
             refused(501, MethodUnknown),
         ),
-        row("9112-3.2.3-01", line("CONNECT h:80 HTTP/1.1"), refused(405, MethodNotAllowed)),
-        row("9112-3.2.3-01", line("OPTIONS * HTTP/1.1"), refused(405, MethodNotAllowed)),
+        row("9110-9.1-01", line("CONNECT h:80 HTTP/1.1"), refused(405, MethodNotAllowed)),
+        row("9110-9.1-01", line("OPTIONS * HTTP/1.1"), refused(405, MethodNotAllowed)),
         row(
             "6455-4.2.1-02",
             format!("{}\0", line("POST /chat HTTP/1.1\r\nContent-Length: 1")),
@@ -70,7 +70,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("9112-3-01", line("GET\t/chat HTTP/1.1"), refused(400, RequestLineMalformed)),
         row("9112-3-01", line("GET /chat\tHTTP/1.1"), refused(400, RequestLineMalformed)),
         row("9112-3-01", line("GET/chat HTTP/1.1"), refused(400, RequestLineMalformed)),
-        row("9112-3-01", line("G(T /chat HTTP/1.1"), refused(400, RequestLineMalformed)),
+        row("6455-4.1-01", line("G(T /chat HTTP/1.1"), refused(400, RequestLineMalformed)),
         row("9112-3.2-04", line("GET /a b HTTP/1.1"), refused(400, HttpVersionMalformed)),
         // Before it.
         row("9112-2.2-04", format!("\r\n{HANDSHAKE}"), OPEN),

@@ -104,15 +104,25 @@ fn connections() -> Vec<Row> {
     ] {
         rows.push(row(id, replace("Connection", &format!("Connection: {value}")), OPEN));
     }
-    for value in ["keep-alive", "upgrade-insecure-requests", "noupgrade", "", ","] {
+    for (id, value) in [
+        ("6455-4.2.1-21", "keep-alive"),
+        ("6455-4.2.1-25", "upgrade-insecure-requests"),
+        ("6455-4.2.1-25", "noupgrade"),
+        ("6455-4.2.1-21", ""),
+        ("6455-4.2.1-21", ","),
+    ] {
         let request = replace("Connection", &format!("Connection: {value}"));
-        rows.push(row("6455-4.2.1-25", request, refused(400, ConnectionWithoutUpgrade)));
+        rows.push(row(id, request, refused(400, ConnectionWithoutUpgrade)));
     }
-    for value in
-        ["keep alive, Upgrade", "Upgrade\u{e9}", "\"Upgrade\"", "Upgrade;x", "Upgrade, a/b"]
-    {
+    for (id, value) in [
+        ("9110-7.6.1-01", "keep alive, Upgrade"),
+        ("9110-5.5-03", "Upgrade\u{e9}"),
+        ("9110-7.6.1-01", "\"Upgrade\""),
+        ("9110-7.6.1-01", "Upgrade;x"),
+        ("9110-7.6.1-01", "Upgrade, a/b"),
+    ] {
         let request = replace("Connection", &format!("Connection: {value}"));
-        rows.push(row("9110-5.5-03", request, refused(400, ConnectionMalformed)));
+        rows.push(row(id, request, refused(400, ConnectionMalformed)));
     }
     rows
 }

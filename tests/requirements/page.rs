@@ -12,7 +12,7 @@ use super::{
 };
 
 /// What the levels of the tests are, by binary.
-fn level(binary: &str) -> &'static str {
+pub(crate) fn level(binary: &str) -> &'static str {
     match binary {
         "tcp" | "wire" | "server" | "shutdown" | "topic" | "binary" => "TCP",
         "connection" => "connection in memory",

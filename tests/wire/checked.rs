@@ -2,29 +2,34 @@
 //! the reason and the body name the clause, refusals carry every field that belongs to them.
 
 use crate::case::{Case, DEFAULT, Profile, run};
-use crate::check::case::{self as checked, Answer, Context, Exchange, Group, Opening, Play, Row};
+use crate::check::case::{self as checked, Answer, Context, Exchange, Opening, Play, Row};
 use crate::check::cases;
 use crate::client::{Client, Outcome, PROMPT};
+use crate::deflate_negotiation::declines;
 use crate::exchange::{End, row_offering, row_on};
 use crate::opening::{self, opening, refused_bytes};
 use crate::server::Server;
 
 const TAKEOVER: Profile = &["--deflate", "takeover"];
 
-/// Every row of the groups, once for each profile that it fits.
-fn cases_of(groups: &[Group]) -> Vec<Case> {
+/// Every row of these cases, once for each profile that it fits.
+fn played(cases: Vec<checked::Case>) -> Vec<Case> {
     let mut all = Vec::new();
-    for case in cases::all().into_iter().filter(|case| groups.contains(&case.group)) {
+    for case in cases {
         let (id, section, rules) = (case.id, case.section, case.requirements);
         for row in case.rows {
             let rule = format!("{}: {}", case.rule, row.what);
             match row {
                 Row { play: Play::Opening(opening), .. } => {
+                    if opening.answer == Answer::Decline {
+                        let head = opening.head.clone();
+                        all.push(declines(id, rule.clone(), head).claiming(rules));
+                    }
                     all.push(opened(id, rule, opening).claiming(rules));
                 }
                 Row { play: Play::Exchange(exchange), .. } => {
-                    let played = exchanged(id, &rule, section, &exchange).into_iter();
-                    all.extend(played.map(|case| case.claiming(rules)));
+                    let exchanged = exchanged(id, &rule, section, &exchange).into_iter();
+                    all.extend(exchanged.map(|case| case.claiming(rules)));
                 }
             }
         }
@@ -93,21 +98,20 @@ fn early(server: &Server, head: &crate::http::Head, replies: &[crate::frame::Eve
 
 #[test]
 fn checked_handshake() {
-    run("checked_handshake", cases_of(&[Group::Handshake]));
+    run("checked_handshake", played(cases::of_handshake()));
 }
 
 #[test]
 fn checked_framing() {
-    run("checked_framing", cases_of(&[Group::Framing]));
+    run("checked_framing", played(cases::of_framing()));
 }
 
 #[test]
 fn checked_closing_utf8_and_limits() {
-    let groups = [Group::Closing, Group::Utf8, Group::Limits];
-    run("checked_closing_utf8_and_limits", cases_of(&groups));
+    run("checked_closing_utf8_and_limits", played(cases::of_closing_utf8_and_limits()));
 }
 
 #[test]
 fn checked_deflate() {
-    run("checked_deflate", cases_of(&[Group::Deflate]));
+    run("checked_deflate", played(cases::of_deflate()));
 }

@@ -4,7 +4,7 @@
 use crate::case::{Profile, run};
 use crate::http::Head;
 use crate::opening::Answer::{Accept, Refuse};
-use crate::opening::{opening, refused};
+use crate::opening::{accepted, opening, refused};
 
 const CHAT: Profile =
     &["--subprotocol", "chat", "--subprotocol", "superchat", "--subprotocol", "mqtt"];
@@ -26,7 +26,7 @@ fn opening_handshake_subprotocols_and_extensions() {
         ("6455-4.3-05", ",chat,", Some("chat")),
         ("6455-4.2.2-16", "chatter, schat", None),
         ("6455-4.1-04", "!#$%&'*+-.^_`|~, chat", Some("chat")),
-        ("6455-4.2.2-10", "chat\t,\tsuperchat", Some("chat")),
+        ("6455-4.3-04", "chat\t,\tsuperchat", Some("chat")),
     ] {
         let rule = format!("of {value:?} the answer is {answer:?}");
         cases.push(opening(CHAT, id, rule, protocol(value), Accept(answer)));
@@ -37,6 +37,11 @@ fn opening_handshake_subprotocols_and_extensions() {
         "none asked, none answered",
         Head::new(),
         Accept(None),
+    ));
+    cases.push(accepted(
+        "6455-4.2.2-11",
+        "a server that speaks none answers none",
+        protocol("chat"),
     ));
     cases.push(opening(
         CHAT,

@@ -9,6 +9,7 @@ use crate::opening::{Answer, accepted, opening, refused, refused_bytes};
 fn message_target_and_head() {
     let mut cases = Vec::new();
     for target in [
+        "http://127.0.0.1",
         "http://127.0.0.1/echo",
         "http://example.com/echo?x=1",
         "http://example.com?x=1",

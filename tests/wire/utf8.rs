@@ -56,6 +56,17 @@ fn invalid() -> Vec<Vec<u8>> {
         }
         begun = next;
     }
+    // Behind characters that are whole.
+    for (before, bad) in [
+        ("a", &[0x80][..]),
+        ("é", &[0x80]),
+        ("€", &[0xac]),
+        ("abc", &[0xff]),
+        ("κόσμε", &[0xed, 0xa0]),
+        ("κόσμε", &[0xf4, 0x90]),
+    ] {
+        all.push([before.as_bytes(), bad].concat());
+    }
     all
 }
 

@@ -3,38 +3,33 @@
 //! The load waits without sleeping. On a network nobody's receiver is woken by the server's thread.
 
 use std::error::Error;
-use std::io::{self, Read, Write};
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use stickler_peers::accounting::Cpu;
 use stickler_peers::report::Broadcast;
 
+use crate::connection::{self, Connection, Replies};
 use crate::wire::{Kind, Numbers, frame};
-use crate::{Durations, Options, handshake};
+use crate::{Durations, Options};
 
 /// A handler may still have to subscribe when its 101 is here.
 const SETTLE: Duration = Duration::from_millis(300);
 /// Who has not got a message by then has missed it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-struct Subscriber {
-    stream: TcpStream,
-    /// How much of the message is here.
-    read: usize,
-}
-
 struct Audience {
     poll: Poll,
-    subscribers: Vec<Subscriber>,
-    /// What the first one sends, to have it published.
-    sent: Vec<u8>,
-    /// What each gets.
-    expected: Vec<u8>,
+    /// The first one's batch is what it has published; the others have none.
+    subscribers: Vec<Connection<usize>>,
+    message: Message,
     latency: Durations,
 }
+
+/// What each gets. A subscriber is so many bytes into it.
+struct Message(Vec<u8>);
 
 /// Publishes again and again, each time when all have got what came before.
 pub(crate) fn measure(options: &Options, subscribers: usize) -> Result<Broadcast, Box<dyn Error>> {
@@ -63,25 +58,30 @@ impl Audience {
     fn new(options: &Options, subscribers: usize) -> io::Result<Self> {
         let mut numbers = Numbers::new();
         let poll = Poll::new()?;
-        let subscribers = (0..subscribers)
-            .map(|index| Subscriber::open(options, &mut numbers, &poll, Token(index)))
-            .collect::<io::Result<_>>()?;
+        let open = |index| {
+            let (stream, _) = connection::open(options, &mut numbers, index, None)?;
+            Connection::new(stream, &poll, Token(index), Interest::READABLE, 0)
+        };
+        let mut subscribers = (0..subscribers).map(open).collect::<io::Result<Vec<_>>>()?;
         let payload = Kind::Ascii.payload(options.size);
         let expected = frame(Kind::Ascii.first_byte(), &payload, None);
         // raw-tcp sends everyone the bytes that it got.
-        let sent = match options.raw {
+        subscribers[0].batch = match options.raw {
             true => expected.clone(),
             false => frame(Kind::Ascii.first_byte(), &payload, Some(numbers.masking_key())),
         };
-        Ok(Self { poll, subscribers, sent, expected, latency: Durations::new() })
+        Ok(Self { poll, subscribers, message: Message(expected), latency: Durations::new() })
     }
 
     /// Returns how many messages were published, at least one.
     fn publish_until(&mut self, until: Instant) -> Result<u64, Box<dyn Error>> {
         let mut events = Events::with_capacity(1024);
+        let mut buffer = connection::buffer();
         for published in 1.. {
             let began = Instant::now();
-            self.subscribers[0].stream.write_all(&self.sent)?;
+            if !self.subscribers[0].send()? {
+                return Err("a message was not taken whole".into());
+            }
             let mut left = self.subscribers.len();
             while left > 0 {
                 // It does not sleep: waking it would be the server's work, and the more often the slower that is.
@@ -91,7 +91,7 @@ impl Audience {
                 }
                 for event in &events {
                     let subscriber = &mut self.subscribers[event.token().0];
-                    left -= usize::from(subscriber.receive(&self.expected)?);
+                    left -= usize::from(subscriber.receive(&mut buffer, &mut self.message)?);
                 }
             }
             self.latency.record(began.elapsed(), 1);
@@ -103,38 +103,21 @@ impl Audience {
     }
 }
 
-impl Subscriber {
-    fn open(
-        options: &Options,
-        numbers: &mut Numbers,
-        poll: &Poll,
-        token: Token,
-    ) -> io::Result<Self> {
-        let stream = if options.raw {
-            handshake::connect_raw(options.address, token.0)?
-        } else {
-            handshake::open(options.address, numbers)?
-        };
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
-        poll.registry().register(&mut stream, token, Interest::READABLE)?;
-        Ok(Self { stream, read: 0 })
-    }
+impl Replies for Message {
+    type Progress = usize;
 
-    /// Reads what is there, and tells whether the message is whole now.
-    fn receive(&mut self, expected: &[u8]) -> Result<bool, Box<dyn Error>> {
-        let mut buffer = [0; 4096];
-        let len = match self.stream.read(&mut buffer) {
-            Ok(0) => return Err("the server closed a connection".into()),
-            Ok(len) => len,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
+    fn verify(
+        &mut self,
+        progress: &mut usize,
+        read: &[u8],
+        _: Instant,
+    ) -> Result<bool, Box<dyn Error>> {
+        let end = *progress + read.len();
         // The next one is published only when all have this one, so nothing may follow it.
-        if expected.get(self.read..self.read + len) != Some(&buffer[..len]) {
+        if self.0.get(*progress..end) != Some(read) {
             return Err("a message differs from what was published".into());
         }
-        self.read = (self.read + len) % expected.len();
-        Ok(self.read == 0)
+        *progress = end % self.0.len();
+        Ok(*progress == 0)
     }
 }

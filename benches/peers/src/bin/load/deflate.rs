@@ -6,25 +6,24 @@
 //! are looked at.
 
 use std::error::Error;
-use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
+use std::io;
+use std::time::Instant;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Poll, Token};
 use stickler_peers::accounting::{Cpu, resident};
 use stickler_peers::report::{Compressed, Messages};
 
+use crate::connection::{self, Connection, Replies, run};
 use crate::corpus::{self, MESSAGES};
 use crate::wire::{Numbers, frame, server_frame};
-use crate::{Durations, Options, handshake};
+use crate::{Durations, Options};
 
 /// What browsers offer.
 pub(crate) const OFFER: &str = "permessage-deflate; client_max_window_bits";
 /// RFC 7692 §7.2.1: what a sender leaves out at the end of a message.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 const LEVEL: u32 = 6;
-const READ: usize = 256 << 10;
 /// Of servers with context takeover, one connection in so many is inflated.
 const INFLATED: usize = 16;
 
@@ -81,22 +80,19 @@ pub(crate) fn inflate(inflater: &mut Decompress, payload: &[u8]) -> io::Result<V
     Ok(message)
 }
 
-struct Connection {
-    stream: TcpStream,
+/// How far one connection is.
+struct Progress {
     /// The first message of the batch.
     first: usize,
-    batch: Vec<u8>,
-    written: usize,
     received: Vec<u8>,
     /// Replies to this batch that are here.
     replies: usize,
     /// With context takeover, if this connection is one of those that are looked into.
     inflater: Option<Decompress>,
-    began: Instant,
 }
 
 /// What all connections send and expect, and what is counted.
-struct Replies {
+struct Echoes {
     messages: Vec<Vec<u8>>,
     frames: Vec<Vec<u8>>,
     in_flight: usize,
@@ -113,11 +109,11 @@ pub(crate) fn measure(options: &Options) -> Result<Compressed, Box<dyn Error>> {
     let mut poll = Poll::new()?;
     let (mut connections, answer) = open(options, &poll)?;
     let agreement = Agreement::new(&answer)?;
-    let mut replies = Replies::new(&agreement, options.in_flight)?;
+    let mut replies = Echoes::new(&agreement, options.in_flight)?;
     for (index, connection) in connections.iter_mut().enumerate() {
-        connection.inflater =
+        connection.progress.inflater =
             (replies.takeover && index % INFLATED == 0).then(|| Decompress::new(false));
-        connection.fill(&replies);
+        replies.fill(&connection.progress, &mut connection.batch);
     }
     let phases = options.phases();
     run(&mut poll, &mut connections, &mut replies, phases.counting)?;
@@ -144,121 +140,21 @@ pub(crate) fn measure(options: &Options) -> Result<Compressed, Box<dyn Error>> {
     })
 }
 
-fn open(options: &Options, poll: &Poll) -> io::Result<(Vec<Connection>, String)> {
+fn open(options: &Options, poll: &Poll) -> io::Result<(Vec<Connection<Progress>>, String)> {
     let (mut numbers, mut answer) = (Numbers::new(), String::new());
     let open = |index| {
-        let (stream, extensions) =
-            handshake::open_offering(options.address, &mut numbers, Some(OFFER))?;
+        let (stream, extensions) = connection::open(options, &mut numbers, index, Some(OFFER))?;
         answer = extensions;
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
+        let progress =
+            Progress { first: index * 7, received: Vec::new(), replies: 0, inflater: None };
         let interest = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(&mut stream, Token(index), interest)?;
-        Ok(Connection {
-            stream,
-            first: index * 7,
-            batch: Vec::new(),
-            written: 0,
-            received: Vec::new(),
-            replies: 0,
-            inflater: None,
-            began: Instant::now(),
-        })
+        Connection::new(stream, poll, Token(index), interest, progress)
     };
     let connections = (0..options.connections).map(open).collect::<io::Result<_>>()?;
     Ok((connections, answer))
 }
 
-fn run(
-    poll: &mut Poll,
-    connections: &mut [Connection],
-    replies: &mut Replies,
-    until: Instant,
-) -> Result<(), Box<dyn Error>> {
-    let mut events = Events::with_capacity(1024);
-    let mut buffer = vec![0; READ];
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if left == Duration::ZERO {
-            return Ok(());
-        }
-        poll.poll(&mut events, Some(left))?;
-        for event in &events {
-            let connection = &mut connections[event.token().0];
-            if event.is_readable() {
-                connection.receive(&mut buffer, replies)?;
-            }
-            connection.send()?;
-        }
-    }
-}
-
-impl Connection {
-    /// Puts the frames of the next batch behind each other.
-    fn fill(&mut self, replies: &Replies) {
-        self.batch.clear();
-        for index in self.first..self.first + replies.in_flight {
-            self.batch.extend_from_slice(&replies.frames[index % MESSAGES]);
-        }
-        self.written = 0;
-    }
-
-    fn send(&mut self) -> io::Result<()> {
-        if self.written == 0 {
-            self.began = Instant::now();
-        }
-        while self.written < self.batch.len() {
-            match self.stream.write(&self.batch[self.written..]) {
-                Ok(len) => self.written += len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn receive(&mut self, buffer: &mut [u8], replies: &mut Replies) -> Result<(), Box<dyn Error>> {
-        loop {
-            let len = match self.stream.read(buffer) {
-                Ok(0) => return Err("the server closed a connection".into()),
-                Ok(len) => len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error.into()),
-            };
-            self.received.extend_from_slice(&buffer[..len]);
-            self.take(replies)?;
-            if len < buffer.len() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Verifies all replies that are whole, and begins anew behind the last one.
-    fn take(&mut self, replies: &mut Replies) -> Result<(), Box<dyn Error>> {
-        let mut taken = 0;
-        while let Some((first_byte, payload)) = server_frame(&self.received[taken..]) {
-            let payload = taken + payload.start..taken + payload.end;
-            if self.replies == replies.in_flight {
-                return Err("a reply too many".into());
-            }
-            let message = (self.first + self.replies) % MESSAGES;
-            let inflater = self.inflater.as_mut();
-            replies.verify(message, first_byte, &self.received[payload.clone()], inflater)?;
-            replies.bytes += (payload.end - taken) as u64;
-            replies.latency.record(self.began.elapsed(), 1);
-            taken = payload.end;
-            self.replies += 1;
-        }
-        self.received.drain(..taken);
-        if self.replies == replies.in_flight {
-            (self.first, self.replies) = ((self.first + self.replies) % MESSAGES, 0);
-            self.fill(replies);
-        }
-        Ok(())
-    }
-}
-
-impl Replies {
+impl Echoes {
     fn new(agreement: &Agreement, in_flight: usize) -> io::Result<Self> {
         let (mut numbers, messages) = (Numbers::new(), corpus::messages());
         let frames = messages.iter().map(|message| agreement.frame(message, numbers.masking_key()));
@@ -274,7 +170,7 @@ impl Replies {
         })
     }
 
-    fn verify(
+    fn judge(
         &mut self,
         message: usize,
         first_byte: u8,
@@ -295,6 +191,49 @@ impl Replies {
             _ => false,
         };
         if is_right { Ok(()) } else { Err("a reply differs from what was sent".into()) }
+    }
+}
+
+impl Replies for Echoes {
+    type Progress = Progress;
+
+    /// Judges all replies that are whole.
+    fn verify(
+        &mut self,
+        progress: &mut Progress,
+        read: &[u8],
+        began: Instant,
+    ) -> Result<bool, Box<dyn Error>> {
+        progress.received.extend_from_slice(read);
+        let mut taken = 0;
+        while let Some((first_byte, payload)) = server_frame(&progress.received[taken..]) {
+            let payload = taken + payload.start..taken + payload.end;
+            if progress.replies == self.in_flight {
+                return Err("a reply too many".into());
+            }
+            let message = (progress.first + progress.replies) % MESSAGES;
+            let inflater = progress.inflater.as_mut();
+            self.judge(message, first_byte, &progress.received[payload.clone()], inflater)?;
+            self.bytes += (payload.end - taken) as u64;
+            self.latency.record(began.elapsed(), 1);
+            taken = payload.end;
+            progress.replies += 1;
+        }
+        progress.received.drain(..taken);
+        let is_back = progress.replies == self.in_flight;
+        if is_back {
+            (progress.first, progress.replies) =
+                ((progress.first + progress.replies) % MESSAGES, 0);
+        }
+        Ok(is_back)
+    }
+
+    /// Puts the frames of the next messages behind each other.
+    fn fill(&self, progress: &Progress, batch: &mut Vec<u8>) {
+        batch.clear();
+        for index in progress.first..progress.first + self.in_flight {
+            batch.extend_from_slice(&self.frames[index % MESSAGES]);
+        }
     }
 }
 
@@ -321,14 +260,14 @@ mod tests {
     #[test]
     fn a_wrong_reply_is_found_also_when_a_right_one_is_known() {
         let agreement = Agreement::new("permessage-deflate; server_no_context_takeover").unwrap();
-        let mut replies = Replies::new(&agreement, 1).unwrap();
+        let mut replies = Echoes::new(&agreement, 1).unwrap();
         let payload = |index: usize| {
             agreement.frame(&corpus::messages()[index], [0; 4]).unwrap()[8..].to_vec()
         };
         for _ in 0..2 {
-            replies.verify(0, 0xc1, &payload(0), None).unwrap();
+            replies.judge(0, 0xc1, &payload(0), None).unwrap();
         }
-        assert!(replies.verify(0, 0xc1, &payload(1), None).is_err());
-        assert!(replies.verify(0, 0x82, &payload(0), None).is_err());
+        assert!(replies.judge(0, 0xc1, &payload(1), None).is_err());
+        assert!(replies.judge(0, 0x82, &payload(0), None).is_err());
     }
 }

@@ -12,7 +12,7 @@ use stickler_peers::report::Idle;
 
 use crate::deflate::{Agreement, OFFER, inflate};
 use crate::wire::{Kind, Numbers, frame, server_frame};
-use crate::{Options, corpus, handshake};
+use crate::{Options, connection, corpus};
 
 /// Connections that are opened first, and echo, so that what a server takes once is not counted.
 const FIRST: usize = 200;
@@ -31,13 +31,8 @@ enum Exchange {
 /// Opens connections, looks at the server's memory, lets each echo, and looks again.
 pub(crate) fn measure(options: &Options, connections: usize) -> Result<Idle, Box<dyn Error>> {
     let mut numbers = Numbers::new();
-    let mut open = |number| match options.raw {
-        true => Ok((handshake::connect_raw(options.address, number)?, String::new())),
-        false => {
-            let offer = options.deflate.then_some(OFFER);
-            handshake::open_offering(options.address, &mut numbers, offer)
-        }
-    };
+    let offer = options.deflate.then_some(OFFER);
+    let mut open = |number| connection::open(options, &mut numbers, number, offer);
     let mut first = (0..FIRST).map(&mut open).collect::<io::Result<Vec<_>>>()?;
     let exchange = Exchange::new(options, &first[0].1)?;
     for (stream, _) in &mut first {

@@ -5,6 +5,7 @@
 //! `--broadcast` and `--probe` do something else.
 
 mod broadcast;
+mod connection;
 mod corpus;
 mod deflate;
 mod echo;

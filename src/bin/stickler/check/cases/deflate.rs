@@ -1,16 +1,13 @@
 //! Messages after permessage-deflate was agreed (RFC 7692 §6, §7.2).
 
 use super::super::frame::{Event, binary, close, hex, join, masked, masked_with, ping, pong, text};
-use super::{Case, Context, End, Group, Row, b, echoes, p, row, t};
+use super::{Case, End, Group, Row, b, echoes, p, row, t};
 
 const G: Group = Group::Deflate;
 const OFFER: &str = "permessage-deflate";
 
 /// "Hello" as RFC 7692 §7.2.3.1 compresses it.
 pub(super) const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-
-/// "Hello" that refers to one before it (RFC 7692 §7.2.3.2).
-const AGAIN: [u8; 5] = [0xf2, 0x00, 0x11, 0x00, 0x00];
 
 pub(super) fn compressed(payload: impl AsRef<[u8]>) -> Vec<u8> {
     masked(0xc1, payload.as_ref())
@@ -40,12 +37,12 @@ pub(super) fn agreed(rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
 }
 
 /// A payload that is no DEFLATE; which code tells it, RFC 7692 leaves open.
-fn corrupt(what: &str, bytes: Vec<u8>, replies: Vec<Event>) -> Row {
+pub(super) fn corrupt(what: &str, bytes: Vec<u8>, replies: Vec<Event>) -> Row {
     row(what, bytes, replies, End::Fail(1007))
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [messages(), streams(), history()].into_iter().flatten().collect()
+    [messages(), streams()].into_iter().flatten().collect()
 }
 
 fn messages() -> Vec<Case> {
@@ -76,12 +73,12 @@ fn messages() -> Vec<Case> {
                     "plain fragments between compressed messages",
                     join(&[
                         compressed(HELLO),
-                        masked(0x01, b"pl"),
-                        masked(0x00, b""),
+                        join(&[masked(0x01, b"pl"), ping("p")]),
+                        join(&[masked(0x00, b""), ping("p")]),
                         masked(0x80, b"ain"),
                         compressed(HELLO),
                     ]),
-                    vec![hello(), t("plain"), hello()],
+                    vec![hello(), p("p"), p("p"), t("plain"), hello()],
                 ),
             ]),
         },
@@ -117,11 +114,17 @@ fn messages() -> Vec<Case> {
                         let what = format!("cut after {cut} bytes, a ping between");
                         echoes(what, fragments(&[one, two]), vec![p("p"), hello()])
                     })
+                    .chain([0, 3, HELLO.len()].map(|cut| {
+                        let (one, two) = HELLO.split_at(cut);
+                        let what = format!("cut after {cut} bytes, nothing between");
+                        let bytes = join(&[masked(0x41, one), masked(0x80, two)]);
+                        echoes(what, bytes, vec![hello()])
+                    }))
                     .chain([
                         echoes(
                             "empty fragments everywhere",
-                            fragments(&[b"", b"", &HELLO[..1], b"", &HELLO[1..], b"", b""]),
-                            [vec![p("p"); 6], vec![hello()]].concat(),
+                            fragments(&[b"", b"", &HELLO[..1], b"", b"", &HELLO[1..], b"", b""]),
+                            [vec![p("p"); 7], vec![hello()]].concat(),
                         ),
                         echoes(
                             "another masking key for each",
@@ -162,8 +165,14 @@ fn messages() -> Vec<Case> {
                 ),
                 echoes(
                     "one after the other",
-                    join(&[compressed([0]), text(""), compressed([0]), compressed(HELLO)]),
-                    vec![t(""), t(""), t(""), hello()],
+                    join(&[
+                        compressed([0]),
+                        text(""),
+                        compressed([0]),
+                        compressed(HELLO),
+                        compressed([0]),
+                    ]),
+                    vec![t(""), t(""), t(""), hello(), t("")],
                 ),
                 echoes(
                     "in empty fragments and one byte",
@@ -202,7 +211,15 @@ fn streams() -> Vec<Case> {
             requirements: &["7692-7.2.3-01", "7692-7.2.1-02"],
             rule: "The RFC's samples inflate, blocks of any kind and number",
             rows: agreed(
-                samples.map(|(what, payload)| echoes(what, compressed(payload), vec![hello()])),
+                samples
+                    .clone()
+                    .map(|(what, payload)| echoes(what, compressed(payload), vec![hello()]))
+                    .into_iter()
+                    .chain([echoes(
+                        "one after the other",
+                        samples.iter().flat_map(|(_, payload)| compressed(payload)).collect(),
+                        vec![hello(); 3],
+                    )]),
             ),
         },
         Case {
@@ -223,11 +240,22 @@ fn streams() -> Vec<Case> {
                     ]),
                     vec![hello(); 4],
                 ),
+                echoes(
+                    "the RFC's, as binary",
+                    masked(0xc2, &hex("f3 48 cd c9 c9 07 00 00")),
+                    vec![b("Hello")],
+                ),
                 echoes("an empty stored block", compressed([1]), vec![t("")]).open(),
+                echoes("the same as binary", masked(0xc2, &[1]), vec![b("")]).open(),
                 echoes(
                     "a message behind that",
-                    join(&[compressed(HELLO), compressed([1]), compressed(HELLO)]),
-                    vec![hello(), t(""), hello()],
+                    join(&[
+                        compressed(hex("f3 48 cd c9 c9 07 00 00")),
+                        compressed(HELLO),
+                        compressed([1]),
+                        compressed(HELLO),
+                    ]),
+                    vec![hello(), hello(), t(""), hello()],
                 )
                 .open(),
             ]),
@@ -288,84 +316,6 @@ fn streams() -> Vec<Case> {
                     vec![b([0xff])],
                 ),
             ]),
-        },
-    ]
-}
-
-fn history() -> Vec<Case> {
-    let twice = |between: Vec<u8>| join(&[compressed(HELLO), between, compressed(AGAIN)]);
-    let rows = [
-        ("Hello twice", vec![], vec![]),
-        ("a plain message between", text("zzz"), vec![t("zzz")]),
-        ("a plain Hello between", text("Hello"), vec![hello()]),
-        ("a ping between", ping("p"), vec![p("p")]),
-        ("an empty compressed message between", compressed([0]), vec![t("")]),
-        ("an empty plain message between", binary(""), vec![b("")]),
-        ("a third Hello between", compressed(AGAIN), vec![hello()]),
-    ];
-    let kept = rows.clone().map(|(what, between, replies)| {
-        let replies = [vec![hello()], replies, vec![hello()]].concat();
-        echoes(what, twice(between), replies).with(Context::Kept)
-    });
-    // The last of them is corrupt before its third message.
-    let fresh: Vec<Row> = rows[..6]
-        .iter()
-        .map(|(what, between, replies)| {
-            let replies = [vec![hello()], replies.clone()].concat();
-            corrupt(what, twice(between.clone()), replies).with(Context::Fresh).open()
-        })
-        .collect();
-    vec![
-        Case {
-            id: "context-kept",
-            group: G,
-            section: "RFC 7692 7.2.2",
-            requirements: &["7692-7.2.2-02", "7692-7.2.1-11", "7692-7.2.3.2-01", "7692-7.2.2-03"],
-            rule: "Unless client_no_context_takeover was agreed, a message may refer to those before",
-            rows: agreed(kept),
-        },
-        Case {
-            id: "context-after-bfinal",
-            group: G,
-            section: "RFC 7692 7.2.1",
-            requirements: &["7692-7.2.1-05"],
-            rule: "History survives a block with BFINAL",
-            rows: agreed([echoes(
-                "Hello with BFINAL, then one that refers to it",
-                join(&[compressed(hex("f3 48 cd c9 c9 07 00 00")), compressed(AGAIN)]),
-                vec![hello(), hello()],
-            )
-            .with(Context::Kept)
-            .open()]),
-        },
-        Case {
-            id: "context-nothing-there",
-            group: G,
-            section: "RFC 7692 7.2.2",
-            requirements: &["7692-7.2.2-06"],
-            rule: "A first message that refers back fails the connection",
-            rows: agreed([corrupt("f2 00 11 00 00", compressed(AGAIN), vec![])]),
-        },
-        Case {
-            id: "context-fresh",
-            group: G,
-            section: "RFC 7692 7.2.2",
-            requirements: &["7692-7.2.2-04"],
-            rule: "Where client_no_context_takeover was agreed, each message is best read alone",
-            rows: agreed(
-                fresh.into_iter().chain([corrupt(
-                    "the inflater is good as new for every message",
-                    join(&[
-                        compressed(HELLO),
-                        compressed(HELLO),
-                        masked(0xc2, &HELLO),
-                        compressed(AGAIN),
-                    ]),
-                    vec![hello(), hello(), b("Hello")],
-                )
-                .with(Context::Fresh)
-                .open()]),
-            ),
         },
     ]
 }

@@ -102,7 +102,14 @@ fn upgrade() -> Vec<Case> {
             rule: "An Upgrade that is no list of protocols does not open",
             rows: refuses(
                 "Upgrade",
-                &["", "web socket", "websocket websocket", "\"websocket\"", "websocket;q=1"],
+                &[
+                    "",
+                    "web socket",
+                    "websocket websocket",
+                    "\"websocket\"",
+                    "websocket;q=1",
+                    "websocket/",
+                ],
                 &[400, 426],
             ),
         },

@@ -154,13 +154,15 @@ pub(super) fn cases() -> Vec<Case> {
                 ("a stray continuation", masked(0x80, b"x")),
                 ("a long ping", masked(0x89, &[b'x'; 126])),
             ]
+            .map(|(what, bad)| (what, bad, End::Fail(1002)))
             .into_iter()
-            .map(|(what, bad)| {
+            .chain([("the header of a long ping", hex("89 fe 007e"), End::FailEarly(1002))])
+            .map(|(what, bad, end)| {
                 row(
                     format!("a text and a ping, then {what}"),
                     [text("first"), ping("second"), bad].concat(),
                     vec![t("first"), p("second")],
-                    End::Fail(1002),
+                    end,
                 )
                 .open()
             })

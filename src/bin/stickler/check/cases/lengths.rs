@@ -110,6 +110,7 @@ fn top_bits() -> Vec<Row> {
         rows.push(fails_early(format!("length {length:x}, no key yet"), bytes));
     }
     rows.push(fails_early("its first byte alone", hex("82 ff 80")));
+    rows.push(fails_early("nothing but the top bit, no key yet", hex("82 ff 8000000000000000")));
     rows
 }
 

@@ -6,6 +6,7 @@
 //! when it fails a connection, or their beginning where two rules are broken at once.
 
 mod closing;
+mod contexts;
 mod control;
 mod deflate;
 mod deflate_offers;
@@ -31,30 +32,46 @@ use super::head::Head;
 
 /// Every case, in the order of the groups.
 pub(crate) fn all() -> Vec<Case> {
-    let mut all = [
+    [of_handshake(), of_framing(), of_closing_utf8_and_limits(), of_deflate()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The opening handshake.
+pub(crate) fn of_handshake() -> Vec<Case> {
+    [
         request::cases(),
         fields::cases(),
         key_and_version::cases(),
         syntax::cases(),
         host_and_body::cases(),
         negotiation::cases(),
-        framing::cases(),
-        lengths::cases(),
-        fragments::cases(),
-        messages::cases(),
-        control::cases(),
-        closing::cases(),
-        utf8::cases(),
-        limits::cases(),
-        deflate_offers::cases(),
-        rsv1::cases(),
-        deflate::cases(),
     ]
     .into_iter()
     .flatten()
-    .collect::<Vec<Case>>();
-    all.sort_by_key(|case| case.group);
-    all
+    .collect()
+}
+
+/// Frames and messages.
+pub(crate) fn of_framing() -> Vec<Case> {
+    [framing::cases(), lengths::cases(), fragments::cases(), messages::cases(), control::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What ends a connection, the client's Close or a fault.
+pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
+    [closing::cases(), utf8::cases(), limits::cases()].into_iter().flatten().collect()
+}
+
+/// permessage-deflate, offered and used.
+pub(crate) fn of_deflate() -> Vec<Case> {
+    [deflate_offers::cases(), rsv1::cases(), deflate::cases(), contexts::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A row of frames that are well-formed and whose replies are wanted.
@@ -157,5 +174,6 @@ mod tests {
             let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(case.id.chars().all(named), "{}", case.id);
         }
+        assert!(super::all().is_sorted_by_key(|case| case.group));
     }
 }

@@ -94,6 +94,7 @@ pub(super) fn cases() -> Vec<Case> {
                             [&hex("c1 fe 0007 00000000")[..], &HELLO].concat()
                         })
                         .open(),
+                        fails_early("the length alone, not minimal", hex("c1 fe 0007")),
                     ]),
             ),
         },

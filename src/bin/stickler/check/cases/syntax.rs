@@ -52,6 +52,11 @@ fn lines() -> Vec<Case> {
                     bytes(|head| head.replace("\r\n\r\n", "\n\r\n"))
                 })
                 .open(),
+                refused("hiding the version field", &[400], {
+                    let hidden = "a\nSec-WebSocket-Version: 13";
+                    Head::new().without("Sec-WebSocket-Version").add("X", hidden)
+                })
+                .open(),
             ],
         },
         Case {
@@ -138,6 +143,8 @@ fn fields() -> Vec<Case> {
                     Head::new().without("Host").raw_first("Host: {host}\r\n ")
                 })
                 .open(),
+                refused("Host, its port", &[400], Head::new().set("Host", "localhost\r\n :80"))
+                    .open(),
             ],
         },
         Case {

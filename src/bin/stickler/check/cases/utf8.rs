@@ -169,13 +169,15 @@ fn valid(bytes: &[u8]) -> [Row; 2] {
     ]
 }
 
-/// In one frame, and in fragments.
-fn invalid(bytes: &[u8]) -> [Row; 2] {
+/// In one frame, in fragments, and with an empty fragment behind it.
+fn invalid(bytes: &[u8]) -> [Row; 3] {
     let cut = join(&[masked(0x01, &bytes[..1]), masked(0x80, &bytes[1..])]);
+    let ended = join(&[masked(0x01, bytes), masked(0x80, b"")]);
     let end = || End::Fail(1007);
     [
         row(format!("{} in one frame", dump(bytes)), text(bytes), vec![], end()),
         row(format!("{} in two fragments", dump(bytes)), cut, vec![], end()),
+        row(format!("{}, then an empty fragment", dump(bytes)), ended, vec![], end()),
     ]
 }
 

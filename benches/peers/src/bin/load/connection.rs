@@ -1,0 +1,144 @@
+//! A connection of the load: opened, written to, read from. What has to come back is for the load to say.
+
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::net;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::wire::Numbers;
+use crate::{Options, handshake};
+
+const READ: usize = 256 << 10;
+
+/// One connection: what it sends at once, again and again, and how far it is.
+pub(crate) struct Connection<P> {
+    stream: TcpStream,
+    pub(crate) batch: Vec<u8>,
+    written: usize,
+    /// When the batch was begun.
+    began: Instant,
+    /// How far its replies are.
+    pub(crate) progress: P,
+}
+
+/// What has to come back, over all connections.
+pub(crate) trait Replies {
+    /// How far one connection is.
+    type Progress;
+
+    /// Holds what was read against what has to come; the batch was begun at `began`.
+    ///
+    /// Tells whether everything has come that the batch asked for. If so, the connection begins anew.
+    fn verify(
+        &mut self,
+        progress: &mut Self::Progress,
+        read: &[u8],
+        began: Instant,
+    ) -> Result<bool, Box<dyn Error>>;
+
+    /// Makes the next batch, where it is not the same again.
+    fn fill(&self, _progress: &Self::Progress, _batch: &mut Vec<u8>) {}
+}
+
+/// A stream that is ready for messages, and the extensions that were agreed on: behind the opening handshake, or
+/// at once where the server is raw-tcp.
+pub(crate) fn open(
+    options: &Options,
+    numbers: &mut Numbers,
+    number: usize,
+    offer: Option<&str>,
+) -> io::Result<(net::TcpStream, String)> {
+    match options.raw {
+        true => Ok((handshake::connect_raw(options.address, number)?, String::new())),
+        false => handshake::open_offering(options.address, numbers, offer),
+    }
+}
+
+/// What a read goes to, the same for all connections.
+pub(crate) fn buffer() -> Vec<u8> {
+    vec![0; READ]
+}
+
+/// Writes and reads as the sockets allow it, until then.
+pub(crate) fn run<R: Replies>(
+    poll: &mut Poll,
+    connections: &mut [Connection<R::Progress>],
+    replies: &mut R,
+    until: Instant,
+) -> Result<(), Box<dyn Error>> {
+    let mut events = Events::with_capacity(1024);
+    let mut buffer = buffer();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left == Duration::ZERO {
+            return Ok(());
+        }
+        poll.poll(&mut events, Some(left))?;
+        for event in &events {
+            let connection = &mut connections[event.token().0];
+            if event.is_readable() {
+                connection.receive(&mut buffer, replies)?;
+            }
+            connection.send()?;
+        }
+    }
+}
+
+impl<P> Connection<P> {
+    /// Has the poll tell, edge-triggered, what can be done: the first event says that it can be written to, if that
+    /// is of interest.
+    pub(crate) fn new(
+        stream: net::TcpStream,
+        poll: &Poll,
+        token: Token,
+        interest: Interest,
+        progress: P,
+    ) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        poll.registry().register(&mut stream, token, interest)?;
+        Ok(Self { stream, batch: Vec::new(), written: 0, began: Instant::now(), progress })
+    }
+
+    /// Writes what is left of the batch, as far as the socket takes it; tells whether that is all.
+    pub(crate) fn send(&mut self) -> io::Result<bool> {
+        if self.written == 0 {
+            self.began = Instant::now();
+        }
+        while self.written < self.batch.len() {
+            match self.stream.write(&self.batch[self.written..]) {
+                Ok(len) => self.written += len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads what is there, and begins anew when everything has come back, which it tells.
+    pub(crate) fn receive<R: Replies<Progress = P>>(
+        &mut self,
+        buffer: &mut [u8],
+        replies: &mut R,
+    ) -> Result<bool, Box<dyn Error>> {
+        loop {
+            let len = match self.stream.read(buffer) {
+                Ok(0) => return Err("the server closed a connection".into()),
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error.into()),
+            };
+            if replies.verify(&mut self.progress, &buffer[..len], self.began)? {
+                replies.fill(&self.progress, &mut self.batch);
+                self.written = 0;
+                return Ok(true);
+            }
+            if len < buffer.len() {
+                return Ok(false);
+            }
+        }
+    }
+}
