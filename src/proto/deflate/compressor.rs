@@ -267,4 +267,11 @@ mod tests {
             }
         }
     }
+    #[test]
+    fn its_debug_says_what_it_was_made_for_and_none_of_what_it_saw() {
+        let shape = Shape::of(Level::default(), WindowBits::MAX, 9);
+        let mut compressor = Compressor::new(shape, &Arc::new(Budget::new(usize::MAX))).unwrap();
+        compressor.compress(&[], b"a secret", usize::MAX, &mut Vec::new()).unwrap();
+        assert_eq!(format!("{compressor:?}"), format!("Compressor {{ shape: {shape:?}, .. }}"));
+    }
 }
