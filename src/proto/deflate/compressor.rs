@@ -263,7 +263,14 @@ mod tests {
     #[test]
     fn a_compressor_outlives_any_number_of_messages_that_do_not_shrink() {
         let budget = Arc::new(Budget::new(usize::MAX));
-        for (len, rounds, is_spent) in [(1, 100, false), (300, 1000, false), (400_000, 1, true)] {
+        // What is left is not worth giving up for if it is less than a step.
+        for (len, rounds, is_spent) in [
+            (1, 100, false),
+            (300, 1000, false),
+            (2 * STEP - 1, 3, false),
+            (2 * STEP, 1, true),
+            (400_000, 1, true),
+        ] {
             let shape = Shape::of(Level::default(), WindowBits::MAX, len);
             let mut compressor = Compressor::new(shape, &budget).unwrap();
             let message = noise(len);
