@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ending::{Initiator, Timer};
 use super::lease::Lease;
+use super::outbox::Outbox;
 use super::state::{Phase, State};
 use crate::proto::close::{CloseCode, CloseFrame};
 use crate::proto::handshake::{Refusal, Response};
@@ -155,18 +156,21 @@ impl State {
         self.wake_task();
     }
 
-    /// The transport is gone.
-    pub(super) fn closed(&mut self) {
+    /// The transport is gone. What was queued comes back, to be dropped without the lock: `Bytes`
+    /// may run code of the application then.
+    #[must_use]
+    pub(super) fn closed(&mut self) -> Option<Box<Outbox>> {
         self.phase = Phase::Closed;
         self.outbound.shut();
         self.inbound.fail();
         self.input = Lease::default();
-        self.outbox = None;
+        let unsent = self.outbox.take();
         self.in_flight = 0;
         self.ending();
         self.wake_reading();
         self.wake_waiting();
         self.wake_watching();
+        unsent
     }
 }
 

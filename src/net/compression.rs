@@ -236,7 +236,8 @@ impl Sender {
             Parts::Copied(kind, _)
             | Parts::Owned(kind, _)
             | Parts::Shared(kind, _)
-            | Parts::Taken(kind, _) => (*kind, parts.payload()),
+            | Parts::Taken(kind, _)
+            | Parts::Leased(kind, ..) => (*kind, parts.payload()),
         };
         let (mut state, compressed) = if sending.takes_over() {
             let compressed = sending.compress(state.outbound.history(), payload, budget);

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::context::Context as Shares;
 use super::ending::{Ending, Initiator};
 use super::error::{Error, Result};
+use super::held;
 use super::incoming::Incoming;
 use super::opening::{Opened, Opening};
 use super::state::{Phase, Shared};
@@ -86,11 +87,13 @@ struct Registered(Arc<Shared>);
 impl Drop for Registered {
     fn drop(&mut self) {
         let mut state = self.0.lock();
+        let mut unsent = None;
         if state.phase != Phase::Closed {
             state.lose(Some(std::io::ErrorKind::Interrupted));
-            state.closed();
+            unsent = state.closed();
         }
         drop(state);
+        drop(unsent);
         self.0.leave();
     }
 }
@@ -145,16 +148,23 @@ where
             if !has_input && !is_handlers_turn {
                 break;
             }
+            let mut held = None;
             if let StageNow::Running { handler } = this.stage.as_mut().project() {
                 if !has_input {
                     shared.lock().begin_polling();
                 }
-                if let Poll::Ready(result) = poll_handler(handler, cx) {
+                let before = held::begin(shared);
+                let polled = poll_handler(handler, cx);
+                held = held::end(before);
+                if let Poll::Ready(result) = polled {
                     this.stage.set(Stage::Over);
                     end_handler(shared, result);
                 }
             }
             let mut state = shared.lock();
+            if let Some(frames) = held {
+                state.put_first(frames);
+            }
             is_handlers_turn = state.end_polling();
             this.transport.poll_output(state, shared, cx);
         }

@@ -66,6 +66,7 @@ impl<'a> FragmentedMessage<'a> {
             | Parts::Owned(kind, _)
             | Parts::Shared(kind, _)
             | Parts::Taken(kind, _)
+            | Parts::Leased(kind, ..)
                 if kind == self.kind => {}
             // A prepared message is a whole frame, never a fragment.
             _ => return Err(SendError::MessageUnfinished),
@@ -78,8 +79,9 @@ impl<'a> FragmentedMessage<'a> {
         }
         let header = state.outbound.start_fragment(first, parts.bytes().len(), fin)?;
         state.outbox().append(|batch| batch.extend_from_slice(header.as_bytes()));
-        append_payload(&mut state, parts);
+        let copied = append_payload(&mut state, parts);
         self.passed(state, fin);
+        drop(copied);
         Ok(())
     }
 
@@ -102,7 +104,7 @@ impl Drop for FragmentedMessage<'_> {
             return;
         }
         let deadline = self.sender.shared.close_deadline();
-        let mut state = self.sender.shared.lock();
+        let mut state = self.sender.shared.lock_for_sending();
         state.is_fragmenting = false;
         if self.is_first {
             return;

@@ -28,7 +28,7 @@ impl Default for LastGlance {
     }
 }
 
-/// Bytes queued for the peer, and three bits.
+/// Bytes queued for the peer, and four bits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Glance(usize);
 
@@ -38,16 +38,25 @@ const NOT_OPEN: usize = 1;
 const TIMER_DUE: usize = 2;
 /// Nobody waits for input, or it is not to be read into a lease.
 const NOT_READING: usize = 4;
-const BITS: u32 = 3;
+/// A message is being sent in fragments, or compression was agreed on.
+const NOT_PLAIN: usize = 8;
+const BITS: u32 = 4;
 
 impl Glance {
     #[inline]
-    pub(super) fn new(queued: usize, is_open: bool, timer_due: bool, is_reading: bool) -> Glance {
+    pub(super) fn new(
+        queued: usize,
+        is_open: bool,
+        timer_due: bool,
+        is_reading: bool,
+        is_plain: bool,
+    ) -> Glance {
         let queued = queued.min(usize::MAX >> BITS) << BITS;
         let not_open = if is_open { 0 } else { NOT_OPEN };
         let timer_due = if timer_due { TIMER_DUE } else { 0 };
         let not_reading = if is_reading { 0 } else { NOT_READING };
-        Glance(queued | not_open | timer_due | not_reading)
+        let not_plain = if is_plain { 0 } else { NOT_PLAIN };
+        Glance(queued | not_open | timer_due | not_reading | not_plain)
     }
 
     /// Whether the task is to read for the Receiver, into a lease.
@@ -60,6 +69,12 @@ impl Glance {
     #[inline]
     pub(super) fn is_open_below(self, queued: usize) -> bool {
         self.0 & NOT_OPEN == 0 && self.queued() < queued
+    }
+
+    /// Whether a message may be sent as it is, with nothing queued before it.
+    #[inline]
+    pub(super) fn is_clear(self) -> bool {
+        self.0 & (NOT_OPEN | NOT_PLAIN) == 0 && self.queued() == 0
     }
 
     /// Whether frames are exchanged, none is queued, and no timer is due.

@@ -12,7 +12,7 @@ use super::pool;
 
 /// A leased read buffer, or none. It goes back to a thread's pool when dropped.
 #[derive(Debug, Default)]
-pub(super) struct Lease(Option<Box<ReadBuffer>>);
+pub struct Lease(Option<Box<ReadBuffer>>);
 
 /// A buffer that a thread lends.
 #[derive(Debug, Default)]

@@ -1,9 +1,10 @@
 //! Messages: lent by the Receiver, owned, and whatever may be sent.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use bytes::Bytes;
 
+use super::lease::Lease;
 use super::outbox::Large;
 use crate::proto::assembler::MessageKind;
 use crate::proto::prepared::Prepared;
@@ -37,6 +38,8 @@ pub struct Binary<'a> {
 pub(super) enum Lent<'a> {
     /// In the read buffer.
     Slice(&'a [u8]),
+    /// At the end of the read buffer, which sending may take.
+    Lease(&'a mut Lease, Range<usize>),
     /// In a buffer of its own, which sending may take.
     Buffer(&'a mut Vec<u8>),
 }
@@ -45,13 +48,14 @@ impl Lent<'_> {
     fn bytes(&self) -> &[u8] {
         match self {
             Lent::Slice(bytes) => bytes,
+            Lent::Lease(lease, at) => lease.bytes().get(at.clone()).unwrap_or_default(),
             Lent::Buffer(bytes) => bytes,
         }
     }
 
     fn into_bytes(self) -> Bytes {
         match self {
-            Lent::Slice(bytes) => Bytes::copy_from_slice(bytes),
+            Lent::Slice(_) | Lent::Lease(..) => Bytes::copy_from_slice(self.bytes()),
             Lent::Buffer(bytes) => {
                 let mut bytes = std::mem::take(bytes);
                 if bytes.capacity() / 2 > bytes.len() {
@@ -191,6 +195,8 @@ pub enum Parts<'a> {
     Shared(MessageKind, Bytes),
     /// May be taken; copied when it is small.
     Taken(MessageKind, &'a mut Vec<u8>),
+    /// May be taken with the read buffer that it lies in.
+    Leased(MessageKind, &'a mut Lease, Range<usize>),
     /// A frame that was encoded before.
     Prepared(&'a Prepared),
 }
@@ -202,6 +208,7 @@ impl Parts<'_> {
             Parts::Owned(_, bytes) => bytes,
             Parts::Shared(_, bytes) => bytes,
             Parts::Taken(_, bytes) => bytes,
+            Parts::Leased(_, lease, at) => lease.bytes().get(at.clone()).unwrap_or_default(),
             Parts::Prepared(prepared) => prepared.frame(),
         }
     }
@@ -221,6 +228,7 @@ impl Parts<'_> {
             Parts::Owned(_, bytes) => Ok(Large::Owned(bytes)),
             Parts::Shared(_, bytes) => Ok(Large::Bytes(bytes)),
             Parts::Taken(_, bytes) => Ok(Large::Owned(std::mem::take(bytes))),
+            Parts::Leased(_, lease, at) => Ok(Large::Lease(std::mem::take(lease), at)),
             Parts::Prepared(prepared) => Ok(Large::Shared(prepared.frame().clone())),
             Parts::Copied(..) => Err(self),
         }
@@ -309,6 +317,7 @@ mod sealed {
             let (Message::Text(Text { payload, .. }) | Message::Binary(Binary { payload })) = self;
             match payload {
                 Lent::Slice(bytes) => queue(Parts::Copied(kind, bytes)),
+                Lent::Lease(lease, at) => queue(Parts::Leased(kind, lease, at)),
                 Lent::Buffer(bytes) => queue(Parts::Taken(kind, bytes)),
             }
         }

@@ -17,6 +17,7 @@ mod engines;
 mod error;
 mod fragmented;
 mod glance;
+mod held;
 mod incoming;
 mod lease;
 mod message;

@@ -123,6 +123,10 @@ fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, 
         }
         Verdict::WebSocket(offer) => {
             let mut state = shared.lock();
+            // A shutdown that came since found nothing to refuse yet.
+            if context.is_draining() {
+                return Err(Rejection::ShuttingDown.into());
+            }
             state.phase = Phase::Deciding;
             state.set_path(request.path());
             if !early.is_empty() {

@@ -1,6 +1,7 @@
 //! The write batch: small frames copied, large and shared payloads referenced.
 
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,7 +9,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
+use super::lease::Lease;
 use super::pool;
+use crate::proto::frame::HeaderBytes;
 
 /// Frames on their way to one peer, in order.
 #[derive(Debug, Default)]
@@ -33,6 +36,8 @@ pub(super) enum Large {
     Owned(Vec<u8>),
     Shared(Arc<[u8]>),
     Bytes(Bytes),
+    /// Where it was received.
+    Lease(Lease, Range<usize>),
 }
 
 impl Large {
@@ -41,6 +46,7 @@ impl Large {
             Large::Owned(bytes) => bytes,
             Large::Shared(bytes) => bytes,
             Large::Bytes(bytes) => bytes,
+            Large::Lease(lease, at) => lease.bytes().get(at.clone()).unwrap_or_default(),
         }
     }
 }
@@ -61,10 +67,43 @@ impl Outbox {
         result
     }
 
+    /// Appends a frame by copying it.
+    #[inline]
+    pub(super) fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
+        self.append(|batch| {
+            header.append_to(batch, payload.len());
+            batch.extend_from_slice(payload);
+        });
+    }
+
+    /// Appends all of another outbox, of which nothing has been written.
+    pub(super) fn append_all(&mut self, other: &mut Outbox) {
+        debug_assert_eq!(
+            (other.batch_written, other.large_written, other.partly_written),
+            (0, 0, 0)
+        );
+        let behind = self.batch.len();
+        self.large.extend(other.large.drain(..).map(|(at, large)| (behind + at, large)));
+        self.batch.append(&mut other.batch);
+        self.len += std::mem::take(&mut other.len);
+    }
+
     /// Appends a payload without copying it.
     pub(super) fn append_large(&mut self, payload: Large) {
         self.len += payload.bytes().len();
         self.large.push((self.batch.len(), payload));
+    }
+
+    /// Gives read buffers back to the thread, which lends only so many, and copies what is not
+    /// written of them: the peer takes its time.
+    pub(super) fn release_leases(&mut self) {
+        for (_, large) in self.large.iter_mut().skip(self.large_written) {
+            if let Large::Lease(..) = large {
+                let mut copy = pool::take_message_buffer();
+                copy.extend_from_slice(large.bytes());
+                *large = Large::Owned(copy);
+            }
+        }
     }
 
     /// Writes once; gives the number of bytes written.

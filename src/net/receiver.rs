@@ -12,6 +12,7 @@ use super::error::{Error, Result};
 use super::lease::Lease;
 use super::message::{Lent, Message};
 use super::pool;
+use super::sender::REFERENCE_FROM;
 use super::state::{Phase, Reader, Shared, State, WRITE_FROM, look_from};
 use crate::proto::assembler::MessageKind;
 use crate::proto::inbound::{Delivery, Event, Payload, short};
@@ -32,19 +33,23 @@ pub struct Receiver {
     is_mid_pieces: bool,
     /// Whether the lease goes on between messages.
     is_between: bool,
+    /// What was found last. It stays here: handing it on would cost more than finding it.
+    found: Found,
 }
 
-/// What is lent: where it lies and what it is.
+/// What is lent, apart from where it lies.
+#[derive(Clone, Copy, Debug, Default)]
 struct Found {
-    at: At,
+    /// The witness of a text.
     text: Option<Checked>,
+    /// Whether a message ends here.
     last: bool,
+    /// Whether it was assembled, and so does not lie in the lease.
+    is_assembled: bool,
 }
 
-enum At {
-    Lease(Range<usize>),
-    Assembled,
-}
+/// Where in the lease something was found, unless it was assembled.
+type Place = Range<usize>;
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Receiver {
@@ -54,6 +59,7 @@ impl Receiver {
             assembled: Vec::new(),
             is_mid_pieces: false,
             is_between: false,
+            found: Found::default(),
         }
     }
 
@@ -70,7 +76,7 @@ impl Receiver {
     /// Nothing is lost when the future is dropped: the connection keeps what has arrived.
     pub async fn next(&mut self) -> Result<Option<Message<'_>>> {
         let found = poll_fn(|cx| self.poll_next(cx, Delivery::Message)).await?;
-        Ok(found.map(|found| self.lend(found)))
+        Ok(found.map(|at| self.lend(at)))
     }
 
     /// Waits for the beginning of the next message, to be received piece by piece.
@@ -83,7 +89,7 @@ impl Receiver {
     pub async fn next_fragmented(&mut self) -> Result<Option<Fragments<'_>>> {
         let found = poll_fn(|cx| self.poll_next(cx, Delivery::Pieces)).await?;
         Ok(found.map(|first| Fragments {
-            kind: if first.text.is_some() { MessageKind::Text } else { MessageKind::Binary },
+            kind: if self.found.text.is_some() { MessageKind::Text } else { MessageKind::Binary },
             first: Some(first),
             is_over: false,
             receiver: self,
@@ -100,12 +106,15 @@ impl Receiver {
         self.shared.lock().path().to_string()
     }
 
-    fn lend(&mut self, found: Found) -> Message<'_> {
-        let payload = match found.at {
-            At::Lease(range) => Lent::Slice(self.lease.bytes().get(range).unwrap_or_default()),
-            At::Assembled => Lent::Buffer(&mut self.assembled),
+    fn lend(&mut self, at: Place) -> Message<'_> {
+        let payload = if self.found.is_assembled {
+            Lent::Buffer(&mut self.assembled)
+        } else if at.len() >= REFERENCE_FROM && self.lease.is_empty() {
+            Lent::Lease(&mut self.lease, at)
+        } else {
+            Lent::Slice(self.lease.bytes().get(at).unwrap_or_default())
         };
-        Message::new(payload, found.text)
+        Message::new(payload, self.found.text)
     }
 
     /// Skips what is left of a message that was being delivered in pieces, then looks for the
@@ -114,7 +123,7 @@ impl Receiver {
         &mut self,
         cx: &mut Context<'_>,
         delivery: Delivery,
-    ) -> Poll<Result<Option<Found>>> {
+    ) -> Poll<Result<Option<Place>>> {
         while self.is_mid_pieces {
             if std::task::ready!(self.poll_found(cx, Delivery::Pieces))?.is_none() {
                 return Poll::Ready(Ok(None));
@@ -127,7 +136,7 @@ impl Receiver {
     /// with the input while it is held here. The last byte of it is left for those who look
     /// whether it is.
     #[inline]
-    fn receive_short(&mut self, delivery: Delivery) -> Option<Found> {
+    fn receive_short(&mut self, delivery: Delivery) -> Option<Place> {
         let limits = &self.shared.context.config.limits;
         if !self.is_between || !self.shared.glance().is_open_below(look_from(limits.max_queued)) {
             return None;
@@ -139,15 +148,15 @@ impl Receiver {
         self.lease.consume(step.consumed);
         let (Event::Message(data) | Event::Piece { data, .. }) = step.event? else { return None };
         let Payload::Input(range) = data.payload else { return None };
-        let at = At::Lease(range.start + position..range.end + position);
-        Some(Found { at, text: data.text, last: true })
+        self.found = Found { text: data.text, last: true, is_assembled: false };
+        Some(range.start + position..range.end + position)
     }
 
     fn poll_found(
         &mut self,
         cx: &mut Context<'_>,
         delivery: Delivery,
-    ) -> Poll<Result<Option<Found>>> {
+    ) -> Poll<Result<Option<Place>>> {
         if let Some(found) = self.receive_short(delivery) {
             return Poll::Ready(Ok(Some(found)));
         }
@@ -202,7 +211,11 @@ impl Receiver {
                     state.receive_close(close);
                     continue;
                 }
-                Some(Event::Ping(_)) => continue,
+                Some(Event::Ping(_)) => {
+                    // On another task nobody else sends the Pong on its way.
+                    state.wake_task();
+                    continue;
+                }
                 Some(Event::NoInflater) => {
                     state.lend_inflater(&self.shared);
                     continue;
@@ -223,8 +236,10 @@ impl Receiver {
             };
             self.is_mid_pieces = !last;
             self.is_between = state.inbound.is_between_messages();
+            let is_assembled = data.payload == Payload::Assembled;
+            self.found = Found { text: data.text, last, is_assembled };
             let at = match data.payload {
-                Payload::Input(range) => At::Lease(range.start + position..range.end + position),
+                Payload::Input(range) => range.start + position..range.end + position,
                 _ => {
                     let mut spent = std::mem::take(&mut self.assembled);
                     if last {
@@ -232,10 +247,10 @@ impl Receiver {
                     }
                     self.assembled = state.inbound.take_assembled(spent);
                     state.reclaim_inflater();
-                    At::Assembled
+                    0..0
                 }
             };
-            return Poll::Ready(Ok(Some(Found { at, text: data.text, last })));
+            return Poll::Ready(Ok(Some(at)));
         }
     }
 }
@@ -306,15 +321,9 @@ impl Drop for Receiver {
 #[derive(Debug)]
 pub struct Fragments<'a> {
     kind: MessageKind,
-    first: Option<Found>,
+    first: Option<Place>,
     is_over: bool,
     receiver: &'a mut Receiver,
-}
-
-impl std::fmt::Debug for Found {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Found").field("last", &self.last).finish_non_exhaustive()
-    }
 }
 
 impl Fragments<'_> {
@@ -340,12 +349,12 @@ impl Fragments<'_> {
             None if self.is_over => None,
             None => poll_fn(|cx| self.receiver.poll_found(cx, Delivery::Pieces)).await?,
         };
-        let Some(found) = found else {
+        let Some(at) = found else {
             return if std::mem::replace(&mut self.is_over, true) { Ok(None) } else { Err(cut()) };
         };
-        self.is_over = found.last;
-        let last = found.last;
-        Ok(Some(Piece { last, data: self.receiver.lend(found) }))
+        let last = self.receiver.found.last;
+        self.is_over = last;
+        Ok(Some(Piece { last, data: self.receiver.lend(at) }))
     }
 }
 

@@ -48,9 +48,10 @@ impl Shared {
     /// The transport is gone: settles the ending, and logs it unless that was done.
     pub(super) fn end(&self, is_reported: bool) {
         let mut state = self.lock();
-        state.closed();
+        let unsent = state.closed();
         let ending = state.ended().cloned().unwrap_or_default();
         drop(state);
+        drop(unsent);
         if !is_reported {
             self.report(&ending);
         }

@@ -11,15 +11,16 @@ use super::compression::Sending;
 use super::context::Context;
 use super::ending::{Ending, Initiator};
 use super::fragmented::FragmentedMessage;
+use super::held;
 use super::message::{Choice, Outgoing, Parts};
 #[cfg(feature = "deflate")]
 use super::outbox::Large;
-use super::state::{Locked, Phase, Shared, State};
+use super::state::{Locked, Phase, Shared, State, look_from};
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::Agreement;
-use crate::proto::frame::{HeaderBytes, MAX_HEADER_LEN};
+use crate::proto::frame::HeaderBytes;
 use crate::proto::outbound::SendError;
 
 /// Sends on one connection. Cheap to clone; clones send on the same connection, from any
@@ -80,7 +81,12 @@ impl Sender {
         choice: Choice,
     ) -> Result<(), SendError> {
         let max_queued = self.shared.context.config.limits.max_queued;
-        let mut state = self.shared.lock();
+        if self.shared.glance().is_clear()
+            && held::append(&self.shared, look_from(max_queued), kind, payload)
+        {
+            return Ok(());
+        }
+        let mut state = self.shared.lock_for_sending();
         if let Some(sending) = Sending::of(&state, &self.shared.context)
             && sending.wants(choice, payload.len())
         {
@@ -90,7 +96,7 @@ impl Sender {
         state.check_message(max_queued)?;
         let header = state.outbound.start_message(kind, payload.len())?;
         state.append_frame(&header, payload);
-        state.pass_on(max_queued);
+        state.wake_task();
         Ok(())
     }
 
@@ -110,24 +116,27 @@ impl Sender {
             Parts::Copied(kind, _)
             | Parts::Owned(kind, _)
             | Parts::Shared(kind, _)
-            | Parts::Taken(kind, _) => {
+            | Parts::Taken(kind, _)
+            | Parts::Leased(kind, ..) => {
                 let header = state.outbound.start_message(kind, payload_len)?;
                 state.outbox().append(|batch| batch.extend_from_slice(header.as_bytes()));
             }
         }
-        append_payload(&mut state, parts);
+        let copied = append_payload(&mut state, parts);
         state.wake_task();
+        drop(state);
+        drop(copied);
         Ok(())
     }
 
     pub(super) fn lock_for_message(&self) -> Result<Locked<'_>, SendError> {
-        let state = self.shared.lock();
+        let state = self.shared.lock_for_sending();
         state.check_message(self.shared.context.config.limits.max_queued)?;
         Ok(state)
     }
 
     pub(super) fn lock_for_data(&self) -> Result<Locked<'_>, SendError> {
-        let state = self.shared.lock();
+        let state = self.shared.lock_for_sending();
         state.check_data(self.shared.context.config.limits.max_queued)?;
         Ok(state)
     }
@@ -194,7 +203,7 @@ impl Sender {
 
     fn close_with(&self, frame: CloseFrame<'_>) -> Result<(), SendError> {
         let deadline = self.shared.close_deadline();
-        let mut state = self.shared.lock();
+        let mut state = self.shared.lock_for_sending();
         state.start_closing(Initiator::Application, frame, deadline)?;
         state.wake_task();
         Ok(())
@@ -207,7 +216,7 @@ impl Sender {
     pub async fn ready(&self) {
         let bound = self.shared.context.config.limits.max_queued;
         poll_fn(|cx| {
-            let mut state = self.shared.lock();
+            let mut state = self.shared.lock_for_sending();
             if state.phase != Phase::Open || state.queued() < bound {
                 return Poll::Ready(());
             }
@@ -241,7 +250,7 @@ impl Sender {
 
     /// Bytes queued to this peer.
     pub fn queued(&self) -> usize {
-        self.shared.lock().queued()
+        self.shared.lock_for_sending().queued()
     }
 
     /// The peer's address, where the transport has one.
@@ -255,17 +264,26 @@ impl Sender {
     }
 }
 
-/// Appends a payload whose header stands in the outbox already.
-pub(super) fn append_payload(state: &mut State, parts: Parts<'_>) {
+/// Appends a payload whose header stands in the outbox already. What was copied comes back, to
+/// be dropped without the lock: `Bytes` may run code of the application then.
+#[must_use]
+pub(super) fn append_payload<'a>(state: &mut State, parts: Parts<'a>) -> Option<Parts<'a>> {
+    // Read buffers are few; one does not wait for a peer that takes its time.
+    let is_held_up = state.in_flight > 0 && matches!(parts, Parts::Leased(..));
     let outbox = state.outbox();
-    if parts.bytes().len() < REFERENCE_FROM {
-        outbox.append(|batch| batch.extend_from_slice(parts.bytes()));
-        return;
-    }
-    match parts.into_large() {
-        Ok(large) => outbox.append_large(large),
-        Err(copied) => outbox.append(|batch| batch.extend_from_slice(copied.bytes())),
-    }
+    let copied = if parts.bytes().len() < REFERENCE_FROM || is_held_up {
+        parts
+    } else {
+        match parts.into_large() {
+            Ok(large) => {
+                outbox.append_large(large);
+                return None;
+            }
+            Err(copied) => copied,
+        }
+    };
+    outbox.append(|batch| batch.extend_from_slice(copied.bytes()));
+    Some(copied)
 }
 
 impl State {
@@ -288,11 +306,7 @@ impl State {
     /// Queues a frame by copying it.
     #[inline]
     pub(super) fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
-        self.outbox().append(|batch| {
-            batch.reserve(MAX_HEADER_LEN + payload.len());
-            batch.extend_from_slice(header.as_bytes());
-            batch.extend_from_slice(payload);
-        });
+        self.outbox().append_frame(header, payload);
     }
 
     /// Queues a frame that is shared with other connections.
@@ -307,4 +321,4 @@ impl State {
 }
 
 /// Payloads from this size on are referenced instead of copied, in bytes.
-const REFERENCE_FROM: usize = 16 << 10;
+pub(super) const REFERENCE_FROM: usize = 16 << 10;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::context::{Context, Place, tick_of};
 use super::ending::{Ending, Initiator};
 use super::glance::{Glance, LastGlance};
+use super::held;
 use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
@@ -34,8 +35,6 @@ pub(super) struct Shared {
 pub(super) struct Locked<'a> {
     state: MutexGuard<'a, State>,
     glance: &'a LastGlance,
-    /// Whether the glance is good enough as it is.
-    is_quiet: bool,
 }
 
 #[derive(Debug)]
@@ -131,9 +130,7 @@ pub(super) enum Reader {
 
 impl Shared {
     pub(super) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
-        let timeout = context.config.timeouts.handshake;
-        let timeout = if context.is_draining() { timeout.min(LATE_MOMENT) } else { timeout };
-        let deadline = context.now().checked_add(timeout);
+        let deadline = context.now().checked_add(context.config.timeouts.handshake);
         let state = State {
             phase: Phase::Opening,
             reader: Reader::Busy,
@@ -165,6 +162,10 @@ impl Shared {
         shared.lock().set_deadline(deadline);
         let place = context.enter(shared.clone());
         shared.lock().place = place;
+        if context.is_draining() {
+            // The shutdown may have come before the connection was registered.
+            shared.shutdown();
+        }
         shared
     }
 
@@ -172,7 +173,19 @@ impl Shared {
     pub(super) fn lock(&self) -> Locked<'_> {
         // A panic while the lock is held is ours; the connection goes on to its end.
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { state, glance: &self.glance, is_quiet: false }
+        Locked { state, glance: &self.glance }
+    }
+
+    /// As [`Shared::lock`], for who queues or counts frames: those that this thread holds are
+    /// queued first.
+    #[inline]
+    pub(super) fn lock_for_sending(&self) -> Locked<'_> {
+        let held = held::take(self);
+        let mut state = self.lock();
+        if let Some(frames) = held {
+            state.put_first(frames);
+        }
+        state
     }
 
     /// What the state was when its lock was last given up.
@@ -247,23 +260,11 @@ impl DerefMut for Locked<'_> {
     }
 }
 
-impl Locked<'_> {
-    /// Gives the lock up after something small was queued. While the handler is polled nobody
-    /// needs to know: the connection task takes the lock after.
-    #[inline]
-    pub(super) fn pass_on(mut self, max_queued: usize) {
-        self.is_quiet = self.is_polling() && self.queued() < look_from(max_queued);
-        self.wake_task();
-    }
-}
-
 impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
-        if !self.is_quiet {
-            self.glance.store(self.state.glance());
-            self.state.wake_if_asked();
-        }
+        self.glance.store(self.state.glance());
+        self.state.wake_if_asked();
     }
 }
 
@@ -281,6 +282,7 @@ impl State {
 
     /// The transport takes bytes.
     pub(super) fn unblock(&mut self) {
+        self.outbound.set_congested(false);
         if let Some(rare) = self.rare_if_any() {
             rare.blocked_since = None;
         }
@@ -304,6 +306,18 @@ impl State {
         }
         self.in_flight = next.len();
         Some(next)
+    }
+
+    /// Queues frames before those that are queued and not taken.
+    pub(super) fn put_first(&mut self, mut first: Box<Outbox>) {
+        if self.phase == Phase::Closed {
+            return pool::return_outbox(first);
+        }
+        if let Some(mut rest) = self.outbox.take() {
+            first.append_all(&mut rest);
+            pool::return_outbox(rest);
+        }
+        self.outbox = Some(first);
     }
 
     /// Wakes who waits for room in the queue, if there is some.
@@ -378,7 +392,8 @@ impl State {
     #[inline]
     fn glance(&self) -> Glance {
         let is_open = self.phase == Phase::Open && self.outbound.is_open();
-        Glance::new(self.queued(), is_open, self.timer_due, self.is_reading_to_lease())
+        let is_plain = !self.is_fragmenting && self.outbound.is_plain();
+        Glance::new(self.queued(), is_open, self.timer_due, self.is_reading_to_lease(), is_plain)
     }
 
     /// Wakes whoever waits in the Receiver on another task.

@@ -206,6 +206,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
                         state.outbound.set_congested(true);
+                        writing.release_leases();
                         if has_progressed || state.blocked_since().is_none() {
                             state.rare().blocked_since = Some(now);
                             state.timer_due = true;

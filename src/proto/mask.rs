@@ -23,13 +23,13 @@ impl Mask {
     /// As [`Mask::apply`], for a whole payload: there is nothing to move on to.
     #[inline]
     pub(super) fn apply_short(self, payload: &mut [u8]) {
-        let [a, b, c, d] = self.key;
-        let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+        let half = u64::from(u32::from_ne_bytes(self.key));
+        let word = half | (half << 32);
         let (words, tail) = payload.as_chunks_mut::<8>();
         for bytes in words {
             *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
         }
-        for (byte, key) in tail.iter_mut().zip([a, b, c, d, a, b, c]) {
+        for (byte, key) in tail.iter_mut().zip(word.to_ne_bytes()) {
             *byte ^= key;
         }
     }

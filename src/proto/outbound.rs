@@ -97,7 +97,7 @@ impl Outbound {
         if self.message_unfinished {
             return Err(SendError::MessageUnfinished);
         }
-        Ok(HeaderBytes::encode(opcode_of(kind), true, payload_len))
+        Ok(message_header(kind, payload_len))
     }
 
     /// From now on messages may be sent compressed (RFC 7692 §6). `charge` is what was charged for
@@ -304,6 +304,12 @@ impl Outbound {
         !self.is_closed && self.sent == SentClose::Nothing && !self.close_received
     }
 
+    /// Whether messages go as they are, and none is unfinished.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        !self.message_unfinished && self.agreement.is_none()
+    }
+
     fn check_open(&self) -> Result<(), SendError> {
         if self.is_open() { Ok(()) } else { Err(SendError::Closed) }
     }
@@ -320,6 +326,12 @@ impl Outbound {
             None => SentClose::Empty,
         };
     }
+}
+
+/// The header of a message in one frame, uncompressed.
+#[inline]
+pub fn message_header(kind: MessageKind, payload_len: usize) -> HeaderBytes {
+    HeaderBytes::encode(opcode_of(kind), true, payload_len)
 }
 
 pub(super) const fn opcode_of(kind: MessageKind) -> Opcode {

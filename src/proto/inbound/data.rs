@@ -154,7 +154,8 @@ impl Inbound {
     fn buffered_piece(&mut self, message_ends: bool) -> Result<Option<Event>, Violation> {
         let cut_len = self.assembler.cut_len();
         let text = self.text_of_piece(message_ends)?;
-        if self.assembler.buffered() == cut_len && !message_ends {
+        // It is less while the buffer is lent for reading straight into it.
+        if self.assembler.buffered() <= cut_len && !message_ends {
             return Ok(None);
         }
         self.assembler.hold_back(cut_len);

@@ -1,0 +1,36 @@
+//! Senders on many threads, the handler's among them: nothing is lost, torn, doubled or out of order,
+//! nothing waits for ever, nothing follows the Close.
+//!
+//! What is asserted holds for every schedule; the seeds only say what is sent.
+#![cfg(feature = "net")]
+
+#[cfg(feature = "deflate")]
+#[path = "../support/deflate/mod.rs"]
+mod deflate;
+#[path = "../support/random.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod random;
+#[path = "../support/net.rs"]
+mod support;
+
+mod closing;
+mod load;
+mod local;
+mod nested;
+mod order;
+mod peer;
+mod pressure;
+mod reentry;
+mod waking;
+
+/// Four workers, and a test that hangs fails.
+fn run(test: impl Future<Output = ()>) {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(4).enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(HANG, test).await.expect("an end") });
+    // A thread that hangs is not waited for.
+    runtime.shutdown_background();
+}
+
+/// Nothing takes so long that does not hang.
+const HANG: std::time::Duration = std::time::Duration::from_secs(30);

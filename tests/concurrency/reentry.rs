@@ -1,0 +1,163 @@
+//! Code of the application that runs inside a call of ours, and calls us.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use stickler::{Endpoint, Incoming, Receiver, Sender};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::Notify;
+
+use crate::peer::{Compression, Io, Item, Peer, Via, config, open};
+use crate::support::frame;
+
+/// A payload that looks at the connection when nobody needs it any more.
+struct Payload {
+    bytes: Vec<u8>,
+    sender: Sender,
+    dropped: mpsc::Sender<bool>,
+}
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let _ = self.sender.queued();
+        let _ = self.sender.send("dropped");
+        let _ = self.dropped.send(self.sender.is_open());
+    }
+}
+
+/// Small payloads are copied, and dropped by `send`; large ones once they are written, or with
+/// the connection.
+#[test]
+fn a_payload_that_sends_when_it_is_dropped_finds_no_lock_held() {
+    for (len, is_read) in [(10, true), (20_000, true), (20_000, false)] {
+        let (dropped, drops) = mpsc::channel();
+        // Should it hang, it does so on a thread that nobody waits for.
+        std::thread::spawn(move || crate::run(send_payload(len, is_read, dropped)));
+        let is_dropped = drops.recv_timeout(Duration::from_secs(10));
+        assert_eq!(is_dropped, Ok(is_read), "{len} bytes");
+    }
+}
+
+async fn send_payload(len: usize, is_read: bool, dropped: mpsc::Sender<bool>) {
+    let endpoint = Endpoint::new(config());
+    let handler = async move |incoming: Incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        let bytes = vec![1; len];
+        sender.send("go")?;
+        tokio::task::yield_now().await;
+        // What is in flight keeps the next one in the queue.
+        sender.send(vec![0; 5000])?;
+        if !is_read {
+            tokio::task::yield_now().await;
+        }
+        sender.send(Bytes::from_owner(Payload { bytes, sender: sender.clone(), dropped }))?;
+        while receiver.next().await?.is_some() {}
+        Ok(())
+    };
+    let (mut peer, _writer, serving) = open(&endpoint, Via::Memory(1000), handler).await;
+    assert_eq!(peer.item().await, Some(Item::Text("go".to_string())));
+    if !is_read {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        serving.abort();
+        return drop(serving.await);
+    }
+    let mut rest = vec![Item::Binary(vec![0; 5000]), Item::Binary(vec![1; len])];
+    rest.push(Item::Text("dropped".to_string()));
+    for expected in rest {
+        assert_eq!(peer.item().await, Some(expected));
+    }
+    serving.abort();
+}
+
+/// A transport that, when it is read, has somebody look once for pieces of the message.
+struct Transport {
+    io: Io,
+    receiver: Arc<Mutex<Option<Receiver>>>,
+    has_asked: bool,
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let slot = self.receiver.clone();
+        if let Some(receiver) = slot.lock().unwrap().as_mut()
+            && !std::mem::replace(&mut self.has_asked, true)
+        {
+            let next = pin!(receiver.next_fragmented());
+            assert!(next.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        self.io.as_mut().poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.io.as_mut().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.as_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.as_mut().poll_shutdown(cx)
+    }
+}
+
+/// A Receiver that gave `next` up may ask for pieces on another thread just while the rest of
+/// the message is read; here it does so within the read.
+#[test]
+fn pieces_may_be_asked_for_while_the_message_is_read() {
+    crate::run(async {
+        let (io, peer_io) = Via::Memory(100_000).pair().await;
+        let slot = Arc::new(Mutex::new(None));
+        let transport = Transport { io, receiver: slot.clone(), has_asked: false };
+        let (begun, arrived) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (has_begun, has_arrived) = (begun.clone(), arrived.clone());
+        let serving = Endpoint::new(config()).serve(transport, None, async move |incoming| {
+            let (mut receiver, _sender) = Incoming::accept(incoming).await?.split();
+            has_begun.notified().await;
+            let waits = Duration::from_millis(50);
+            assert!(tokio::time::timeout(waits, receiver.next()).await.is_err());
+            *slot.lock().unwrap() = Some(receiver);
+            has_arrived.notify_one();
+            tokio::time::sleep(waits).await;
+            let mut receiver = slot.lock().unwrap().take().unwrap();
+            let mut pieces = receiver.next_fragmented().await?.expect("a message");
+            let mut text = String::new();
+            while let Some(piece) = pieces.next().await? {
+                text.push_str(piece.data.as_text().expect("text"));
+            }
+            assert_eq!(text, "é".repeat(45_000));
+            Ok(())
+        });
+        let serving = tokio::spawn(serving);
+        let (mut peer, mut writer) = Peer::open(peer_io, Compression::None).await;
+        let message = frame(0x81, "é".repeat(45_000));
+        // Cut within a character, behind enough that the rest is read straight into the message.
+        let (first, rest) = message.split_at(8009);
+        writer.write_all(first).await.unwrap();
+        begun.notify_one();
+        arrived.notified().await;
+        writer.write_all(rest).await.unwrap();
+        assert_eq!(peer.line_to_close(&mut writer).await, (0, 1000));
+        serving.await.unwrap();
+    });
+}
