@@ -17,6 +17,8 @@ use stickler::proto::{
 mod answers;
 #[path = "support/claims.rs"]
 mod claims;
+#[path = "handshake/errors.rs"]
+mod errors;
 #[path = "handshake/fields.rs"]
 mod fields;
 #[path = "handshake/limits.rs"]

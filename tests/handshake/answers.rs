@@ -199,6 +199,66 @@ fn s6455_4_2_2_the_application_may_answer_with_any_final_status() {
     }
 }
 
+/// RFC 9110 §15, RFC 6585: what the status is called; nothing stands behind one that has no name here.
+#[test]
+fn s9112_4_a_status_line_calls_the_status_by_its_name() {
+    let names = [
+        (200, "OK"),
+        (204, "No Content"),
+        (205, "Reset Content"),
+        (301, "Moved Permanently"),
+        (302, "Found"),
+        (303, "See Other"),
+        (304, "Not Modified"),
+        (307, "Temporary Redirect"),
+        (308, "Permanent Redirect"),
+        (400, "Bad Request"),
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (405, "Method Not Allowed"),
+        (408, "Request Timeout"),
+        (409, "Conflict"),
+        (410, "Gone"),
+        (414, "URI Too Long"),
+        (417, "Expectation Failed"),
+        (421, "Misdirected Request"),
+        (426, "Upgrade Required"),
+        (429, "Too Many Requests"),
+        (431, "Request Header Fields Too Large"),
+        (500, "Internal Server Error"),
+        (501, "Not Implemented"),
+        (503, "Service Unavailable"),
+        (505, "HTTP Version Not Supported"),
+    ];
+    for status in 200..=599 {
+        let mut bytes = Vec::new();
+        Response::new(status).unwrap().encode(DATE, false, &mut bytes);
+        let name = names.iter().find(|known| known.0 == status).map_or("", |known| known.1);
+        assert_eq!(split(&bytes).0, format!("HTTP/1.1 {status} {name}"));
+    }
+}
+
+#[test]
+fn s6455_4_4_an_answer_of_the_application_lists_versions_with_426_only() {
+    claims!("6455-4.4-01");
+    for status in 200..=599 {
+        let response = Response::new(status).unwrap();
+        let lists = response.all_fields().any(|field| field == ("Sec-WebSocket-Version", "13"));
+        assert_eq!(lists, status == 426, "{status}");
+    }
+}
+
+#[test]
+fn a_response_tells_what_the_application_put_into_it() {
+    let response = Response::new(401).unwrap().with_field("WWW-Authenticate", "Basic").unwrap();
+    let response = response.with_body("who are you?");
+    assert_eq!((response.status(), response.body()), (401, &b"who are you?"[..]));
+    let fields: Vec<_> = response.fields().iter().collect();
+    assert_eq!(fields, [("WWW-Authenticate", "Basic")]);
+    assert!(response.fields().contains("www-authenticate") && !response.fields().contains("X"));
+}
+
 #[test]
 fn s9110_15_responses_carry_what_their_status_demands_once() {
     for (status, name, value, expect) in [

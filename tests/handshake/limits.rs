@@ -78,6 +78,24 @@ fn s6585_5_the_field_at_fault_is_named_in_our_own_words() {
 }
 
 #[test]
+fn s6585_5_a_line_is_at_fault_if_it_takes_more_than_half_of_the_room() {
+    let limits = HeadLimits { max_head_size: 100, max_fields: 100 };
+    let more = "X: y\r\n".repeat(20);
+    let line = |len: usize| format!("GET /{} HTTP/1.1\r\n{more}", "a".repeat(len - 14));
+    let field = |len: usize| format!("GET / HTTP/1.1\r\nVia: {}\r\n{more}", "a".repeat(len - 5));
+    // The CR counts.
+    for (head, expect, name) in [
+        (line(49), HeadTooLarge, None),
+        (line(50), TargetTooLong, None),
+        (field(49), HeadTooLarge, None),
+        (field(50), FieldTooLarge, Some("Via")),
+    ] {
+        let refusal = HeadScanner::new().scan(head.as_bytes(), &limits).unwrap_err();
+        assert_eq!((refusal.rejection, refusal.field), (expect, name), "{head}");
+    }
+}
+
+#[test]
 fn limits_are_inclusive_whatever_they_are() {
     for size in 0..HANDSHAKE.len() + 10 {
         let limits = HeadLimits { max_head_size: size, max_fields: 5 };

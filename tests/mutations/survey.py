@@ -5,12 +5,12 @@
     tests/mutations/survey.py              all, going on where the last run stopped
     tests/mutations/survey.py --shard 2/4  the second of four parts
     tests/mutations/survey.py --seconds N  no new one after this time
-    tests/mutations/survey.py --again      those too that nobody noticed
+    tests/mutations/survey.py --again      forgets first what nobody noticed, to try that once more
     tests/mutations/survey.py --report     what nobody noticed, and how many there are of each kind
 
 cargo-mutants says what to change; the building is our own, or it would take days. A function with changes in it
 gets a copy of its body for each, asleep, so that one build serves all of them, as in `run.py`. What does not
-compile so, or stands outside a function, is left to `cargo mutants` itself: `--report` names it.
+compile so, or stands outside a function, comes last: a build of its own for each, in which it is awake.
 """
 
 import argparse
@@ -32,9 +32,12 @@ import schema
 from run import WORK
 
 TREE, SEEN, REFUSED = WORK / "survey", WORK / "survey.json", WORK / "survey-refused.json"
+# Where one change stands alone.
+ALONE = WORK / "survey-alone"
 FEATURES = ["--no-default-features", "--features", "deflate"]
 # absent.rs stands for what this build has.
 FILES = ["-f", "src/proto/**", "-e", "src/proto/deflate/absent.rs"]
+# In seconds; ten times what any test binary takes with nothing changed. What is only slow is not to be called red.
 TIMEOUT = 60
 # What each part of the core is tested by, the quick ones first.
 ORDER = {
@@ -50,34 +53,50 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--shard", metavar="I/N", default="0/1")
     parser.add_argument("--seconds", metavar="N", type=int, default=10**9)
-    parser.add_argument("--again", action="store_true", help="those that nobody noticed once more")
+    parser.add_argument("--again", action="store_true", help="what nobody noticed once more")
     parser.add_argument("--report", action="store_true")
     args = parser.parse_args()
     mutants = listed()
     if args.report:
         return report(mutants)
     binaries, refused = build(mutants)
-    seen = {key: outcome for key, outcome in read(SEEN).items() if not (args.again and outcome == "missed")}
+    if args.again:
+        write(SEEN, {key: outcome for key, outcome in read(SEEN).items() if outcome != "missed"})
+    seen = read(SEEN)
     index, count = map(int, args.shard.split("/"))
-    begun = time.monotonic()
-    for number, mutant in enumerate(mutants, 1):
-        if number % count != index % count or number in refused or mutant["key"] in seen or not mutant["function"]:
+    begun, checked = time.monotonic(), False
+    numbers = range(1, len(mutants) + 1)
+    for number in sorted(numbers, key=lambda number: needs_a_build(mutants[number - 1], number, refused)):
+        mutant = mutants[number - 1]
+        if number % count != index % count or mutant["key"] in seen:
             continue
         if time.monotonic() - begun > args.seconds:
             print("left for the next time")
             break
-        seen[mutant["key"]] = outcome = judge(mutant, number, binaries)
+        if needs_a_build(mutant, number, refused):
+            checked = checked or check_alone()
+            outcome = judge_alone(mutant)
+        else:
+            outcome = judge(mutant, lambda name: run(binaries[name], number))
         write(SEEN, {**read(SEEN), mutant["key"]: outcome})
-        if not outcome.startswith("noticed"):
-            print(f"{outcome}: {mutant['name']}", flush=True)
+        if outcome == "missed":
+            print(f"missed: {mutant['name']}", flush=True)
     return 0
+
+
+def needs_a_build(mutant, number, refused):
+    return number in refused or not mutant["function"]
 
 
 def listed():
     """What cargo-mutants would change, each with a key that outlives changes elsewhere in the file."""
     command = ["cargo", "mutants", "--list", "--json", *FEATURES, *FILES]
     listing = subprocess.run(command, cwd=schema.ROOT, check=True, capture_output=True, text=True).stdout
-    mutants, count = json.loads(listing), collections.Counter()
+    mutants, count = [], collections.Counter()
+    for mutant in json.loads(listing):
+        # A folder that two `mod` lead to, one for each feature, is listed twice.
+        if mutant not in mutants:
+            mutants.append(mutant)
     for mutant in mutants:
         text = re.sub(r"^[^ ]+: ", "", mutant["name"])
         body = function_text(mutant) or text
@@ -121,7 +140,7 @@ def build(mutants):
         for file in sorted({mutant["file"] for mutant in mutants}):
             text = (schema.ROOT / file).read_text()
             schema.write_if_new(TREE / file, asleep(text, file, mutants, refused).encode(), 0o644)
-        messages, status = cargo("check", "--lib")
+        messages, status = cargo(TREE, "check", "--lib")
         faulty = {number for message in messages for number in blamed(message, mutants)}
         if status == 0:
             break
@@ -130,19 +149,25 @@ def build(mutants):
         refused |= faulty
         print(f"{len(refused)} of {len(mutants)} do not compile")
         write(REFUSED, {digest_of(mutants): sorted(refused)})
-    wanted = [part for name in ALL for part in (["--lib"] if name == "lib" else ["--test", name])]
-    messages, status = cargo("test", "--no-run", *wanted)
-    if status != 0:
+    binaries = build_tests(TREE, ALL)
+    if not binaries:
         raise SystemExit("survey: the tests do not build")
-    binaries = {}
-    for message in messages:
-        if message.get("reason") == "compiler-artifact" and message.get("executable"):
-            target = message["target"]
-            binaries["lib" if "lib" in target["kind"] else target["name"]] = message["executable"]
     for name in ALL:
         if run(binaries[name], 0) != "green":
             raise SystemExit(f"survey: {name} is red with nothing changed")
     return binaries, refused
+
+
+def build_tests(tree, names):
+    """The paths of these test binaries, or nothing if they do not build."""
+    wanted = [part for name in names for part in (["--lib"] if name == "lib" else ["--test", name])]
+    messages, status = cargo(tree, "test", "--no-run", *wanted)
+    binaries = {}
+    for message in messages if status == 0 else []:
+        if message.get("reason") == "compiler-artifact" and message.get("executable"):
+            target = message["target"]
+            binaries["lib" if "lib" in target["kind"] else target["name"]] = message["executable"]
+    return binaries
 
 
 def profile(text):
@@ -153,10 +178,10 @@ def digest_of(mutants):
     return hashlib.sha256("\n".join(mutant["key"] for mutant in mutants).encode()).hexdigest()[:12]
 
 
-def cargo(command, *more):
+def cargo(tree, command, *more):
     environment = {**os.environ, "CARGO_TARGET_DIR": str(WORK / "survey-target")}
     whole = ["cargo", command, "--locked", *FEATURES, "--message-format", "json", *more]
-    done = subprocess.run(whole, cwd=TREE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    done = subprocess.run(whole, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")], done.returncode
 
 
@@ -228,14 +253,48 @@ def blamed(message, mutants):
             yield number
 
 
-def judge(mutant, number, binaries):
+def judge(mutant, result_of):
+    """What the tests say, binary after binary, to a change that is awake in them."""
     part = mutant["file"].split("/")[2].removesuffix(".rs")
     first = ORDER.get(part, ["lib", "rfc6455", "chunking"])
     for name in first + [name for name in ALL if name not in first]:
-        result = run(binaries[name], number)
+        result = result_of(name)
         if result != "green":
             return f"noticed by {name} ({result})"
     return "missed"
+
+
+def stand_alone(mutant):
+    """Brings the tree up to date in which one change stands awake, or none."""
+    schema.make_copy(ALONE, [])
+    schema.write_if_new(ALONE / "Cargo.toml", profile((ALONE / "Cargo.toml").read_text()), 0o644)
+    if mutant:
+        text = (schema.ROOT / mutant["file"]).read_text()
+        first, last = span_of(text, mutant["span"])
+        changed = text[:first] + mutant["replacement"] + text[last:]
+        schema.write_if_new(ALONE / mutant["file"], changed.encode(), 0o644)
+
+
+def check_alone():
+    """Without a change that tree has to be green, or it would say nothing."""
+    stand_alone(None)
+    binaries = build_tests(ALONE, ALL)
+    if not binaries or any(run(binaries[name], 0) != "green" for name in ALL):
+        raise SystemExit("survey: red with nothing changed")
+    return True
+
+
+def judge_alone(mutant):
+    """The same for a change in a tree of its own."""
+    stand_alone(mutant)
+    if cargo(ALONE, "check", "--lib")[1] != 0:
+        return "does not compile"
+
+    def result_of(name):
+        binaries = build_tests(ALONE, [name])
+        return run(binaries[name], 0) if binaries else "does not build"
+
+    return judge(mutant, result_of)
 
 
 def run(binary, number):
@@ -268,14 +327,14 @@ def report(mutants):
     for entry in schema.tomllib.loads((schema.HERE / "equivalent.toml").read_text())["change"]:
         explained |= set(entry["of"])
     for number, mutant in enumerate(mutants, 1):
-        outcome = seen.get(mutant["key"], "not run")
-        kind = "does not compile" if number in refused else outcome.partition(" by ")[0]
-        kind = kind if mutant["function"] else "outside a function"
+        kind = seen.get(mutant["key"], "not run").partition(" by ")[0]
+        if kind == "not run" and needs_a_build(mutant, number, refused):
+            kind = "waiting for a build of their own"
         if kind == "missed" and mutant["key"].rpartition(" ")[0] in explained:
             kind = "explained in equivalent.toml"
         count[kind] += 1
-        if kind in ("missed", "outside a function"):
-            print(f"{kind}: {mutant['name']}")
+        if kind == "missed":
+            print(f"missed: {mutant['name']}")
     print(", ".join(f"{number} {kind}" for kind, number in count.most_common()), f"of {len(mutants)}")
     return 1 if count["missed"] else 0
 

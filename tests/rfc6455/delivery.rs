@@ -59,6 +59,46 @@ fn a_step_stops_after_one_event_and_touches_nothing_behind_it() {
 }
 
 #[test]
+fn payload_is_handed_over_where_it_lies_unless_more_is_needed_to_make_it_whole() {
+    for len in [0, 1, 125, 126, 4_000, 40_000, 65_536, 200_000_usize] {
+        for (first, delivery) in [
+            (0x81, Delivery::Message),
+            (0x82, Delivery::Message),
+            (0x81, Delivery::Pieces),
+            (0x82, Delivery::Pieces),
+        ] {
+            let mut input = vec![first];
+            match len {
+                0..=125 => input.push(0x80 | len as u8),
+                126..=0xFFFF => input.extend([&[0xFE], &(len as u16).to_be_bytes()[..]].concat()),
+                _ => input.extend([&[0xFF], &(len as u64).to_be_bytes()[..]].concat()),
+            }
+            input.extend([0; 4]);
+            let start = input.len();
+            input.resize(start + len, b'a');
+            let step = Hand::default().receive(&mut input, delivery).unwrap();
+            let (Some(Event::Message(data)) | Some(Event::Piece { data, last: true })) = step.event
+            else {
+                panic!("{len}")
+            };
+            assert_eq!(data.payload, Payload::Input(start..start + len));
+        }
+    }
+    // Fragments: pieces of their own, parts of a message.
+    let mut hand = Hand::default();
+    for bytes in ["01 83 00000000 616263", "00 83 00000000 616263"] {
+        let step = hand.receive(&mut hex(bytes), Delivery::Pieces).unwrap();
+        let Some(Event::Piece { data, last: false }) = step.event else { panic!() };
+        assert_eq!(data.payload, Payload::Input(6..9));
+    }
+    let mut hand = Hand::default();
+    hand.receive(&mut hex("01 83 00000000 616263"), Delivery::Message).unwrap();
+    let step = hand.receive(&mut hex("80 83 00000000 616263"), Delivery::Message).unwrap();
+    let Some(Event::Message(data)) = step.event else { panic!() };
+    assert_eq!(data.payload, Payload::Assembled);
+}
+
+#[test]
 fn what_follows_the_end_is_swallowed_unread() {
     claims!("6455-7.1.7-04");
     let mut hand = Hand::default();

@@ -31,6 +31,13 @@ fn s5_2_headers_are_unmasked_and_minimal() {
     ] {
         let sent = Outbound::new().start_message(Binary, len).unwrap();
         assert_eq!(sent.as_bytes(), hex(header), "{len}");
+        if len < 1 << 20 {
+            // Appended, it makes room for the payload too, and for hardly more.
+            let mut batch = Vec::new();
+            sent.append_to(&mut batch, len);
+            assert_eq!(batch, hex(header), "{len}");
+            assert!((len + 14..len + 64).contains(&batch.capacity()), "{len}");
+        }
     }
     for len in 0..70_000 {
         let header = HeaderBytes::encode(Opcode::Text, true, len);

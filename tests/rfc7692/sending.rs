@@ -277,3 +277,17 @@ fn a_compressor_for_short_messages_is_smaller() {
         assert_eq!((memory(8, 100), memory(9, 100), memory(10, 100)), (155_648, 155_648, 157_696));
     }
 }
+
+#[test]
+fn messages_go_plain_unless_compression_is_agreed_or_one_is_unfinished() {
+    let mut outbound = Outbound::new();
+    assert!(outbound.is_plain());
+    outbound.start_fragment(Some(MessageKind::Text), 1, false).unwrap();
+    assert!(!outbound.is_plain());
+    outbound.start_fragment(None, 1, true).unwrap();
+    assert!(outbound.is_plain());
+    outbound.agree(&agreement(false, 15), None);
+    assert!(!outbound.is_plain());
+    outbound.start_fragment(Some(MessageKind::Text), 1, false).unwrap();
+    assert!(!outbound.is_plain());
+}

@@ -118,8 +118,8 @@ impl Compressor {
     /// tail (RFC 7692 §7.2.1). `history` is what the peer's window holds; it may be empty.
     ///
     /// # Errors
-    /// [`DoesNotFit`] when the payload would have `less_than` bytes or more, or when 64 KiB of it
-    /// are hardly shorter than what went in; `out` is as before then.
+    /// [`DoesNotFit`] when the payload would have `less_than` bytes or more, or when that of the
+    /// first 66 KiB or more is hardly shorter than they are; `out` is as before then.
     pub fn compress(
         &mut self,
         history: &[u8],
@@ -170,24 +170,30 @@ impl Compressor {
         effort: Effort,
         out: &mut Vec<u8>,
     ) -> Result<(), DoesNotFit> {
+        let (begun, input_len) = (out.len(), input.len());
         loop {
             let start = out.len();
-            let room = STEP.min(input.len()) + SLACK;
+            let piece = input.get(..STEP).unwrap_or(input);
+            let is_last = piece.len() == input.len();
+            let flush = if is_last { DeflateFlush::SyncFlush } else { DeflateFlush::NoFlush };
+            let room = piece.len() + SLACK;
             out.resize(start + room, 0);
             let (total_in, total_out) = (self.deflate.total_in(), self.deflate.total_out());
             let spare = out.get_mut(start..).unwrap_or_default();
-            let status = self.deflate.compress(input, spare, DeflateFlush::SyncFlush);
+            let status = self.deflate.compress(piece, spare, flush);
             debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)), "{status:?}");
             let taken = advanced(total_in, self.deflate.total_in());
             let produced = advanced(total_out, self.deflate.total_out());
             out.truncate(start + produced);
             input = input.get(taken..).unwrap_or_default();
-            // Room to spare says that all is flushed.
-            if produced < room {
+            // Room to spare says that the piece is taken, and all is flushed if it is the last.
+            if produced < room && is_last {
                 debug_assert!(input.is_empty());
                 return Ok(());
             }
-            let is_shrinking = taken >= room + room / 16;
+            let taken_so_far = input_len.saturating_sub(input.len());
+            let produced_so_far = out.len().saturating_sub(begun);
+            let is_shrinking = taken_so_far >= produced_so_far + produced_so_far / 16;
             if effort == Effort::WhileItShrinks && input.len() >= STEP && !is_shrinking {
                 self.is_spent = true;
                 return Err(DoesNotFit);
@@ -234,8 +240,9 @@ const SMALL: usize = 2 << 10;
 /// The table of hashes and the state beside it, in bytes.
 const FIXED: usize = (128 << 10) + (8 << 10);
 
-/// Output is made room for in steps of so many bytes.
-const STEP: usize = 64 << 10;
+/// Input is given in steps of so many bytes: four blocks of literals and a little more, so that
+/// what came out after a step says how much the step shrank.
+const STEP: usize = 66 << 10;
 
 /// More than what a flush of nothing takes, in bytes.
 const SLACK: usize = 64;
@@ -256,7 +263,14 @@ mod tests {
     #[test]
     fn a_compressor_outlives_any_number_of_messages_that_do_not_shrink() {
         let budget = Arc::new(Budget::new(usize::MAX));
-        for (len, rounds, is_spent) in [(1, 100, false), (300, 1000, false), (400_000, 1, true)] {
+        // What is left is not worth giving up for if it is less than a step.
+        for (len, rounds, is_spent) in [
+            (1, 100, false),
+            (300, 1000, false),
+            (2 * STEP - 1, 3, false),
+            (2 * STEP, 1, true),
+            (400_000, 1, true),
+        ] {
             let shape = Shape::of(Level::default(), WindowBits::MAX, len);
             let mut compressor = Compressor::new(shape, &budget).unwrap();
             let message = noise(len);
@@ -266,5 +280,12 @@ mod tests {
                 assert_eq!((&out[..], compressor.is_spent()), (&b"before"[..], is_spent));
             }
         }
+    }
+    #[test]
+    fn its_debug_says_what_it_was_made_for_and_none_of_what_it_saw() {
+        let shape = Shape::of(Level::default(), WindowBits::MAX, 9);
+        let mut compressor = Compressor::new(shape, &Arc::new(Budget::new(usize::MAX))).unwrap();
+        compressor.compress(&[], b"a secret", usize::MAX, &mut Vec::new()).unwrap();
+        assert_eq!(format!("{compressor:?}"), format!("Compressor {{ shape: {shape:?}, .. }}"));
     }
 }

@@ -186,3 +186,16 @@ const SHARE: usize = 256 << 10;
 
 /// What a restart costs, in bytes of output: the history is copied.
 const RESTART_WORK: usize = 8 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_debug_says_how_far_it_came_and_none_of_what_it_saw() {
+        let mut inflater = Inflater::new(&Arc::new(Budget::new(usize::MAX))).unwrap();
+        inflater.begin(None);
+        inflater.inflate(b"\x00\x02\x00\xFD\xFFhi", 9, &mut Vec::new()).unwrap();
+        assert_eq!(format!("{inflater:?}"), "Inflater { produced: 2, .. }");
+    }
+}
