@@ -11,7 +11,8 @@ use super::engines::{
 use super::message::{Choice, Parts};
 use super::pool;
 use super::sender::Sender;
-use super::state::{Locked, Shared, State};
+use super::shared::{Locked, Shared};
+use super::state::State;
 use crate::proto::assembler::MessageKind;
 use crate::proto::deflate::budget::{Budget, Charge};
 use crate::proto::deflate::{self, Agreement, Compressor, Level, Policy, Shape, WindowBits};

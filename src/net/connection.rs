@@ -18,7 +18,8 @@ use super::error::{Error, Result};
 use super::held;
 use super::incoming::Incoming;
 use super::opening::{Opened, Opening};
-use super::state::{Phase, Shared};
+use super::shared::Shared;
+use super::state::Phase;
 use super::transport::Transport;
 use crate::proto::close::CloseCode;
 

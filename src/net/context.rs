@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use super::config::Config;
 use super::report::RateLimit;
-use super::state::{Shared, look_from};
+use super::shared::Shared;
+use super::state::look_from;
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::budget::Budget;

@@ -15,7 +15,7 @@ use super::context::{Context, HttpHook};
 use super::ending::Ending;
 use super::error::Result;
 use super::incoming::{Incoming, WebSocket};
-use super::state::Shared;
+use super::shared::Shared;
 use crate::proto::handshake::{
     AcceptKey, Offer, Policy, Refusal, Request, Response, Subprotocol, Verdict, judge, refuse_plain,
 };

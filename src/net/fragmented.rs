@@ -4,7 +4,7 @@ use super::compression::Fragments;
 use super::ending::Initiator;
 use super::message::{Choice, Outgoing, Parts};
 use super::sender::{Sender, append};
-use super::state::Locked;
+use super::shared::Locked;
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;

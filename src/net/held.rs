@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use super::outbox::Outbox;
 use super::pool;
-use super::state::Shared;
+use super::shared::Shared;
 use crate::proto::assembler::MessageKind;
 use crate::proto::frame::MAX_HEADER_LEN;
 use crate::proto::outbound::message_header;

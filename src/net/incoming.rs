@@ -8,7 +8,8 @@ use super::error::{Error, Result};
 use super::message::{Message, Outgoing};
 use super::receiver::Receiver;
 use super::sender::Sender;
-use super::state::{Phase, Shared};
+use super::shared::Shared;
+use super::state::Phase;
 use crate::proto::close::CloseCode;
 use crate::proto::deflate;
 use crate::proto::handshake::{

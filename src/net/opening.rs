@@ -8,7 +8,8 @@ use tokio::io::AsyncRead;
 
 use super::incoming::Incoming;
 use super::lease::Lease;
-use super::state::{Phase, Shared};
+use super::shared::Shared;
+use super::state::Phase;
 use crate::proto::handshake::{
     HeadScanner, Refusal, Request, Response, Verdict, judge, refuse_plain,
 };

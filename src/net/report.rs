@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::ending::{Ending, Initiator};
-use super::state::Shared;
+use super::shared::Shared;
 
 /// Lets so many lines through in a second, and counts the rest.
 #[derive(Debug, Default)]

@@ -15,7 +15,8 @@ use super::held;
 use super::message::{Choice, Outgoing, Parts};
 #[cfg(feature = "deflate")]
 use super::outbox::Large;
-use super::state::{Locked, Phase, Shared, State};
+use super::shared::{Locked, Shared};
+use super::state::{Phase, State};
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]

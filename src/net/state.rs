@@ -1,41 +1,18 @@
-//! What the connection task, the Receiver and the Senders share, behind one small lock.
+//! The state of one connection, which its handles and its task share.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU64;
-use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::context::{Context, Place, tick_of};
-use super::ending::{Ending, Initiator};
-use super::glance::{Glance, LastGlance};
-use super::held;
+use super::context::Place;
+use super::ending::Ending;
+use super::glance::Glance;
 use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
-use crate::proto::close::CloseCode;
 use crate::proto::inbound::{Delivery, Inbound};
 use crate::proto::keepalive::Keepalive;
 use crate::proto::outbound::Outbound;
-use crate::proto::rejection::Rejection;
-
-/// One connection, as its handles and its task see it.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) context: Arc<Context>,
-    pub(super) peer: Option<SocketAddr>,
-    glance: LastGlance,
-    state: Mutex<State>,
-}
-
-/// The state, locked. When it is given up the glance is renewed, then the task woken if that
-/// was asked for.
-#[derive(Debug)]
-pub(super) struct Locked<'a> {
-    state: MutexGuard<'a, State>,
-    glance: &'a LastGlance,
-}
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -64,9 +41,9 @@ pub(super) struct State {
     rare: Option<Box<Rare>>,
     /// The path of the request target; `None` for the most common one, `/`.
     path: Option<Box<Path>>,
-    place: Place,
+    pub(super) place: Place,
     /// The tick at which the clock wakes this connection; `u64::MAX` for none.
-    armed: u64,
+    pub(super) armed: u64,
     /// When the opening handshake, the closing handshake or the end of TCP is overdue.
     deadline: Option<NonZeroU64>,
 }
@@ -128,10 +105,10 @@ pub(super) enum Reader {
     Gone,
 }
 
-impl Shared {
-    pub(super) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
-        let deadline = context.now().checked_add(context.config.timeouts.handshake);
-        let state = State {
+impl State {
+    /// A connection whose request head is to arrive.
+    pub(super) fn new() -> State {
+        State {
             phase: Phase::Opening,
             reader: Reader::Busy,
             polling: Polling::No,
@@ -152,123 +129,9 @@ impl Shared {
             place: Place::default(),
             armed: u64::MAX,
             deadline: None,
-        };
-        let shared = Arc::new(Shared {
-            context: context.clone(),
-            peer,
-            glance: LastGlance::default(),
-            state: Mutex::new(state),
-        });
-        shared.lock().set_deadline(deadline);
-        let place = context.enter(shared.clone());
-        shared.lock().place = place;
-        if context.is_draining() {
-            // The shutdown may have come before the connection was registered.
-            shared.shutdown();
-        }
-        shared
-    }
-
-    #[inline(always)]
-    pub(super) fn lock(&self) -> Locked<'_> {
-        // A panic while the lock is held is ours; the connection goes on to its end.
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { state, glance: &self.glance }
-    }
-
-    /// As [`Shared::lock`], for who queues or counts frames: those that this thread holds are
-    /// queued first.
-    #[inline]
-    pub(super) fn lock_for_sending(&self) -> Locked<'_> {
-        let held = held::take(self);
-        let mut state = self.lock();
-        if let Some(frames) = held {
-            state.put_first(frames);
-        }
-        state
-    }
-
-    /// What the state was when its lock was last given up.
-    #[inline]
-    pub(super) fn glance(&self) -> Glance {
-        self.glance.load()
-    }
-
-    /// Ends the registration; the connection task is going.
-    pub(super) fn leave(&self) {
-        let place = self.lock().place;
-        self.context.leave(place);
-    }
-
-    /// Has the clock wake this connection at `deadline`, or earlier.
-    pub(super) fn arm(&self, state: &mut State, deadline: Duration) {
-        let tick = tick_of(deadline);
-        if tick < state.armed {
-            state.armed = tick;
-            self.context.arm(state.place, tick);
         }
     }
 
-    /// When a closing handshake that starts now is overdue.
-    pub(super) fn close_deadline(&self) -> Option<Duration> {
-        self.context.now().checked_add(self.context.config.timeouts.close)
-    }
-
-    pub(super) fn fire_timer(&self) {
-        let mut state = self.lock();
-        state.armed = u64::MAX;
-        state.timer_due = true;
-        state.wake_task();
-    }
-
-    /// The server shuts down (RFC 6455 §7.4.1: 1001).
-    pub(super) fn shutdown(&self) {
-        let now = self.context.now();
-        let mut state = self.lock();
-        match state.phase {
-            // Who has asked for half a thing is told at once; who is silent gets a moment.
-            Phase::Opening => {
-                let late = now + LATE_MOMENT;
-                let deadline = state.deadline().map_or(late, |known| known.min(late));
-                state.set_deadline(Some(deadline));
-                state.timer_due = true;
-            }
-            Phase::Deciding => state.refuse(&Rejection::ShuttingDown.into()),
-            Phase::Open => {
-                let deadline = self.close_deadline();
-                state.close(Initiator::Shutdown, CloseCode::GOING_AWAY, "", deadline);
-            }
-            Phase::Finishing | Phase::Closed => {}
-        }
-        state.wake_task();
-    }
-}
-
-impl Deref for Locked<'_> {
-    type Target = State;
-
-    #[inline]
-    fn deref(&self) -> &State {
-        &self.state
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut State {
-        &mut self.state
-    }
-}
-
-impl Drop for Locked<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.glance.store(self.state.glance());
-        self.state.wake_if_asked();
-    }
-}
-
-impl State {
     /// When the opening handshake, the closing handshake or the end of TCP is overdue.
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.deadline.map(|nanos| Duration::from_nanos(nanos.get()))
@@ -381,7 +244,7 @@ impl State {
     }
 
     #[inline]
-    fn wake_if_asked(&mut self) {
+    pub(super) fn wake_if_asked(&mut self) {
         if std::mem::take(&mut self.wakes_task)
             && let Some(task) = &self.task
         {
@@ -390,7 +253,7 @@ impl State {
     }
 
     #[inline]
-    fn glance(&self) -> Glance {
+    pub(super) fn glance(&self) -> Glance {
         let is_open = self.phase == Phase::Open && self.outbound.is_open();
         let is_plain = !self.is_fragmenting && self.outbound.is_plain();
         Glance::new(self.queued(), is_open, self.timer_due, self.is_reading_to_lease(), is_plain)
@@ -503,7 +366,3 @@ pub(super) fn look_from(max_queued: usize) -> usize {
 
 /// With so many bytes queued they are written before the next message, in bytes.
 pub(super) const WRITE_FROM: usize = 64 << 10;
-
-/// How long a connection that has not asked for anything may still do so when the server
-/// shuts down.
-const LATE_MOMENT: Duration = Duration::from_millis(250);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::ending::Timer;
 use super::opening::Opening;
-use super::state::{Phase, Shared, State};
+use super::shared::Shared;
+use super::state::{Phase, State};
 use crate::proto::close::CloseCode;
 use crate::proto::keepalive::Silence;
 use crate::proto::rejection::Rejection;

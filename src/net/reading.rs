@@ -1,0 +1,201 @@
+//! Where the connection task reads to, and for whom: the Receiver, the message that is arriving, or
+//! nobody any more.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::BufMut;
+use tokio::io::AsyncRead;
+
+use super::lease::poll_read_buf;
+use super::pool;
+use super::receiver::note_pong;
+use super::shared::Shared;
+use super::state::{Phase, Reader, State};
+use crate::proto::inbound::{Delivery, Event, Payload};
+
+/// What to read into.
+pub(super) enum ReadInto {
+    Nothing,
+    /// There is more to do once others had their turn.
+    Later,
+    Lease,
+    /// The assembler's buffer, and how many bytes the frame still has.
+    Direct(Vec<u8>, usize),
+}
+
+/// What reading straight into the message came to.
+pub(super) enum Direct {
+    /// The frame's payload is there as a whole, or a rule was broken in it.
+    Complete,
+    /// So many bytes were read.
+    Read(usize),
+}
+
+/// Reads the rest of a large frame straight into its message.
+pub(super) fn poll_direct<T: AsyncRead + Unpin>(
+    shared: &Shared,
+    io: &mut T,
+    mut buffer: Vec<u8>,
+    remaining: usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<Direct>> {
+    let before = buffer.len();
+    // The buffer grows with what has arrived, never with what the header promises.
+    if buffer.capacity() - before < remaining.min(MIN_READ) {
+        buffer = grow(buffer, remaining);
+    }
+    let limit = remaining.min(buffer.capacity() - before);
+    let read = poll_read_buf(io, &mut (&mut buffer).limit(limit), cx);
+    let appended = buffer.len() - before;
+    let now = shared.context.now();
+    let mut state = shared.lock();
+    let restored = state.with_batch(|inbound, outbound, batch| {
+        inbound.restore_direct(buffer, appended, outbound, batch)
+    });
+    if appended > 0 {
+        state.hear(now);
+    }
+    match restored {
+        Err(violation) => {
+            state.fail(violation);
+            state.begin_polling();
+            Poll::Ready(Ok(Direct::Complete))
+        }
+        Ok(()) if appended == remaining => {
+            state.wake_reading();
+            state.begin_polling();
+            Poll::Ready(Ok(Direct::Complete))
+        }
+        Ok(()) => read.map_ok(Direct::Read),
+    }
+}
+
+/// Makes room in the buffer of a message for about as much again as it holds: in a buffer
+/// that the thread has kept, if there is a larger one.
+fn grow(mut buffer: Vec<u8>, remaining: usize) -> Vec<u8> {
+    let more = remaining.min(buffer.len() + MIN_READ);
+    let mut kept = pool::take_message_buffer();
+    if kept.capacity() >= buffer.len() + more {
+        kept.extend_from_slice(&buffer);
+        pool::return_message_buffer(buffer);
+        return kept;
+    }
+    pool::return_message_buffer(kept);
+    buffer.reserve_exact(more);
+    buffer
+}
+
+impl State {
+    /// Whether input is wanted that has not arrived.
+    fn wants_input(&self) -> bool {
+        !self.input.is_held()
+            && !self.receiver_holds_input
+            && (self.is_reading_alone() || matches!(self.reader, Reader::Waiting(_)))
+    }
+
+    /// Whether the task reads by itself: the Receiver is gone, or our Close was sent and what
+    /// arrives is only looked through for the peer's.
+    pub(super) fn is_reading_alone(&self) -> bool {
+        !self.receiver_holds_input
+            && (self.reader == Reader::Gone || self.outbound.has_sent_close())
+    }
+
+    /// Whether the task reads at present.
+    pub(super) fn is_reading(&self, max_queued: usize) -> bool {
+        self.phase == Phase::Open && self.wants_input() && self.queued() < max_queued
+    }
+
+    pub(super) fn has_outbox(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| outbox.len() > 0)
+    }
+
+    /// Whether somebody waits for input, and the message is not one that is read into directly.
+    #[inline]
+    pub(super) fn is_reading_to_lease(&self) -> bool {
+        matches!(self.reader, Reader::Waiting(_))
+            && !self.input.is_held()
+            && !self.receiver_holds_input
+            && self.inbound.buffered() < DIRECT_BEHIND
+    }
+
+    pub(super) fn read_into(
+        &mut self,
+        shared: &Shared,
+        allowance: u32,
+        max_queued: usize,
+    ) -> ReadInto {
+        if self.read_alone(shared) {
+            return ReadInto::Later;
+        }
+        if !self.is_reading(max_queued) {
+            return ReadInto::Nothing;
+        }
+        if allowance == 0 {
+            return ReadInto::Later;
+        }
+        if self.reader == Reader::Waiting(Delivery::Message)
+            && self.inbound.buffered() >= DIRECT_BEHIND
+            && let Some((buffer, remaining)) = self.inbound.take_direct(DIRECT_FROM)
+        {
+            return ReadInto::Direct(buffer, remaining);
+        }
+        ReadInto::Lease
+    }
+
+    /// Reads what arrived without a Receiver: data is judged and thrown away. Says whether
+    /// there is more to do once others had their turn.
+    fn read_alone(&mut self, shared: &Shared) -> bool {
+        while self.phase == Phase::Open && self.is_reading_alone() {
+            let mut lease = std::mem::take(&mut self.input);
+            if !lease.is_held() {
+                return false;
+            }
+            let limits = &shared.context.config.limits.message;
+            let position = lease.position();
+            let input = lease.unread_mut();
+            let received = self.with_batch(|inbound, outbound, batch| {
+                inbound.receive(input, Delivery::Pieces, limits, outbound, batch)
+            });
+            let step = match received {
+                Ok(step) => step,
+                Err(violation) => {
+                    self.fail(violation);
+                    return false;
+                }
+            };
+            lease.consume(step.consumed);
+            let Some(event) = step.event else { continue };
+            let is_paused = event == Event::Paused;
+            match event {
+                Event::Close(close) => {
+                    self.receive_close(close);
+                    return false;
+                }
+                Event::NoInflater if !self.lend_inflater(shared) => return false,
+                Event::Pong(at) => note_pong(self, shared, &at, lease.bytes(), position),
+                Event::Piece { data, .. } if data.payload == Payload::Assembled => {
+                    pool::return_message_buffer(self.inbound.take_assembled(Vec::new()));
+                    self.reclaim_inflater();
+                }
+                _ => {}
+            }
+            // Input read to its end is kept too: a compressed message may have more to give.
+            self.input = lease;
+            if is_paused {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Frames with so much to come are read straight into their message, in bytes.
+const DIRECT_FROM: usize = 32 << 10;
+
+/// So much of a message has come through the read buffer before it gets one of its own: an
+/// announcement alone takes no memory. In bytes.
+const DIRECT_BEHIND: usize = 4 << 10;
+
+/// The least room worth a read, in bytes.
+const MIN_READ: usize = 16 << 10;
