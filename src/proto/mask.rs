@@ -31,15 +31,21 @@ impl Mask {
     }
 
     /// As [`Mask::apply_whole`], for one that is mostly short.
-    #[inline(always)]
+    #[inline]
     pub(super) fn apply_short(self, payload: &mut [u8]) {
+        self.combine(payload);
+    }
+
+    /// The loop, built for whoever calls it.
+    #[inline(always)]
+    fn combine(self, payload: &mut [u8]) {
         let half = u64::from(u32::from_ne_bytes(self.key));
         let word = half | (half << 32);
         let (words, tail) = payload.as_chunks_mut::<8>();
         for bytes in words {
             *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
         }
-        for (byte, key) in tail.iter_mut().zip(word.to_ne_bytes()) {
+        for (byte, key) in tail.iter_mut().zip(&word.to_ne_bytes()) {
             *byte ^= key;
         }
     }
@@ -57,7 +63,7 @@ impl Mask {
 fn apply_wide(mask: Mask, payload: &mut [u8]) -> bool {
     #[target_feature(enable = "avx2")]
     fn apply(mask: Mask, payload: &mut [u8]) {
-        mask.apply_short(payload);
+        mask.combine(payload);
     }
     if !std::arch::is_x86_feature_detected!("avx2") {
         return false;
