@@ -26,10 +26,21 @@ mod waking;
 /// Four workers, and a test that hangs fails.
 fn run(test: impl Future<Output = ()>) {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(4).enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(HANG, test).await.expect("an end") });
-    // A thread that hangs is not waited for.
-    runtime.shutdown_background();
+    let running = Running(Some(builder.worker_threads(4).enable_all().build().unwrap()));
+    running
+        .0
+        .as_ref()
+        .unwrap()
+        .block_on(async { tokio::time::timeout(HANG, test).await.expect("an end") });
+}
+
+/// A runtime whose end waits for no thread: one that hangs does so behind a test that fails.
+struct Running(Option<tokio::runtime::Runtime>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.take().unwrap().shutdown_background();
+    }
 }
 
 /// Nothing takes so long that does not hang.
