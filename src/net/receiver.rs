@@ -3,7 +3,6 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -38,19 +37,19 @@ pub struct Receiver {
     found: Found,
 }
 
-/// What is lent, apart from where it lies.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is lent.
+#[derive(Debug, Default)]
 struct Found {
+    /// Where in the lease it lies, unless it was assembled.
+    start: usize,
+    end: usize,
     /// The witness of a text.
     text: Option<Checked>,
     /// Whether a message ends here.
     last: bool,
-    /// Whether it was assembled, and so does not lie in the lease.
+    /// Whether it was assembled.
     is_assembled: bool,
 }
-
-/// Where in the lease something was found, unless it was assembled.
-type Place = Range<usize>;
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Receiver {
@@ -77,7 +76,7 @@ impl Receiver {
     /// Nothing is lost when the future is dropped: the connection keeps what has arrived.
     pub async fn next(&mut self) -> Result<Option<Message<'_>>> {
         let found = poll_fn(|cx| self.poll_next(cx, Delivery::Message)).await?;
-        Ok(found.map(|at| self.lend(at)))
+        Ok(found.then(|| self.lend()))
     }
 
     /// Waits for the beginning of the next message, to be received piece by piece.
@@ -89,9 +88,9 @@ impl Receiver {
     /// As [`Receiver::next`].
     pub async fn next_fragmented(&mut self) -> Result<Option<Fragments<'_>>> {
         let found = poll_fn(|cx| self.poll_next(cx, Delivery::Pieces)).await?;
-        Ok(found.map(|first| Fragments {
+        Ok(found.then(|| Fragments {
             kind: if self.found.text.is_some() { MessageKind::Text } else { MessageKind::Binary },
-            first: Some(first),
+            is_first: true,
             is_over: false,
             receiver: self,
         }))
@@ -107,13 +106,14 @@ impl Receiver {
         self.shared.lock().path().to_string()
     }
 
-    fn lend(&mut self, at: Place) -> Message<'_> {
+    fn lend(&mut self) -> Message<'_> {
+        let Found { start, end, .. } = self.found;
         let payload = if self.found.is_assembled {
             Lent::Buffer(&mut self.assembled)
-        } else if at.len() >= REFERENCE_FROM && self.lease.is_empty() {
-            Lent::Lease(&mut self.lease, at)
+        } else if end - start >= REFERENCE_FROM && self.lease.is_empty() {
+            Lent::Lease(&mut self.lease, start..end)
         } else {
-            Lent::Slice(self.lease.bytes().get(at).unwrap_or_default())
+            Lent::Slice(self.lease.bytes().get(start..end).unwrap_or_default())
         };
         Message::new(payload, self.found.text)
     }
@@ -121,14 +121,10 @@ impl Receiver {
     /// Skips what is left of a message that was being delivered in pieces, then looks for the
     /// next one.
     #[inline]
-    fn poll_next(
-        &mut self,
-        cx: &mut Context<'_>,
-        delivery: Delivery,
-    ) -> Poll<Result<Option<Place>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
         while self.is_mid_pieces {
-            if std::task::ready!(self.poll_found(cx, Delivery::Pieces))?.is_none() {
-                return Poll::Ready(Ok(None));
+            if !std::task::ready!(self.poll_found(cx, Delivery::Pieces))? {
+                return Poll::Ready(Ok(false));
             }
         }
         self.poll_found(cx, delivery)
@@ -136,12 +132,18 @@ impl Receiver {
 
     /// Receives a short message that is in the lease, without the lock: nobody else goes on
     /// with the input while it is held here. The last byte of it is left for those who look
-    /// whether it is.
-    fn receive_short(&mut self, delivery: Delivery) -> Option<Place> {
+    /// whether it is. Says whether it did.
+    fn receive_short(&mut self, delivery: Delivery) -> bool {
         let limits = &self.shared.context.at_hand;
         if !self.is_between || !self.shared.glance().is_open_below(limits.look_from) {
-            return None;
+            return false;
         }
+        self.try_short(delivery).is_some()
+    }
+
+    #[inline(always)]
+    fn try_short(&mut self, delivery: Delivery) -> Option<()> {
+        let limits = &self.shared.context.at_hand;
         let position = self.lease.position();
         let (_, input) = self.lease.unread_mut().split_last_mut()?;
         let step = short::receive_short(input, delivery, &limits.message)
@@ -149,28 +151,26 @@ impl Receiver {
         self.lease.consume(step.consumed);
         let (Event::Message(data) | Event::Piece { data, .. }) = step.event? else { return None };
         let Payload::Input(range) = data.payload else { return None };
-        self.found = Found { text: data.text, last: true, is_assembled: false };
-        Some(range.start + position..range.end + position)
+        self.found = Found {
+            start: range.start + position,
+            end: range.end + position,
+            text: data.text,
+            last: true,
+            is_assembled: false,
+        };
+        Some(())
     }
 
     #[inline]
-    fn poll_found(
-        &mut self,
-        cx: &mut Context<'_>,
-        delivery: Delivery,
-    ) -> Poll<Result<Option<Place>>> {
-        match self.receive_short(delivery) {
-            Some(at) => Poll::Ready(Ok(Some(at))),
-            None => self.poll_locked(cx, delivery),
+    fn poll_found(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
+        if self.receive_short(delivery) {
+            return Poll::Ready(Ok(true));
         }
+        self.poll_locked(cx, delivery)
     }
 
     #[inline(never)]
-    fn poll_locked(
-        &mut self,
-        cx: &mut Context<'_>,
-        delivery: Delivery,
-    ) -> Poll<Result<Option<Place>>> {
+    fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
         let mut state = self.shared.lock();
         state.reader = Reader::Busy;
         self.is_between = false;
@@ -179,7 +179,7 @@ impl Receiver {
                 let error = ending.to_error();
                 state.receiver_holds_input = false;
                 self.lease = Lease::default();
-                return Poll::Ready(error.map_or(Ok(None), Err));
+                return Poll::Ready(error.map_or(Ok(false), Err));
             }
             let queued = state.queued();
             if queued >= self.shared.context.config.limits.max_queued {
@@ -247,21 +247,23 @@ impl Receiver {
             };
             self.is_mid_pieces = !last;
             self.is_between = state.inbound.is_between_messages();
-            let is_assembled = data.payload == Payload::Assembled;
-            self.found = Found { text: data.text, last, is_assembled };
-            let at = match data.payload {
-                Payload::Input(range) => range.start + position..range.end + position,
+            self.found = Found { text: data.text, last, ..Found::default() };
+            match data.payload {
+                Payload::Input(range) => {
+                    self.found.start = range.start + position;
+                    self.found.end = range.end + position;
+                }
                 _ => {
+                    self.found.is_assembled = true;
                     let mut spent = std::mem::take(&mut self.assembled);
                     if last {
                         pool::return_message_buffer(std::mem::take(&mut spent));
                     }
                     self.assembled = state.inbound.take_assembled(spent);
                     state.reclaim_inflater();
-                    0..0
                 }
-            };
-            return Poll::Ready(Ok(Some(at)));
+            }
+            return Poll::Ready(Ok(true));
         }
     }
 }
@@ -332,7 +334,7 @@ impl Drop for Receiver {
 #[derive(Debug)]
 pub struct Fragments<'a> {
     kind: MessageKind,
-    first: Option<Place>,
+    is_first: bool,
     is_over: bool,
     receiver: &'a mut Receiver,
 }
@@ -355,17 +357,15 @@ impl Fragments<'_> {
     /// # Cancel safety
     /// As [`Receiver::next`].
     pub async fn next(&mut self) -> Result<Option<Piece<'_>>> {
-        let found = match self.first.take() {
-            Some(first) => Some(first),
-            None if self.is_over => None,
-            None => poll_fn(|cx| self.receiver.poll_found(cx, Delivery::Pieces)).await?,
-        };
-        let Some(at) = found else {
+        let is_found = std::mem::take(&mut self.is_first)
+            || !self.is_over
+                && poll_fn(|cx| self.receiver.poll_found(cx, Delivery::Pieces)).await?;
+        if !is_found {
             return if std::mem::replace(&mut self.is_over, true) { Ok(None) } else { Err(cut()) };
-        };
+        }
         let last = self.receiver.found.last;
         self.is_over = last;
-        Ok(Some(Piece { last, data: self.receiver.lend(at) }))
+        Ok(Some(Piece { last, data: self.receiver.lend() }))
     }
 }
 
