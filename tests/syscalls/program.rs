@@ -45,7 +45,7 @@ fn sixteen_in_flight_cost_one_call_of_each_kind() {
 /// reads, one write and one wait here, and 20 reads if each brought no more than 52 KiB.
 #[test]
 fn a_mebibyte_costs_few_calls() {
-    let Some(calls) = trace("mebibyte", 1, 1 << 20, 20) else { return };
+    let Some(calls) = trace("mebibyte", 1, 1 << 20, 60) else { return };
     calls.assert_at_most(20.0, 12.0, 24.0);
 }
 
@@ -73,8 +73,8 @@ impl Calls {
         let known = [&READING[..], &WRITING, &WAITING].concat();
         let others = self.names.iter().filter(|(name, _)| !known.contains(&name.as_str()));
         let others: usize = others.map(|(_, count)| count).sum();
-        // The heap grows a little before it is as large as it has to be.
-        assert!(others <= self.wake_ups / 10 + 12, "others: {:?}", self.names);
+        // The heap grows and shrinks a little before it is as large as it has to be.
+        assert!(others <= self.wake_ups / 10 + 24, "others: {:?}", self.names);
         // The eventfd and the pipe of the runtime are no connections; they are hardly used.
         let busiest = self.descriptors.values().max().copied().unwrap_or_default();
         let all: usize = self.descriptors.values().sum();
