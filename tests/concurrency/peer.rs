@@ -60,6 +60,9 @@ pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.timeouts.handshake = crate::HANG * 2;
     config.timeouts.keepalive_interval = None;
+    // What is late on a busy machine is no fault here.
+    config.timeouts.close = crate::HANG * 2;
+    config.timeouts.write = crate::HANG * 2;
     config.limits.max_queued = 64 << 20;
     config
 }
