@@ -305,7 +305,8 @@ impl State {
     /// As `check_message`, for a part of one.
     #[inline]
     fn check_data(&self, max_queued: usize) -> Result<(), SendError> {
-        if self.phase != Phase::Open {
+        // A full queue may have room again, a closed connection not.
+        if self.phase != Phase::Open || !self.outbound.is_open() {
             return Err(SendError::Closed);
         }
         if self.queued() >= max_queued { Err(SendError::QueueFull) } else { Ok(()) }

@@ -205,3 +205,26 @@ async fn a_peer_with_much_to_say_leaves_others_their_turn() {
         serving.await.unwrap();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_does_not_hide_that_the_connection_is_closing() {
+    let (peer, serving) = open(bounded(1000), async |incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        receiver.next().await?;
+        while sender.send("much").is_ok() {}
+        assert_eq!(sender.send("more"), Err(SendError::QueueFull));
+        sender.close(CloseCode::NORMAL, "")?;
+        assert_eq!(sender.send("more"), Err(SendError::Closed));
+        assert_eq!(sender.ping(b""), Err(SendError::Closed));
+        Ok(())
+    })
+    .await;
+    peer.send(text("go"));
+    settle().await;
+    let frames = peer.frames();
+    assert!(frames.len() > 100, "{}", frames.len());
+    assert_eq!(frames.last().map(Frame::close_code), Some(1000));
+    peer.send(close(1000));
+    peer.end();
+    serving.await.unwrap();
+}
