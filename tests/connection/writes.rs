@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use stickler::{Config, Endpoint, Incoming, Prepared};
 use tokio::io::BufStream;
+use tokio::sync::mpsc;
 
 use crate::support::{REQUEST, binary, close, echo, open, settle, text, wire};
 
@@ -52,18 +53,23 @@ async fn large_owned_payloads_are_written_from_where_they_lie() {
     serving.await.unwrap();
 }
 
+/// An echo that tells where each message lies.
+async fn echo_and_tell(
+    incoming: Incoming,
+    tell: mpsc::UnboundedSender<usize>,
+) -> stickler::Result<()> {
+    let (mut receiver, sender) = incoming.accept().await?.split();
+    while let Some(message) = receiver.next().await? {
+        tell.send(message.as_bytes().as_ptr() as usize).unwrap();
+        sender.send(message)?;
+    }
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_large_message_is_echoed_from_the_buffer_that_it_arrived_in() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let (peer, serving) = open(Config::default(), async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        while let Some(message) = receiver.next().await? {
-            tell.send(message.as_bytes().as_ptr() as usize).unwrap();
-            sender.send(message)?;
-        }
-        Ok(())
-    })
-    .await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (peer, serving) = open(Config::default(), |incoming| echo_and_tell(incoming, tell)).await;
     for _ in 0..3 {
         let payload = vec![9; 300_000];
         peer.send(binary(&payload));
@@ -122,16 +128,8 @@ async fn transports_that_buffer_are_flushed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_ends_a_read_is_echoed_from_there_with_its_header() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let (peer, serving) = open(Config::default(), async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        while let Some(message) = receiver.next().await? {
-            tell.send(message.as_bytes().as_ptr() as usize).unwrap();
-            sender.send(message)?;
-        }
-        Ok(())
-    })
-    .await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (peer, serving) = open(Config::default(), |incoming| echo_and_tell(incoming, tell)).await;
     for (len, header) in [(16 << 10, 4), (65_535, 4), (65_536, 10)] {
         peer.wire().large_slices.clear();
         let payload: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
