@@ -20,7 +20,7 @@ use super::incoming::Incoming;
 use super::opening::{Opened, Opening};
 use super::shared::Shared;
 use super::state::Phase;
-use super::transport::Transport;
+use super::transport::{Input, Transport};
 use crate::proto::close::CloseCode;
 
 /// Serves one connection on any transport, from its first byte to its end.
@@ -145,34 +145,43 @@ where
         // Whatever woke the task, the handler may have waited for it.
         let mut is_handlers_turn = true;
         loop {
-            let has_input = this.transport.poll_input(shared, cx);
-            if !has_input && !is_handlers_turn {
-                break;
-            }
-            let mut held = None;
-            if let StageNow::Running { handler } = this.stage.as_mut().project() {
-                if !has_input {
+            let (input, is_told) = match this.transport.poll_input(shared, cx) {
+                Input::Handed(lease) => (Some(lease), false),
+                Input::Told => (None, true),
+                Input::Nothing if !is_handlers_turn => break,
+                Input::Nothing if shared.glance().is_waiting_here() => (None, false),
+                Input::Nothing => {
                     shared.lock().begin_polling();
+                    (None, true)
                 }
-                let before = held::begin(shared);
-                let polled = poll_handler(handler, cx);
-                held = held::end(before);
-                if let Poll::Ready(result) = polled {
-                    this.stage.set(Stage::Over);
-                    end_handler(shared, result);
-                }
+            };
+            let before = held::begin(shared, cx.waker(), input, is_told);
+            let mut polled = Poll::Pending;
+            if let StageNow::Running { handler } = this.stage.as_mut().project() {
+                polled = poll_handler(handler, cx);
             }
+            let mut held = held::end(before);
+            if let Poll::Ready(result) = polled {
+                held.tell(&mut shared.lock());
+                this.stage.set(Stage::Over);
+                end_handler(shared, result);
+            }
+            let mut frames = held.take_frames();
             // Alone it is written without the lock, and else together with the rest.
             if shared.glance().is_empty()
-                && let Some(frames) = held.take()
+                && let Some(frames) = frames.take()
             {
                 this.transport.write_first(frames, shared, cx);
             }
+            if !held.is_to_be_told() && this.transport.is_idle() && shared.glance().is_at_rest() {
+                is_handlers_turn = false;
+                continue;
+            }
             let mut state = shared.lock();
-            if let Some(frames) = held {
+            if let Some(frames) = frames {
                 state.put_first(frames);
             }
-            is_handlers_turn = state.end_polling();
+            is_handlers_turn = held.tell(&mut state) | state.end_polling();
             this.transport.poll_output(state, shared, cx);
         }
         if shared.glance().is_at_rest() {

@@ -48,14 +48,10 @@ pub(super) fn poll_direct<T: AsyncRead + Unpin>(
     let limit = remaining.min(buffer.capacity() - before);
     let read = poll_read_buf(io, &mut (&mut buffer).limit(limit), cx);
     let appended = buffer.len() - before;
-    let now = shared.context.now();
     let mut state = shared.lock();
     let restored = state.with_batch(|inbound, outbound, batch| {
         inbound.restore_direct(buffer, appended, outbound, batch)
     });
-    if appended > 0 {
-        state.hear(now);
-    }
     match restored {
         Err(violation) => {
             state.fail(violation);
