@@ -184,20 +184,18 @@ pub(super) fn wait(shared: &Shared, waker: &Waker) -> bool {
     })
 }
 
-/// The Receiver takes the lock: the state is right from here on. Gives the input that it has not
+/// The Receiver takes the lock: the state is right from here on, and has the input that was not
 /// taken.
-pub(super) fn settle(shared: &Shared, state: &mut State) -> Option<Lease> {
+pub(super) fn settle(shared: &Shared, state: &mut State) {
     let (input, is_told) = with(shared, |held| {
         let input = std::mem::replace(&mut held.input, Handed::Nothing);
         (Some(input), std::mem::replace(&mut held.is_told, true))
     });
-    match input {
-        None => None,
-        Some(input) => {
-            if !is_told {
-                state.begin_polling();
-            }
-            if let Handed::Offered(lease) = input { Some(lease) } else { None }
-        }
+    let Some(input) = input else { return };
+    if !is_told {
+        state.begin_polling();
+    }
+    if let Handed::Offered(lease) = input {
+        state.keep_input(lease);
     }
 }

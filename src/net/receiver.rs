@@ -201,11 +201,10 @@ impl Receiver {
     #[inline(never)]
     fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
         let mut state = self.shared.lock();
-        if let Some(lease) = held::settle(&self.shared, &mut state) {
-            debug_assert!(self.lease.is_empty());
-            self.lease = lease;
-        }
+        held::settle(&self.shared, &mut state);
         state.hear_receiver(Reader::Busy);
+        // What was read without the lock the state does not know.
+        state.receiver_holds_input = !self.lease.is_empty();
         self.is_between = false;
         loop {
             if let Some(ending) = state.finished() {
@@ -351,9 +350,7 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         pool::return_message_buffer(std::mem::take(&mut self.assembled));
         let mut state = self.shared.lock();
-        if let Some(lease) = held::settle(&self.shared, &mut state) {
-            self.lease = lease;
-        }
+        held::settle(&self.shared, &mut state);
         state.hear_receiver(Reader::Gone);
         state.receiver_holds_input = false;
         if let Some(rare) = state.rare_if_any() {

@@ -19,6 +19,7 @@ mod compression;
 mod embedding;
 mod endings;
 mod fragments;
+mod handing;
 mod messages;
 mod opening;
 mod pressure;
