@@ -135,17 +135,20 @@ impl Receiver {
     /// with the input while it is held here. Says whether it did.
     fn receive_short(&mut self, delivery: Delivery) -> bool {
         let limits = &self.shared.context.at_hand;
-        if !self.is_between || !self.shared.glance().is_open_below(limits.look_from) {
+        let glance = self.shared.glance();
+        if !self.is_between || !glance.is_open_below(limits.look_from) {
             return false;
         }
+        // Who has asked elsewhere meanwhile, under the lock, goes on so.
+        let waits_here = glance.is_waiting_here();
         if self.lease.is_empty() {
-            match held::take_input(&self.shared) {
+            match waits_here.then(|| held::take_input(&self.shared)).flatten() {
                 Some(lease) => self.lease = lease,
                 None => return false,
             }
         }
         let is_found = self.try_short(delivery).is_some();
-        if self.lease.is_empty() && !held::end_input(&self.shared) {
+        if self.lease.is_empty() && !(waits_here && held::end_input(&self.shared)) {
             let mut state = self.shared.lock();
             state.hear_receiver(Reader::Busy);
             state.receiver_holds_input = false;

@@ -20,6 +20,7 @@ mod embedding;
 mod endings;
 mod fragments;
 mod handing;
+mod handing_elsewhere;
 mod messages;
 mod opening;
 mod pressure;
