@@ -25,5 +25,6 @@ mod messages;
 mod opening;
 mod pressure;
 mod tasks;
+mod thread_end;
 mod timers;
 mod writes;
