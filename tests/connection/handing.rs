@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Frame, Peer, close, frame, open, open_on, settle, text};
+use crate::support::{Frame, Peer, close, echo, frame, open, open_on, settle, text};
 
 pub(crate) type Seen = Poll<stickler::Result<Option<String>>>;
 
@@ -293,4 +293,84 @@ async fn a_close_does_not_overtake_input_that_waits_for_the_queue() {
             }
         }
     }
+}
+
+/// Bytes that come to a handler without the lock are a sign of life like any.
+#[tokio::test(start_paused = true)]
+async fn s5_5_2_a_ping_follows_silence_and_not_messages() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let (peer, serving) = open(Config::default(), echo).await;
+    for is_answered in [false, true, true] {
+        for number in 0..10 {
+            sleep(SECOND * 20).await;
+            peer.send(text(&number.to_string()));
+            assert_eq!(peer.text().await, number.to_string());
+        }
+        let start = Instant::now();
+        let ping = peer.frame().await;
+        assert_eq!(ping.first, 0x89);
+        let silence = start.elapsed();
+        assert!(silence.abs_diff(SECOND * 25) < SECOND / 5, "{silence:?}");
+        sleep(SECOND * 19).await;
+        // A message is as good as a Pong.
+        peer.send(if is_answered { frame(0x8a, &ping.payload) } else { text("here") });
+        if !is_answered {
+            assert_eq!(peer.text().await, "here");
+        }
+    }
+    peer.send(close(1000));
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_1_7_what_stands_before_a_broken_rule_is_answered_before_the_close() {
+    let unmasked = [0x81, 1, b'x'];
+    for good in 0..4 {
+        let (peer, serving) = open(Config::default(), async |incoming| {
+            let seen = echo(incoming).await;
+            assert!(matches!(seen, Err(Error::Violation(_))), "{seen:?}");
+            seen
+        })
+        .await;
+        settle().await;
+        peer.send([&letters(&["a", "b", "c"][..good]), &unmasked[..], &text("never")].concat());
+        for expected in &["a", "b", "c"][..good] {
+            assert_eq!(peer.text().await, *expected);
+        }
+        assert_eq!(peer.frame().await.close_code(), 1002);
+        peer.end();
+        assert!(serving.await.unwrap().violation.is_some());
+    }
+}
+
+/// Small messages, large ones, Pongs and what a thread sends, within one poll.
+#[tokio::test(start_paused = true)]
+async fn what_one_poll_sends_goes_out_in_the_order_of_the_calls() {
+    let input = [text("a"), frame(0x89, "p"), text("b"), frame(0x89, "q"), text("c")].concat();
+    let (peer, serving) = hand(Config::default(), &input, async |mut receiver, sender| {
+        sender.send("0")?;
+        assert_is(ask(&mut receiver).await, "a");
+        sender.send("1")?;
+        sender.send(vec![b'2'; 20_000])?;
+        assert_is(ask(&mut receiver).await, "b");
+        sender.send("3")?;
+        let other = sender.clone();
+        std::thread::spawn(move || other.send("4").unwrap()).join().unwrap();
+        sender.send("5")?;
+        assert!(sender.queued() > 20_000);
+        sender.ready().await;
+        assert_is(ask(&mut receiver).await, "c");
+        sender.send("6")?;
+        assert!(ask(&mut receiver).await.is_pending());
+        sender.send("7")?;
+        Ok(())
+    })
+    .await;
+    let seen: Vec<u8> = peer.frames().iter().map(|frame| frame.payload[0]).collect();
+    assert_eq!(seen, b"012p345q67\x03");
+    peer.send(close(1000));
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
 }
