@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Frame, Peer, close, echo, frame, open, open_on, settle, text};
+use crate::support::{Frame, Peer, binary, close, echo, frame, open, open_on, settle, text};
 
 pub(crate) type Seen = Poll<stickler::Result<Option<String>>>;
 
@@ -377,6 +377,37 @@ async fn what_one_poll_sends_goes_out_in_the_order_of_the_calls() {
     .await;
     let seen: Vec<u8> = peer.frames().iter().map(|frame| frame.payload[0]).collect();
     assert_eq!(seen, b"012p345q67\x03");
+    peer.send(close(1000));
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_pieces_after_messages_gets_them_as_they_arrive() {
+    let (peer, serving) = open(Config::default(), async |incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        for _ in 0..2 {
+            receiver.next().await?;
+        }
+        let mut pieces = receiver.next_fragmented().await?.unwrap();
+        while let Some(piece) = pieces.next().await? {
+            sender.send(piece.data.as_bytes().len().to_string())?;
+        }
+        Ok(())
+    })
+    .await;
+    peer.send(letters(&["a", "b"]));
+    settle().await;
+    let message = binary(vec![0; 100_000]);
+    for part in message.chunks(20_000) {
+        peer.send(part);
+        settle().await;
+        let sizes = peer.frames().into_iter().filter(|frame| frame.first == 0x81);
+        let size =
+            |frame: Frame| String::from_utf8(frame.payload).unwrap().parse::<usize>().unwrap();
+        let received: usize = sizes.map(size).sum();
+        assert!(received >= part.len() - 14, "{received} of {}", part.len());
+    }
     peer.send(close(1000));
     peer.end();
     assert!(serving.await.unwrap().is_clean());
