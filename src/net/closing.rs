@@ -22,19 +22,10 @@ impl State {
     }
 
     /// The 101 is queued: frames from here on (RFC 6455 §4.2.2).
-    pub(super) fn open(&mut self, now: Duration) {
+    pub(super) fn open(&mut self) {
         self.phase = Phase::Open;
         self.set_deadline(None);
-        self.hear(now);
         self.timer_due = true;
-    }
-
-    /// A byte came from the peer. An answered Ping moves the next look at the clock forward.
-    #[inline]
-    pub(super) fn hear(&mut self, now: Duration) {
-        if self.keepalive.heard(now) {
-            self.timer_due = true;
-        }
     }
 
     /// Starts the closing handshake, unless it has started.

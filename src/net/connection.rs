@@ -18,9 +18,10 @@ use super::error::{Error, Result};
 use super::held;
 use super::incoming::Incoming;
 use super::opening::{Opened, Opening};
+use super::read_vec::ReadVec;
 use super::shared::Shared;
 use super::state::Phase;
-use super::transport::Transport;
+use super::transport::{Input, Transport};
 use crate::proto::close::CloseCode;
 
 /// Serves one connection on any transport, from its first byte to its end.
@@ -39,6 +40,21 @@ pub fn serve<T, H, F>(
 ) -> impl Future<Output = Ending> + Send
 where
     T: AsyncRead + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F + Send,
+    F: Future<Output = Result<()>> + Send,
+{
+    serve_transport(io, peer, context, handler)
+}
+
+/// Does what [`serve`] does, on a transport that has its own way to read.
+pub(crate) fn serve_transport<T, H, F>(
+    io: T,
+    peer: Option<SocketAddr>,
+    context: Arc<Shares>,
+    handler: H,
+) -> impl Future<Output = Ending> + Send
+where
+    T: ReadVec + AsyncWrite + Unpin + Send,
     H: FnOnce(Incoming) -> F + Send,
     F: Future<Output = Result<()>> + Send,
 {
@@ -101,7 +117,7 @@ impl Drop for Registered {
 
 impl<T, H, F> Future for Connection<T, H, F>
 where
-    T: AsyncRead + AsyncWrite + Unpin + Send,
+    T: ReadVec + AsyncWrite + Unpin + Send,
     H: FnOnce(Incoming) -> F,
     F: Future<Output = Result<()>>,
 {
@@ -142,44 +158,62 @@ where
             }
         }
         this.transport.begin_turn();
+        let max_queued = shared.context.config.limits.max_queued;
         // Whatever woke the task, the handler may have waited for it.
         let mut is_handlers_turn = true;
         loop {
-            let has_input = this.transport.poll_input(shared, cx);
-            if !has_input && !is_handlers_turn {
+            let input = this.transport.poll_input(shared, cx);
+            if !is_handlers_turn && matches!(input, Input::Nothing | Input::NothingYet) {
+                if shared.glance().is_at_rest() {
+                    return Poll::Pending;
+                }
+                // Reading alone or running out of time may have queued more.
+                this.transport.poll_output(shared.lock(), shared, cx);
+                if matches!(input, Input::NothingYet) && shared.glance().is_below(max_queued) {
+                    continue;
+                }
                 break;
             }
-            let mut held = None;
-            if let StageNow::Running { handler } = this.stage.as_mut().project() {
-                if !has_input {
+            let (input, is_told) = match input {
+                Input::Handed(lease) => (Some(lease), false),
+                Input::Told => (None, true),
+                Input::Nothing | Input::NothingYet if shared.glance().is_waiting_here() => {
+                    (None, false)
+                }
+                Input::Nothing | Input::NothingYet => {
                     shared.lock().begin_polling();
+                    (None, true)
                 }
-                let before = held::begin(shared);
-                let polled = poll_handler(handler, cx);
-                held = held::end(before);
-                if let Poll::Ready(result) = polled {
-                    this.stage.set(Stage::Over);
-                    end_handler(shared, result);
-                }
+            };
+            let before = held::begin(shared, cx.waker(), input, is_told);
+            let mut polled = Poll::Pending;
+            if let StageNow::Running { handler } = this.stage.as_mut().project() {
+                polled = poll_handler(handler, cx);
             }
+            let mut held = held::end(before);
+            if let Poll::Ready(result) = polled {
+                held.tell(&mut shared.lock());
+                end_handler(shared, this.stage.as_mut().drop_handler(result));
+            }
+            let mut frames = held.take_frames();
             // Alone it is written without the lock, and else together with the rest.
-            if shared.glance().is_empty()
-                && let Some(frames) = held.take()
+            if this.transport.is_idle()
+                && shared.glance().is_empty()
+                && let Some(frames) = frames.take()
             {
                 this.transport.write_first(frames, shared, cx);
             }
+            if !held.is_to_be_told() && this.transport.is_idle() && shared.glance().is_at_rest() {
+                is_handlers_turn = false;
+                continue;
+            }
             let mut state = shared.lock();
-            if let Some(frames) = held {
+            if let Some(frames) = frames {
                 state.put_first(frames);
             }
-            is_handlers_turn = state.end_polling();
+            is_handlers_turn = held.tell(&mut state) | state.end_polling();
             this.transport.poll_output(state, shared, cx);
         }
-        if shared.glance().is_at_rest() {
-            return Poll::Pending;
-        }
-        // Reading alone or running out of time may have queued more.
-        this.transport.poll_output(shared.lock(), shared, cx);
         ready!(this.transport.poll_end(shared, cx));
         if let StageNow::Running { handler } = this.stage.as_mut().project() {
             // The transport is gone, but the handler has its time to finish.
@@ -187,11 +221,17 @@ where
             let polled = poll_handler(handler, cx);
             shared.lock().end_polling();
             let result = ready!(polled);
-            this.stage.set(Stage::Over);
-            end_handler(shared, result);
+            end_handler(shared, this.stage.as_mut().drop_handler(result));
         }
         let ending = shared.lock().ended().cloned();
         Poll::Ready(ending.unwrap_or_default())
+    }
+}
+
+impl<H, F> Stage<H, F> {
+    /// Drops the handler, which has come to this result; `None` stands for a panic, here too.
+    fn drop_handler(mut self: Pin<&mut Self>, result: Option<Result<()>>) -> Option<Result<()>> {
+        catch_unwind(AssertUnwindSafe(|| self.set(Stage::Over))).ok().and(result)
     }
 }
 

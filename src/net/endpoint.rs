@@ -100,11 +100,10 @@ impl Endpoint {
         F: Future<Output = Result<()>> + Send,
     {
         let shared = Shared::new(self.context.clone(), peer);
-        let now = self.context.now();
         {
             let mut state = shared.lock();
             state.set_path(&negotiated.path);
-            state.open(now);
+            state.open();
             state.agree(negotiated.compression);
         }
         let socket = WebSocket::new(shared.clone());

@@ -28,41 +28,62 @@ impl Default for LastGlance {
     }
 }
 
-/// Bytes queued for the peer, and four bits.
+/// What a glance shows besides the queue.
+pub(super) struct Looks {
+    /// Frames are exchanged, and no Close was sent or received.
+    pub(super) is_open: bool,
+    /// The timers are to be looked at.
+    pub(super) is_timer_due: bool,
+    /// Somebody waits for input, and it is to be read into a lease.
+    pub(super) is_reading: bool,
+    /// The Receiver waits for a message in the handler that the task polls.
+    pub(super) is_waiting_here: bool,
+    /// No message is being sent in fragments, and no compression was agreed on.
+    pub(super) is_plain: bool,
+}
+
+/// Bytes queued for the peer, and a bit for whatever is not as it is most of the time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Glance(usize);
 
-/// A Close was sent or received, or frames are not exchanged yet or any more.
 const NOT_OPEN: usize = 1;
-/// The timers are to be looked at.
 const TIMER_DUE: usize = 2;
-/// Nobody waits for input, or it is not to be read into a lease.
 const NOT_READING: usize = 4;
-/// A message is being sent in fragments, or compression was agreed on.
-const NOT_PLAIN: usize = 8;
-const BITS: u32 = 4;
+const NOT_WAITING_HERE: usize = 8;
+const NOT_PLAIN: usize = 16;
+const BITS: u32 = 5;
 
 impl Glance {
     #[inline]
-    pub(super) fn new(
-        queued: usize,
-        is_open: bool,
-        timer_due: bool,
-        is_reading: bool,
-        is_plain: bool,
-    ) -> Glance {
+    pub(super) fn new(queued: usize, looks: Looks) -> Glance {
         let queued = queued.min(usize::MAX >> BITS) << BITS;
-        let not_open = if is_open { 0 } else { NOT_OPEN };
-        let timer_due = if timer_due { TIMER_DUE } else { 0 };
-        let not_reading = if is_reading { 0 } else { NOT_READING };
-        let not_plain = if is_plain { 0 } else { NOT_PLAIN };
-        Glance(queued | not_open | timer_due | not_reading | not_plain)
+        let set = |bit, is_set| if is_set { bit } else { 0 };
+        Glance(
+            queued
+                | set(NOT_OPEN, !looks.is_open)
+                | set(TIMER_DUE, looks.is_timer_due)
+                | set(NOT_READING, !looks.is_reading)
+                | set(NOT_WAITING_HERE, !looks.is_waiting_here)
+                | set(NOT_PLAIN, !looks.is_plain),
+        )
     }
 
     /// Whether the task is to read for the Receiver, into a lease.
     #[inline]
     pub(super) fn is_reading(self, max_queued: usize) -> bool {
         self.0 & (NOT_OPEN | NOT_READING) == 0 && self.queued() < max_queued
+    }
+
+    /// Whether input may be handed to the Receiver without the lock. Nobody has any then.
+    #[inline]
+    pub(super) fn is_waiting_here(self) -> bool {
+        self.0 & (NOT_OPEN | NOT_READING | NOT_WAITING_HERE) == 0
+    }
+
+    /// Whether less than so many bytes are queued.
+    #[inline]
+    pub(super) fn is_below(self, queued: usize) -> bool {
+        self.queued() < queued
     }
 
     /// Whether messages are exchanged both ways, and less than so many bytes are queued.
@@ -94,7 +115,8 @@ impl Glance {
         self.0 & TIMER_DUE != 0
     }
 
-    fn queued(self) -> usize {
+    #[inline]
+    pub(super) fn queued(self) -> usize {
         self.0 >> BITS
     }
 }

@@ -127,7 +127,6 @@ impl Incoming {
     /// Ready at the first poll; dropped before it, the handshake is refused with 500.
     pub async fn accept(mut self) -> Result<WebSocket> {
         let Some(inner) = self.inner.take() else { return Err(SendError::Closed.into()) };
-        let now = self.shared.context.now();
         let Inner { request, offer, fields, policy } = *inner;
         let compression =
             compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
@@ -141,7 +140,7 @@ impl Incoming {
         state.outbox().append(|batch| {
             encode_accept(&request, &offer.accept_key, subprotocol, extensions, &fields, batch);
         });
-        state.open(now);
+        state.open();
         state.agree(compression);
         state.wake_task();
         drop(state);

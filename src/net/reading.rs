@@ -4,11 +4,8 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use bytes::BufMut;
-use tokio::io::AsyncRead;
-
-use super::lease::poll_read_buf;
 use super::pool;
+use super::read_vec::ReadVec;
 use super::receiver::note_pong;
 use super::shared::Shared;
 use super::state::{Phase, Reader, State};
@@ -17,6 +14,8 @@ use crate::proto::inbound::{Delivery, Event, Payload};
 /// What to read into.
 pub(super) enum ReadInto {
     Nothing,
+    /// Nothing either, only because the queue holds its bound.
+    NothingYet,
     /// There is more to do once others had their turn.
     Later,
     Lease,
@@ -33,7 +32,7 @@ pub(super) enum Direct {
 }
 
 /// Reads the rest of a large frame straight into its message.
-pub(super) fn poll_direct<T: AsyncRead + Unpin>(
+pub(super) fn poll_direct<T: ReadVec>(
     shared: &Shared,
     io: &mut T,
     mut buffer: Vec<u8>,
@@ -46,16 +45,12 @@ pub(super) fn poll_direct<T: AsyncRead + Unpin>(
         buffer = grow(buffer, remaining);
     }
     let limit = remaining.min(buffer.capacity() - before);
-    let read = poll_read_buf(io, &mut (&mut buffer).limit(limit), cx);
+    let read = io.poll_read_vec(cx, &mut buffer, limit);
     let appended = buffer.len() - before;
-    let now = shared.context.now();
     let mut state = shared.lock();
     let restored = state.with_batch(|inbound, outbound, batch| {
         inbound.restore_direct(buffer, appended, outbound, batch)
     });
-    if appended > 0 {
-        state.hear(now);
-    }
     match restored {
         Err(violation) => {
             state.fail(violation);
@@ -103,7 +98,12 @@ impl State {
 
     /// Whether the task reads at present.
     pub(super) fn is_reading(&self, max_queued: usize) -> bool {
-        self.phase == Phase::Open && self.wants_input() && self.queued() < max_queued
+        self.would_read() && self.queued() < max_queued
+    }
+
+    /// Whether the task reads as far as the queue lets it.
+    fn would_read(&self) -> bool {
+        self.phase == Phase::Open && self.wants_input()
     }
 
     pub(super) fn has_outbox(&self) -> bool {
@@ -128,8 +128,11 @@ impl State {
         if self.read_alone(shared) {
             return ReadInto::Later;
         }
-        if !self.is_reading(max_queued) {
+        if !self.would_read() {
             return ReadInto::Nothing;
+        }
+        if self.queued() >= max_queued {
+            return ReadInto::NothingYet;
         }
         if allowance == 0 {
             return ReadInto::Later;

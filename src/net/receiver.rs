@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::error::{Error, Result};
+use super::held;
 use super::lease::Lease;
 use super::message::{Lent, Message};
 use super::pool;
@@ -131,21 +132,54 @@ impl Receiver {
     }
 
     /// Receives a short message that is in the lease, without the lock: nobody else goes on
-    /// with the input while it is held here. The last byte of it is left for those who look
-    /// whether it is. Says whether it did.
+    /// with the input while it is held here. Says whether it did.
     fn receive_short(&mut self, delivery: Delivery) -> bool {
-        let limits = &self.shared.context.at_hand;
-        if !self.is_between || !self.shared.glance().is_open_below(limits.look_from) {
+        let look_from = self.shared.context.at_hand.look_from;
+        let glance = self.shared.glance();
+        if !self.is_between || !glance.is_open_below(look_from) {
             return false;
         }
-        self.try_short(delivery).is_some()
+        // What is held is below its bound, but both together may not be.
+        if !glance.is_empty() && !glance.is_below(look_from.saturating_sub(held::len(&self.shared)))
+        {
+            return false;
+        }
+        // Who has asked elsewhere meanwhile, under the lock, goes on so.
+        let waits_here = glance.is_waiting_here();
+        if self.lease.is_empty() {
+            match waits_here.then(|| held::take_input(&self.shared)).flatten() {
+                Some(lease) => self.lease = lease,
+                None => return false,
+            }
+        }
+        let is_found = self.try_short(delivery).is_some();
+        if self.lease.is_empty() && !(waits_here && held::end_input(&self.shared)) {
+            let mut state = self.shared.lock();
+            state.hear_receiver(Reader::Busy);
+            state.receiver_holds_input = false;
+        }
+        is_found
+    }
+
+    /// Waits as the state says already, without the lock, if it does.
+    fn wait_here(&mut self, cx: &Context<'_>, delivery: Delivery) -> bool {
+        let waits = self.is_between
+            && delivery == Delivery::Message
+            && self.lease.is_empty()
+            && self.shared.glance().is_waiting_here()
+            && held::wait(&self.shared, cx.waker());
+        if waits {
+            self.lease = Lease::default();
+            pool::return_message_buffer(std::mem::take(&mut self.assembled));
+        }
+        waits
     }
 
     #[inline(always)]
     fn try_short(&mut self, delivery: Delivery) -> Option<()> {
         let limits = &self.shared.context.at_hand;
         let position = self.lease.position();
-        let (_, input) = self.lease.unread_mut().split_last_mut()?;
+        let input = self.lease.unread_mut();
         let step = short::receive_short(input, delivery, &limits.message)
             .or_else(|| short::receive_medium(input, delivery, &limits.message))?;
         self.lease.consume(step.consumed);
@@ -166,13 +200,19 @@ impl Receiver {
         if self.receive_short(delivery) {
             return Poll::Ready(Ok(true));
         }
+        if self.wait_here(cx, delivery) {
+            return Poll::Pending;
+        }
         self.poll_locked(cx, delivery)
     }
 
     #[inline(never)]
     fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
         let mut state = self.shared.lock();
-        state.reader = Reader::Busy;
+        held::settle(&self.shared, &mut state);
+        state.hear_receiver(Reader::Busy);
+        // What was read without the lock the state does not know.
+        state.receiver_holds_input = !self.lease.is_empty();
         self.is_between = false;
         loop {
             if let Some(ending) = state.finished() {
@@ -181,7 +221,7 @@ impl Receiver {
                 self.lease = Lease::default();
                 return Poll::Ready(error.map_or(Ok(false), Err));
             }
-            let queued = state.queued();
+            let queued = state.queued() + held::len(&self.shared);
             if queued >= self.shared.context.config.limits.max_queued {
                 state.wait(cx.waker());
                 return Poll::Pending;
@@ -241,7 +281,8 @@ impl Receiver {
                 None => {
                     self.lease = Lease::default();
                     pool::return_message_buffer(std::mem::take(&mut self.assembled));
-                    wait_for_input(&mut state, cx, delivery);
+                    self.is_between = state.inbound.is_between_messages();
+                    wait_for_input(&mut state, &self.shared, cx, delivery);
                     return Poll::Pending;
                 }
             };
@@ -279,9 +320,10 @@ fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
     true
 }
 
-fn wait_for_input(state: &mut State, cx: &Context<'_>, delivery: Delivery) {
+fn wait_for_input(state: &mut State, shared: &Shared, cx: &Context<'_>, delivery: Delivery) {
     state.reader = Reader::Waiting(delivery);
     let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
+    state.waits_here = is_task && held::is_here(shared);
     if !is_task {
         state.rare().reading = Some(cx.waker().clone());
     } else if let Some(rare) = state.rare_if_any() {
@@ -316,7 +358,8 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         pool::return_message_buffer(std::mem::take(&mut self.assembled));
         let mut state = self.shared.lock();
-        state.reader = Reader::Gone;
+        held::settle(&self.shared, &mut state);
+        state.hear_receiver(Reader::Gone);
         state.receiver_holds_input = false;
         if let Some(rare) = state.rare_if_any() {
             rare.reading = None;

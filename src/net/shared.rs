@@ -60,8 +60,11 @@ impl Shared {
     /// queued first.
     #[inline]
     pub(super) fn lock_for_sending(&self) -> Locked<'_> {
-        let held = held::take(self);
+        let (held, is_news) = held::take(self);
         let mut state = self.lock();
+        if is_news {
+            state.begin_polling();
+        }
         if let Some(frames) = held {
             state.put_first(frames);
         }

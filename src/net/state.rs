@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use super::context::Place;
 use super::ending::Ending;
-use super::glance::Glance;
+use super::glance::{Glance, Looks};
 use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
 use crate::proto::inbound::{Delivery, Inbound};
-use crate::proto::keepalive::Keepalive;
 use crate::proto::outbound::Outbound;
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) reader: Reader,
+    /// Whether the Receiver waits in the handler that the connection task polls, and the lock was
+    /// not taken for it since: input may be handed to it without.
+    pub(super) waits_here: bool,
     polling: Polling,
     /// Whether the connection task is to be woken when the lock is given up.
     wakes_task: bool,
@@ -37,7 +39,6 @@ pub(super) struct State {
     /// Bytes of frames that the connection task has taken and not written.
     pub(super) in_flight: usize,
     pub(super) task: Option<Waker>,
-    pub(super) keepalive: Keepalive,
     rare: Option<Box<Rare>>,
     /// The path of the request target; `None` for the most common one, `/`.
     path: Option<Box<Path>>,
@@ -111,6 +112,7 @@ impl State {
         State {
             phase: Phase::Opening,
             reader: Reader::Busy,
+            waits_here: false,
             polling: Polling::No,
             wakes_task: false,
             receiver_holds_input: false,
@@ -123,7 +125,6 @@ impl State {
             outbox: None,
             in_flight: 0,
             task: None,
-            keepalive: Keepalive::default(),
             rare: None,
             path: None,
             place: Place::default(),
@@ -238,6 +239,13 @@ impl State {
         self.polling != Polling::No
     }
 
+    /// The Receiver has the lock: from here on the state tells what it does.
+    #[inline]
+    pub(super) fn hear_receiver(&mut self, reader: Reader) {
+        self.reader = reader;
+        self.waits_here = false;
+    }
+
     /// The Receiver, in the handler, lets the task write the queue first.
     pub(super) fn give_way(&mut self) {
         self.polling = Polling::GaveWay;
@@ -254,9 +262,17 @@ impl State {
 
     #[inline]
     pub(super) fn glance(&self) -> Glance {
-        let is_open = self.phase == Phase::Open && self.outbound.is_open();
-        let is_plain = !self.is_fragmenting && self.outbound.is_plain();
-        Glance::new(self.queued(), is_open, self.timer_due, self.is_reading_to_lease(), is_plain)
+        Glance::new(
+            self.queued(),
+            Looks {
+                is_open: self.phase == Phase::Open && self.outbound.is_open(),
+                is_timer_due: self.timer_due,
+                is_reading: self.is_reading_to_lease(),
+                is_waiting_here: self.waits_here
+                    && self.reader == Reader::Waiting(Delivery::Message),
+                is_plain: !self.is_fragmenting && self.outbound.is_plain(),
+            },
+        )
     }
 
     /// Wakes whoever waits in the Receiver on another task.

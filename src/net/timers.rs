@@ -8,7 +8,7 @@ use super::opening::Opening;
 use super::shared::Shared;
 use super::state::{Phase, State};
 use crate::proto::close::CloseCode;
-use crate::proto::keepalive::Silence;
+use crate::proto::keepalive::{Keepalive, Silence};
 use crate::proto::rejection::Rejection;
 
 impl Shared {
@@ -47,14 +47,14 @@ impl Shared {
         }
     }
 
-    pub(super) fn check_timers_if_due(&self, state: &mut State) {
+    pub(super) fn check_timers_if_due(&self, state: &mut State, keepalive: &mut Keepalive) {
         if state.timer_due {
-            self.check_timers(state);
+            self.check_timers(state, keepalive);
         }
     }
 
     /// Runs what is due after the head is complete, and arms the clock for what is not.
-    fn check_timers(&self, state: &mut State) {
+    fn check_timers(&self, state: &mut State, keepalive: &mut Keepalive) {
         state.timer_due = false;
         let now = self.context.now();
         let timeouts = &self.context.config.timeouts;
@@ -68,7 +68,7 @@ impl Shared {
                 }
                 state.deadline()
             }
-            Phase::Open => self.check_open(state, now),
+            Phase::Open => self.check_open(state, keepalive, now),
             Phase::Finishing => {
                 let deadline = state.deadline().or_else(|| now.checked_add(timeouts.close));
                 state.set_deadline(deadline);
@@ -86,7 +86,12 @@ impl Shared {
     }
 
     /// Back-pressure, the closing handshake and silence; gives when to look again.
-    fn check_open(&self, state: &mut State, now: Duration) -> Option<Duration> {
+    fn check_open(
+        &self,
+        state: &mut State,
+        keepalive: &mut Keepalive,
+        now: Duration,
+    ) -> Option<Duration> {
         let timeouts = &self.context.config.timeouts;
         let mut next = None;
         if let Some(deadline) =
@@ -110,15 +115,16 @@ impl Shared {
         }
         let Some(interval) = timeouts.keepalive_interval else { return next };
         let max_queued = self.context.config.limits.max_queued;
-        if !state.is_reading(max_queued) || state.blocked_since().is_some() {
-            // While nobody reads, silence is ours.
-            state.keepalive.heard(now);
+        let is_reading = state.is_reading(max_queued) && state.blocked_since().is_none();
+        if keepalive.is_new() || !is_reading {
+            // Silence begins with the OPEN state, and while nobody reads it is ours.
+            keepalive.heard(now);
         }
         let silence = loop {
-            match state.keepalive.judge(now, interval, timeouts.keepalive_timeout) {
+            match keepalive.judge(now, interval, timeouts.keepalive_timeout) {
                 Silence::Ping => {
                     state.send_keepalive_ping(now);
-                    state.keepalive.pinged(now);
+                    keepalive.pinged(now);
                     if interval.is_zero() || timeouts.keepalive_timeout.is_zero() {
                         break now + Duration::from_millis(1);
                     }

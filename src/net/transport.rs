@@ -6,25 +6,40 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
+use super::read_vec::ReadVec;
 use super::reading::{Direct, ReadInto, poll_direct};
 use super::shared::{Locked, Shared};
-use super::state::{Phase, Reader};
+use super::state::{Phase, Reader, State};
+use crate::proto::keepalive::Keepalive;
 
 /// The transport, as long as it is there, and the frames that are being written to it.
 pub(super) struct Transport<T> {
     io: Option<T>,
     writing: Option<Box<Outbox>>,
+    keepalive: Keepalive,
     /// Bytes that may still be read: before other connections get their turn, and after our FIN
     /// before the connection is cut.
     allowance: u32,
     /// Whether the fault that ends the connection has been logged.
     is_reported: bool,
     end: End,
+}
+
+/// What reading came to.
+pub(super) enum Input {
+    /// Nothing that the handler is to be polled for.
+    Nothing,
+    /// Nothing either, but reading goes on when some of the queue has been written.
+    NothingYet,
+    /// The state has it, and was told that the handler is polled.
+    Told,
+    /// It is for the Receiver, which waits in the handler. The state knows nothing of it.
+    Handed(Lease),
 }
 
 /// How far the end of TCP has come.
@@ -38,11 +53,12 @@ enum End {
     Draining,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
+impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
     pub(super) fn new(io: T) -> Transport<T> {
         Transport {
             io: Some(io),
             writing: None,
+            keepalive: Keepalive::default(),
             allowance: 0,
             end: End::NotYet,
             is_reported: false,
@@ -60,59 +76,62 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
         }
     }
 
-    /// Reads if somebody waits for input. Says whether the handler is to be polled for it: that
-    /// has begun then, as by [`State::begin_polling`].
-    pub(super) fn poll_input(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> bool {
-        let is_for_handler = self.read(shared, cx);
-        if !is_for_handler && shared.glance().is_timer_due() {
+    /// Reads if somebody waits for input.
+    pub(super) fn poll_input(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Input {
+        let input = self.read(shared, cx);
+        if matches!(input, Input::Nothing | Input::NothingYet) && shared.glance().is_timer_due() {
             // What has arrived by now counts before the clock does.
-            shared.check_timers_if_due(&mut shared.lock());
+            shared.check_timers_if_due(&mut shared.lock(), &mut self.keepalive);
         }
-        is_for_handler
+        input
     }
 
-    fn read(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> bool {
-        let Some(io) = &mut self.io else { return false };
+    fn read(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Input {
+        let Some(io) = &mut self.io else { return Input::Nothing };
         let max_queued = shared.context.config.limits.max_queued;
         loop {
-            let into = if self.allowance > 0 && shared.glance().is_reading(max_queued) {
+            let glance = shared.glance();
+            let into = if self.allowance > 0 && glance.is_reading(max_queued) {
                 ReadInto::Lease
             } else {
                 shared.lock().read_into(shared, self.allowance, max_queued)
             };
             let read = match into {
-                ReadInto::Nothing => return false,
+                ReadInto::Nothing => return Input::Nothing,
+                ReadInto::NothingYet => return Input::NothingYet,
                 ReadInto::Later => {
                     let _ = pin!(tokio::task::yield_now()).poll(cx);
-                    return false;
+                    return Input::Nothing;
                 }
                 ReadInto::Lease => {
                     let mut lease = Lease::take();
-                    let Poll::Ready(read) = lease.poll_read(io, cx) else { return false };
-                    let now = shared.context.now();
-                    let mut state = shared.lock();
+                    let Poll::Ready(read) = lease.poll_read(io, cx) else {
+                        return Input::Nothing;
+                    };
                     if let Ok(len @ 1..) = read {
                         spend(&mut self.allowance, len);
-                        state.hear(now);
-                        state.input = lease;
-                        if let Reader::Waiting(_) = state.reader
-                            && !state.is_reading_alone()
-                        {
-                            state.wake_reading();
+                        hear(&mut self.keepalive, shared);
+                        if glance.is_waiting_here() {
+                            return Input::Handed(lease);
+                        }
+                        let mut state = shared.lock();
+                        if state.keep_input(lease) {
                             state.begin_polling();
-                            return true;
+                            return Input::Told;
                         }
                     }
                     read
                 }
                 ReadInto::Direct(buffer, remaining) => {
                     match poll_direct(shared, io, buffer, remaining, cx) {
-                        Poll::Pending => return false,
+                        Poll::Pending => return Input::Nothing,
                         Poll::Ready(Ok(Direct::Complete)) => {
+                            hear(&mut self.keepalive, shared);
                             spend(&mut self.allowance, remaining);
-                            return true;
+                            return Input::Told;
                         }
                         Poll::Ready(Ok(Direct::Read(read))) => {
+                            hear(&mut self.keepalive, shared);
                             spend(&mut self.allowance, read);
                             Ok(read)
                         }
@@ -127,7 +146,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     let mut state = shared.lock();
                     state.lose(None);
                     state.begin_polling();
-                    return true;
+                    return Input::Told;
                 }
                 Err(error) => {
                     let mut state = shared.lock();
@@ -135,7 +154,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     state.begin_polling();
                     drop(state);
                     self.drop_io();
-                    return true;
+                    return Input::Told;
                 }
             }
         }
@@ -157,6 +176,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
             Poll::Ready(Err(error)) => self.lose(shared, &error),
             Poll::Pending => self.writing = Some(frames),
         }
+    }
+
+    /// Whether nothing is being written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.writing.is_none()
     }
 
     fn lose(&mut self, shared: &Shared, error: &io::Error) {
@@ -242,7 +266,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
             if state.phase == Phase::Closed {
                 return Poll::Ready(());
             }
-            shared.check_timers_if_due(&mut state);
+            shared.check_timers_if_due(&mut state, &mut self.keepalive);
             // What another thread has queued just now comes first; it has woken this task. What
             // waits behind a blocked write does not keep an overdue transport.
             let is_queued = self.io.is_some() && self.writing.is_none() && state.has_outbox();
@@ -299,6 +323,28 @@ fn write_out<T: AsyncWrite + Unpin>(
         ready!(frames.poll_write(io, cx))?;
     }
     Pin::new(io).poll_flush(cx)
+}
+
+/// A byte came from the peer. An answered Ping moves the next look at the clock forward.
+fn hear(keepalive: &mut Keepalive, shared: &Shared) {
+    if keepalive.heard(shared.context.now()) {
+        shared.lock().timer_due = true;
+    }
+}
+
+impl State {
+    /// Input waits here for whoever asks for it. Wakes the Receiver if it does, and says whether.
+    pub(super) fn keep_input(&mut self, lease: Lease) -> bool {
+        debug_assert!(!self.input.is_held());
+        if self.phase == Phase::Open {
+            self.input = lease;
+        }
+        let is_awaited = matches!(self.reader, Reader::Waiting(_)) && !self.is_reading_alone();
+        if is_awaited {
+            self.wake_reading();
+        }
+        is_awaited
+    }
 }
 
 fn spend(allowance: &mut u32, read: usize) {

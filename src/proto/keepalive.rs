@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keepalive {
     /// Microseconds until the peer was last heard, or reading began anew, or the Ping was
-    /// sent; the top bit says which.
+    /// sent; the top bit says which. 0 stands for none of them.
     since: u64,
 }
 
@@ -39,6 +39,11 @@ impl Keepalive {
         self.since = micros(now) | PINGED;
     }
 
+    /// Whether nothing was heard yet, nor any Ping sent.
+    pub fn is_new(&self) -> bool {
+        self.since == 0
+    }
+
     fn is_pinged(&self) -> bool {
         self.since & PINGED != 0
     }
@@ -55,10 +60,10 @@ impl Keepalive {
     }
 }
 
-/// Whole microseconds; the top bit stays free for longer than anything runs.
+/// Whole microseconds, at least one; the top bit stays free for longer than anything runs.
 fn micros(time: Duration) -> u64 {
-    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
-        & !PINGED
+    let seconds = time.as_secs().saturating_mul(1_000_000);
+    seconds.saturating_add(u64::from(time.subsec_micros())).max(1) & !PINGED
 }
 
 #[cfg(test)]
@@ -71,6 +76,9 @@ mod tests {
         let judge =
             |keepalive: &Keepalive, now| keepalive.judge(seconds(now), seconds(25), seconds(20));
         let mut keepalive = Keepalive::default();
+        assert!(keepalive.is_new());
+        keepalive.heard(seconds(0));
+        assert!(!keepalive.is_new());
         keepalive.heard(seconds(100));
         assert_eq!(judge(&keepalive, 124), Silence::Until(seconds(125)));
         assert_eq!(judge(&keepalive, 125), Silence::Ping);
