@@ -22,7 +22,7 @@ pub(super) struct Outbox {
     large: Vec<(usize, Large)>,
     /// Bytes of `batch` written: 0 <= batch_written <= batch.len()
     batch_written: usize,
-    /// Payloads of `large` written as a whole.
+    /// Payloads of `large` written as a whole; nothing is left of them.
     large_written: usize,
     /// Bytes written of the payload after those.
     partly_written: usize,
@@ -38,6 +38,12 @@ pub(super) enum Large {
     Bytes(Bytes),
     /// Where it was received.
     Lease(Lease, Range<usize>),
+}
+
+impl Default for Large {
+    fn default() -> Large {
+        Large::Owned(Vec::new())
+    }
 }
 
 impl Large {
@@ -114,7 +120,8 @@ impl Outbox {
         }
     }
 
-    /// Writes once; gives the number of bytes written.
+    /// Writes once; gives the number of bytes written. Payloads that were written as a whole are
+    /// given back at once: nobody may hold a lock.
     pub(super) fn poll_write<T: AsyncWrite + Unpin>(
         &mut self,
         io: &mut T,
@@ -185,8 +192,9 @@ impl Outbox {
             written -= left;
             self.partly_written = 0;
             self.large_written += 1;
-            if let Large::Owned(buffer) = large {
-                pool::return_message_buffer(std::mem::take(buffer));
+            // What follows may wait for long. `Bytes` may run code of the application here.
+            if let Large::Owned(buffer) = std::mem::take(large) {
+                pool::return_message_buffer(buffer);
             }
         }
         self.batch_written += written;
@@ -255,6 +263,32 @@ mod tests {
             let unwritten = &outbox.large[outbox.large_written..];
             assert!(!unwritten.iter().any(|(_, large)| matches!(large, Large::Lease(..))));
         }
+    }
+
+    #[test]
+    fn what_was_written_is_given_back_at_once() {
+        let (first, second) = (Arc::<[u8]>::from([1; 5]), Bytes::from(vec![2; 5]));
+        let mut outbox = Outbox::default();
+        outbox.append(|batch| batch.extend_from_slice(b"abc"));
+        outbox.append_large(b"H", Large::Shared(first.clone()));
+        outbox.append_large(b"H", Large::Bytes(second.clone()));
+        outbox.append_large(b"H", Large::Lease(lease(b"rrrr0123456789"), 4..14));
+        outbox.append(|batch| batch.extend_from_slice(b"rest"));
+        let is_kept = |outbox: &Outbox| {
+            let lease = outbox.large.iter().any(|(_, large)| matches!(large, Large::Lease(..)));
+            (Arc::strong_count(&first) > 1, !second.is_unique(), lease)
+        };
+        for (len, kept) in [
+            (8, (true, true, true)),
+            (1, (false, true, true)),
+            (6, (false, false, true)),
+            (10, (false, false, true)),
+            (1, (false, false, false)),
+        ] {
+            outbox.advance(len);
+            assert_eq!(is_kept(&outbox), kept, "{} left", outbox.len());
+        }
+        assert_eq!(outbox.runs().collect::<Vec<_>>(), [b"rest"]);
     }
 
     #[test]
