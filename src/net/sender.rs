@@ -272,7 +272,7 @@ pub(super) fn append<'a>(
     parts: Parts<'a>,
 ) -> Option<Parts<'a>> {
     // Read buffers are few; one does not wait for a peer that takes its time.
-    let is_held_up = state.in_flight > 0 && matches!(parts, Parts::Leased(..));
+    let is_held_up = state.is_held_up() && matches!(parts, Parts::Leased(..));
     let outbox = state.outbox();
     let header = header.map_or(&[][..], HeaderBytes::as_bytes);
     let copied = if parts.bytes().len() < REFERENCE_FROM || is_held_up {

@@ -316,6 +316,11 @@ impl State {
         self.rare.as_ref().and_then(|rare| rare.blocked_since)
     }
 
+    /// Whether what is queued waits for the transport: to take bytes, or to flush them.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.in_flight > 0 || self.blocked_since().is_some()
+    }
+
     /// What most connections never need, made if there is none.
     pub(super) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()

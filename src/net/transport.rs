@@ -238,6 +238,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
                     Poll::Pending => {
                         state.outbound.set_congested(true);
                         writing.release_leases();
+                        if let Some(waiting) = &mut state.outbox {
+                            waiting.release_leases();
+                        }
                         if has_progressed || state.blocked_since().is_none() {
                             state.rare().blocked_since = Some(now);
                             state.timer_due = true;

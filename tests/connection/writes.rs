@@ -208,6 +208,36 @@ async fn read_buffers_are_given_back_when_their_message_is_written() {
     }
 }
 
+/// A transport that buffers takes all bytes, and cannot flush them.
+#[tokio::test(start_paused = true)]
+async fn messages_behind_a_blocked_flush_keep_no_read_buffer() {
+    let payload: Vec<u8> = (0..20_000).map(|i| (i % 251) as u8).collect();
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        let (transport, peer) = wire();
+        let endpoint = Endpoint::new(Config::default());
+        let serving = tokio::spawn(endpoint.serve(BufStream::new(transport), None, echo));
+        peer.send(REQUEST);
+        peer.head().await;
+        settle().await;
+        peer.give_room(0);
+        peer.send(text("before it"));
+        settle().await;
+        peer.send(binary(&payload));
+        settle().await;
+        assert_eq!(peer.untaken(), 0);
+        slow.push((peer, serving));
+    }
+    assert_a_large_read_buffer_is_left().await;
+    for (peer, serving) in slow {
+        peer.give_room(usize::MAX);
+        assert_eq!(peer.text().await, "before it");
+        assert_eq!(peer.frame().await.payload, payload);
+        peer.end();
+        serving.await.unwrap();
+    }
+}
+
 /// A payload that tells when nobody needs it any more.
 struct Payload(Vec<u8>, mpsc::UnboundedSender<()>);
 
