@@ -55,6 +55,24 @@ impl Large {
             Large::Lease(lease, at) => lease.bytes().get(at.clone()).unwrap_or_default(),
         }
     }
+
+    /// Copies what lies in a read buffer, of which the thread lends only so many, or in a buffer
+    /// that is far too large, and gives the thread its buffer back. Runs nothing of the application.
+    pub(super) fn release_buffer(&mut self) {
+        let is_released = match self {
+            Large::Owned(buffer) => pool::fits(buffer.capacity(), buffer.len()),
+            Large::Shared(_) | Large::Bytes(_) => true,
+            Large::Lease(..) => false,
+        };
+        if is_released {
+            return;
+        }
+        let mut copy = pool::take_fitting_buffer(self.bytes().len());
+        copy.extend_from_slice(self.bytes());
+        if let Large::Owned(buffer) = std::mem::replace(self, Large::Owned(copy)) {
+            pool::return_message_buffer(buffer);
+        }
+    }
 }
 
 impl Outbox {
@@ -108,15 +126,10 @@ impl Outbox {
         self.large.push((self.batch.len(), payload));
     }
 
-    /// Gives read buffers back to the thread, which lends only so many, and copies what is not
-    /// written of them: the peer takes its time.
-    pub(super) fn release_leases(&mut self) {
+    /// Has payloads wait in no more than they need: the peer takes its time.
+    pub(super) fn release_buffers(&mut self) {
         for (_, large) in self.large.iter_mut().skip(self.large_written) {
-            if let Large::Lease(..) = large {
-                let mut copy = pool::take_message_buffer();
-                copy.extend_from_slice(large.bytes());
-                *large = Large::Owned(copy);
-            }
+            large.release_buffer();
         }
     }
 
@@ -246,22 +259,28 @@ mod tests {
     }
 
     #[test]
-    fn read_buffers_are_given_back_wherever_the_peer_stopped() {
+    fn buffers_are_given_back_wherever_the_peer_stopped() {
         for written in 0..30 {
             let mut outbox = Outbox::default();
             outbox.append(|batch| batch.extend_from_slice(b"abc"));
             outbox.append_large(b"HH", Large::Lease(lease(b"rrrr0123456789"), 4..14));
-            outbox.append_large(b"K", Large::Owned(vec![7; 6]));
+            let mut roomy = Vec::with_capacity(100);
+            roomy.extend([7; 6]);
+            outbox.append_large(b"K", Large::Owned(roomy));
             outbox.append_large(b"LL", Large::Lease(lease(b"rstuv"), 0..5));
             let expected: Vec<u8> = outbox.runs().flatten().copied().collect();
             assert_eq!(expected.len(), 29);
             outbox.advance(written.min(29));
-            outbox.release_leases();
+            outbox.release_buffers();
             let rest: Vec<u8> = outbox.runs().flatten().copied().collect();
             assert_eq!(rest, expected[written.min(29)..], "after {written}");
             assert_eq!(outbox.len(), rest.len());
             let unwritten = &outbox.large[outbox.large_written..];
-            assert!(!unwritten.iter().any(|(_, large)| matches!(large, Large::Lease(..))));
+            assert!(
+                unwritten
+                    .iter()
+                    .all(|(_, large)| matches!(large, Large::Owned(copy) if copy.capacity() < 100))
+            );
         }
     }
 

@@ -271,26 +271,27 @@ pub(super) fn append<'a>(
     header: Option<&HeaderBytes>,
     parts: Parts<'a>,
 ) -> Option<Parts<'a>> {
-    // Read buffers are few; one does not wait for a peer that takes its time.
-    let is_held_up = state.is_held_up() && matches!(parts, Parts::Leased(..));
+    // What has to wait does so in no more than it needs.
+    let is_held_up = state.is_held_up();
     let outbox = state.outbox();
-    let header = header.map_or(&[][..], HeaderBytes::as_bytes);
-    let copied = if parts.bytes().len() < REFERENCE_FROM || is_held_up {
+    let copied = if parts.bytes().len() < REFERENCE_FROM {
         parts
     } else {
         match parts.into_large() {
-            Ok(large) => {
-                outbox.append_large(header, large);
+            Ok(mut large) => {
+                if is_held_up {
+                    large.release_buffer();
+                }
+                outbox.append_large(header.map_or(&[], HeaderBytes::as_bytes), large);
                 return None;
             }
             Err(copied) => copied,
         }
     };
-    outbox.append(|batch| {
-        batch.reserve(header.len() + copied.bytes().len());
-        batch.extend_from_slice(header);
-        batch.extend_from_slice(copied.bytes());
-    });
+    match header {
+        Some(header) => outbox.append_frame(header, copied.bytes()),
+        None => outbox.append(|batch| batch.extend_from_slice(copied.bytes())),
+    }
     Some(copied)
 }
 
