@@ -204,6 +204,20 @@ impl State {
         self.outbox.get_or_insert_with(pool::take_outbox)
     }
 
+    /// Whether frames wait that the connection task has not taken.
+    pub(super) fn has_outbox(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| outbox.len() > 0)
+    }
+
+    /// Gives the outbox back to the thread if nothing was put into it.
+    pub(super) fn return_empty_outbox(&mut self) {
+        if !self.has_outbox()
+            && let Some(outbox) = self.outbox.take()
+        {
+            pool::return_outbox(outbox);
+        }
+    }
+
     /// Both halves and the batch of the outbox, borrowed apart.
     #[inline]
     pub(super) fn with_batch<R>(
