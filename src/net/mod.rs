@@ -32,6 +32,7 @@ mod shared;
 mod state;
 mod timers;
 mod transport;
+mod waiting;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::compression::Sending;
@@ -17,6 +16,7 @@ use super::message::{Choice, Outgoing, Parts};
 use super::outbox::Large;
 use super::shared::{Locked, Shared};
 use super::state::{Phase, State};
+use super::waiting::{Awaited, Waiting};
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]
@@ -211,34 +211,21 @@ impl Sender {
     /// Waits until the queue is below its bound, or the connection ends.
     ///
     /// # Cancel safety
-    /// Holds no state.
+    /// Nothing is left of the future when it is dropped.
     pub async fn ready(&self) {
         let bound = self.shared.context.config.limits.max_queued;
-        poll_fn(|cx| {
-            let mut state = self.shared.lock_for_sending();
-            if state.phase != Phase::Open || state.queued() < bound {
-                return Poll::Ready(());
-            }
-            state.wait(cx.waker());
-            Poll::Pending
-        })
-        .await;
+        let mut waiting = Waiting::new(&self.shared, Awaited::Room);
+        let is_there = |state: &State| state.phase != Phase::Open || state.queued() < bound;
+        poll_fn(|cx| waiting.poll(cx, |state| is_there(state).then_some(()))).await;
     }
 
     /// Waits until the connection has ended, TCP included, and says how.
     ///
     /// # Cancel safety
-    /// Holds no state.
+    /// Nothing is left of the future when it is dropped.
     pub async fn closed(&self) -> Ending {
-        poll_fn(|cx| {
-            let mut state = self.shared.lock();
-            if let Some(ending) = state.ended() {
-                return Poll::Ready(ending.clone());
-            }
-            state.watch(cx.waker());
-            Poll::Pending
-        })
-        .await
+        let mut waiting = Waiting::new(&self.shared, Awaited::End);
+        poll_fn(|cx| waiting.poll(cx, |state| state.ended().cloned())).await
     }
 
     /// Whether messages may still be sent: the OPEN state (RFC 6455 §6.1).

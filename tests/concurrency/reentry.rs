@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -160,4 +160,114 @@ fn pieces_may_be_asked_for_while_the_message_is_read() {
         assert_eq!(peer.line_to_close(&mut writer).await, (0, 1000));
         serving.await.unwrap();
     });
+}
+
+/// A waker that looks at the connection when it is woken, and when nobody needs it any more.
+struct Looking {
+    sender: Arc<OnceLock<Sender>>,
+    looked: mpsc::Sender<&'static str>,
+}
+
+impl Looking {
+    fn waker(sender: &Arc<OnceLock<Sender>>, looked: &mpsc::Sender<&'static str>) -> Waker {
+        Waker::from(Arc::new(Looking { sender: sender.clone(), looked: looked.clone() }))
+    }
+
+    fn look(&self, when: &'static str) {
+        let Some(sender) = self.sender.get() else { return };
+        std::hint::black_box((sender.is_open(), sender.queued()));
+        let _ = self.looked.send(when);
+    }
+}
+
+impl Wake for Looking {
+    fn wake(self: Arc<Looking>) {
+        self.look("woken");
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.look("dropped");
+    }
+}
+
+/// Whom the connection wakes, it wakes without its lock; so it drops those that it needs no more.
+#[test]
+fn a_waker_that_looks_at_the_connection_finds_no_lock_held() {
+    let (looked, looks) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    // Should it hang, it does so on a thread that nobody waits for.
+    std::thread::spawn(move || {
+        crate::run(wake_and_drop(looked));
+        tell.send(()).unwrap();
+    });
+    assert_eq!(
+        told.recv_timeout(Duration::from_secs(10)),
+        Ok(()),
+        "{:?}",
+        looks.try_iter().count()
+    );
+}
+
+async fn wake_and_drop(looked: mpsc::Sender<&'static str>) {
+    let (counted, looks) = mpsc::channel();
+    let sender = Arc::new(OnceLock::new());
+    let looking = || Looking::waker(&sender, &counted);
+    let looks = || {
+        let all: Vec<_> = looks.try_iter().collect();
+        all.iter().for_each(|look| looked.send(look).unwrap());
+        all
+    };
+    let mut config = config();
+    config.limits.max_queued = 100;
+    let (io, peer_io) = Via::Memory(1000).pair().await;
+    let (tell, told) = mpsc::channel();
+    let mut serving = Box::pin(Endpoint::new(config).serve(io, None, async move |incoming| {
+        let (receiver, sender) = Incoming::accept(incoming).await?.split();
+        tell.send((receiver, sender.clone())).unwrap();
+        sender.closed().await;
+        Ok(())
+    }));
+    let opening = Peer::open(peer_io, Compression::None);
+    let (mut peer, mut writer) = tokio::select! {
+        opened = opening => opened,
+        _ = &mut serving => panic!("an end"),
+    };
+    let (mut receiver, first) = told.recv().unwrap();
+    let sender = sender.get_or_init(|| first);
+    // The task is woken, and remembered anew.
+    let _ = serving.as_mut().poll(&mut Context::from_waker(&looking()));
+    assert!(looks().is_empty());
+    sender.send("to wake it").unwrap();
+    assert_eq!(looks(), ["woken"]);
+    let _ = serving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(looks(), ["dropped"]);
+    assert_eq!(peer.item().await, Some(Item::Text("to wake it".to_string())));
+    // The Receiver is woken, waits anew, and gives up.
+    let mut next = Box::pin(receiver.next());
+    assert!(next.as_mut().poll(&mut Context::from_waker(&looking())).is_pending());
+    assert!(next.as_mut().poll(&mut Context::from_waker(&looking())).is_pending());
+    assert_eq!(looks(), ["dropped"]);
+    writer.write_all(&frame(0x82, "")).await.unwrap();
+    let _ = serving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(looks(), ["woken", "dropped"]);
+    drop(next);
+    assert!(receiver.next().await.unwrap().is_some());
+    let mut next = Box::pin(receiver.next());
+    assert!(next.as_mut().poll(&mut Context::from_waker(&looking())).is_pending());
+    drop(next);
+    assert_eq!(looks(), ["dropped"]);
+    // Senders wait for room and for the end.
+    sender.send(&[7; 5000]).unwrap();
+    let mut ready = Box::pin(sender.ready());
+    let mut closed = Box::pin(sender.closed());
+    for _ in 0..2 {
+        assert!(ready.as_mut().poll(&mut Context::from_waker(&looking())).is_pending());
+        assert!(closed.as_mut().poll(&mut Context::from_waker(&looking())).is_pending());
+    }
+    assert_eq!(looks(), ["dropped", "dropped"]);
+    drop((peer, writer));
+    let _ = serving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(looks(), ["woken", "dropped", "woken", "dropped"]);
 }
