@@ -142,15 +142,29 @@ where
             }
         }
         this.transport.begin_turn();
+        let max_queued = shared.context.config.limits.max_queued;
         // Whatever woke the task, the handler may have waited for it.
         let mut is_handlers_turn = true;
         loop {
-            let (input, is_told) = match this.transport.poll_input(shared, cx) {
+            let input = this.transport.poll_input(shared, cx);
+            if !is_handlers_turn && matches!(input, Input::Nothing | Input::NothingYet) {
+                if shared.glance().is_at_rest() {
+                    return Poll::Pending;
+                }
+                // Reading alone or running out of time may have queued more.
+                this.transport.poll_output(shared.lock(), shared, cx);
+                if matches!(input, Input::NothingYet) && shared.glance().is_below(max_queued) {
+                    continue;
+                }
+                break;
+            }
+            let (input, is_told) = match input {
                 Input::Handed(lease) => (Some(lease), false),
                 Input::Told => (None, true),
-                Input::Nothing if !is_handlers_turn => break,
-                Input::Nothing if shared.glance().is_waiting_here() => (None, false),
-                Input::Nothing => {
+                Input::Nothing | Input::NothingYet if shared.glance().is_waiting_here() => {
+                    (None, false)
+                }
+                Input::Nothing | Input::NothingYet => {
                     shared.lock().begin_polling();
                     (None, true)
                 }
@@ -163,12 +177,12 @@ where
             let mut held = held::end(before);
             if let Poll::Ready(result) = polled {
                 held.tell(&mut shared.lock());
-                this.stage.set(Stage::Over);
-                end_handler(shared, result);
+                end_handler(shared, this.stage.as_mut().drop_handler(result));
             }
             let mut frames = held.take_frames();
             // Alone it is written without the lock, and else together with the rest.
-            if shared.glance().is_empty()
+            if this.transport.is_idle()
+                && shared.glance().is_empty()
                 && let Some(frames) = frames.take()
             {
                 this.transport.write_first(frames, shared, cx);
@@ -184,11 +198,6 @@ where
             is_handlers_turn = held.tell(&mut state) | state.end_polling();
             this.transport.poll_output(state, shared, cx);
         }
-        if shared.glance().is_at_rest() {
-            return Poll::Pending;
-        }
-        // Reading alone or running out of time may have queued more.
-        this.transport.poll_output(shared.lock(), shared, cx);
         ready!(this.transport.poll_end(shared, cx));
         if let StageNow::Running { handler } = this.stage.as_mut().project() {
             // The transport is gone, but the handler has its time to finish.
@@ -196,11 +205,17 @@ where
             let polled = poll_handler(handler, cx);
             shared.lock().end_polling();
             let result = ready!(polled);
-            this.stage.set(Stage::Over);
-            end_handler(shared, result);
+            end_handler(shared, this.stage.as_mut().drop_handler(result));
         }
         let ending = shared.lock().ended().cloned();
         Poll::Ready(ending.unwrap_or_default())
+    }
+}
+
+impl<H, F> Stage<H, F> {
+    /// Drops the handler, which has come to this result; `None` stands for a panic, here too.
+    fn drop_handler(mut self: Pin<&mut Self>, result: Option<Result<()>>) -> Option<Result<()>> {
+        catch_unwind(AssertUnwindSafe(|| self.set(Stage::Over))).ok().and(result)
     }
 }
 

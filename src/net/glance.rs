@@ -80,6 +80,12 @@ impl Glance {
         self.0 & (NOT_OPEN | NOT_READING | NOT_WAITING_HERE) == 0
     }
 
+    /// Whether less than so many bytes are queued.
+    #[inline]
+    pub(super) fn is_below(self, queued: usize) -> bool {
+        self.queued() < queued
+    }
+
     /// Whether messages are exchanged both ways, and less than so many bytes are queued.
     #[inline]
     pub(super) fn is_open_below(self, queued: usize) -> bool {
@@ -109,7 +115,8 @@ impl Glance {
         self.0 & TIMER_DUE != 0
     }
 
-    fn queued(self) -> usize {
+    #[inline]
+    pub(super) fn queued(self) -> usize {
         self.0 >> BITS
     }
 }

@@ -61,6 +61,12 @@ impl Held {
         is_told: true,
     };
 
+    /// Bytes of the frames that are held.
+    #[inline]
+    fn len(&self) -> usize {
+        self.frames.as_ref().map_or(0, |frames| frames.len())
+    }
+
     /// The frames that are held.
     #[inline]
     pub(super) fn take_frames(&mut self) -> Option<Box<Outbox>> {
@@ -129,13 +135,18 @@ pub(super) fn take(shared: &Shared) -> (Option<Box<Outbox>>, bool) {
     with(shared, |held| (held.frames.take(), !std::mem::replace(&mut held.is_told, true)))
 }
 
+/// Bytes of the frames that this thread holds for a connection.
+pub(super) fn len(shared: &Shared) -> usize {
+    with(shared, |held| held.len())
+}
+
 /// Holds a message, if this thread polls the handler of the connection and it fits: below `bound`
 /// bytes in all.
 #[inline]
 pub(super) fn append(shared: &Shared, bound: usize, kind: MessageKind, payload: &[u8]) -> bool {
     with(shared, |held| {
-        let len = held.frames.as_ref().map_or(0, |frames| frames.len());
-        if len + MAX_HEADER_LEN + payload.len() > bound {
+        let len = held.len();
+        if len + MAX_HEADER_LEN + payload.len() >= bound {
             return false;
         }
         let frames = held.frames.get_or_insert_with(pool::take_outbox);

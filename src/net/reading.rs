@@ -17,6 +17,8 @@ use crate::proto::inbound::{Delivery, Event, Payload};
 /// What to read into.
 pub(super) enum ReadInto {
     Nothing,
+    /// Nothing either, only because the queue holds its bound.
+    NothingYet,
     /// There is more to do once others had their turn.
     Later,
     Lease,
@@ -100,7 +102,12 @@ impl State {
 
     /// Whether the task reads at present.
     pub(super) fn is_reading(&self, max_queued: usize) -> bool {
-        self.phase == Phase::Open && self.wants_input() && self.queued() < max_queued
+        self.would_read() && self.queued() < max_queued
+    }
+
+    /// Whether the task reads as far as the queue lets it.
+    fn would_read(&self) -> bool {
+        self.phase == Phase::Open && self.wants_input()
     }
 
     /// Whether somebody waits for input, and the message is not one that is read into directly.
@@ -123,8 +130,11 @@ impl State {
         if is_paused {
             return ReadInto::Later;
         }
-        if !self.is_reading(max_queued) {
+        if !self.would_read() {
             return ReadInto::Nothing;
+        }
+        if self.queued() >= max_queued {
+            return ReadInto::NothingYet;
         }
         if allowance == 0 {
             return ReadInto::Later;

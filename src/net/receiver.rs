@@ -146,8 +146,14 @@ impl Receiver {
     /// Receives a short message that is in the lease, without the lock: nobody else goes on
     /// with the input while it is held here. Says whether it did.
     fn receive_short(&mut self, delivery: Delivery) -> bool {
-        let limits = &self.shared.context.at_hand;
-        if !self.is_between || !self.shared.glance().is_open_below(limits.look_from) {
+        let look_from = self.shared.context.at_hand.look_from;
+        let glance = self.shared.glance();
+        if !self.is_between || !glance.is_open_below(look_from) {
+            return false;
+        }
+        // What is held is below its bound, but both together may not be.
+        if !glance.is_empty() && !glance.is_below(look_from.saturating_sub(held::len(&self.shared)))
+        {
             return false;
         }
         if self.lease.is_empty() {
@@ -231,7 +237,7 @@ impl Receiver {
                 self.lease = Lease::default();
                 return Poll::Ready(error.map_or(Ok(false), Err));
             }
-            let queued = state.queued();
+            let queued = state.queued() + held::len(&self.shared);
             if queued >= self.shared.context.config.limits.max_queued {
                 state.wait_for_room(cx.waker());
                 self.is_waiting = true;

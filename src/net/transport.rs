@@ -33,6 +33,8 @@ pub(super) struct Transport<T> {
 pub(super) enum Input {
     /// Nothing that the handler is to be polled for.
     Nothing,
+    /// Nothing either, but reading goes on when some of the queue has been written.
+    NothingYet,
     /// The state has it, and was told that the handler is polled.
     Told,
     /// It is for the Receiver, which waits in the handler. The state knows nothing of it.
@@ -76,7 +78,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
     /// Reads if somebody waits for input.
     pub(super) fn poll_input(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Input {
         let input = self.read(shared, cx);
-        if matches!(input, Input::Nothing) && shared.glance().is_timer_due() {
+        if matches!(input, Input::Nothing | Input::NothingYet) && shared.glance().is_timer_due() {
             // What has arrived by now counts before the clock does.
             shared.check_timers_if_due(&mut shared.lock(), &mut self.keepalive);
         }
@@ -95,6 +97,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
             };
             let read = match into {
                 ReadInto::Nothing => return Input::Nothing,
+                ReadInto::NothingYet => return Input::NothingYet,
                 ReadInto::Later => {
                     let _ = pin!(tokio::task::yield_now()).poll(cx);
                     return Input::Nothing;

@@ -1,6 +1,8 @@
 //! The closing handshake from both sides, and what handlers' results make of it.
 
 use std::future::pending;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use stickler::net::{Initiator, Timer};
@@ -49,6 +51,39 @@ async fn the_handlers_result_closes_with_1000_or_1011() {
     assert_eq!(bystander.text().await, "still here");
     bystander.end();
     other.await.unwrap();
+}
+
+/// A handler that is done at once, and panics when it is dropped.
+struct Bomb(Option<Incoming>);
+
+impl Future for Bomb {
+    type Output = stickler::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let incoming = self.0.take().expect("polled once");
+        pin!(incoming.accept()).poll(cx).map(|accepted| accepted.map(drop))
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in the destructor");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_handlers_destructor_closes_with_1011_too() {
+    claims!("6455-7.4.1-1011");
+    let endpoint = Endpoint::new(Config::default());
+    let (peer, serving) = connect(&endpoint, |incoming| Bomb(Some(incoming)));
+    peer.send(REQUEST);
+    peer.head().await;
+    assert_eq!(peer.frame().await.close_code(), 1011);
+    peer.send(close(1011));
+    peer.end();
+    let ending = serving.await.unwrap();
+    assert_eq!(ending.initiator, Initiator::HandlerPanic);
+    assert!(ending.is_clean(), "{ending:?}");
 }
 
 #[tokio::test(start_paused = true)]

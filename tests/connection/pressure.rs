@@ -94,6 +94,78 @@ async fn a_plain_echo_never_sees_a_full_queue() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pings_between_its_messages_do_not_fill_the_queue_of_an_echo() {
+    let short = text(&"m".repeat(30));
+    let long = text(&"m".repeat(1000));
+    let ping = |len| frame(0x89, vec![0; len]);
+    let cases = [
+        (100, [short.repeat(2), ping(38), short.repeat(3)].concat(), 6),
+        (64 << 10, [long.repeat(64), ping(125).repeat(11), long.repeat(4)].concat(), 79),
+        (100 << 10, [long.repeat(64), ping(125).repeat(330), long.repeat(4)].concat(), 398),
+    ];
+    for (bound, input, replies) in cases {
+        let (peer, serving) = open(bounded(bound), echo).await;
+        peer.send(input);
+        settle().await;
+        assert_eq!(peer.frames().len(), replies, "{bound}");
+        peer.end();
+        assert_eq!(serving.await.unwrap().sent, None, "{bound}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_alone_goes_on_when_its_pongs_have_been_written() {
+    for is_closing in [false, true] {
+        let (peer, serving) = open(bounded(1000), async move |incoming| {
+            let (mut receiver, sender) = incoming.accept().await?.split();
+            receiver.next().await?;
+            if is_closing {
+                // The Receiver is kept, and holds nothing.
+                sender.close(CloseCode::NORMAL, "")?;
+                sender.closed().await;
+                drop(receiver);
+            } else {
+                drop(receiver);
+                sender.closed().await;
+            }
+            Ok(())
+        })
+        .await;
+        peer.send(text("go"));
+        settle().await;
+        // More of them in one turn than the queue holds.
+        peer.wire().read_at_most = 2000;
+        peer.send([frame(0x89, [7; 125]).repeat(100), close(1000)].concat());
+        settle().await;
+        assert_eq!(peer.untaken(), 0);
+        peer.end();
+        assert!(serving.await.unwrap().is_clean());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_is_not_flushed_is_back_pressure() {
+    let (peer, serving) = open(bounded(1000), echo).await;
+    settle().await;
+    peer.block_flush(true);
+    for _ in 0..1000 {
+        peer.send(text(&"m".repeat(100)));
+        settle().await;
+    }
+    // One was written, the queue holds its bound, and one lease was read ahead.
+    assert_eq!(peer.written().len(), 102);
+    assert!(peer.untaken() > 80_000, "{}", peer.untaken());
+    peer.block_flush(false);
+    for _ in 0..1000 {
+        assert_eq!(peer.text().await.len(), 100);
+    }
+    peer.send(close(1000));
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
 async fn s5_5_3_under_back_pressure_the_newest_pong_overtakes_whole_frames() {
     claims!("6455-5.5.2-03", "6455-5.5.3-02");
     let (peer, serving) = open(Config::default(), async |incoming| {

@@ -116,10 +116,13 @@ async fn transports_that_buffer_are_flushed() {
     settle().await;
     assert_eq!(peer.frames().len(), 1);
     peer.give_room(0);
-    peer.send(text("later"));
-    settle().await;
+    for message in ["later", "last"] {
+        peer.send(text(message));
+        settle().await;
+    }
     peer.give_room(usize::MAX);
     assert_eq!(peer.text().await, "later");
+    assert_eq!(peer.text().await, "last");
     peer.send(close(1000));
     assert_eq!(peer.frame().await.close_code(), 1000);
     peer.end();

@@ -32,6 +32,7 @@ pub(crate) struct Wire {
     pub(crate) room: usize,
     pub(crate) write_at_most: usize,
     pub(crate) write_error: Option<ErrorKind>,
+    pub(crate) flush_blocks: bool,
     pub(crate) shutdown_blocks: bool,
     pub(crate) has_shut_down: bool,
     pub(crate) is_gone: bool,
@@ -84,6 +85,7 @@ pub(crate) fn wire() -> (Transport, Peer) {
         room: usize::MAX,
         write_at_most: usize::MAX,
         write_error: None,
+        flush_blocks: false,
         shutdown_blocks: false,
         has_shut_down: false,
         is_gone: false,
@@ -231,6 +233,13 @@ impl Peer {
     pub(crate) fn give_room(&self, room: usize) {
         let mut wire = self.wire();
         wire.room = room;
+        wake(&mut wire.writing);
+    }
+
+    /// Lets the transport be flushed, or not, from now on.
+    pub(crate) fn block_flush(&self, flush_blocks: bool) {
+        let mut wire = self.wire();
+        wire.flush_blocks = flush_blocks;
         wake(&mut wire.writing);
     }
 
@@ -407,7 +416,12 @@ impl AsyncWrite for Transport {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut wire = self.0.lock().unwrap();
+        if wire.flush_blocks {
+            wire.writing = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
         Poll::Ready(Ok(()))
     }
 

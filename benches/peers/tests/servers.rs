@@ -122,10 +122,10 @@ fn stickler_refuses_all_that_is_forbidden_and_others_do_not() {
 #[test]
 fn stickler_has_as_many_workers_as_it_is_told() {
     let server = Server::start("echo-stickler", &["--workers=2"]);
-    server.load(&[]);
+    server.load(&["--sleeps"]);
     let threads = std::fs::read_dir(format!("/proc/{}/task", server.0.id())).unwrap().count();
     let one = Server::start("echo-stickler", &[]);
-    one.load(&[]);
+    one.load(&["--sleeps"]);
     let fewer = std::fs::read_dir(format!("/proc/{}/task", one.0.id())).unwrap().count();
     assert_eq!(threads, fewer + 1);
 }

@@ -49,11 +49,14 @@ pub(crate) const GROWTH_BAR: f64 = 1.0;
 
 /// Connections that echo 16 B, as far as there are to be so many.
 pub(crate) const GROWTH: [usize; 4] = [10, 100, 1000, 10_000];
-/// What one and two workers are loaded with: title, arguments of `load`.
+/// What one and two workers are loaded with, on the cores of the load: title, arguments of `load`.
 pub(crate) const WORKERS: [(&str, &[&str]); 3] = [
-    ("16 B, one in flight", &["--connections", "64"]),
-    ("16 B, 16 in flight", &["--connections", "64", "--in-flight", "16"]),
-    ("1 KiB of JSON, compressed", &["--connections", "64", "--in-flight", "4", "--deflate"]),
+    ("16 B, one in flight", &["--connections", "64", "--sleeps"]),
+    ("16 B, 16 in flight", &["--connections", "64", "--in-flight", "16", "--sleeps"]),
+    (
+        "1 KiB of JSON, compressed",
+        &["--connections", "64", "--in-flight", "4", "--deflate", "--sleeps"],
+    ),
 ];
 /// Messages in flight on each of 64 connections that compress.
 pub(crate) const DEFLATE: [(&str, &str); 2] =

@@ -1,6 +1,4 @@
 //! One message to many: how long a server works for each delivery.
-//!
-//! The load waits without sleeping. On a network nobody's receiver is woken by the server's thread.
 
 use std::error::Error;
 use std::io;
@@ -84,7 +82,7 @@ impl Audience {
             }
             let mut left = self.subscribers.len();
             while left > 0 {
-                // It does not sleep: waking it would be the server's work, and the more often the slower that is.
+                // It never sleeps: see `Options::wait`.
                 self.poll.poll(&mut events, Some(Duration::ZERO))?;
                 if events.is_empty() && began.elapsed() > PATIENCE {
                     return Err(format!("{left} subscribers missed a message").into());

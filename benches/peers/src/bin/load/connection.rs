@@ -67,16 +67,17 @@ pub(crate) fn run<R: Replies>(
     poll: &mut Poll,
     connections: &mut [Connection<R::Progress>],
     replies: &mut R,
+    options: &Options,
     until: Instant,
 ) -> Result<(), Box<dyn Error>> {
     let mut events = Events::with_capacity(1024);
     let mut buffer = buffer();
     loop {
-        if Instant::now() >= until {
+        let left = until.saturating_duration_since(Instant::now());
+        if left == Duration::ZERO {
             return Ok(());
         }
-        // It does not sleep: waking it would be the server's work, and the more often the faster that is.
-        poll.poll(&mut events, Some(Duration::ZERO))?;
+        poll.poll(&mut events, Some(options.wait(left)))?;
         for event in &events {
             let connection = &mut connections[event.token().0];
             if event.is_readable() {

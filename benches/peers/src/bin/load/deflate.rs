@@ -116,11 +116,11 @@ pub(crate) fn measure(options: &Options) -> Result<Compressed, Box<dyn Error>> {
         replies.fill(&connection.progress, &mut connection.batch);
     }
     let phases = options.phases();
-    run(&mut poll, &mut connections, &mut replies, phases.counting)?;
+    run(&mut poll, &mut connections, &mut replies, options, phases.counting)?;
     (replies.count, replies.bytes, replies.latency) = (0, 0, Durations::new());
     let (began, before) = (Instant::now(), Cpu::of(options.pid)?);
     let load = Cpu::of(std::process::id())?;
-    run(&mut poll, &mut connections, &mut replies, phases.end)?;
+    run(&mut poll, &mut connections, &mut replies, options, phases.end)?;
     if replies.count == 0 {
         return Err("no message came back".into());
     }

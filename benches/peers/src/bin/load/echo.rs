@@ -28,12 +28,12 @@ pub(crate) fn measure(options: &Options) -> Result<Messages, Box<dyn Error>> {
     let mut connections = open(options, &poll)?;
     let mut replies = Echoes::new(options);
     let phases = options.phases();
-    run(&mut poll, &mut connections, &mut replies, phases.counting)?;
+    run(&mut poll, &mut connections, &mut replies, options, phases.counting)?;
 
     replies.count = 0;
     replies.latency = Durations::new();
     let (began, server, load) = snapshot(options.pid)?;
-    run(&mut poll, &mut connections, &mut replies, phases.end)?;
+    run(&mut poll, &mut connections, &mut replies, options, phases.end)?;
     let (ended, server_after, load_after) = snapshot(options.pid)?;
 
     if replies.count == 0 {

@@ -55,6 +55,10 @@ struct Options {
     /// The server is raw-tcp: there is no handshake, and the same bytes come back.
     #[arg(long)]
     raw: bool,
+    /// Sleep while there is nothing to read, where the server wants the core. The server then pays for waking the
+    /// load, the more often the faster it is.
+    #[arg(long)]
+    sleeps: bool,
     /// Agree on permessage-deflate, and send messages of JSON, 1 KiB each, compressed.
     #[arg(long, conflicts_with = "raw")]
     deflate: bool,
@@ -73,6 +77,11 @@ struct Options {
 }
 
 impl Options {
+    /// How long to wait for something to read, of so much time.
+    fn wait(&self, at_most: Duration) -> Duration {
+        if self.sleeps { at_most } else { Duration::ZERO }
+    }
+
     fn phases(&self) -> Phases {
         let counting = Instant::now() + Duration::from_secs_f64(self.warm_up);
         Phases { counting, end: counting + Duration::from_secs_f64(self.seconds) }

@@ -97,7 +97,7 @@ impl<'o> Setup<'o> {
             if now >= until {
                 return Ok(());
             }
-            self.poll.poll(&mut events, Some(SWEEP.min(until - now)))?;
+            self.poll.poll(&mut events, Some(self.options.wait(SWEEP.min(until - now))))?;
             for event in &events {
                 self.advance(event.token().0)?;
             }
