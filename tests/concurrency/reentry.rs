@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::Notify;
 
 use crate::peer::{Compression, Io, Item, Peer, Via, config, open};
-use crate::support::frame;
+use crate::support::{REQUEST, frame};
 
 /// A payload that looks at the connection when nobody needs it any more.
 struct Payload {
@@ -50,6 +50,8 @@ fn a_payload_that_sends_when_it_is_dropped_finds_no_lock_held() {
 
 async fn send_payload(len: usize, is_read: bool, dropped: mpsc::Sender<bool>) {
     let endpoint = Endpoint::new(config());
+    let sent = Arc::new(Notify::new());
+    let has_sent = sent.clone();
     let handler = async move |incoming: Incoming| {
         let (mut receiver, sender) = incoming.accept().await?.split();
         let bytes = vec![1; len];
@@ -61,13 +63,14 @@ async fn send_payload(len: usize, is_read: bool, dropped: mpsc::Sender<bool>) {
             tokio::task::yield_now().await;
         }
         sender.send(Bytes::from_owner(Payload { bytes, sender: sender.clone(), dropped }))?;
+        has_sent.notify_one();
         while receiver.next().await?.is_some() {}
         Ok(())
     };
     let (mut peer, _writer, serving) = open(&endpoint, Via::Memory(1000), handler).await;
     assert_eq!(peer.item().await, Some(Item::Text("go".to_string())));
     if !is_read {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        sent.notified().await;
         serving.abort();
         return drop(serving.await);
     }
@@ -83,7 +86,11 @@ async fn send_payload(len: usize, is_read: bool, dropped: mpsc::Sender<bool>) {
 struct Transport {
     io: Io,
     receiver: Arc<Mutex<Option<Receiver>>>,
-    has_asked: bool,
+    /// Bytes that were read.
+    read: usize,
+    /// So many were read, and there were no more.
+    begun: (usize, Arc<Notify>),
+    asked: Option<Arc<Notify>>,
 }
 
 impl AsyncRead for Transport {
@@ -92,14 +99,24 @@ impl AsyncRead for Transport {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = self.io.as_mut().poll_read(cx, buffer);
+        self.read += buffer.filled().len() - before;
+        if read.is_pending() {
+            if self.read == self.begun.0 {
+                self.begun.1.notify_one();
+            }
+            return Poll::Pending;
+        }
         let slot = self.receiver.clone();
         if let Some(receiver) = slot.lock().unwrap().as_mut()
-            && !std::mem::replace(&mut self.has_asked, true)
+            && let Some(asked) = self.asked.take()
         {
             let next = pin!(receiver.next_fragmented());
             assert!(next.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            asked.notify_one();
         }
-        self.io.as_mut().poll_read(cx, buffer)
+        read
     }
 }
 
@@ -127,18 +144,29 @@ impl AsyncWrite for Transport {
 fn pieces_may_be_asked_for_while_the_message_is_read() {
     crate::run(async {
         let (io, peer_io) = Via::Memory(100_000).pair().await;
+        let message = frame(0x81, "é".repeat(45_000));
+        // Cut within a character, behind enough that the rest is read straight into the message.
+        let (first, rest) = message.split_at(8009);
         let slot = Arc::new(Mutex::new(None));
-        let transport = Transport { io, receiver: slot.clone(), has_asked: false };
-        let (begun, arrived) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (has_begun, has_arrived) = (begun.clone(), arrived.clone());
+        let [begun, given_up, asked] = [(); 3].map(|()| Arc::new(Notify::new()));
+        let transport = Transport {
+            io,
+            receiver: slot.clone(),
+            read: 0,
+            begun: (REQUEST.len() + first.len(), begun.clone()),
+            asked: Some(asked.clone()),
+        };
+        let gave_up = given_up.clone();
         let serving = Endpoint::new(config()).serve(transport, None, async move |incoming| {
             let (mut receiver, _sender) = Incoming::accept(incoming).await?.split();
-            has_begun.notified().await;
-            let waits = Duration::from_millis(50);
-            assert!(tokio::time::timeout(waits, receiver.next()).await.is_err());
+            tokio::select! {
+                biased;
+                _ = receiver.next() => panic!("a part of a message"),
+                () = begun.notified() => {}
+            }
             *slot.lock().unwrap() = Some(receiver);
-            has_arrived.notify_one();
-            tokio::time::sleep(waits).await;
+            gave_up.notify_one();
+            asked.notified().await;
             let mut receiver = slot.lock().unwrap().take().unwrap();
             let mut pieces = receiver.next_fragmented().await?.expect("a message");
             let mut text = String::new();
@@ -150,12 +178,8 @@ fn pieces_may_be_asked_for_while_the_message_is_read() {
         });
         let serving = tokio::spawn(serving);
         let (mut peer, mut writer) = Peer::open(peer_io, Compression::None).await;
-        let message = frame(0x81, "é".repeat(45_000));
-        // Cut within a character, behind enough that the rest is read straight into the message.
-        let (first, rest) = message.split_at(8009);
         writer.write_all(first).await.unwrap();
-        begun.notify_one();
-        arrived.notified().await;
+        given_up.notified().await;
         writer.write_all(rest).await.unwrap();
         assert_eq!(peer.line_to_close(&mut writer).await, (0, 1000));
         serving.await.unwrap();
