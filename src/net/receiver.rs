@@ -12,7 +12,7 @@ use super::held;
 use super::lease::Lease;
 use super::message::{Lent, Message};
 use super::pool;
-use super::sender::REFERENCE_FROM;
+use super::sender::is_large;
 use super::shared::Shared;
 use super::state::{Phase, Reader, State, WRITE_FROM};
 use super::waiting::Left;
@@ -123,7 +123,7 @@ impl Receiver {
         let Found { start, end, .. } = self.found;
         let payload = if self.found.is_assembled {
             Lent::Buffer(&mut self.assembled)
-        } else if end - start >= REFERENCE_FROM && self.lease.is_empty() {
+        } else if is_large(end - start) && self.lease.is_empty() {
             Lent::Lease(&mut self.lease, start..end)
         } else {
             Lent::Slice(self.lease.bytes().get(start..end).unwrap_or_default())

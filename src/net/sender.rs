@@ -51,8 +51,8 @@ impl Sender {
 
     /// Queues a message, whole.
     ///
-    /// A small payload is copied; an owned, prepared or just received one is referenced from
-    /// 16 KiB on. Where permessage-deflate was agreed it is compressed, if that makes it shorter;
+    /// A payload is copied, unless it has 16 KiB or more and need not be: one that is owned or
+    /// prepared, and one just received that was assembled or ended its read. Where permessage-deflate was agreed it is compressed, if that makes it shorter;
     /// [`Compressed`](super::Compressed) and [`Uncompressed`](super::Uncompressed) decide
     /// otherwise for one message.
     ///
@@ -67,7 +67,7 @@ impl Sender {
     #[inline]
     fn queue(&self, parts: Parts<'_>, choice: Choice) -> Result<(), SendError> {
         match parts {
-            Parts::Copied(kind, payload) if payload.len() < REFERENCE_FROM => {
+            Parts::Copied(kind, payload) if !is_large(payload.len()) => {
                 self.queue_copied(kind, payload, choice)
             }
             parts => self.queue_any(parts, choice),
@@ -261,19 +261,16 @@ pub(super) fn append<'a>(
     // What has to wait does so in no more than it needs.
     let is_held_up = state.is_held_up();
     let outbox = state.outbox();
-    let copied = if parts.bytes().len() < REFERENCE_FROM {
-        parts
-    } else {
-        match parts.into_large() {
-            Ok(mut large) => {
-                if is_held_up {
-                    large.release_buffer();
-                }
-                outbox.append_large(header.map_or(&[], HeaderBytes::as_bytes), large);
-                return None;
+    let large = if is_large(parts.bytes().len()) { parts.into_large() } else { Err(parts) };
+    let copied = match large {
+        Ok(mut large) => {
+            if is_held_up {
+                large.release_buffer();
             }
-            Err(copied) => copied,
+            outbox.append_large(header.map_or(&[], HeaderBytes::as_bytes), large);
+            return None;
         }
+        Err(copied) => copied,
     };
     match header {
         Some(header) => outbox.append_frame(header, copied.bytes()),
@@ -309,13 +306,19 @@ impl State {
     /// Queues a frame that is shared with other connections.
     #[cfg(feature = "deflate")]
     pub(super) fn queue_shared(&mut self, frame: &Arc<[u8]>) {
-        if frame.len() < REFERENCE_FROM {
-            self.outbox().append(|batch| batch.extend_from_slice(frame));
-        } else {
+        if is_large(frame.len()) {
             self.outbox().append_large(&[], Large::Shared(frame.clone()));
+        } else {
+            self.outbox().append(|batch| batch.extend_from_slice(frame));
         }
     }
 }
 
-/// Payloads from this size on are referenced instead of copied, in bytes.
-pub(super) const REFERENCE_FROM: usize = 16 << 10;
+/// Whether so many bytes are referenced instead of copied, where they can be.
+#[inline]
+pub(super) fn is_large(len: usize) -> bool {
+    len >= REFERENCE_FROM
+}
+
+/// From this size on, in bytes.
+const REFERENCE_FROM: usize = 16 << 10;
