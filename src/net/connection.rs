@@ -18,6 +18,7 @@ use super::error::{Error, Result};
 use super::held;
 use super::incoming::Incoming;
 use super::opening::{Opened, Opening};
+use super::read_vec::ReadVec;
 use super::shared::Shared;
 use super::state::Phase;
 use super::transport::{Input, Transport};
@@ -39,6 +40,21 @@ pub fn serve<T, H, F>(
 ) -> impl Future<Output = Ending> + Send
 where
     T: AsyncRead + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F + Send,
+    F: Future<Output = Result<()>> + Send,
+{
+    serve_transport(io, peer, context, handler)
+}
+
+/// Does what [`serve`] does, on a transport that has its own way to read.
+pub(crate) fn serve_transport<T, H, F>(
+    io: T,
+    peer: Option<SocketAddr>,
+    context: Arc<Shares>,
+    handler: H,
+) -> impl Future<Output = Ending> + Send
+where
+    T: ReadVec + AsyncWrite + Unpin + Send,
     H: FnOnce(Incoming) -> F + Send,
     F: Future<Output = Result<()>> + Send,
 {
@@ -101,7 +117,7 @@ impl Drop for Registered {
 
 impl<T, H, F> Future for Connection<T, H, F>
 where
-    T: AsyncRead + AsyncWrite + Unpin + Send,
+    T: ReadVec + AsyncWrite + Unpin + Send,
     H: FnOnce(Incoming) -> F,
     F: Future<Output = Result<()>>,
 {

@@ -2,14 +2,12 @@
 
 use std::io;
 use std::ops::Range;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncReadExt};
-
 use super::pool;
+use super::read_vec::ReadVec;
 
 /// A leased read buffer, or none. It goes back to a thread's pool when dropped.
 #[derive(Debug, Default)]
@@ -37,13 +35,13 @@ impl Lease {
     }
 
     /// Reads once from the transport, behind what is there; 0 bytes mean its end.
-    pub(super) fn poll_read<T: AsyncRead + Unpin>(
+    pub(super) fn poll_read<T: ReadVec>(
         &mut self,
         io: &mut T,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         match &mut self.0 {
-            Some(buffer) => poll_read_buf(io, &mut buffer.bytes, cx),
+            Some(buffer) => io.poll_read_vec(cx, &mut buffer.bytes, usize::MAX),
             None => Poll::Ready(Err(io::ErrorKind::InvalidInput.into())),
         }
     }
@@ -96,13 +94,4 @@ impl Drop for Lease {
             pool::return_read_buffer(buffer);
         }
     }
-}
-
-/// Reads once into the spare capacity of `buffer`, without filling it with zeros first.
-pub(super) fn poll_read_buf<T: AsyncRead + Unpin, B: bytes::BufMut>(
-    io: &mut T,
-    buffer: &mut B,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    pin!(io.read_buf(buffer)).poll(cx)
 }

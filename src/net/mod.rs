@@ -24,6 +24,7 @@ mod message;
 mod opening;
 mod outbox;
 mod pool;
+mod read_vec;
 mod reading;
 mod receiver;
 mod report;
@@ -38,6 +39,8 @@ mod waiting;
 pub use config::DeflateConfig;
 pub use config::{Config, Limits, Timeouts};
 pub use connection::serve;
+#[cfg(feature = "server")]
+pub(crate) use connection::serve_transport;
 pub use context::{Context, HttpHook};
 pub use ending::{Ending, Initiator, Timer};
 pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
@@ -47,5 +50,7 @@ pub use incoming::{Incoming, WebSocket};
 pub use message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
 #[cfg(feature = "deflate")]
 pub use message::{Compressed, Uncompressed};
+#[cfg(feature = "server")]
+pub(crate) use read_vec::ReadVec;
 pub use receiver::{Fragments, Piece, Receiver};
 pub use sender::Sender;

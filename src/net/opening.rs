@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::io::AsyncRead;
-
 use super::incoming::Incoming;
 use super::lease::Lease;
+use super::read_vec::ReadVec;
 use super::shared::Shared;
 use super::state::Phase;
 use crate::proto::handshake::{
@@ -33,7 +32,7 @@ pub(super) enum Opened {
 
 impl Opening {
     /// Reads until the head is complete, then answers it or hands it on.
-    pub(super) fn poll<T: AsyncRead + Unpin>(
+    pub(super) fn poll<T: ReadVec>(
         &mut self,
         io: &mut T,
         shared: &Arc<Shared>,

@@ -4,11 +4,8 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use bytes::BufMut;
-use tokio::io::AsyncRead;
-
-use super::lease::poll_read_buf;
 use super::pool;
+use super::read_vec::ReadVec;
 use super::receiver::note_pong;
 use super::shared::Shared;
 use super::state::{Phase, Reader, State};
@@ -35,7 +32,7 @@ pub(super) enum Direct {
 }
 
 /// Reads the rest of a large frame straight into its message.
-pub(super) fn poll_direct<T: AsyncRead + Unpin>(
+pub(super) fn poll_direct<T: ReadVec>(
     shared: &Shared,
     io: &mut T,
     mut buffer: Vec<u8>,
@@ -48,7 +45,7 @@ pub(super) fn poll_direct<T: AsyncRead + Unpin>(
         buffer = grow(buffer, remaining);
     }
     let limit = remaining.min(buffer.capacity() - before);
-    let read = poll_read_buf(io, &mut (&mut buffer).limit(limit), cx);
+    let read = io.poll_read_vec(cx, &mut buffer, limit);
     let appended = buffer.len() - before;
     let mut state = shared.lock();
     // Most often there is nothing to write then, and this happens at every poll: no outbox for it.

@@ -6,11 +6,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
+use super::read_vec::ReadVec;
 use super::reading::{Direct, ReadInto, poll_direct};
 use super::shared::{Locked, Shared};
 use super::state::{Phase, Reader, State};
@@ -52,7 +53,7 @@ enum End {
     Draining,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Transport<T> {
+impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
     pub(super) fn new(io: T) -> Transport<T> {
         Transport {
             io: Some(io),

@@ -10,6 +10,7 @@ mod listener;
 mod permit;
 mod refusal;
 mod shutdown;
+mod socket;
 mod topic;
 mod worker;
 

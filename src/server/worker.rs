@@ -20,9 +20,10 @@ use tokio::time::sleep;
 use super::Control;
 use super::counters::OncePerSecond;
 use super::limits::{Caps, Overload};
-use super::permit::{Admitted, Permit};
+use super::permit::Permit;
 use super::refusal::refuse;
 use super::shutdown::Watch;
+use super::socket::Socket;
 use crate::net::Result;
 use crate::net::{self, Context, Incoming};
 
@@ -202,10 +203,13 @@ where
         match Permit::ask(&self.shared.control.admission, peer.ip(), self.shared.caps) {
             Ok(permit) => {
                 let handler = self.handler.clone();
-                let io = Admitted::new(stream, permit);
-                tokio::spawn(net::serve(io, Some(peer), self.context.clone(), move |incoming| {
-                    handler(incoming)
-                }));
+                let io = Socket::new(stream, permit);
+                tokio::spawn(net::serve_transport(
+                    io,
+                    Some(peer),
+                    self.context.clone(),
+                    move |incoming| handler(incoming),
+                ));
             }
             Err(overload) => self.refuse(stream, peer, overload),
         }
