@@ -5,16 +5,18 @@
 mod support;
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use stickler::net::Fragments;
 use stickler::{Config, Error, Result};
 
 use support::{close, frame, open, settle, text};
 
-/// Polls at most so often, each time when woken; then drops the future and waits to be woken
-/// by what it left behind.
+/// Polls at most so often, each time when woken; then drops the future, which nobody wakes any more,
+/// and lets others run.
 async fn give_up_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     {
         let mut future = pin!(future);
@@ -31,11 +33,7 @@ async fn give_up_after<F: Future>(polls: usize, future: F) -> Option<F::Output> 
             return Some(done);
         }
     }
-    let mut is_woken = false;
-    poll_fn(
-        |_| if std::mem::replace(&mut is_woken, true) { Poll::Ready(()) } else { Poll::Pending },
-    )
-    .await;
+    tokio::task::yield_now().await;
     None
 }
 
@@ -216,4 +214,70 @@ async fn ready_and_closed_may_be_dropped() {
         peer.end();
         assert!(serving.await.unwrap().is_clean());
     }
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Wake for Counting {
+    fn wake(self: Arc<Counting>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Polls once with a waker of its own.
+fn poll_once<F: Future>(future: Pin<&mut F>) -> (Poll<F::Output>, Arc<Counting>) {
+    let counting = Arc::new(Counting::default());
+    let waker = Waker::from(counting.clone());
+    (future.poll(&mut Context::from_waker(&waker)), counting)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_future_leaves_no_waker() {
+    let mut config = Config::default();
+    config.limits.max_queued = 100;
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let (peer, serving) = open(config, async move |incoming| {
+        let (receiver, sender) = incoming.accept().await?.split();
+        tell.send((receiver, sender.clone())).unwrap();
+        sender.closed().await;
+        Ok(())
+    })
+    .await;
+    let (mut receiver, sender) = told.await.unwrap();
+    let is_alone = |counting: Arc<Counting>| Arc::into_inner(counting).is_some();
+    settle().await;
+    // It waits for input.
+    let (polled, counting) = poll_once(pin!(receiver.next()));
+    assert!(polled.is_pending() && is_alone(counting));
+    let (polled, counting) = poll_once(pin!(receiver.next_fragmented()));
+    assert!(polled.is_pending() && is_alone(counting));
+    peer.give_room(0);
+    sender.send(vec![0; 200]).unwrap();
+    // It waits for the queue.
+    let (polled, counting) = poll_once(pin!(receiver.next()));
+    assert!(polled.is_pending() && is_alone(counting));
+    // Those who go on waiting are woken, by whatever number others gave up.
+    let (mut ready, mut closed) = (pin!(sender.ready()), pin!(sender.closed()));
+    let (_, waits_for_room) = poll_once(ready.as_mut());
+    let (_, waits_for_end) = poll_once(closed.as_mut());
+    for _ in 0..100 {
+        let (polled, counting) = poll_once(pin!(sender.ready()));
+        assert!(polled.is_pending() && is_alone(counting));
+        let (polled, counting) = poll_once(pin!(sender.closed()));
+        assert!(polled.is_pending() && is_alone(counting));
+    }
+    let woken = || [&waits_for_room, &waits_for_end].map(|one| one.0.load(Ordering::Relaxed));
+    assert_eq!(woken(), [0, 0]);
+    peer.give_room(usize::MAX);
+    settle().await;
+    assert_eq!(woken(), [1, 0]);
+    assert!(poll_once(ready).0.is_ready());
+    peer.send(close(1000));
+    peer.end();
+    drop(receiver);
+    serving.await.unwrap();
+    assert_eq!(woken(), [1, 1]);
+    assert!(poll_once(closed).0.is_ready());
 }

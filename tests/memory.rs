@@ -13,6 +13,8 @@ mod deflate;
 #[cfg(feature = "server")]
 #[path = "memory/plain.rs"]
 mod plain;
+#[path = "memory/queued.rs"]
+mod queued;
 #[path = "support/net.rs"]
 mod support;
 

@@ -225,9 +225,6 @@ impl Sender {
         state: Locked<'a>,
         parts: &Parts<'_>,
     ) -> Result<Option<Locked<'a>>, SendError> {
-        if !state.outbound.is_open() {
-            return Err(SendError::Closed);
-        }
         let budget = &self.shared.context.budget;
         let (kind, payload) = match parts {
             Parts::Prepared(prepared) => {

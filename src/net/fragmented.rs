@@ -31,9 +31,6 @@ impl<'a> FragmentedMessage<'a> {
         choice: Choice,
     ) -> Result<FragmentedMessage<'a>, SendError> {
         let mut state = sender.lock_for_message()?;
-        if !state.outbound.is_open() {
-            return Err(SendError::Closed);
-        }
         let compressed = sender.begin_compressed(choice, &state);
         state.is_fragmenting = true;
         Ok(FragmentedMessage { sender, kind, compressed, is_first: true, is_finished: false })

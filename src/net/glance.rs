@@ -1,8 +1,14 @@
-//! What the connection task and the Receiver may know of a connection without its lock.
+//! What the connection task, the Receiver and the Senders may know of a connection without its
+//! lock.
 //!
 //! A glance is renewed whenever the lock is given up, before anybody is woken for what was
 //! done under it. It may be old, never wrong for long: who makes one old wakes the task. So it
 //! may say that there is nothing to do; what there is to do is looked up under the lock.
+//!
+//! Three things make one old and wake nobody, and do no harm. That a fragmented message has begun,
+//! or was given up before its first fragment, matters to Senders only; what the handler's thread
+//! holds meanwhile goes before the first fragment. For a Receiver that no longer waits the task
+//! may read once more; what it read is kept.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -100,7 +100,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The message for keeping. A large one is moved, a small one copied.
+    /// The message for keeping. What lies in the read buffer is copied; what had to be assembled,
+    /// from fragments, several reads or its compressed form, is moved.
     pub fn into_owned(self) -> OwnedMessage {
         match self {
             Message::Text(text) => OwnedMessage::Text(text.into_owned()),
@@ -110,14 +111,14 @@ impl<'a> Message<'a> {
 }
 
 impl Text<'_> {
-    /// The text for keeping. A large one is moved, a small one copied.
+    /// The text for keeping, moved or copied as by [`Message::into_owned`].
     pub fn into_owned(self) -> OwnedText {
         OwnedText { bytes: self.payload.into_bytes(), checked: self.checked }
     }
 }
 
 impl Binary<'_> {
-    /// The payload for keeping. A large one is moved, a small one copied.
+    /// The payload for keeping, moved or copied as by [`Message::into_owned`].
     pub fn into_owned(self) -> Bytes {
         self.payload.into_bytes()
     }

@@ -33,6 +33,7 @@ mod shared;
 mod state;
 mod timers;
 mod transport;
+mod waiting;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;

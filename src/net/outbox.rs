@@ -22,7 +22,7 @@ pub(super) struct Outbox {
     large: Vec<(usize, Large)>,
     /// Bytes of `batch` written: 0 <= batch_written <= batch.len()
     batch_written: usize,
-    /// Payloads of `large` written as a whole.
+    /// Payloads of `large` written as a whole; nothing is left of them.
     large_written: usize,
     /// Bytes written of the payload after those.
     partly_written: usize,
@@ -40,6 +40,12 @@ pub(super) enum Large {
     Lease(Lease, Range<usize>),
 }
 
+impl Default for Large {
+    fn default() -> Large {
+        Large::Owned(Vec::new())
+    }
+}
+
 impl Large {
     fn bytes(&self) -> &[u8] {
         match self {
@@ -47,6 +53,24 @@ impl Large {
             Large::Shared(bytes) => bytes,
             Large::Bytes(bytes) => bytes,
             Large::Lease(lease, at) => lease.bytes().get(at.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Copies what lies in a read buffer, of which the thread lends only so many, or in a buffer
+    /// that is far too large, and gives the thread its buffer back. Runs nothing of the application.
+    pub(super) fn release_buffer(&mut self) {
+        let is_released = match self {
+            Large::Owned(buffer) => pool::fits(buffer.capacity(), buffer.len()),
+            Large::Shared(_) | Large::Bytes(_) => true,
+            Large::Lease(..) => false,
+        };
+        if is_released {
+            return;
+        }
+        let mut copy = pool::take_fitting_buffer(self.bytes().len());
+        copy.extend_from_slice(self.bytes());
+        if let Large::Owned(buffer) = std::mem::replace(self, Large::Owned(copy)) {
+            pool::return_message_buffer(buffer);
         }
     }
 }
@@ -102,19 +126,15 @@ impl Outbox {
         self.large.push((self.batch.len(), payload));
     }
 
-    /// Gives read buffers back to the thread, which lends only so many, and copies what is not
-    /// written of them: the peer takes its time.
-    pub(super) fn release_leases(&mut self) {
+    /// Has payloads wait in no more than they need: the peer takes its time.
+    pub(super) fn release_buffers(&mut self) {
         for (_, large) in self.large.iter_mut().skip(self.large_written) {
-            if let Large::Lease(..) = large {
-                let mut copy = pool::take_message_buffer();
-                copy.extend_from_slice(large.bytes());
-                *large = Large::Owned(copy);
-            }
+            large.release_buffer();
         }
     }
 
-    /// Writes once; gives the number of bytes written.
+    /// Writes once; gives the number of bytes written. Payloads that were written as a whole are
+    /// given back at once: nobody may hold a lock.
     pub(super) fn poll_write<T: AsyncWrite + Unpin>(
         &mut self,
         io: &mut T,
@@ -185,8 +205,9 @@ impl Outbox {
             written -= left;
             self.partly_written = 0;
             self.large_written += 1;
-            if let Large::Owned(buffer) = large {
-                pool::return_message_buffer(std::mem::take(buffer));
+            // What follows may wait for long. `Bytes` may run code of the application here.
+            if let Large::Owned(buffer) = std::mem::take(large) {
+                pool::return_message_buffer(buffer);
             }
         }
         self.batch_written += written;
@@ -238,23 +259,55 @@ mod tests {
     }
 
     #[test]
-    fn read_buffers_are_given_back_wherever_the_peer_stopped() {
+    fn buffers_are_given_back_wherever_the_peer_stopped() {
         for written in 0..30 {
             let mut outbox = Outbox::default();
             outbox.append(|batch| batch.extend_from_slice(b"abc"));
             outbox.append_large(b"HH", Large::Lease(lease(b"rrrr0123456789"), 4..14));
-            outbox.append_large(b"K", Large::Owned(vec![7; 6]));
+            let mut roomy = Vec::with_capacity(100);
+            roomy.extend([7; 6]);
+            outbox.append_large(b"K", Large::Owned(roomy));
             outbox.append_large(b"LL", Large::Lease(lease(b"rstuv"), 0..5));
             let expected: Vec<u8> = outbox.runs().flatten().copied().collect();
             assert_eq!(expected.len(), 29);
             outbox.advance(written.min(29));
-            outbox.release_leases();
+            outbox.release_buffers();
             let rest: Vec<u8> = outbox.runs().flatten().copied().collect();
             assert_eq!(rest, expected[written.min(29)..], "after {written}");
             assert_eq!(outbox.len(), rest.len());
             let unwritten = &outbox.large[outbox.large_written..];
-            assert!(!unwritten.iter().any(|(_, large)| matches!(large, Large::Lease(..))));
+            assert!(
+                unwritten
+                    .iter()
+                    .all(|(_, large)| matches!(large, Large::Owned(copy) if copy.capacity() < 100))
+            );
         }
+    }
+
+    #[test]
+    fn what_was_written_is_given_back_at_once() {
+        let (first, second) = (Arc::<[u8]>::from([1; 5]), Bytes::from(vec![2; 5]));
+        let mut outbox = Outbox::default();
+        outbox.append(|batch| batch.extend_from_slice(b"abc"));
+        outbox.append_large(b"H", Large::Shared(first.clone()));
+        outbox.append_large(b"H", Large::Bytes(second.clone()));
+        outbox.append_large(b"H", Large::Lease(lease(b"rrrr0123456789"), 4..14));
+        outbox.append(|batch| batch.extend_from_slice(b"rest"));
+        let is_kept = |outbox: &Outbox| {
+            let lease = outbox.large.iter().any(|(_, large)| matches!(large, Large::Lease(..)));
+            (Arc::strong_count(&first) > 1, !second.is_unique(), lease)
+        };
+        for (len, kept) in [
+            (8, (true, true, true)),
+            (1, (false, true, true)),
+            (6, (false, false, true)),
+            (10, (false, false, true)),
+            (1, (false, false, false)),
+        ] {
+            outbox.advance(len);
+            assert_eq!(is_kept(&outbox), kept, "{} left", outbox.len());
+        }
+        assert_eq!(outbox.runs().collect::<Vec<_>>(), [b"rest"]);
     }
 
     #[test]

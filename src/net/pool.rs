@@ -89,6 +89,23 @@ pub(super) fn take_message_buffer() -> Vec<u8> {
     POOL.try_with(|pool| pool.borrow_mut().message_buffers.pop()).ok().flatten().unwrap_or_default()
 }
 
+/// An empty buffer that is to hold so many bytes and to wait with them: one of about that size,
+/// or a new one.
+pub(super) fn take_fitting_buffer(len: usize) -> Vec<u8> {
+    let kept = POOL.try_with(|pool| {
+        let kept = &mut pool.borrow_mut().message_buffers;
+        let at = kept.iter().position(|kept| fits(kept.capacity(), len) && kept.capacity() >= len);
+        at.map(|at| kept.swap_remove(at))
+    });
+    kept.ok().flatten().unwrap_or_else(|| Vec::with_capacity(len))
+}
+
+/// Whether so many bytes may wait in a buffer of this capacity: what is queued is bounded by its
+/// length, and is not to hold many times as much.
+pub(super) fn fits(capacity: usize, len: usize) -> bool {
+    capacity / 2 <= len
+}
+
 /// A buffer for a message that is inflated, empty; it may have no capacity.
 #[cfg(feature = "deflate")]
 pub(super) fn take_small_buffer() -> Vec<u8> {

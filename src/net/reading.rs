@@ -48,11 +48,12 @@ pub(super) fn poll_direct<T: ReadVec>(
     let read = io.poll_read_vec(cx, &mut buffer, limit);
     let appended = buffer.len() - before;
     let mut state = shared.lock();
-    let restored = state.with_batch(|inbound, outbound, batch| {
-        inbound.restore_direct(buffer, appended, outbound, batch)
-    });
-    match restored {
+    // Most often there is nothing to write then, and this happens at every poll: no outbox for it.
+    let mut batch = Vec::new();
+    let State { inbound, outbound, .. } = &mut *state;
+    match inbound.restore_direct(buffer, appended, outbound, &mut batch) {
         Err(violation) => {
+            state.outbox().append(|outbox| outbox.append(&mut batch));
             state.fail(violation);
             state.begin_polling();
             Poll::Ready(Ok(Direct::Complete))
@@ -106,10 +107,6 @@ impl State {
         self.phase == Phase::Open && self.wants_input()
     }
 
-    pub(super) fn has_outbox(&self) -> bool {
-        self.outbox.as_ref().is_some_and(|outbox| outbox.len() > 0)
-    }
-
     /// Whether somebody waits for input, and the message is not one that is read into directly.
     #[inline]
     pub(super) fn is_reading_to_lease(&self) -> bool {
@@ -125,7 +122,9 @@ impl State {
         allowance: u32,
         max_queued: usize,
     ) -> ReadInto {
-        if self.read_alone(shared) {
+        let is_paused = self.read_alone(shared);
+        self.return_empty_outbox();
+        if is_paused {
             return ReadInto::Later;
         }
         if !self.would_read() {
@@ -202,3 +201,74 @@ const DIRECT_BEHIND: usize = 4 << 10;
 
 /// The least room worth a read, in bytes.
 const MIN_READ: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Waker;
+
+    use super::*;
+    use crate::net::config::Config;
+    use crate::net::context::Context as Shares;
+    use crate::net::lease::Lease;
+
+    fn opened() -> Arc<Shared> {
+        let shared = Shared::new(Arc::new(Shares::new(Arc::new(Config::default()), None)), None);
+        shared.lock().open();
+        shared
+    }
+
+    /// A read buffer with these bytes.
+    fn lease(bytes: &[u8]) -> Lease {
+        let mut lease = Lease::take();
+        let read = lease.poll_read(&mut &*bytes, &mut Context::from_waker(Waker::noop()));
+        assert!(read.is_ready());
+        lease
+    }
+
+    /// What comes first of a binary frame of 100,000 bytes, masked with zeros.
+    fn beginning(len: usize) -> Vec<u8> {
+        let mut bytes = vec![0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x86, 0xa0, 0, 0, 0, 0];
+        bytes.resize(len, 7);
+        bytes
+    }
+
+    #[tokio::test]
+    async fn in_the_middle_of_a_large_message_a_connection_keeps_no_outbox() {
+        let shared = opened();
+        {
+            let mut state = shared.lock();
+            let limits = shared.context.config.limits.message;
+            let State { inbound, outbound, .. } = &mut *state;
+            let mut batch = Vec::new();
+            let mut bytes = beginning(8 << 10);
+            let step =
+                inbound.receive(&mut bytes, Delivery::Message, &limits, outbound, &mut batch);
+            assert_eq!(step.unwrap().consumed, bytes.len());
+            state.reader = Reader::Waiting(Delivery::Message);
+        }
+        let into = shared.lock().read_into(&shared, 1, 1);
+        let ReadInto::Direct(buffer, remaining) = into else { panic!("not straight into it") };
+        let (mut io, _peer) = tokio::io::duplex(10);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(poll_direct(&shared, &mut io, buffer, remaining, &mut cx).is_pending());
+        let state = shared.lock();
+        assert!(state.outbox.is_none());
+        assert!(state.inbound.buffered() > 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_thrown_away_leaves_no_outbox() {
+        let shared = opened();
+        let mut state = shared.lock();
+        state.reader = Reader::Gone;
+        state.keep_input(lease(&beginning(1000)));
+        assert!(matches!(state.read_into(&shared, 1, 1), ReadInto::Lease));
+        assert!(state.outbox.is_none());
+        // A Pong stays.
+        let ping = [0x89, 0x80, 0, 0, 0, 0];
+        state.keep_input(lease(&[&[7; 100_000 - 986][..], &ping].concat()));
+        assert!(matches!(state.read_into(&shared, 1, 100), ReadInto::Lease));
+        assert_eq!(state.queued(), 2);
+    }
+}

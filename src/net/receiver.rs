@@ -1,9 +1,9 @@
 //! The receiving handle of a connection.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,9 +12,10 @@ use super::held;
 use super::lease::Lease;
 use super::message::{Lent, Message};
 use super::pool;
-use super::sender::REFERENCE_FROM;
+use super::sender::is_large;
 use super::shared::Shared;
 use super::state::{Phase, Reader, State, WRITE_FROM};
+use super::waiting::Left;
 use crate::proto::assembler::MessageKind;
 use crate::proto::inbound::{Delivery, Event, Payload, short};
 use crate::proto::utf8::Checked;
@@ -34,6 +35,8 @@ pub struct Receiver {
     is_mid_pieces: bool,
     /// Whether the lease goes on between messages.
     is_between: bool,
+    /// Whether a waker may have been left where others find it.
+    is_waiting: bool,
     /// What was found last. It stays here: handing it on would cost more than finding it.
     found: Found,
 }
@@ -60,6 +63,7 @@ impl Receiver {
             assembled: Vec::new(),
             is_mid_pieces: false,
             is_between: false,
+            is_waiting: false,
             found: Found::default(),
         }
     }
@@ -76,7 +80,7 @@ impl Receiver {
     /// # Cancel safety
     /// Nothing is lost when the future is dropped: the connection keeps what has arrived.
     pub async fn next(&mut self) -> Result<Option<Message<'_>>> {
-        let found = poll_fn(|cx| self.poll_next(cx, Delivery::Message)).await?;
+        let found = search(self, |this, cx| this.poll_next(cx, Delivery::Message)).await?;
         Ok(found.then(|| self.lend()))
     }
 
@@ -88,7 +92,7 @@ impl Receiver {
     /// # Cancel safety
     /// As [`Receiver::next`].
     pub async fn next_fragmented(&mut self) -> Result<Option<Fragments<'_>>> {
-        let found = poll_fn(|cx| self.poll_next(cx, Delivery::Pieces)).await?;
+        let found = search(self, |this, cx| this.poll_next(cx, Delivery::Pieces)).await?;
         Ok(found.then(|| Fragments {
             kind: if self.found.text.is_some() { MessageKind::Text } else { MessageKind::Binary },
             is_first: true,
@@ -107,11 +111,19 @@ impl Receiver {
         self.shared.lock().path().to_string()
     }
 
+    /// Takes back what was left where others find it.
+    #[cold]
+    fn stop_waiting(&mut self) {
+        self.is_waiting = false;
+        let left = self.shared.lock().forget_receiver();
+        drop(left);
+    }
+
     fn lend(&mut self) -> Message<'_> {
         let Found { start, end, .. } = self.found;
         let payload = if self.found.is_assembled {
             Lent::Buffer(&mut self.assembled)
-        } else if end - start >= REFERENCE_FROM && self.lease.is_empty() {
+        } else if is_large(end - start) && self.lease.is_empty() {
             Lent::Lease(&mut self.lease, start..end)
         } else {
             Lent::Slice(self.lease.bytes().get(start..end).unwrap_or_default())
@@ -208,7 +220,12 @@ impl Receiver {
 
     #[inline(never)]
     fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
+        // Dropped after the lock was given up.
+        let mut _left = Left::default();
         let mut state = self.shared.lock();
+        if std::mem::take(&mut self.is_waiting) {
+            _left = state.forget_receiver();
+        }
         held::settle(&self.shared, &mut state);
         state.hear_receiver(Reader::Busy);
         // What was read without the lock the state does not know.
@@ -223,7 +240,8 @@ impl Receiver {
             }
             let queued = state.queued() + held::len(&self.shared);
             if queued >= self.shared.context.config.limits.max_queued {
-                state.wait(cx.waker());
+                state.wait_for_room(cx.waker());
+                self.is_waiting = true;
                 return Poll::Pending;
             }
             if queued >= WRITE_FROM && give_way(&mut state, cx) {
@@ -282,7 +300,7 @@ impl Receiver {
                     self.lease = Lease::default();
                     pool::return_message_buffer(std::mem::take(&mut self.assembled));
                     self.is_between = state.inbound.is_between_messages();
-                    wait_for_input(&mut state, &self.shared, cx, delivery);
+                    self.is_waiting = wait_for_input(&mut state, &self.shared, cx, delivery);
                     return Poll::Pending;
                 }
             };
@@ -309,6 +327,38 @@ impl Receiver {
     }
 }
 
+/// Looks for what comes next; the Receiver waits no longer than this does.
+fn search<P>(receiver: &mut Receiver, poll: P) -> Search<'_, P>
+where
+    P: Fn(&mut Receiver, &mut Context<'_>) -> Poll<Result<bool>> + Unpin,
+{
+    Search(receiver, poll)
+}
+
+struct Search<'a, P>(&'a mut Receiver, P);
+
+impl<P> Future for Search<'_, P>
+where
+    P: Fn(&mut Receiver, &mut Context<'_>) -> Poll<Result<bool>> + Unpin,
+{
+    type Output = Result<bool>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        let this = &mut *self;
+        this.1(this.0, cx)
+    }
+}
+
+impl<P> Drop for Search<'_, P> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.is_waiting {
+            self.0.stop_waiting();
+        }
+    }
+}
+
 /// Lets the connection task write what is queued before more is delivered: it polls again
 /// at once. Only where the task itself is the one that polls, and the transport takes bytes.
 fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
@@ -320,16 +370,21 @@ fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
     true
 }
 
-fn wait_for_input(state: &mut State, shared: &Shared, cx: &Context<'_>, delivery: Delivery) {
+/// Says whether it left a waker for it.
+fn wait_for_input(
+    state: &mut State,
+    shared: &Shared,
+    cx: &Context<'_>,
+    delivery: Delivery,
+) -> bool {
     state.reader = Reader::Waiting(delivery);
     let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
     state.waits_here = is_task && held::is_here(shared);
-    if !is_task {
-        state.rare().reading = Some(cx.waker().clone());
-    } else if let Some(rare) = state.rare_if_any() {
-        rare.reading = None;
-    }
     state.wake_task();
+    if !is_task {
+        state.wait_for_input(cx.waker());
+    }
+    !is_task
 }
 
 /// A Pong that answers the newest Ping gives the round-trip time (RFC 6455 §5.5.3).
@@ -361,15 +416,15 @@ impl Drop for Receiver {
         held::settle(&self.shared, &mut state);
         state.hear_receiver(Reader::Gone);
         state.receiver_holds_input = false;
-        if let Some(rare) = state.rare_if_any() {
-            rare.reading = None;
-        }
+        let left = state.forget_receiver();
         // Input read to its end is left too: a compressed message may have more to give.
         if matches!(state.phase, Phase::Open) && self.lease.is_held() && !state.input.is_held() {
             state.input = std::mem::take(&mut self.lease);
         }
         debug_assert!(state.phase != Phase::Open || self.lease.is_empty());
         state.wake_task();
+        drop(state);
+        drop(left);
     }
 }
 
@@ -402,7 +457,7 @@ impl Fragments<'_> {
     pub async fn next(&mut self) -> Result<Option<Piece<'_>>> {
         let is_found = std::mem::take(&mut self.is_first)
             || !self.is_over
-                && poll_fn(|cx| self.receiver.poll_found(cx, Delivery::Pieces)).await?;
+                && search(self.receiver, |this, cx| this.poll_found(cx, Delivery::Pieces)).await?;
         if !is_found {
             return if std::mem::replace(&mut self.is_over, true) { Ok(None) } else { Err(cut()) };
         }

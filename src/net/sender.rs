@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::compression::Sending;
@@ -17,6 +16,7 @@ use super::message::{Choice, Outgoing, Parts};
 use super::outbox::Large;
 use super::shared::{Locked, Shared};
 use super::state::{Phase, State};
+use super::waiting::{Awaited, Waiting};
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]
@@ -51,8 +51,9 @@ impl Sender {
 
     /// Queues a message, whole.
     ///
-    /// A small payload is copied; an owned, prepared or just received one is referenced from
-    /// 16 KiB on. Where permessage-deflate was agreed it is compressed, if that makes it shorter;
+    /// A payload is copied, unless it has 16 KiB or more and need not be: one that is owned or
+    /// prepared, and one just received that was assembled or ended its read. Where
+    /// permessage-deflate was agreed it is compressed, if that makes it shorter;
     /// [`Compressed`](super::Compressed) and [`Uncompressed`](super::Uncompressed) decide
     /// otherwise for one message.
     ///
@@ -67,7 +68,7 @@ impl Sender {
     #[inline]
     fn queue(&self, parts: Parts<'_>, choice: Choice) -> Result<(), SendError> {
         match parts {
-            Parts::Copied(kind, payload) if payload.len() < REFERENCE_FROM => {
+            Parts::Copied(kind, payload) if !is_large(payload.len()) => {
                 self.queue_copied(kind, payload, choice)
             }
             parts => self.queue_any(parts, choice),
@@ -211,34 +212,21 @@ impl Sender {
     /// Waits until the queue is below its bound, or the connection ends.
     ///
     /// # Cancel safety
-    /// Holds no state.
+    /// Nothing is left of the future when it is dropped.
     pub async fn ready(&self) {
         let bound = self.shared.context.config.limits.max_queued;
-        poll_fn(|cx| {
-            let mut state = self.shared.lock_for_sending();
-            if state.phase != Phase::Open || state.queued() < bound {
-                return Poll::Ready(());
-            }
-            state.wait(cx.waker());
-            Poll::Pending
-        })
-        .await;
+        let mut waiting = Waiting::new(&self.shared, Awaited::Room);
+        let is_there = |state: &State| state.phase != Phase::Open || state.queued() < bound;
+        poll_fn(|cx| waiting.poll(cx, |state| is_there(state).then_some(()))).await;
     }
 
     /// Waits until the connection has ended, TCP included, and says how.
     ///
     /// # Cancel safety
-    /// Holds no state.
+    /// Nothing is left of the future when it is dropped.
     pub async fn closed(&self) -> Ending {
-        poll_fn(|cx| {
-            let mut state = self.shared.lock();
-            if let Some(ending) = state.ended() {
-                return Poll::Ready(ending.clone());
-            }
-            state.watch(cx.waker());
-            Poll::Pending
-        })
-        .await
+        let mut waiting = Waiting::new(&self.shared, Awaited::End);
+        poll_fn(|cx| waiting.poll(cx, |state| state.ended().cloned())).await
     }
 
     /// Whether messages may still be sent: the OPEN state (RFC 6455 §6.1).
@@ -271,26 +259,24 @@ pub(super) fn append<'a>(
     header: Option<&HeaderBytes>,
     parts: Parts<'a>,
 ) -> Option<Parts<'a>> {
-    // Read buffers are few; one does not wait for a peer that takes its time.
-    let is_held_up = state.in_flight > 0 && matches!(parts, Parts::Leased(..));
+    // What has to wait does so in no more than it needs.
+    let is_held_up = state.is_held_up();
     let outbox = state.outbox();
-    let header = header.map_or(&[][..], HeaderBytes::as_bytes);
-    let copied = if parts.bytes().len() < REFERENCE_FROM || is_held_up {
-        parts
-    } else {
-        match parts.into_large() {
-            Ok(large) => {
-                outbox.append_large(header, large);
-                return None;
+    let large = if is_large(parts.bytes().len()) { parts.into_large() } else { Err(parts) };
+    let copied = match large {
+        Ok(mut large) => {
+            if is_held_up {
+                large.release_buffer();
             }
-            Err(copied) => copied,
+            outbox.append_large(header.map_or(&[], HeaderBytes::as_bytes), large);
+            return None;
         }
+        Err(copied) => copied,
     };
-    outbox.append(|batch| {
-        batch.reserve(header.len() + copied.bytes().len());
-        batch.extend_from_slice(header);
-        batch.extend_from_slice(copied.bytes());
-    });
+    match header {
+        Some(header) => outbox.append_frame(header, copied.bytes()),
+        None => outbox.append(|batch| batch.extend_from_slice(copied.bytes())),
+    }
     Some(copied)
 }
 
@@ -321,13 +307,19 @@ impl State {
     /// Queues a frame that is shared with other connections.
     #[cfg(feature = "deflate")]
     pub(super) fn queue_shared(&mut self, frame: &Arc<[u8]>) {
-        if frame.len() < REFERENCE_FROM {
-            self.outbox().append(|batch| batch.extend_from_slice(frame));
-        } else {
+        if is_large(frame.len()) {
             self.outbox().append_large(&[], Large::Shared(frame.clone()));
+        } else {
+            self.outbox().append(|batch| batch.extend_from_slice(frame));
         }
     }
 }
 
-/// Payloads from this size on are referenced instead of copied, in bytes.
-pub(super) const REFERENCE_FROM: usize = 16 << 10;
+/// Whether so many bytes are referenced instead of copied, where they can be.
+#[inline]
+pub(super) fn is_large(len: usize) -> bool {
+    len >= REFERENCE_FROM
+}
+
+/// From this size on, in bytes.
+const REFERENCE_FROM: usize = 16 << 10;

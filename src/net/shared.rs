@@ -10,6 +10,7 @@ use super::ending::Initiator;
 use super::glance::{Glance, LastGlance};
 use super::held;
 use super::state::{Phase, State};
+use super::waiting::{Wakes, Woken};
 use crate::proto::close::CloseCode;
 use crate::proto::rejection::Rejection;
 
@@ -22,12 +23,14 @@ pub(super) struct Shared {
     state: Mutex<State>,
 }
 
-/// The state, locked. When it is given up the glance is renewed, then the task woken if that
-/// was asked for.
+/// The state, locked. When it is given up the glance is renewed, then those woken for whom that
+/// was asked.
 #[derive(Debug)]
 pub(super) struct Locked<'a> {
     state: MutexGuard<'a, State>,
     glance: &'a LastGlance,
+    /// Nobody before the end; stands behind the guard, and is dropped after it.
+    woken: Woken,
 }
 
 impl Shared {
@@ -53,7 +56,7 @@ impl Shared {
     pub(super) fn lock(&self) -> Locked<'_> {
         // A panic while the lock is held is ours; the connection goes on to its end.
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { state, glance: &self.glance }
+        Locked { state, glance: &self.glance, woken: Woken::default() }
     }
 
     /// As [`Shared::lock`], for who queues or counts frames: those that this thread holds are
@@ -147,7 +150,9 @@ impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
         self.glance.store(self.state.glance());
-        self.state.wake_if_asked();
+        if self.state.wakes != Wakes::NOBODY {
+            self.woken = self.state.take_woken();
+        }
     }
 }
 

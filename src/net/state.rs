@@ -10,6 +10,7 @@ use super::glance::{Glance, Looks};
 use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
+use super::waiting::{Waiters, Wakes};
 use crate::proto::inbound::{Delivery, Inbound};
 use crate::proto::outbound::Outbound;
 
@@ -21,8 +22,8 @@ pub(super) struct State {
     /// not taken for it since: input may be handed to it without.
     pub(super) waits_here: bool,
     polling: Polling,
-    /// Whether the connection task is to be woken when the lock is given up.
-    wakes_task: bool,
+    /// Who is to be woken when the lock is given up.
+    pub(super) wakes: Wakes,
     /// Whether the Receiver holds input that nobody else may overtake.
     pub(super) receiver_holds_input: bool,
     /// Whether a fragmented message is being sent by a `FragmentedMessage`.
@@ -56,12 +57,7 @@ struct Path(Box<str>);
 /// What most connections never need, or only for a moment.
 #[derive(Debug, Default)]
 pub(super) struct Rare {
-    /// Whoever waits in the Receiver, when it is not the connection task.
-    pub(super) reading: Option<Waker>,
-    /// Whoever waits for the queue.
-    pub(super) waiting: Vec<Waker>,
-    /// Whoever waits for the end.
-    watching: Vec<Waker>,
+    pub(super) waiters: Waiters,
     /// When the transport last took bytes, while it refuses more.
     pub(super) blocked_since: Option<Duration>,
     /// The newest Ping that we sent, and when.
@@ -114,7 +110,7 @@ impl State {
             reader: Reader::Busy,
             waits_here: false,
             polling: Polling::No,
-            wakes_task: false,
+            wakes: Wakes::NOBODY,
             receiver_holds_input: false,
             is_fragmenting: false,
             timer_due: true,
@@ -204,6 +200,20 @@ impl State {
         self.outbox.get_or_insert_with(pool::take_outbox)
     }
 
+    /// Whether frames wait that the connection task has not taken.
+    pub(super) fn has_outbox(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| outbox.len() > 0)
+    }
+
+    /// Gives the outbox back to the thread if nothing was put into it.
+    pub(super) fn return_empty_outbox(&mut self) {
+        if !self.has_outbox()
+            && let Some(outbox) = self.outbox.take()
+        {
+            pool::return_outbox(outbox);
+        }
+    }
+
     /// Both halves and the batch of the outbox, borrowed apart.
     #[inline]
     pub(super) fn with_batch<R>(
@@ -218,7 +228,9 @@ impl State {
     /// Wakes the connection task, unless it is the one that is running.
     #[inline]
     pub(super) fn wake_task(&mut self) {
-        self.wakes_task |= !self.is_polling();
+        if !self.is_polling() {
+            self.wakes.add(Wakes::TASK);
+        }
     }
 
     /// The connection task polls the handler from here on: what it does wakes nobody.
@@ -252,15 +264,6 @@ impl State {
     }
 
     #[inline]
-    pub(super) fn wake_if_asked(&mut self) {
-        if std::mem::take(&mut self.wakes_task)
-            && let Some(task) = &self.task
-        {
-            task.wake_by_ref();
-        }
-    }
-
-    #[inline]
     pub(super) fn glance(&self) -> Glance {
         Glance::new(
             self.queued(),
@@ -277,43 +280,29 @@ impl State {
 
     /// Wakes whoever waits in the Receiver on another task.
     pub(super) fn wake_reading(&mut self) {
-        if let Some(reading) = self.rare.as_mut().and_then(|rare| rare.reading.take()) {
-            reading.wake();
+        if self.rare.is_some() {
+            self.wakes.add(Wakes::INPUT);
         }
     }
 
     /// Wakes whoever waits for the end of TCP.
     pub(super) fn wake_watching(&mut self) {
-        let watching = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.watching));
-        watching.unwrap_or_default().into_iter().for_each(Waker::wake);
+        self.wakes.add(Wakes::END);
     }
 
     /// Wakes whoever waits for the queue.
     pub(super) fn wake_waiting(&mut self) {
-        let waiting = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.waiting));
-        for waker in waiting.unwrap_or_default() {
-            waker.wake();
-        }
-    }
-
-    /// Registers a waker for the end.
-    pub(super) fn watch(&mut self, waker: &Waker) {
-        register(&mut self.rare().watching, waker);
-    }
-
-    /// Registers a waker for room in the queue.
-    pub(super) fn wait(&mut self, waker: &Waker) {
-        register(&mut self.rare().waiting, waker);
-    }
-
-    /// Whether somebody waits for room in the queue.
-    fn is_waited_for(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| !rare.waiting.is_empty())
+        self.wakes.add(Wakes::ROOM);
     }
 
     /// When the transport last took bytes, while it refuses more.
     pub(super) fn blocked_since(&self) -> Option<Duration> {
         self.rare.as_ref().and_then(|rare| rare.blocked_since)
+    }
+
+    /// Whether what is queued waits for the transport: to take bytes, or to flush them.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.in_flight > 0 || self.blocked_since().is_some()
     }
 
     /// What most connections never need, made if there is none.
@@ -365,12 +354,6 @@ impl State {
         } else {
             None
         }
-    }
-}
-
-fn register(wakers: &mut Vec<Waker>, waker: &Waker) {
-    if !wakers.iter().any(|known| known.will_wake(waker)) {
-        wakers.push(waker.clone());
     }
 }
 

@@ -14,10 +14,9 @@ use crate::proto::rejection::Rejection;
 impl Shared {
     /// Remembers the connection task for those who have to wake it.
     pub(super) fn remember_task(&self, waker: &Waker) {
-        let mut state = self.lock();
-        if state.task.as_ref().is_none_or(|task| !task.will_wake(waker)) {
-            state.task = Some(waker.clone());
-        }
+        let waker = waker.clone();
+        let replaced = self.lock().task.replace(waker);
+        drop(replaced);
     }
 
     /// The handshake deadline while the head is incomplete: 408, or nothing for silence.

@@ -241,7 +241,10 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
                         state.outbound.set_congested(true);
-                        writing.release_leases();
+                        writing.release_buffers();
+                        if let Some(waiting) = &mut state.outbox {
+                            waiting.release_buffers();
+                        }
                         if has_progressed || state.blocked_since().is_none() {
                             state.rare().blocked_since = Some(now);
                             state.timer_due = true;

@@ -30,7 +30,8 @@ impl Mask {
         }
     }
 
-    /// As [`Mask::apply_whole`], for one that is mostly short.
+    /// As [`Mask::apply_whole`], for one that is mostly short. It is apart from `combine`, which is
+    /// inlined in whoever calls it, so that the callers of this one stay small.
     #[inline]
     pub(super) fn apply_short(self, payload: &mut [u8]) {
         self.combine(payload);

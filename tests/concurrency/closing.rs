@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::load::{Line, Sent};
 use crate::peer::{Via, config, open};
 use crate::random::Random;
+use crate::spin;
 use crate::support::{REQUEST, close, frame};
 
 /// Who ends the connection, and how.
@@ -87,9 +88,9 @@ async fn race(incoming: Incoming, by: By, seed: u64, taken: Taken) -> stickler::
     if matches!(by, By::Thread | By::Unfinished) {
         let sender = sender.clone();
         let runtime = tokio::runtime::Handle::current();
-        let delay = Duration::from_micros(random.below(3000) as u64);
+        let spins = random.below(60_000);
         tokio::task::spawn_blocking(move || {
-            std::thread::sleep(delay);
+            spin(spins);
             match by {
                 By::Thread => sender.close(CloseCode::new(3001), "").unwrap(),
                 _ => runtime.block_on(give_up(&sender)),
@@ -143,7 +144,7 @@ fn what_was_taken_stands_before_the_close_and_nothing_behind_it() {
                 let noted = taken.clone();
                 let handler = async move |incoming| race(incoming, by, seed as u64, noted).await;
                 let (mut peer, mut writer, serving) = open(&endpoint, via, handler).await;
-                let delay = Duration::from_micros(Random::new(seed as u64).below(3000) as u64);
+                let spins = Random::new(seed as u64).below(60_000);
                 let of_peer = match by {
                     By::Peer => close(1000),
                     // Two of three reserved bits.
@@ -151,7 +152,7 @@ fn what_was_taken_stands_before_the_close_and_nothing_behind_it() {
                     _ => Vec::new(),
                 };
                 let ending = tokio::spawn(async move {
-                    tokio::time::sleep(delay).await;
+                    spin(spins);
                     writer.write_all(&of_peer).await.unwrap();
                     if by == By::Shutdown {
                         endpoint.shutdown();
@@ -164,7 +165,7 @@ fn what_was_taken_stands_before_the_close_and_nothing_behind_it() {
                 serving.await.unwrap();
                 // Threads note their counts when they see the end, which they do by themselves.
                 while taken.lock().unwrap().len() < 4 {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    tokio::task::yield_now().await;
                 }
                 let mut taken = taken.lock().unwrap().clone();
                 taken.retain(|_, count| *count > 0);
@@ -291,8 +292,4 @@ async fn come_late(endpoint: Endpoint, is_silent: bool, spins: usize) {
     peer_io.read_to_end(&mut Vec::new()).await.unwrap();
     drop(peer_io);
     serving.await.unwrap();
-}
-
-fn spin(spins: usize) {
-    (0..spins).for_each(|_| std::hint::spin_loop());
 }

@@ -1,7 +1,5 @@
 //! One thread for all: Senders in tasks beside the handler, on a runtime without workers.
 
-use std::time::Duration;
-
 use stickler::{Endpoint, Incoming};
 use tokio::io::AsyncWriteExt;
 use tokio::task::{LocalSet, spawn_local, yield_now};
@@ -9,7 +7,7 @@ use tokio::task::{LocalSet, spawn_local, yield_now};
 use crate::load::{Line, Sent};
 use crate::peer::{Compression, Peer, Via, config};
 use crate::random::Random;
-use crate::support::text;
+use crate::support::{settle, text};
 
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -93,7 +91,7 @@ fn queued_counts_what_was_just_sent_inside_and_outside_of_the_handler() {
         }));
         let (mut other_peer, mut other_writer) = Peer::open(other_peer_io, Compression::None).await;
         let other_sender = told.await.unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        settle().await;
         let (tell, told) = tokio::sync::oneshot::channel();
         let of_other = other_sender.clone();
         let serving = spawn_local(endpoint.serve(io, None, async move |incoming: Incoming| {
@@ -114,7 +112,7 @@ fn queued_counts_what_was_just_sent_inside_and_outside_of_the_handler() {
         }));
         let (mut peer, mut writer) = Peer::open(peer_io, Compression::None).await;
         let sender = told.await.unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        settle().await;
         assert_eq!(sender.queued(), 0);
         sender.send("outside").unwrap();
         assert_eq!(sender.queued(), 9);

@@ -35,6 +35,16 @@ fn run(test: impl Future<Output = ()>) {
         .block_on(async { tokio::time::timeout(HANG, test).await.expect("an end") });
 }
 
+/// Lets others go on for a while, which the processor decides.
+fn spin(spins: usize) {
+    (0..spins).for_each(|_| std::hint::spin_loop());
+}
+
+/// Waits until another task has spun.
+async fn elsewhere(spins: usize) {
+    tokio::spawn(async move { spin(spins) }).await.unwrap();
+}
+
 /// A runtime whose end waits for no thread: one that hangs does so behind a test that fails.
 struct Running(Option<tokio::runtime::Runtime>);
 

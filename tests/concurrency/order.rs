@@ -13,6 +13,7 @@ use crate::load::{Line, Sent};
 use crate::peer::{Compression, Peer, Via, config, open};
 use crate::random::Random;
 use crate::support::{frame, text};
+use crate::{elsewhere, spin};
 
 /// Messages of each sender.
 const EACH: usize = 80;
@@ -24,7 +25,7 @@ async fn deliver_all(sender: Sender, name: usize) {
         Sent::new(name, number).deliver(&sender).await.unwrap();
         match random.below(8) {
             0 => tokio::task::yield_now().await,
-            1 => std::thread::sleep(Duration::from_micros(200)),
+            1 => spin(random.below(6000)),
             _ => {}
         }
     }
@@ -57,8 +58,8 @@ async fn crowd(incoming: Incoming, seed: u64) -> stickler::Result<()> {
                 receiver.next().await?;
             }
             1 => tokio::task::yield_now().await,
-            2 => tokio::time::sleep(Duration::from_millis(1)).await,
-            _ => tokio::task::block_in_place(|| std::thread::sleep(Duration::from_micros(300))),
+            2 => elsewhere(random.below(6000)).await,
+            _ => tokio::task::block_in_place(|| spin(random.below(6000))),
         }
     }
     for other in others {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use stickler::{Endpoint, Incoming, Sender};
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
+use crate::elsewhere;
 use crate::load::{Line, Sent};
 use crate::peer::{Io, Item, Peer, Via, config, open};
 use crate::random::Random;
@@ -117,7 +118,7 @@ async fn rouse(
             }));
         }
         if random.below(16) == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            elsewhere(random.below(20_000)).await;
         }
     }
     drop(order);
@@ -240,7 +241,7 @@ fn who_waits_for_room_or_the_end_is_woken_by_the_end() {
                     })
                 })
                 .collect();
-            tokio::time::sleep(Duration::from_micros(Random::new(seed).below(1000) as u64)).await;
+            elsewhere(Random::new(seed).below(20_000)).await;
             drop((peer, writer));
             for one in waiting {
                 tokio::time::timeout(SECONDS, one).await.expect("woken").unwrap();

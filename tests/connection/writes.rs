@@ -159,19 +159,126 @@ async fn peers_that_do_not_read_keep_no_read_buffer() {
         assert_eq!(peer.written().len(), 100);
         slow.push((peer, serving));
     }
-    let (peer, serving) = open(Config::default(), echo).await;
-    settle().await;
-    let before = peer.wire().counts.reads;
-    peer.send(binary(&payload).repeat(4));
-    settle().await;
-    assert_eq!(peer.wire().counts.reads - before, 1, "the thread has no large buffer left");
-    assert_eq!(peer.frames().len(), 4);
+    assert_a_large_read_buffer_is_left().await;
     for (peer, serving) in slow {
         peer.give_room(usize::MAX);
         assert_eq!(peer.frame().await.payload, payload);
         peer.end();
         serving.await.unwrap();
     }
+}
+
+/// What one more peer sends comes in one read.
+async fn assert_a_large_read_buffer_is_left() {
+    let (peer, serving) = open(Config::default(), echo).await;
+    settle().await;
+    let before = peer.wire().counts.reads;
+    peer.send(binary([1; 20_000]).repeat(4));
+    settle().await;
+    assert_eq!(peer.wire().counts.reads - before, 1, "the thread has no large buffer left");
+    assert_eq!(peer.frames().len(), 4);
+    peer.end();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_buffers_are_given_back_when_their_message_is_written() {
+    let payload: Vec<u8> = (0..20_000).map(|i| (i % 251) as u8).collect();
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        let (peer, serving) = open(Config::default(), async |incoming| {
+            let (mut receiver, sender) = incoming.accept().await?.split();
+            while let Some(message) = receiver.next().await? {
+                sender.send(message)?;
+                sender.send("behind it")?;
+            }
+            Ok(())
+        })
+        .await;
+        // The message, and nothing of what is behind it.
+        peer.give_room(payload.len() + 4);
+        peer.send(binary(&payload));
+        settle().await;
+        assert_eq!(peer.frame().await.payload, payload);
+        slow.push((peer, serving));
+    }
+    assert_a_large_read_buffer_is_left().await;
+    for (peer, serving) in slow {
+        peer.give_room(usize::MAX);
+        assert_eq!(peer.text().await, "behind it");
+        peer.end();
+        serving.await.unwrap();
+    }
+}
+
+/// A transport that buffers takes all bytes, and cannot flush them.
+#[tokio::test(start_paused = true)]
+async fn messages_behind_a_blocked_flush_keep_no_read_buffer() {
+    let payload: Vec<u8> = (0..20_000).map(|i| (i % 251) as u8).collect();
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        let (transport, peer) = wire();
+        let endpoint = Endpoint::new(Config::default());
+        let serving = tokio::spawn(endpoint.serve(BufStream::new(transport), None, echo));
+        peer.send(REQUEST);
+        peer.head().await;
+        settle().await;
+        peer.give_room(0);
+        peer.send(text("before it"));
+        settle().await;
+        peer.send(binary(&payload));
+        settle().await;
+        assert_eq!(peer.untaken(), 0);
+        slow.push((peer, serving));
+    }
+    assert_a_large_read_buffer_is_left().await;
+    for (peer, serving) in slow {
+        peer.give_room(usize::MAX);
+        assert_eq!(peer.text().await, "before it");
+        assert_eq!(peer.frame().await.payload, payload);
+        peer.end();
+        serving.await.unwrap();
+    }
+}
+
+/// A payload that tells when nobody needs it any more.
+struct Payload(Vec<u8>, mpsc::UnboundedSender<()>);
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let _ = self.1.send(());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_is_dropped_when_it_is_written_whatever_is_behind_it() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (peer, serving) = open(Config::default(), async move |incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        receiver.next().await?;
+        sender.send(Bytes::from_owner(Payload(vec![1; 20_000], tell)))?;
+        sender.send("behind it")?;
+        while receiver.next().await?.is_some() {}
+        Ok(())
+    })
+    .await;
+    peer.give_room(20_003);
+    peer.send(text("go"));
+    settle().await;
+    assert_eq!(peer.written().len(), 20_003);
+    assert!(told.try_recv().is_err(), "dropped before it was written");
+    peer.give_room(1);
+    settle().await;
+    assert_eq!(peer.frame().await.payload, [1; 20_000]);
+    assert!(told.try_recv().is_ok(), "kept after it was written");
+    peer.give_room(usize::MAX);
+    assert_eq!(peer.text().await, "behind it");
     peer.end();
     serving.await.unwrap();
 }

@@ -281,6 +281,7 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn its_debug_says_what_it_was_made_for_and_none_of_what_it_saw() {
         let shape = Shape::of(Level::default(), WindowBits::MAX, 9);

@@ -2,7 +2,6 @@
 //! Close discarded.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
@@ -28,11 +27,12 @@ async fn deaf_later(incoming: Incoming) -> stickler::Result<()> {
     let task = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let noting = Arc::new(Noting { is_woken: AtomicBool::new(false), task });
     let waker = Waker::from(noting.clone());
-    let mut is_pending =
-        || pin!(receiver.next()).poll(&mut Context::from_waker(&waker)).is_pending();
+    let mut next = Box::pin(receiver.next());
+    let mut is_pending = || next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
     assert!(is_pending(), "nothing has come");
     poll_fn(|_| if noting.is_woken.load(SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
     assert!(is_pending(), "there is more to do than one share");
+    drop(next);
     drop(receiver);
     sender.closed().await;
     Ok(())
