@@ -7,7 +7,11 @@ use stickler::proto::utf8::{Utf8Validator, check};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&stride, bytes)) = data.split_first() else { return };
-    assert_eq!(check(bytes).is_ok(), std::str::from_utf8(bytes).is_ok());
+    agree(bytes);
+    // Long texts take a way of their own.
+    let long = [&[b'a'; 4096][..], bytes, &[b'a'; 300]].concat();
+    agree(&long);
+    agree(&long[usize::from(stride)..long.len() - 300]);
     let mut validator = Utf8Validator::new();
     let mut fed = 0;
     for piece in bytes.chunks(usize::from(stride).max(1)) {
@@ -28,3 +32,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(validator.finish().is_ok(), std::str::from_utf8(bytes).is_ok());
     assert_eq!(validator.cut_len(), 0);
 });
+
+fn agree(bytes: &[u8]) {
+    assert_eq!(check(bytes).is_ok(), std::str::from_utf8(bytes).is_ok());
+}

@@ -103,14 +103,21 @@ impl Held {
 pub(super) fn begin(shared: &Shared, waker: &Waker, input: Option<Lease>, is_told: bool) -> Held {
     let input = input.map_or(Handed::Nothing, Handed::Offered);
     let waker = (waker.data(), std::ptr::from_ref(waker.vtable()));
-    let held = Held { connection: shared, waker, frames: None, input, is_told };
-    HELD.try_with(|slot| slot.replace(held)).unwrap_or(Held::NOTHING)
+    swap(Held { connection: shared, waker, frames: None, input, is_told })
 }
 
 /// Ends what `begin` began, and gives what is held.
 #[inline]
 pub(super) fn end(before: Held) -> Held {
-    HELD.try_with(|slot| slot.replace(before)).unwrap_or(Held::NOTHING)
+    swap(before)
+}
+
+/// Puts this in the place of what the thread holds. While the thread ends it holds nothing, and gives
+/// this back, so that no input is lost.
+#[inline]
+fn swap(mut held: Held) -> Held {
+    let _ = HELD.try_with(|slot| std::mem::swap(&mut *slot.borrow_mut(), &mut held));
+    held
 }
 
 /// Visits what this thread holds, if it is for this connection.
@@ -195,20 +202,18 @@ pub(super) fn wait(shared: &Shared, waker: &Waker) -> bool {
     })
 }
 
-/// The Receiver takes the lock: the state is right from here on. Gives the input that it has not
+/// The Receiver takes the lock: the state is right from here on, and has the input that was not
 /// taken.
-pub(super) fn settle(shared: &Shared, state: &mut State) -> Option<Lease> {
+pub(super) fn settle(shared: &Shared, state: &mut State) {
     let (input, is_told) = with(shared, |held| {
         let input = std::mem::replace(&mut held.input, Handed::Nothing);
         (Some(input), std::mem::replace(&mut held.is_told, true))
     });
-    match input {
-        None => None,
-        Some(input) => {
-            if !is_told {
-                state.begin_polling();
-            }
-            if let Handed::Offered(lease) = input { Some(lease) } else { None }
-        }
+    let Some(input) = input else { return };
+    if !is_told {
+        state.begin_polling();
+    }
+    if let Handed::Offered(lease) = input {
+        state.keep_input(lease);
     }
 }

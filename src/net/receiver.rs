@@ -156,14 +156,16 @@ impl Receiver {
         {
             return false;
         }
+        // Who has asked elsewhere meanwhile, under the lock, goes on so.
+        let waits_here = glance.is_waiting_here();
         if self.lease.is_empty() {
-            match held::take_input(&self.shared) {
+            match waits_here.then(|| held::take_input(&self.shared)).flatten() {
                 Some(lease) => self.lease = lease,
                 None => return false,
             }
         }
         let is_found = self.try_short(delivery).is_some();
-        if self.lease.is_empty() && !held::end_input(&self.shared) {
+        if self.lease.is_empty() && !(waits_here && held::end_input(&self.shared)) {
             let mut state = self.shared.lock();
             state.hear_receiver(Reader::Busy);
             state.receiver_holds_input = false;
@@ -224,11 +226,10 @@ impl Receiver {
         if std::mem::take(&mut self.is_waiting) {
             _left = state.forget_receiver();
         }
-        if let Some(lease) = held::settle(&self.shared, &mut state) {
-            debug_assert!(self.lease.is_empty());
-            self.lease = lease;
-        }
+        held::settle(&self.shared, &mut state);
         state.hear_receiver(Reader::Busy);
+        // What was read without the lock the state does not know.
+        state.receiver_holds_input = !self.lease.is_empty();
         self.is_between = false;
         loop {
             if let Some(ending) = state.finished() {
@@ -412,9 +413,7 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         pool::return_message_buffer(std::mem::take(&mut self.assembled));
         let mut state = self.shared.lock();
-        if let Some(lease) = held::settle(&self.shared, &mut state) {
-            self.lease = lease;
-        }
+        held::settle(&self.shared, &mut state);
         state.hear_receiver(Reader::Gone);
         state.receiver_holds_input = false;
         let left = state.forget_receiver();

@@ -14,6 +14,7 @@ mod random;
 mod support;
 
 mod closing;
+mod handing;
 mod load;
 mod local;
 mod nested;

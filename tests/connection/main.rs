@@ -3,6 +3,9 @@
 
 #[path = "../support/claims.rs"]
 mod claims;
+#[path = "../support/random.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod random;
 #[path = "../support/net.rs"]
 mod support;
 
@@ -19,9 +22,13 @@ mod compression;
 mod embedding;
 mod endings;
 mod fragments;
+mod handing;
+mod handing_elsewhere;
+mod handing_random;
 mod messages;
 mod opening;
 mod pressure;
 mod tasks;
+mod thread_end;
 mod timers;
 mod writes;

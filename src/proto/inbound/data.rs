@@ -58,19 +58,12 @@ impl Inbound {
     #[inline]
     fn unmask_whole(&mut self, payload: &mut [u8]) -> Result<Option<Checked>, Violation> {
         let is_text = self.assembler.kind() == Some(MessageKind::Text);
-        if payload.len() <= CACHE_PIECE {
-            self.mask.apply(payload);
-            self.assembler.finish_whole();
-            if !is_text {
-                return Ok(None);
-            }
-            return utf8::check(payload).map(Some).map_err(|_| Violation::TextNotUtf8);
+        self.mask.apply(payload);
+        self.assembler.finish_whole();
+        if !is_text {
+            return Ok(None);
         }
-        for piece in payload.chunks_mut(CACHE_PIECE) {
-            self.mask.apply(piece);
-            self.assembler.validate(piece)?;
-        }
-        self.assembler.finish().map(|(_, text)| text)
+        utf8::check(payload).map(Some).map_err(|_| Violation::TextNotUtf8)
     }
 
     fn assemble(&mut self, payload: &mut [u8], message_ends: bool) -> Result<Step, Violation> {
@@ -217,4 +210,4 @@ impl Inbound {
 }
 
 /// Payload is unmasked and validated in pieces that stay in the first-level cache, in bytes.
-pub(super) const CACHE_PIECE: usize = 16 << 10;
+const CACHE_PIECE: usize = 16 << 10;

@@ -2,7 +2,6 @@
 //! state and decides nothing of its own. What it does not recognise, and what breaks a rule,
 //! goes the general way; that the two agree is for `tests/chunking.rs` to show.
 
-use super::data::CACHE_PIECE;
 use super::{Inbound, Stage};
 use crate::proto::assembler::MessageLimits;
 use crate::proto::event::{Data, Delivery, Event, Payload, Step};
@@ -60,7 +59,7 @@ pub(crate) fn receive_medium(
     let (&mut [first, second, high, low, a, b, c, d], rest) = input.split_first_chunk_mut::<8>()?;
     let len = usize::from(u16::from_be_bytes([high, low]));
     // RFC 6455 §5.2: a length takes the shortest form that holds it.
-    let is_medium = second == 0xFE && (126..=CACHE_PIECE).contains(&len);
+    let is_medium = second == 0xFE && len > 125;
     if !is_medium || !may_begin(first, len, limits) {
         return None;
     }
