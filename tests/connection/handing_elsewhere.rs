@@ -106,9 +106,13 @@ async fn a_waker_of_its_own_is_woken_for_what_is_handed() {
     let (peer, serving) = hand(Config::default(), b"", async |mut receiver, sender| {
         for is_wrapped in [true, false, true, true, false] {
             let mut noted = None::<Arc<Noted>>;
+            let mut next = Box::pin(async {
+                let message = receiver.next().await?.unwrap();
+                Ok::<_, stickler::Error>(message.as_text().unwrap().to_owned())
+            });
             let seen = poll_fn(|cx| {
                 if !is_wrapped {
-                    return poll_next(&mut receiver, cx);
+                    return next.as_mut().poll(cx);
                 }
                 let noted = noted.get_or_insert_with(|| {
                     let other = cx.waker().clone();
@@ -117,9 +121,11 @@ async fn a_waker_of_its_own_is_woken_for_what_is_handed() {
                 if !noted.is_woken.swap(false, Ordering::SeqCst) {
                     return Poll::Pending;
                 }
-                poll_next(&mut receiver, &mut Context::from_waker(&noted.clone().into()))
+                next.as_mut().poll(&mut Context::from_waker(&noted.clone().into()))
             });
-            sender.send(seen.await?.unwrap())?;
+            let seen = seen.await?;
+            drop(next);
+            sender.send(seen)?;
             // One that is waited for by the handler itself comes between.
             assert!(ask(&mut receiver).await.is_pending());
         }
