@@ -122,7 +122,7 @@ impl Glance {
     }
 
     #[inline]
-    pub(super) fn queued(self) -> usize {
+    fn queued(self) -> usize {
         self.0 >> BITS
     }
 }

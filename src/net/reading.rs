@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use super::pool;
 use super::read_vec::ReadVec;
-use super::receiver::note_pong;
 use super::shared::Shared;
 use super::state::{Phase, Reader, State};
+use super::timers::note_pong;
 use crate::proto::inbound::{Delivery, Event, Payload};
 
 /// What to read into.

@@ -1,13 +1,18 @@
 //! The receiving handle of a connection.
 
+mod pieces;
+mod search;
+
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::error::{Error, Result};
+pub use self::pieces::{Fragments, Piece};
+use self::search::search;
+
+use super::error::Result;
 use super::held;
 use super::lease::Lease;
 use super::message::{Lent, Message};
@@ -15,6 +20,7 @@ use super::pool;
 use super::sender::is_large;
 use super::shared::Shared;
 use super::state::{Phase, Reader, State, WRITE_FROM};
+use super::timers::note_pong;
 use super::waiting::Left;
 use crate::proto::assembler::MessageKind;
 use crate::proto::inbound::{Delivery, Event, Payload, short};
@@ -93,12 +99,9 @@ impl Receiver {
     /// As [`Receiver::next`].
     pub async fn next_fragmented(&mut self) -> Result<Option<Fragments<'_>>> {
         let found = search(self, |this, cx| this.poll_next(cx, Delivery::Pieces)).await?;
-        Ok(found.then(|| Fragments {
-            kind: if self.found.text.is_some() { MessageKind::Text } else { MessageKind::Binary },
-            is_first: true,
-            is_over: false,
-            receiver: self,
-        }))
+        let is_text = self.found.text.is_some();
+        let kind = if is_text { MessageKind::Text } else { MessageKind::Binary };
+        Ok(found.then(|| Fragments::new(kind, self)))
     }
 
     /// The peer's address, where the transport has one.
@@ -327,38 +330,6 @@ impl Receiver {
     }
 }
 
-/// Looks for what comes next; the Receiver waits no longer than this does.
-fn search<P>(receiver: &mut Receiver, poll: P) -> Search<'_, P>
-where
-    P: Fn(&mut Receiver, &mut Context<'_>) -> Poll<Result<bool>> + Unpin,
-{
-    Search(receiver, poll)
-}
-
-struct Search<'a, P>(&'a mut Receiver, P);
-
-impl<P> Future for Search<'_, P>
-where
-    P: Fn(&mut Receiver, &mut Context<'_>) -> Poll<Result<bool>> + Unpin,
-{
-    type Output = Result<bool>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<bool>> {
-        let this = &mut *self;
-        this.1(this.0, cx)
-    }
-}
-
-impl<P> Drop for Search<'_, P> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.0.is_waiting {
-            self.0.stop_waiting();
-        }
-    }
-}
-
 /// Lets the connection task write what is queued before more is delivered: it polls again
 /// at once. Only where the task itself is the one that polls, and the transport takes bytes.
 fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
@@ -387,28 +358,6 @@ fn wait_for_input(
     !is_task
 }
 
-/// A Pong that answers the newest Ping gives the round-trip time (RFC 6455 §5.5.3).
-pub(super) fn note_pong(
-    state: &mut State,
-    shared: &Shared,
-    at: &Payload,
-    input: &[u8],
-    position: usize,
-) {
-    let Some((data, sent)) = state.rare_if_any().and_then(|rare| rare.ping.take()) else { return };
-    let body = match at {
-        Payload::Input(range) => {
-            input.get(range.start + position..range.end + position).unwrap_or_default()
-        }
-        _ => state.inbound.control(),
-    };
-    if body == data {
-        state.rare().round_trip = Some(shared.context.now().saturating_sub(sent));
-    } else {
-        state.rare().ping = Some((data, sent));
-    }
-}
-
 impl Drop for Receiver {
     fn drop(&mut self) {
         pool::return_message_buffer(std::mem::take(&mut self.assembled));
@@ -426,58 +375,6 @@ impl Drop for Receiver {
         drop(state);
         drop(left);
     }
-}
-
-/// A message that is received piece by piece, as it arrives.
-#[derive(Debug)]
-pub struct Fragments<'a> {
-    kind: MessageKind,
-    is_first: bool,
-    is_over: bool,
-    receiver: &'a mut Receiver,
-}
-
-impl Fragments<'_> {
-    /// The kind of the message.
-    pub fn kind(&self) -> MessageKind {
-        self.kind
-    }
-
-    /// Waits for the next piece and lends it until the next call; `None` after the last.
-    ///
-    /// Pieces are what has arrived, not the peer's fragments: those have no meaning
-    /// (RFC 6455 §5.4). Pieces of text end on character boundaries.
-    ///
-    /// # Errors
-    /// As [`Receiver::next`]. A Close or the transport's end inside the message is one, so
-    /// that what there is of it is not taken for the whole.
-    ///
-    /// # Cancel safety
-    /// As [`Receiver::next`].
-    pub async fn next(&mut self) -> Result<Option<Piece<'_>>> {
-        let is_found = std::mem::take(&mut self.is_first)
-            || !self.is_over
-                && search(self.receiver, |this, cx| this.poll_found(cx, Delivery::Pieces)).await?;
-        if !is_found {
-            return if std::mem::replace(&mut self.is_over, true) { Ok(None) } else { Err(cut()) };
-        }
-        let last = self.receiver.found.last;
-        self.is_over = last;
-        Ok(Some(Piece { last, data: self.receiver.lend() }))
-    }
-}
-
-fn cut() -> Error {
-    Error::Io(io::Error::new(io::ErrorKind::UnexpectedEof, "a Close inside a message"))
-}
-
-/// A piece of a message.
-#[derive(Debug)]
-pub struct Piece<'a> {
-    /// Whether the message ends with this piece.
-    pub last: bool,
-    /// The payload, of the message's kind; may be empty.
-    pub data: Message<'a>,
 }
 
 impl State {

@@ -8,6 +8,7 @@ use super::opening::Opening;
 use super::shared::Shared;
 use super::state::{Phase, State};
 use crate::proto::close::CloseCode;
+use crate::proto::inbound::Payload;
 use crate::proto::keepalive::{Keepalive, Silence};
 use crate::proto::rejection::Rejection;
 
@@ -150,6 +151,28 @@ impl State {
         if self.with_batch(|_, outbound, batch| outbound.ping(&data, batch)).is_ok() {
             self.rare().ping = Some((data.to_vec(), now));
         }
+    }
+}
+
+/// A Pong that answers the newest Ping gives the round-trip time (RFC 6455 §5.5.3).
+pub(super) fn note_pong(
+    state: &mut State,
+    shared: &Shared,
+    at: &Payload,
+    input: &[u8],
+    position: usize,
+) {
+    let Some((data, sent)) = state.rare_if_any().and_then(|rare| rare.ping.take()) else { return };
+    let body = match at {
+        Payload::Input(range) => {
+            input.get(range.start + position..range.end + position).unwrap_or_default()
+        }
+        _ => state.inbound.control(),
+    };
+    if body == data {
+        state.rare().round_trip = Some(shared.context.now().saturating_sub(sent));
+    } else {
+        state.rare().ping = Some((data, sent));
     }
 }
 
