@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures stickler beside its peers, and writes reports/benchmarks/. Arguments go to compare: --help lists them.
 #
-#   benches/run.sh            everything, about 25 minutes
+#   benches/run.sh            everything, about half an hour
 #   benches/run.sh --quick    to see that everything works, about two minutes
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -4,6 +4,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
+use super::lease::Lease;
 use super::pool;
 use super::read_vec::ReadVec;
 use super::shared::Shared;
@@ -116,6 +117,19 @@ impl State {
             && self.inbound.buffered() < DIRECT_BEHIND
     }
 
+    /// Input waits here for whoever asks for it. Wakes the Receiver if it does, and says whether.
+    pub(super) fn keep_input(&mut self, lease: Lease) -> bool {
+        debug_assert!(!self.input.is_held());
+        if self.phase == Phase::Open {
+            self.input = lease;
+        }
+        let is_awaited = matches!(self.reader, Reader::Waiting(_)) && !self.is_reading_alone();
+        if is_awaited {
+            self.wake_reading();
+        }
+        is_awaited
+    }
+
     pub(super) fn read_into(
         &mut self,
         shared: &Shared,
@@ -210,7 +224,6 @@ mod tests {
     use super::*;
     use crate::net::config::Config;
     use crate::net::context::Context as Shares;
-    use crate::net::lease::Lease;
 
     fn opened() -> Arc<Shared> {
         let shared = Shared::new(Arc::new(Shares::new(Arc::new(Config::default()), None)), None);

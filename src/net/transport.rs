@@ -14,7 +14,7 @@ use super::pool;
 use super::read_vec::ReadVec;
 use super::reading::{Direct, ReadInto, poll_direct};
 use super::shared::{Locked, Shared};
-use super::state::{Phase, Reader, State};
+use super::state::Phase;
 use crate::proto::keepalive::Keepalive;
 
 /// The transport, as long as it is there, and the frames that are being written to it.
@@ -332,21 +332,6 @@ fn write_out<T: AsyncWrite + Unpin>(
 fn hear(keepalive: &mut Keepalive, shared: &Shared) {
     if keepalive.heard(shared.context.now()) {
         shared.lock().timer_due = true;
-    }
-}
-
-impl State {
-    /// Input waits here for whoever asks for it. Wakes the Receiver if it does, and says whether.
-    pub(super) fn keep_input(&mut self, lease: Lease) -> bool {
-        debug_assert!(!self.input.is_held());
-        if self.phase == Phase::Open {
-            self.input = lease;
-        }
-        let is_awaited = matches!(self.reader, Reader::Waiting(_)) && !self.is_reading_alone();
-        if is_awaited {
-            self.wake_reading();
-        }
-        is_awaited
     }
 }
 
