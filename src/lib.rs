@@ -37,8 +37,8 @@
 //!
 //! # Features
 //!
-//! `net` (one connection on tokio), `server` (many), `deflate` (permessage-deflate) and `cli` (what only
-//! the program needs) are on by default. Without any, what is left is [`proto`]: the protocol, which knows no runtime.
+//! `net` (one connection on tokio), `server` (many) and `deflate` (permessage-deflate) are on by default.
+//! Without any, what is left is [`proto`]: the protocol, which knows no runtime.
 
 #![deny(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

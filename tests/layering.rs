@@ -15,7 +15,7 @@ mod source;
 /// One room of the house and what it may name.
 struct Room {
     name: &'static str,
-    /// Files below `src`, in a directory or one by one.
+    /// The folder of its files.
     at: &'static str,
     /// Crates that it may name.
     crates: &'static [&'static str],
@@ -28,7 +28,7 @@ struct Room {
 const ROOMS: [Room; 4] = [
     Room {
         name: "proto",
-        at: "proto",
+        at: "src/proto",
         crates: &["core", "alloc", "std", "simdutf8", "sha1", "base64", "httparse", "zlib_rs"],
         roots: &["proto"],
         // No IO, no clock, no threads, no randomness.
@@ -52,7 +52,7 @@ const ROOMS: [Room; 4] = [
     },
     Room {
         name: "net",
-        at: "net",
+        at: "src/net",
         crates: &[
             "core",
             "alloc",
@@ -68,7 +68,7 @@ const ROOMS: [Room; 4] = [
     },
     Room {
         name: "server",
-        at: "server",
+        at: "src/server",
         crates: &[
             "core", "alloc", "std", "tokio", "tracing", "bytes", "httpdate", "socket2", "rustix",
         ],
@@ -77,9 +77,9 @@ const ROOMS: [Room; 4] = [
         never: &["std::env", "std::process"],
     },
     Room {
-        name: "bin",
-        at: "bin",
-        // A crate of its own, so the compiler holds it to the library's public names, and
+        name: "program",
+        at: "cli/src",
+        // A package of its own, so the compiler holds it to the library's public names, and
         // its root is not the library's.
         crates: &["*"],
         roots: &["*"],
@@ -88,14 +88,14 @@ const ROOMS: [Room; 4] = [
 ];
 
 /// The files that may lift `unsafe_code`.
-const UNSAFE: [&str; 2] = ["proto/mask.rs", "proto/utf8.rs"];
+const UNSAFE: [&str; 2] = ["src/proto/mask.rs", "src/proto/utf8.rs"];
 
 #[test]
 fn no_room_names_what_it_may_not() {
     let dependencies = dependencies();
     assert!(dependencies.contains(&"tokio".to_owned()), "{dependencies:?}");
     for room in &ROOMS {
-        let files = files(&src().join(room.at));
+        let files = files(&root().join(room.at));
         assert!(!files.is_empty(), "{} is empty", room.name);
         for file in files {
             let text = fs::read_to_string(&file).unwrap();
@@ -107,17 +107,17 @@ fn no_room_names_what_it_may_not() {
 
 #[test]
 fn every_file_is_in_a_room() {
-    for file in files(&src()) {
-        let below = file.strip_prefix(src()).unwrap();
+    for file in sources() {
+        let below = file.strip_prefix(root()).unwrap();
         let in_room = ROOMS.iter().any(|room| below.starts_with(room.at));
-        assert!(in_room || below == Path::new("lib.rs"), "{} is in no room", file.display());
+        assert!(in_room || below == Path::new("src/lib.rs"), "{} is in no room", file.display());
     }
 }
 
 #[test]
 fn unsafe_is_boxed_in() {
-    for file in files(&src()) {
-        let below = file.strip_prefix(src()).unwrap();
+    for file in sources() {
+        let below = file.strip_prefix(root()).unwrap();
         let source = Source::new(&fs::read_to_string(&file).unwrap());
         let lifted = source.words().any(|word| word == "unsafe" || word == "unsafe_code");
         assert!(!lifted || UNSAFE.iter().any(|may| below == Path::new(may)), "{}", file.display());
@@ -161,17 +161,22 @@ fn faults(room: &Room, file: &Path, text: &str, dependencies: &[String]) -> Vec<
 
 /// `proto::handshake::head` for `src/proto/handshake/head.rs`.
 fn module_of(file: &Path) -> Vec<String> {
-    let below = file.strip_prefix(src()).unwrap_or(file).with_extension("");
-    let mut module: Vec<String> =
-        below.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    let below = file.strip_prefix(root()).unwrap_or(file).with_extension("");
+    let names = below.iter().map(|part| part.to_str().unwrap().to_owned());
+    let mut module: Vec<String> = names.skip_while(|name| name != "src").skip(1).collect();
     if matches!(module.last().map(String::as_str), Some("mod" | "lib" | "main")) {
         module.pop();
     }
     module
 }
 
-fn src() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files of the library and of the program.
+fn sources() -> Vec<PathBuf> {
+    ["src", "cli/src"].iter().flat_map(|folder| files(&root().join(folder))).collect()
 }
 
 fn files(at: &Path) -> Vec<PathBuf> {
@@ -187,13 +192,13 @@ fn files(at: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The crates of `Cargo.toml`, as code names them, and the library itself.
+/// The crates of both manifests, as code names them, and the library itself.
 fn dependencies() -> Vec<String> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let manifest = fs::read_to_string(manifest).unwrap();
+    let manifests = ["Cargo.toml", "cli/Cargo.toml"];
+    let manifests = manifests.map(|name| fs::read_to_string(root().join(name)).unwrap());
     let mut names = vec!["stickler".to_owned()];
     let mut inside = false;
-    for line in manifest.lines() {
+    for line in manifests.iter().flat_map(|manifest| manifest.lines()) {
         if line.starts_with('[') {
             inside = line.ends_with("dependencies]");
         } else if let (true, Some((name, _))) = (inside, line.split_once('=')) {
@@ -207,10 +212,10 @@ fn dependencies() -> Vec<String> {
 fn the_guard_sees_what_it_is_for() {
     let dependencies = dependencies();
     let faults_of = |room: &Room, text: &str| {
-        let file = src().join(room.at).join("inner").join("file.rs");
+        let file = root().join(room.at).join("inner").join("file.rs");
         faults(room, &file, text, &dependencies)
     };
-    let [proto, net, server, bin] = &ROOMS;
+    let [proto, net, server, program] = &ROOMS;
     for (room, text) in [
         (proto, "use tokio::time;"),
         (proto, "use std::io;"),
@@ -233,8 +238,8 @@ fn the_guard_sees_what_it_is_for() {
         (net, "use socket2::Socket;"),
         (server, "use clap::Parser;"),
         (server, "std::process::exit(1)"),
-        (bin, "#[path = \"../../net/mod.rs\"] mod net;"),
-        (bin, "include!(\"../../net/mod.rs\");"),
+        (program, "#[path = \"../../src/net/mod.rs\"] mod net;"),
+        (program, "include!(\"../../src/net/mod.rs\");"),
     ] {
         assert!(!faults_of(room, text).is_empty(), "{}: {text}", room.name);
     }
@@ -246,7 +251,7 @@ fn the_guard_sees_what_it_is_for() {
         (proto, "mod tests { use super::*; }"),
         (net, "use crate::{net::lease, proto::frame::{self, Opcode as Op}}; use bytes::Bytes;"),
         (server, "use crate::net::Config; use socket2::Socket;"),
-        (bin, "use crate::cli::Cli; use stickler::{Server, proto::close::CloseCode};"),
+        (program, "use crate::cli::Cli; use stickler::{Server, proto::close::CloseCode};"),
     ] {
         let faults = faults_of(room, text);
         assert!(faults.is_empty(), "{}: {text}: {faults:?}", room.name);

@@ -2,7 +2,7 @@
 //! it is not; every claim is of a rule that is there. `tests/requirements/README.md` tells how.
 //!
 //! With all features and on Linux, since a test that is not compiled claims nothing.
-#![cfg(all(feature = "cli", target_os = "linux"))]
+#![cfg(all(feature = "server", feature = "deflate", target_os = "linux"))]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,10 +50,11 @@ fn binaries() -> &'static BTreeMap<String, Claimed> {
     })
 }
 
-/// The crates that cargo finds in `tests`.
+/// The crates that cargo finds in `tests` and `cli/tests`.
 fn roots() -> BTreeMap<String, items::Binary> {
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(root().join("tests")).unwrap() {
+    let folders = ["tests", "cli/tests"].map(|folder| fs::read_dir(root().join(folder)).unwrap());
+    for entry in folders.into_iter().flatten() {
         let path = entry.unwrap().path();
         let main = path.join("main.rs");
         let file = if path.is_dir() { main } else { path.clone() };
@@ -78,7 +79,7 @@ fn relative(file: &Path) -> PathBuf {
 
 /// The `cfg` options that hold where this file is compiled.
 fn flag(name: &str) -> bool {
-    let features = ["feature=net", "feature=server", "feature=deflate", "feature=cli"];
+    let features = ["feature=net", "feature=server", "feature=deflate"];
     features.contains(&name) || matches!(name, "target_os=linux" | "unix" | "test")
 }
 
@@ -131,7 +132,7 @@ fn no_file_with_claims_is_left_out() {
         .collect();
     let folders: Vec<&PathBuf> = binaries().values().flat_map(|claimed| &claimed.folders).collect();
     let mut faults = BTreeSet::new();
-    for site in ["tests", "src"].iter().flat_map(|folder| sites_in(&root().join(folder))) {
+    for site in ["tests", "src", "cli"].iter().flat_map(|folder| sites_in(&root().join(folder))) {
         let file = fs::canonicalize(&site.file).unwrap();
         let below = file.strip_prefix(fs::canonicalize(root()).unwrap()).unwrap().to_owned();
         // What stands here speaks about ids and claims none.
@@ -143,9 +144,11 @@ fn no_file_with_claims_is_left_out() {
     }
     assert!(faults.is_empty(), "these belong to no test binary: {faults:#?}");
     // Binaries that cargo is told not to run would still be read here.
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    for word in ["[[test]]", "autotests"] {
-        assert!(!manifest.contains(word), "{word}: tests are found by cargo alone");
+    for manifest in ["Cargo.toml", "cli/Cargo.toml"] {
+        let manifest = fs::read_to_string(root().join(manifest)).unwrap();
+        for word in ["[[test]]", "autotests"] {
+            assert!(!manifest.contains(word), "{word}: tests are found by cargo alone");
+        }
     }
 }
 

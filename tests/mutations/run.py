@@ -132,8 +132,7 @@ def build():
 
 def roots():
     """The root of each test binary, but for the one that is about the claims themselves."""
-    tests = TREE / "tests"
-    found = [*tests.glob("*.rs"), *tests.glob("*/main.rs")]
+    found = [path for tests in [TREE / "tests", TREE / "cli/tests"] for kind in ["*.rs", "*/main.rs"] for path in tests.glob(kind)]
     return sorted(path for path in found if path.stem != "requirements")
 
 
@@ -215,7 +214,7 @@ def report(mutation, result):
 def tree_digest():
     """What the results depend on besides the list."""
     digest = hashlib.sha256()
-    for folder in ["src", "tests"]:
+    for folder in ["src", "tests", "cli"]:
         for path in sorted((schema.ROOT / folder).rglob("*")):
             if path.suffix == ".rs":
                 digest.update(path.read_bytes())

@@ -168,13 +168,13 @@ def make_copy(tree, mutations):
     for name in wanted:
         content = (ROOT / name).read_bytes()
         if name in by_file:
-            krate = "stickler" if name.startswith("src/bin/") else "crate"
+            krate = "stickler" if name.startswith("cli/") else "crate"
             content = mutated(content.decode(), by_file.pop(name), krate).encode()
         if name == "src/lib.rs":
             content = b"#![allow(warnings)]\n" + content + SWITCH.encode()
-        if name == "Cargo.toml":
+        if name in ("Cargo.toml", "cli/Cargo.toml"):
             # The lints hold for code that people read.
-            content = re.sub(rb"(?ms)^\[lints\.[a-z]+\]\n.*?(?=^\[|\Z)", b"", content)
+            content = re.sub(rb"(?ms)^\[(workspace\.)?lints(\.[a-z]+)?\]\n.*?(?=^\[|\Z)", b"", content)
         write_if_new(tree / name, content, (ROOT / name).stat().st_mode)
     if by_file:
         raise SystemExit(f"mutations: no such file: {', '.join(by_file)}")

@@ -34,7 +34,7 @@ from run import WORK
 TREE, SEEN, REFUSED = WORK / "survey", WORK / "survey.json", WORK / "survey-refused.json"
 # Where one change stands alone.
 ALONE = WORK / "survey-alone"
-FEATURES = ["--no-default-features", "--features", "deflate"]
+FEATURES = ["--package", "stickler", "--no-default-features", "--features", "deflate"]
 # absent.rs stands for what this build has.
 FILES = ["-f", "src/proto/**", "-e", "src/proto/deflate/absent.rs"]
 # In seconds; ten times what any test binary takes with nothing changed. What is only slow is not to be called red.

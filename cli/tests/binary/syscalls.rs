@@ -8,14 +8,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use process::{Client, PATIENCE, Server, frame};
+use crate::process::{Client, PATIENCE, Server, frame};
 use rustix::process::Signal;
 
-use super::CEILING;
-
-#[allow(dead_code, reason = "the tests of the binary use the rest")]
-#[path = "../binary/process.rs"]
-mod process;
+/// Calls of one kind for each time that the program is woken.
+const CEILING: f64 = 1.3;
 
 /// Connections beside the one that is used.
 const IDLE: usize = 20;

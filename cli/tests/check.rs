@@ -1,6 +1,5 @@
 //! `stickler check` from outside: every option, every exit status, servers that are good, broken, deaf,
 //! hostile or none at all.
-#![cfg(feature = "cli")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,12 +1,13 @@
 //! `stickler verdict`: every exit status, over report folders made up from the expected file itself.
 
-#![cfg(feature = "cli")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Map, Value, json};
+
+/// The root of the repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// A folder as Autobahn and our runners leave it, in the making.
 struct Folder {
@@ -91,14 +92,14 @@ fn verdict(dir: &Path, arguments: &[&str]) -> Verdict {
 
 fn stickler(arguments: &[&str]) -> Verdict {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stickler"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments);
+    command.current_dir(ROOT).args(arguments);
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
     Verdict { status: status.code().unwrap(), text }
 }
 
 fn expected_cases() -> Map<String, Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("autobahn/expected.json");
+    let path = Path::new(ROOT).join("autobahn/expected.json");
     let mut file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     match file["cases"].take() {
         Value::Object(cases) => cases,

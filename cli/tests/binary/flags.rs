@@ -188,3 +188,21 @@ fn workers_is_the_number_of_threads_that_serve() {
         assert_eq!(names.filter(|name| name.starts_with("stickler-")).count().to_string(), workers);
     }
 }
+
+/// The help is the list of flags; each has its row in README.md, with the default that the help names.
+#[test]
+fn every_flag_is_in_the_table() {
+    const README: &str = include_str!("../../../README.md");
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    let flags: Vec<_> = help.split("\n      --").skip(1).collect();
+    assert!(flags.len() >= 16, "{help}");
+    for flag in flags {
+        let (name, rest) = flag.split_once(' ').unwrap();
+        let row = README.lines().find(|line| line.starts_with(&format!("| `--{name} ")));
+        let row = row.unwrap_or_else(|| panic!("README.md lacks a row for --{name}"));
+        let default = rest.split("\n          [default: ").nth(1);
+        if let Some((default, _)) = default.and_then(|text| text.split_once(']')) {
+            assert!(row.contains(&format!("| `{default}` |")), "{row}: the default is {default}");
+        }
+    }
+}

@@ -9,12 +9,12 @@
 //! more deliveries and with what only this server promises.
 //!
 //! `WIRE_CASE=6455-5.2 cargo test --test wire` plays only the cases whose id or name holds that text.
-#![cfg(all(feature = "cli", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 
 mod agreement;
 mod case;
 /// The table of cases that `stickler check` plays against any server.
-#[path = "../../src/bin/stickler/check"]
+#[path = "../../src/check"]
 #[allow(dead_code, reason = "what plays and grades is used by the binary")]
 mod check {
     pub(crate) mod case;
@@ -22,10 +22,10 @@ mod check {
     pub(crate) mod frame;
     pub(crate) mod head;
 }
-#[path = "../support/claims.rs"]
+#[path = "../../../tests/support/claims.rs"]
 mod claims;
 mod client;
-#[path = "../support/deflate/mod.rs"]
+#[path = "../../../tests/support/deflate/mod.rs"]
 mod deflate;
 mod dice;
 mod exchange;

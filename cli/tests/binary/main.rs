@@ -1,9 +1,11 @@
 //! The binary from outside: standard output, exit statuses, signals, flags, and the
 //! machine running out of things.
-#![cfg(all(feature = "cli", unix))]
+#![cfg(unix)]
 
 mod flags;
 mod process;
+#[cfg(target_os = "linux")]
+mod syscalls;
 mod trouble;
 
 use std::net::{Ipv6Addr, TcpListener, TcpStream};
