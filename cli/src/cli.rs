@@ -15,8 +15,8 @@ use clap::{
 };
 use stickler::proto::deflate::WindowBits;
 
+use crate::lab::{check, verdict};
 use crate::units::{Interval, Size, parse_duration, parse_timeout};
-use crate::{check, verdict};
 
 /// A strict WebSocket server: every rule of RFC 6455 is checked, and a peer that
 /// breaks one is told which.

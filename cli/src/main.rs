@@ -3,19 +3,16 @@
 //! It uses the library as any user would.
 
 mod apps;
-mod check;
 mod cli;
 mod health;
-mod listen;
-mod logging;
+mod lab;
 mod serve;
-mod signals;
 mod units;
-mod verdict;
 
 use std::process::ExitCode;
 
 use cli::Action;
+use lab::{check, verdict};
 
 fn main() -> ExitCode {
     let done = cli::parse(std::env::args_os()).and_then(|action| match action {

@@ -14,7 +14,7 @@
 mod agreement;
 mod case;
 /// The table of cases that `stickler check` plays against any server.
-#[path = "../../src/check"]
+#[path = "../../src/lab/check"]
 #[allow(dead_code, reason = "what plays and grades is used by the binary")]
 mod check {
     pub(crate) mod case;

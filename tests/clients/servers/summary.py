@@ -17,7 +17,7 @@ INTRODUCTION = (
     "Echo servers as the documentation of each begins, in the versions named, on a loopback address, asked by "
     "`stickler check`. Strict is exactly what the rule demands; acceptable is another lawful way, or a weaker "
     "one; a violation breaks a MUST or MUST NOT, and was seen again with another client and read in the RFC before it was "
-    "written down here. What each case sends is in `cli/src/check/cases`. A server that leaves out an extension "
+    "written down here. What each case sends is in `cli/src/lab/check/cases`. A server that leaves out an extension "
     "skips its cases."
 )
 

@@ -1,5 +1,9 @@
 //! `stickler serve`: the echo, with every limit and time of the command line.
 
+mod listen;
+mod logging;
+mod signals;
+
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -14,9 +18,9 @@ use stickler::proto::handshake::{AllowedOrigin, Authority, Policy, Subprotocol};
 
 use crate::apps::echo::echo;
 use crate::cli::{Deflate, Serve, usage_error};
-use crate::listen::Listen;
 use crate::units::Interval;
-use crate::{logging, signals};
+
+use self::listen::Listen;
 
 /// Serves until a signal; 0 then, 1 when it cannot.
 ///
