@@ -15,6 +15,7 @@ use clap::{
 };
 use stickler::proto::deflate::WindowBits;
 
+use crate::health;
 use crate::lab::{check, verdict};
 use crate::units::{Interval, Size, parse_duration, parse_timeout};
 
@@ -45,7 +46,7 @@ pub(crate) enum Action {
     /// Check any WebSocket server against the RFCs and grade each rule
     Check(check::Options),
     /// Exit with 0 if a server completes an opening handshake, with 1 if not
-    Health(Health),
+    Health(health::Options),
     /// Judge a report of the Autobahn testsuite against the expected result
     Verdict(verdict::Options),
 }
@@ -197,19 +198,6 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object per line
     Json,
-}
-
-/// The flags of `stickler health`.
-#[derive(Debug, Args)]
-pub(crate) struct Health {
-    /// Where the server is
-    #[arg(env = "STICKLER_HEALTH_URL", value_name = "URL", default_value = "ws://127.0.0.1:9001/")]
-    pub(crate) url: crate::health::Url,
-
-    /// Time for the whole handshake
-    #[arg(long, env = "STICKLER_HEALTH_TIMEOUT", value_name = "TIME", default_value = "5s")]
-    #[arg(value_parser = parse_timeout)]
-    pub(crate) timeout: Duration,
 }
 
 /// Reads the command line; help and version are errors that exit with 0.

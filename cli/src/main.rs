@@ -4,6 +4,7 @@
 
 mod apps;
 mod cli;
+mod connect;
 mod health;
 mod lab;
 mod serve;
@@ -17,7 +18,7 @@ use lab::{check, verdict};
 fn main() -> ExitCode {
     let done = cli::parse(std::env::args_os()).and_then(|action| match action {
         Action::Serve(options) => serve::run(&options),
-        Action::Check(options) => check::run(&options),
+        Action::Check(options) => check::run(&options).map_err(cli::usage_error),
         Action::Health(options) => Ok(health::run(&options)),
         Action::Verdict(options) => Ok(verdict::run(&options)),
     });

@@ -30,8 +30,7 @@ use std::str::FromStr;
 
 use self::case::{Case, Grade, Group};
 use self::report::Report;
-use crate::cli::usage_error;
-use crate::health;
+use crate::connect::Url;
 
 /// What `stickler check` takes on its command line.
 #[derive(Debug, clap::Args)]
@@ -60,10 +59,7 @@ pub(crate) struct Options {
 
 /// A `ws` URL, and why it is none.
 #[derive(Clone, Debug)]
-struct Target {
-    text: String,
-    url: health::Url,
-}
+struct Target(Url);
 
 impl FromStr for Target {
     type Err = String;
@@ -72,7 +68,7 @@ impl FromStr for Target {
         if text.starts_with("wss://") {
             return Err("TLS is not there yet: wanted a ws:// URL".to_owned());
         }
-        Ok(Target { text: text.to_owned(), url: text.parse()? })
+        text.parse().map(Target)
     }
 }
 
@@ -80,12 +76,13 @@ impl FromStr for Target {
 ///
 /// # Errors
 /// When the usage is bad: `--only` names nothing, or a file cannot be written.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, clap::Error> {
-    let cases = selected(&options.only).map_err(usage_error)?;
-    let files = Files::create(options).map_err(usage_error)?;
-    let server = match probe::probe(&options.url.url) {
+pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
+    let cases = selected(&options.only)?;
+    let files = Files::create(options)?;
+    let Target(url) = &options.url;
+    let server = match probe::probe(url) {
         Ok(server) => server,
-        Err(why) => return Ok(gone(&format!("{}: {why}", options.url.text))),
+        Err(why) => return Ok(gone(&format!("{}: {why}", url.text()))),
     };
     let terminal = io::stderr().is_terminal();
     let count = cases.len();
@@ -102,13 +99,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, clap::Error> {
         Ok(outcomes) => outcomes,
         Err(run::Gone { why, during }) => {
             let during = during.join(", ");
-            return Ok(gone(&format!("{}: {why}; it was at: {during}", options.url.text)));
+            return Ok(gone(&format!("{}: {why}; it was at: {during}", url.text())));
         }
     };
-    let report = Report::new(&options.url.text, &server, &cases, &outcomes);
+    let report = Report::new(url.text(), &server, &cases, &outcomes);
     // A reader that went away changes nothing about the result.
     let _ = io::stdout().lock().write_all(report::table::render(&report).as_bytes());
-    files.write(&report).map_err(usage_error)?;
+    files.write(&report)?;
     Ok(ExitCode::from(u8::from(report.count(Some(Grade::Violation)) > 0)))
 }
 

@@ -9,7 +9,7 @@ use super::frame::{Event, text};
 use super::head::Head;
 use super::http::{self, Answered, Response};
 use super::play::{Pace, Server};
-use crate::health::Url;
+use crate::connect::Url;
 
 /// A server that completes an opening handshake.
 ///
