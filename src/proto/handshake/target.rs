@@ -36,6 +36,7 @@ impl Target {
             return Err(Rejection::TargetHasFragment);
         }
         let (scheme, authority, path) =
+            // RFC 9112 §3.2: a path, or an absolute URI that has one.
             if text.starts_with('/') { (None, None, 0) } else { parse_absolute(text)? };
         let rest = text.get(path..).unwrap_or_default();
         let query = rest.find('?').map(|at| path + at + 1);
