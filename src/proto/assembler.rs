@@ -154,7 +154,7 @@ impl Assembler {
     pub(super) fn finish_whole(&mut self) {
         self.fragments = 0;
         self.promised = 0;
-        // RFC 6455 §6.2: the frame was the last of its message.
+        // RFC 6455 §6.2: this frame was the last of its message.
         self.kind = None;
     }
 

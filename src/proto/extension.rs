@@ -113,7 +113,7 @@ impl<'a> Cursor<'a> {
                     let (&escaped, rest) =
                         rest.split_first().ok_or(Rejection::ExtensionsMalformed)?;
                     self.rest = rest;
-                    // RFC 9110 §5.6.4: the backslash of a quoted pair goes.
+                    // RFC 9110 §5.6.4: the backslash of a quoted pair is no part of the value.
                     value.push(escaped);
                 }
                 _ => value.push(octet),

@@ -119,14 +119,14 @@ impl FrameHeader {
         if !opcode.is_control() {
             // Without the extension the first byte was judged already.
             let limits = context.compressed_size.filter(|_| compressed).unwrap_or(context.size);
-            // RFC 6455 §10.4: the length is enough to judge by; the payload need not come.
+            // RFC 6455 §10.4: the length alone is judged, before any payload is here.
             judge_size(bounds.at_least, limits)?;
         }
         let Some(rest) = rest else { return Ok(None) };
         // Only now the length is known to be minimal, and framing outranks a limit.
         let only_ends = first & 0x80 != 0 && bounds.at_least == 0;
         let is_allowed = context.fragment_allowed || only_ends && context.empty_end_allowed;
-        // RFC 6455 §10.4: fragments have a limit too.
+        // RFC 6455 §10.4: the number of fragments has a limit too.
         if opcode == Opcode::Continuation && !is_allowed {
             return Err(Violation::TooManyFragments);
         }
@@ -157,7 +157,7 @@ impl LengthBounds {
         let (arrived, behind) = arrived_of::<2>(bytes);
         let at_least = u64::from(u16::from_be_bytes(arrived));
         let complete = behind.is_some();
-        // RFC 6455 §5.2: a length takes the shortest form: 16 bits begin at 126.
+        // RFC 6455 §5.2: lengths of 16 bits begin at 126.
         if complete && at_least < 126 {
             return Err(Violation::LengthNotMinimal);
         }
@@ -171,7 +171,7 @@ impl LengthBounds {
         if at_least >> 63 != 0 {
             return Err(Violation::LengthHighBit);
         }
-        // RFC 6455 §5.2: 64 bits begin at 65536; six zero bytes leave only what is below.
+        // RFC 6455 §5.2: lengths of 64 bits begin at 65536; behind six zero bytes it is less.
         if bytes.len() >= 6 && at_least < 0x1_0000 {
             return Err(Violation::LengthNotMinimal);
         }
@@ -261,7 +261,7 @@ impl HeaderBytes {
     pub fn encode(opcode: Opcode, fin: bool, payload_len: usize) -> HeaderBytes {
         let first = (u8::from(fin) << 7) | opcode as u8;
         let mut header = HeaderBytes { bytes: [0; 10], len: 2 };
-        // RFC 6455 §5.2: of 7, 16 and 64 bits the first that hold the length.
+        // RFC 6455 §5.2: the length takes the first of 7, 16 and 64 bits that holds it.
         if let Ok(short @ 0..126) = u8::try_from(payload_len) {
             let [a, b, ..] = &mut header.bytes;
             // RFC 6455 §5.1: a server masks no frame, so the mask bit is 0.

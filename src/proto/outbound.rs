@@ -349,7 +349,7 @@ pub fn message_header(kind: MessageKind, payload_len: usize) -> HeaderBytes {
 pub(super) const fn opcode_of(kind: MessageKind) -> Opcode {
     match kind {
         MessageKind::Text => Opcode::Text,
-        // RFC 6455 §5.6: the opcode says which of the two it is.
+        // RFC 6455 §5.6: the opcode says whether the data is text or binary.
         MessageKind::Binary => Opcode::Binary,
     }
 }

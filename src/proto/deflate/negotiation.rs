@@ -100,7 +100,7 @@ impl fmt::Display for Agreement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // RFC 7692 §5: the answer names the extension once.
         formatter.write_str(PERMESSAGE_DEFLATE)?;
-        // RFC 7692 §7.1.1.1: where it was asked for, the answer says it too.
+        // RFC 7692 §7.1.1.1: the answer says so whenever the client asked for it.
         if self.server_no_context_takeover {
             write!(formatter, "; {SERVER_NO_CONTEXT_TAKEOVER}")?;
         }
@@ -211,7 +211,7 @@ impl Asked {
                     value.map(WindowBits::from_str).transpose().ok()?;
                     mem::replace(&mut asked.client_max_window_bits, true)
                 }
-                // RFC 7692 §7.1: a parameter of these four, with a value where it has one.
+                // RFC 7692 §7.1: there are these four parameters, each with the value that it takes.
                 _ => return None,
             };
             // RFC 7692 §7: no parameter stands twice.

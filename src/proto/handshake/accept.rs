@@ -63,7 +63,7 @@ pub fn encode_accept(
     if request.expects_continue() {
         out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
-    // RFC 6455 §4.2.2: 101, Upgrade, Connection, and what the key comes to.
+    // RFC 6455 §4.2.2: the status line, Upgrade, Connection, and the answer to the key.
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
     );

@@ -89,7 +89,7 @@ impl HeadScanner {
     /// # Errors
     /// The rule broken by the first byte that proves it broken; the same again if asked again.
     pub fn scan(&mut self, received: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Refusal> {
-        // RFC 9110 §5.4: the limit holds however much comes at once.
+        // RFC 9110 §5.4: the size of the head has a limit, however much of it comes at once.
         let window = received.get(..limits.max_head_size).unwrap_or(received);
         while self.state != State::End {
             // The long stretches of a head are of one class each.
@@ -181,7 +181,7 @@ impl HeadScanner {
         match byte {
             b'\r' => Ok(State::EndLineFeed),
             _ if !Class::TOKEN.holds(byte) => Err(field_name_fault(byte)),
-            // RFC 9110 §5.4: so many fields and no more.
+            // RFC 9110 §5.4: the number of fields has a limit.
             _ if self.fields >= limits.max_fields => Err(Rejection::TooManyFields),
             _ => {
                 self.fields += 1;

@@ -94,16 +94,16 @@ fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
     }
     check_connection(request)?;
     check_version(request)?;
-    // RFC 6455 §4.2.2: the key is hashed as text; whether it was seen before is of no interest.
+    // RFC 6455 §4.2.2: the key is hashed as text, whether or not it was seen before.
     let accept_key = AcceptKey::of(check_key(request)?);
     let offered = parse_subprotocols(request)?;
     let extensions = extension::parse_offers(request.fields_named("sec-websocket-extensions"))?;
     check_authority(request, policy)?;
-    // RFC 6455 §4.2.2: no WebSocket at a resource that is not served,
+    // RFC 6455 §4.2.2: a resource that is not served has no WebSocket.
     if !serves(policy, request.path()) {
         return Err(Rejection::ResourceUnknown);
     }
-    // RFC 6455 §4.2.2: and none for an origin that is not welcome.
+    // RFC 6455 §4.2.2: an origin that is not welcome gets no WebSocket.
     check_origin(request, policy)?;
     let spoken = |name: &&str| policy.subprotocols.iter().find(|spoken| &***spoken == *name);
     // RFC 6455 §4.2.2: of what the client lists, the first that is spoken here, or none.

@@ -169,7 +169,7 @@ impl From<Refusal> for Response {
     /// [`Refusal::head_only`].
     fn from(refusal: Refusal) -> Self {
         let lists_versions = refusal.rejection.lists_versions();
-        // RFC 6455 §4.2.1: the status is one that refuses.
+        // RFC 6455 §4.2.1: a request that breaks a rule gets the status of an error.
         Self { lists_versions, ..Self::of(refusal.rejection.status()) }.with_body(refusal.body())
     }
 }

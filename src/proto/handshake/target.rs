@@ -35,8 +35,8 @@ impl Target {
         if text.contains('#') {
             return Err(Rejection::TargetHasFragment);
         }
+        // RFC 9112 §3.2: a path, or an absolute URI that has one.
         let (scheme, authority, path) =
-            // RFC 9112 §3.2: a path, or an absolute URI that has one.
             if text.starts_with('/') { (None, None, 0) } else { parse_absolute(text)? };
         let rest = text.get(path..).unwrap_or_default();
         let query = rest.find('?').map(|at| path + at + 1);
