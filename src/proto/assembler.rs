@@ -91,6 +91,7 @@ impl Assembler {
     pub(super) fn validate(&mut self, payload: &[u8]) -> Result<(), Violation> {
         match self.kind {
             Some(MessageKind::Text) => {
+                // RFC 6455 §8.1: text that comes in pieces is validated piece by piece.
                 self.validator.feed(payload).map_err(|_| Violation::TextNotUtf8)
             }
             _ => Ok(()),
@@ -114,6 +115,7 @@ impl Assembler {
 
     /// Keeps payload that was validated.
     pub(super) fn keep(&mut self, payload: &[u8]) {
+        // RFC 6455 §5.4: fragments are joined in the order they came in.
         self.buffer.extend_from_slice(payload);
     }
 
@@ -139,6 +141,7 @@ impl Assembler {
         self.promised = 0;
         match self.kind.take() {
             Some(MessageKind::Text) => {
+                // RFC 6455 §5.6: the whole message is UTF-8, so its end cuts no character.
                 let checked = self.validator.finish().map_err(|_| Violation::TextNotUtf8)?;
                 Ok((MessageKind::Text, Some(checked)))
             }
@@ -151,6 +154,7 @@ impl Assembler {
     pub(super) fn finish_whole(&mut self) {
         self.fragments = 0;
         self.promised = 0;
+        // RFC 6455 §6.2: this frame was the last of its message.
         self.kind = None;
     }
 

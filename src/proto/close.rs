@@ -47,12 +47,14 @@ impl CloseCode {
 
     /// Whether a peer may send this code in a Close frame (RFC 6455 §7.4.2, §11.7).
     pub const fn is_receivable(self) -> bool {
+        // RFC 6455 §7.4.1: 1005, 1006 and 1015 never stand in a frame; 1004 has no meaning yet.
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
     /// Whether a server may originate this code: all that may be received save 1010,
     /// which belongs to clients (RFC 6455 §7.4.1).
     pub const fn is_sendable(self) -> bool {
+        // RFC 6455 §7.4.1: only clients send 1010.
         self.is_receivable() && self.0 != 1010
     }
 }
@@ -97,8 +99,10 @@ impl<'a> CloseFrame<'a> {
         let Some((code, reason)) = body.split_first_chunk::<2>() else {
             return Ok(CloseFrame { code: None, reason: "" });
         };
+        // RFC 6455 §5.5.1: what follows the code is UTF-8.
         let reason =
             simdutf8::basic::from_utf8(reason).map_err(|_| Violation::CloseReasonNotUtf8)?;
+        // RFC 6455 §5.5.1: the code is in network byte order.
         Ok(CloseFrame { code: Some(CloseCode(u16::from_be_bytes(*code))), reason })
     }
 }
@@ -109,6 +113,7 @@ impl<'a> CloseFrame<'a> {
 /// # Errors
 /// The violation that no further byte can mend.
 pub(crate) fn judge_body_prefix(arrived: &[u8], body_len: usize) -> Result<(), Violation> {
+    // RFC 6455 §5.5.1: one byte is less than a code.
     if body_len == 1 {
         return Err(Violation::CloseBodyTooShort);
     }
@@ -125,6 +130,7 @@ pub(crate) fn judge_body_prefix(arrived: &[u8], body_len: usize) -> Result<(), V
                 return Err(Violation::CloseCodeNotAllowed);
             }
             let mut validator = Utf8Validator::new();
+            // RFC 6455 §5.5.1: the reason is UTF-8 as far as it has come.
             validator
                 .feed(reason)
                 .and_then(|()| {

@@ -43,7 +43,9 @@ pub fn parse_offers<'a>(
                 empty.count()?;
             } else {
                 any_offer = true;
+                // RFC 6455 §9.1: a member that breaks the grammar is refused, not skipped.
                 let offer = cursor.parse_offer()?;
+                // RFC 6455 §9.1: an extension that is not known here is an offer like others.
                 if offers.len() < MAX_OFFERS {
                     offers.extend(offer);
                 }
@@ -104,12 +106,14 @@ impl<'a> Cursor<'a> {
             self.rest = rest;
             match octet {
                 b'"' => {
+                    // RFC 6455 §4.3: what a quoted string holds is a token.
                     return token(&value).map(str::to_owned).ok_or(Rejection::ExtensionsMalformed);
                 }
                 b'\\' => {
                     let (&escaped, rest) =
                         rest.split_first().ok_or(Rejection::ExtensionsMalformed)?;
                     self.rest = rest;
+                    // RFC 9110 §5.6.4: the backslash of a quoted pair is no part of the value.
                     value.push(escaped);
                 }
                 _ => value.push(octet),

@@ -119,12 +119,14 @@ impl FrameHeader {
         if !opcode.is_control() {
             // Without the extension the first byte was judged already.
             let limits = context.compressed_size.filter(|_| compressed).unwrap_or(context.size);
+            // RFC 6455 §10.4: the length alone is judged, before any payload is here.
             judge_size(bounds.at_least, limits)?;
         }
         let Some(rest) = rest else { return Ok(None) };
         // Only now the length is known to be minimal, and framing outranks a limit.
         let only_ends = first & 0x80 != 0 && bounds.at_least == 0;
         let is_allowed = context.fragment_allowed || only_ends && context.empty_end_allowed;
+        // RFC 6455 §10.4: the number of fragments has a limit too.
         if opcode == Opcode::Continuation && !is_allowed {
             return Err(Violation::TooManyFragments);
         }
@@ -155,7 +157,7 @@ impl LengthBounds {
         let (arrived, behind) = arrived_of::<2>(bytes);
         let at_least = u64::from(u16::from_be_bytes(arrived));
         let complete = behind.is_some();
-        // RFC 6455 §5.2: a length takes the shortest form that holds it.
+        // RFC 6455 §5.2: lengths of 16 bits begin at 126.
         if complete && at_least < 126 {
             return Err(Violation::LengthNotMinimal);
         }
@@ -169,7 +171,7 @@ impl LengthBounds {
         if at_least >> 63 != 0 {
             return Err(Violation::LengthHighBit);
         }
-        // Six zero bytes leave nothing that would not fit the 16-bit form.
+        // RFC 6455 §5.2: lengths of 64 bits begin at 65536; behind six zero bytes it is less.
         if bytes.len() >= 6 && at_least < 0x1_0000 {
             return Err(Violation::LengthNotMinimal);
         }
@@ -195,6 +197,7 @@ fn judge_first_byte(first: u8, context: &HeaderContext) -> Result<Opcode, Violat
     if first & 0x70 != 0 && (first & 0x30 != 0 || context.compressed_size.is_none()) {
         return Err(Violation::ReservedBit);
     }
+    // RFC 6455 §5.2: opcodes 3 to 7 and 11 to 15 are reserved.
     let opcode = Opcode::from_nibble(first & 0x0F).ok_or(Violation::ReservedOpcode)?;
     match opcode {
         // RFC 7692 §6.1: RSV1 stands on the first frame of a data message.
@@ -239,6 +242,7 @@ fn judge_size(at_least: u64, limits: FrameLimits) -> Result<(), Violation> {
         return Err(Violation::MessageTooBig);
     }
     if at_least > limits.max_frame_size {
+        // RFC 6455 §7.4.1: 1009 stands for what is too big.
         return Err(Violation::FrameTooBig);
     }
     Ok(())
@@ -257,8 +261,10 @@ impl HeaderBytes {
     pub fn encode(opcode: Opcode, fin: bool, payload_len: usize) -> HeaderBytes {
         let first = (u8::from(fin) << 7) | opcode as u8;
         let mut header = HeaderBytes { bytes: [0; 10], len: 2 };
+        // RFC 6455 §5.2: the length takes the first of 7, 16 and 64 bits that holds it.
         if let Ok(short @ 0..126) = u8::try_from(payload_len) {
             let [a, b, ..] = &mut header.bytes;
+            // RFC 6455 §5.1: a server masks no frame, so the mask bit is 0.
             (*a, *b) = (first, short);
         } else if let Ok(medium) = u16::try_from(payload_len) {
             let [a, b, length @ ..] = &mut header.bytes;
@@ -269,6 +275,7 @@ impl HeaderBytes {
         } else {
             let [a, b, length @ ..] = &mut header.bytes;
             (*a, *b, header.len) = (first, 127, 10);
+            // RFC 6455 §5.2: the length is in network byte order.
             *length = (payload_len as u64).to_be_bytes();
         }
         header

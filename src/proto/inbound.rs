@@ -104,6 +104,7 @@ impl Inbound {
         {
             return Ok(step);
         }
+        // RFC 6455 §10.7: input that breaks a rule is not skipped.
         self.receive_any(input, delivery, limits, outbound, batch)
             .inspect_err(|violation| self.fail_by(*violation, outbound, batch))
     }
@@ -136,6 +137,7 @@ impl Inbound {
 
     /// Stops reading: what follows is swallowed unread (RFC 6455 §7.1.7).
     pub fn fail(&mut self) {
+        // RFC 6455 §7.1.7: no further frame is read.
         self.stage = Stage::Ended;
         self.remaining = 0;
         self.control = None;
@@ -240,6 +242,7 @@ impl Inbound {
         let used = header.header_len.saturating_sub(usize::from(self.header_len));
         self.header_len = 0;
         self.remaining = header.payload_len;
+        // RFC 6455 §5.3: every frame brings its own key, and any key will do.
         self.mask = Mask::new(header.key);
         self.fin = header.fin;
         if header.opcode.is_control() {
@@ -249,6 +252,7 @@ impl Inbound {
             let kind = match header.opcode {
                 Opcode::Text => Some(MessageKind::Text),
                 Opcode::Binary => Some(MessageKind::Binary),
+                // RFC 6455 §5.4: a continuation has the kind of its message.
                 _ => None,
             };
             self.assembler.start_frame(kind, header.compressed, header.payload_len);
@@ -263,6 +267,7 @@ impl Inbound {
             max_frame_size: limits.max_frame_size as u64,
             max_rest: limits.max_message_size as u64,
         };
+        // RFC 6455 §9.1: an extension is in use only where it was agreed on.
         let compressed_size = self.deflate.is_agreed().then(|| compressed_limits(limits));
         if message_unfinished && self.assembler.is_compressed() {
             size = compressed_size.unwrap_or(size);

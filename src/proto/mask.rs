@@ -46,6 +46,7 @@ impl Mask {
         for bytes in words {
             *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
         }
+        // RFC 6455 §5.3: byte i is combined with byte i modulo 4 of the key.
         for (byte, key) in tail.iter_mut().zip(&word.to_ne_bytes()) {
             *byte ^= key;
         }

@@ -94,9 +94,11 @@ impl Outbound {
         payload_len: usize,
     ) -> Result<HeaderBytes, SendError> {
         self.check_open()?;
+        // RFC 6455 §5.4: no message begins inside another.
         if self.message_unfinished {
             return Err(SendError::MessageUnfinished);
         }
+        // RFC 7692 §6.1: without compression RSV1 is 0.
         Ok(message_header(kind, payload_len))
     }
 
@@ -152,6 +154,7 @@ impl Outbound {
         payload_len: usize,
     ) -> Result<HeaderBytes, SendError> {
         debug_assert!(self.agreement().is_some());
+        // RFC 7692 §6.1: RSV1 says that the message is compressed.
         self.start_message(kind, payload_len).map(HeaderBytes::compressed)
     }
 
@@ -177,6 +180,7 @@ impl Outbound {
     ) -> Result<HeaderBytes, SendError> {
         self.check_fragment(first)?;
         self.message_unfinished = !fin;
+        // RFC 6455 §5.4: the first fragment has the opcode of the message, the others continue.
         Ok(HeaderBytes::encode(first.map_or(Opcode::Continuation, opcode_of), fin, payload_len))
     }
 
@@ -196,6 +200,7 @@ impl Outbound {
     /// After a Close, or with more than 125 bytes.
     pub fn ping(&mut self, data: &[u8], batch: &mut Vec<u8>) -> Result<(), SendError> {
         self.check_open()?;
+        // RFC 6455 §5.5: our own Pings have at most 125 bytes.
         if data.len() > MAX_CONTROL_LEN {
             return Err(SendError::ControlTooLong);
         }
@@ -206,12 +211,14 @@ impl Outbound {
     /// Answers a Ping. While the peer does not read, only the newest answer waits
     /// (RFC 6455 §5.5.3). The duty ends with a received Close, not with our own (§5.5.2).
     pub fn pong(&mut self, data: &[u8], batch: &mut Vec<u8>) {
+        // RFC 6455 §5.5.2: Pings are answered until the peer has sent a Close.
         if self.is_closed || self.close_received {
         } else if self.congested {
             self.rare.get_or_insert_default().waiting_pong = Some(data.into());
         } else {
             // One that waited answers an older Ping, so it goes first.
             self.release_pong(batch);
+            // RFC 6455 §5.5.2: the Pong has the data of the Ping.
             append(Opcode::Pong, data, batch);
         }
     }
@@ -246,9 +253,11 @@ impl Outbound {
         if frame.code.is_some_and(|code| !code.is_sendable()) {
             return Err(SendError::CloseCodeNotSendable);
         }
+        // RFC 6455 §5.5: code and reason make at most 125 bytes.
         if frame.reason.len() > MAX_REASON_LEN {
             return Err(SendError::ReasonTooLong);
         }
+        // RFC 6455 §7.1.2: the Close has the code and the reason given.
         self.send_close(frame.code, frame.reason, batch);
         Ok(())
     }
@@ -256,6 +265,7 @@ impl Outbound {
     /// Answers the peer's Close with its own code and no reason, unless ours was sent.
     pub fn answer_close(&mut self, code: Option<CloseCode>, batch: &mut Vec<u8>) {
         self.close_received = true;
+        // RFC 6455 §5.5.1: a Close is answered by one, unless ours was sent.
         if self.sent == SentClose::Nothing {
             self.send_close(code, "", batch);
         }
@@ -301,6 +311,7 @@ impl Outbound {
     /// Whether messages may still be sent: the OPEN state (RFC 6455 §6.1).
     #[inline]
     pub fn is_open(&self) -> bool {
+        // RFC 6455 §5.5.1, §6.1: no message follows a Close of either side.
         !self.is_closed && self.sent == SentClose::Nothing && !self.close_received
     }
 
@@ -331,12 +342,14 @@ impl Outbound {
 /// The header of a message in one frame, uncompressed.
 #[inline]
 pub fn message_header(kind: MessageKind, payload_len: usize) -> HeaderBytes {
+    // RFC 6455 §6.1: the one frame of the message is its last.
     HeaderBytes::encode(opcode_of(kind), true, payload_len)
 }
 
 pub(super) const fn opcode_of(kind: MessageKind) -> Opcode {
     match kind {
         MessageKind::Text => Opcode::Text,
+        // RFC 6455 §5.6: the opcode says whether the data is text or binary.
         MessageKind::Binary => Opcode::Binary,
     }
 }

@@ -78,6 +78,7 @@ impl Utf8Validator {
         *slot = byte;
         let [lead, second, _] = self.cut;
         let fits = match held {
+            // RFC 3629 §4: what may follow depends on the lead byte.
             0 => character_len(byte) > 0,
             1 => second_byte_fits(lead, second),
             _ => is_continuation(byte),
@@ -95,6 +96,7 @@ impl Utf8Validator {
 /// # Errors
 /// [`InvalidUtf8`] when the text is not UTF-8 or ends inside a character.
 pub fn check(text: &[u8]) -> Result<Checked, InvalidUtf8> {
+    // RFC 6455 §5.6: the text is UTF-8 from end to end.
     if is_utf8(text) { Ok(Checked(())) } else { Err(InvalidUtf8) }
 }
 
@@ -152,6 +154,7 @@ const fn character_len(lead: u8) -> usize {
 /// RFC 3629 §4: the range of the second byte depends on the lead byte.
 const fn second_byte_fits(lead: u8, second: u8) -> bool {
     match lead {
+        // RFC 3629 §3, §4: no overlong forms, no surrogates, nothing above U+10FFFF.
         0xE0 => matches!(second, 0xA0..=0xBF),
         0xED => matches!(second, 0x80..=0x9F),
         0xF0 => matches!(second, 0x90..=0xBF),

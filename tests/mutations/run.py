@@ -7,7 +7,7 @@
     tests/mutations/run.py --shard 2/4     the second of four parts
     tests/mutations/run.py --seconds 300   no new one after this time
     tests/mutations/run.py --fresh         whatever has been seen before
-    tests/mutations/run.py --check         whether every rule that needs an entry has one
+    tests/mutations/run.py --check         whether every rule that needs an entry has one, and its place is there
     tests/mutations/run.py --summary       writes what was seen to results.tsv, once all is seen
 
 The status is 0 if every row of every mutation that was run has a test that noticed. README.md says how it works.
@@ -37,11 +37,13 @@ TREE = WORK / "tree"
 SEEN = WORK / "seen.json"
 RESULTS = schema.HERE / "results.tsv"
 
-# From the core in memory to the program over TCP; the others come last.
+# The test binaries with claims, from the core in memory to the program over TCP.
 ORDER = [
     "rfc6455", "handshake", "deflate", "rfc7692", "chunking", "cancellation", "connection", "tcp", "server", "shutdown",
-    "binary", "wire",
+    "wire", "codec_memory", "topic",
 ]
+# Of this one only the cases of one rule are played, so it need not be known which of its tests claim the rule.
+BY_CASE = "wire"
 # Longer than any of them takes when nothing is broken.
 TIMEOUT = int(os.environ.get("MUTATION_TIMEOUT", "60"))
 
@@ -108,47 +110,49 @@ def choose(mutations, args):
     return mutations
 
 
+class Binary:
+    """A test binary, and for each rule its tests that claim it."""
+
+    def __init__(self, name, path):
+        self.name, self.path, self.claimed = name, path, {}
+
+    def may_claim(self, row):
+        return self.name == BY_CASE or row in self.claimed
+
+
 def build():
-    """Builds the test binaries with all mutations asleep, and sees that they pass then."""
-    wanted = [binary for binary in map(claims.Binary, roots()) if binary.ids]
-    wanted.sort(key=lambda binary: (ORDER + [binary.name]).index(binary.name))
+    """Builds the test binaries with all mutations asleep, and sees what they claim and that they pass then."""
     command = ["cargo", "test", "--locked", "--no-run", "--message-format", "json-render-diagnostics"]
-    for binary in wanted:
-        command += ["--test", binary.name]
+    for name in ORDER:
+        command += ["--test", name]
     environment = {**os.environ, "CARGO_TARGET_DIR": str(WORK / "target"), "CARGO_PROFILE_DEV_DEBUG": "0"}
     built = subprocess.run(command, cwd=TREE, env=environment, stdout=subprocess.PIPE, text=True)
     if built.returncode:
         raise SystemExit("mutations: the copy with the mutations in it does not build")
+    binaries = []
     for line in built.stdout.splitlines():
         message = json.loads(line)
         if message.get("reason") == "compiler-artifact" and message["target"]["kind"] == ["test"]:
-            for binary in wanted:
-                if binary.name == message["target"]["name"]:
-                    binary.path = Path(message["executable"])
-    for binary in wanted:
-        check_green(binary)
-    return wanted
+            binaries.append(Binary(message["target"]["name"], Path(message["executable"])))
+    binaries.sort(key=lambda binary: ORDER.index(binary.name))
+    for binary in binaries:
+        if binary.name != BY_CASE:
+            binary.claimed = claims_of(binary)
+    return binaries
 
 
-def roots():
-    """The root of each test binary, but for the one that is about the claims themselves."""
-    found = [path for tests in [TREE / "tests", TREE / "cli/tests"] for kind in ["*.rs", "*/main.rs"] for path in tests.glob(kind)]
-    return sorted(path for path in found if path.stem != "requirements")
-
-
-def check_green(binary):
-    """What fails without a mutation proves nothing. Looked at once for each build."""
+def claims_of(binary):
+    """What its tests claim with nothing broken. Looked at once for each build; what is red then proves nothing."""
     key = hashlib.sha256(binary.path.read_bytes())
     key.update((WORK / "target" / "debug" / "stickler").read_bytes())
-    mark = WORK / "green" / f"{binary.name}-{key.hexdigest()[:16]}"
-    if mark.exists() or binary.name == "wire":
-        # Of these only the cases of one row are played, and once more without the mutation.
-        return
-    status, output, _ = run(binary, 0, [], "", TIMEOUT * 3)
-    if status != 0:
-        raise SystemExit(f"{binary.name} is red with nothing broken\n{output[-4000:]}")
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
+    kept = WORK / "claims" / f"{binary.name}-{key.hexdigest()[:16]}.json"
+    if not kept.exists():
+        status, output, claimed = run(binary, 0, [], "", TIMEOUT * 3)
+        if status != 0:
+            raise SystemExit(f"{binary.name} is red with nothing broken\n{output[-4000:]}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps({row: sorted(tests) for row, tests in claimed.items()}))
+    return json.loads(kept.read_text())
 
 
 def try_one(mutation, binaries):
@@ -156,7 +160,7 @@ def try_one(mutation, binaries):
     found = {}
     for binary in binaries:
         for row in mutation.rows:
-            if row not in found and row in binary.ids:
+            if row not in found and binary.may_claim(row):
                 failed = ask(binary, mutation.number, row)
                 more = set(mutation.rows) & set(failed) - set(found)
                 found.update({row: f"{binary.name} {min(failed[row])}" for row in more})
@@ -164,30 +168,27 @@ def try_one(mutation, binaries):
 
 
 def ask(binary, number, row):
-    """The tests near the claim, then all of the binary: for each rule that did not hold, who says so."""
-    near = binary.near(row)
-    for modules in [near, []] if near else [[]]:
-        _, _, failed = run(binary, number, modules, row, TIMEOUT)
-        if row in failed and is_green_without(binary, modules, row):
-            return failed
-    return {}
+    """Runs the tests that claim the row: for each rule that did not hold, the tests that say so."""
+    tests = binary.claimed.get(row, [])
+    failed = claims.failed(run(binary, number, tests, row, TIMEOUT)[2])
+    return failed if row in failed and is_green_without(binary, tests, row) else {}
 
 
-def is_green_without(binary, modules, row):
+def is_green_without(binary, tests, row):
     """Tests with a clock or a socket in them may be red for other reasons."""
-    if binary.name not in ("wire", "tcp", "connection", "server", "shutdown", "binary"):
+    if binary.name not in ("wire", "tcp", "connection", "server", "shutdown", "topic"):
         return True
-    return run(binary, 0, modules, row, TIMEOUT)[0] == 0
+    return run(binary, 0, tests, row, TIMEOUT)[0] == 0
 
 
-def run(binary, number, modules, row, timeout):
-    """Status, output, and the rules that did not hold, with the tests that say so."""
+def run(binary, number, tests, row, timeout):
+    """Status, output, and the claims."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "MUTANT": str(number), "STICKLER_CLAIMS": folder, "RUST_BACKTRACE": "0"}
-        if binary.name == "wire":
+        if binary.name == BY_CASE:
             environment["WIRE_CASE"] = row
         process = subprocess.Popen(
-            [str(binary.path), *modules], cwd=TREE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [str(binary.path), "--exact", *tests], cwd=TREE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", start_new_session=True,
         )
         try:
@@ -197,7 +198,7 @@ def run(binary, number, modules, row, timeout):
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
             status = 124
-        return status, output, claims.read_failed(folder)
+        return status, output, claims.read(folder)
 
 
 def mutation_survives(mutation, result):
@@ -236,7 +237,9 @@ def write_seen(results):
 
 
 def check(mutations):
-    """Each MUST and MUST NOT of the catalogue that is tested has an entry; no entry is for any other row."""
+    """Each MUST and MUST NOT of the catalogue that is tested has an entry, no entry is for any other row, and the
+    places of all are there."""
+    schema.mutated_files(mutations)
     listed = {row for mutation in mutations for row in mutation.rows}
     wanted, known = set(), set()
     for path in sorted((schema.ROOT / "tests" / "requirements").glob("rfc*.txt")):

@@ -11,6 +11,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import places
+
 try:
     import tomllib
 except ImportError:
@@ -40,8 +42,9 @@ class Mutation:
         self.name = entry.pop("name", self.rows[0])
         self.breaks = entry.pop("breaks")
         also = entry.pop("also", [])
-        self.file = entry["file"]
+        self.file = entry.get("file")
         self.edits = [Edit(self, edit, source) for edit in [entry, *also]]
+        self.file = self.edits[0].file
 
     def digest(self):
         parts = [*self.rows, *(part for edit in self.edits for part in edit.parts())]
@@ -49,37 +52,83 @@ class Mutation:
 
 
 class Edit:
-    """A place in a file and what stands there instead."""
+    """A place in the sources and what stands there instead.
 
-    FORMS = {"expression", "statement", "before"}
+    The place is behind the clause comment that begins with `at`: the whole `statement`, its `condition`, its `value`,
+    or `before` it. Each of these keys holds the new text, where OLD stands for the old one. With `old`, the place is
+    that text, in the statement, or without `at` in the file, behind `after`; then `new` holds the new text.
+    """
+
+    FORMS = ("expression", "statement", "before")
+    PARTS = {"statement": "statement", "condition": "expression", "value": "expression", "before": "before"}
 
     def __init__(self, mutation, entry, source):
         self.name, self.number = mutation.name, mutation.number
-        self.file = entry.pop("file", mutation.file)
-        self.after = entry.pop("after", "").strip("\n")
-        self.old = entry.pop("old").strip("\n")
-        self.new = entry.pop("new").strip("\n")
-        self.form = entry.pop("form", "expression")
+        self.at, self.file = entry.pop("at", ""), entry.pop("file", mutation.file)
+        self.after, self.old = entry.pop("after", "").strip("\n"), entry.pop("old", "").strip("\n")
+        parts = [part for part in ("new", *self.PARTS) if part in entry]
+        if len(parts) != 1 or (parts == ["new"]) != bool(self.old) or not (self.at or self.old):
+            raise SystemExit(f"{source}: {self.name}: one of new and old, {', '.join(self.PARTS)}, and a place")
+        self.part = parts[0]
+        self.new = entry.pop(self.part).strip("\n")
+        self.form = entry.pop("form", self.PARTS.get(self.part, "expression"))
         if entry or self.form not in self.FORMS:
             raise SystemExit(f"{source}: {self.name}: what is {', '.join(entry) or self.form}?")
+        if self.at:
+            self.file = file_of(self.at, self.name)
 
     def parts(self):
-        return [self.file, self.after, self.old, self.new, self.form]
+        return [self.at or self.file, self.after, self.old, self.part, self.new, self.form]
 
     def span(self, text):
         """Where the old text stands in the file, its unit tests left aside."""
-        text = text.partition("\n#[cfg(test)]\nmod ")[0]
-        start = 0
+        text = without_tests(text)
+        start, end = 0, len(text)
+        if self.at:
+            start = places.behind(text, places.comments(text, self.at)[0])
+            end = places.end(text, start)
+            if self.part != "new":
+                return self.checked(places.part(text, start, end, self.part))
         if self.after:
             if text.count(self.after) != 1:
                 raise SystemExit(f"{self.name}: {self.after!r} stands {text.count(self.after)} times in {self.file}")
             start = text.index(self.after) + len(self.after)
-        elif text.count(self.old) != 1:
-            raise SystemExit(f"{self.name}: {self.old!r} stands {text.count(self.old)} times in {self.file}")
-        at = text.find(self.old, start)
+        elif text.count(self.old, start, end) != 1:
+            count = text.count(self.old, start, end)
+            raise SystemExit(f"{self.name}: {self.old!r} stands {count} times in {self.file} {self.at}")
+        at = text.find(self.old, start, end)
         if at < 0:
             raise SystemExit(f"{self.name}: {self.old!r} is not in {self.file} behind {self.after!r}")
         return at, at + len(self.old)
+
+    def instead_of(self, old):
+        return self.new.replace("OLD", old if self.form == "statement" else f"({old})")
+
+    def checked(self, span):
+        if span is None:
+            raise SystemExit(f"{self.name}: behind {self.at!r} in {self.file} there is no {self.part}")
+        return span
+
+
+def sources():
+    """The sources that clause comments are looked for in, by name."""
+    folders = [ROOT / "src" / room for room in ("proto", "net", "server")]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*.rs"))]
+    return {str(path.relative_to(ROOT)): without_tests(path.read_text()) for path in paths}
+
+
+def without_tests(text):
+    return text.partition("\n#[cfg(test)]\nmod ")[0]
+
+
+def file_of(comment, name, cache={}):
+    """The file with the one comment that begins like this."""
+    if not cache:
+        cache.update(sources())
+    found = [file for file, text in cache.items() for _ in places.comments(text, comment)]
+    if len(found) != 1:
+        raise SystemExit(f"{name}: {len(found)} comments begin with {comment!r}: {', '.join(found)}")
+    return found[0]
 
 
 def read_list():
@@ -137,21 +186,31 @@ def render(text, start, end, spans, krate):
             raise SystemExit(f"mutations: {names}: overlaps with another one")
         out.append(text[at:first])
         old = render(text, first, last, spans[index + 1 : inner], krate)
-        out.append(choice(form, old, edits, krate))
+        out.append(choice(form, text[first:last], old, edits, krate))
         at, index = last, inner
     out.append(text[at:end])
     return "".join(out)
 
 
-def choice(form, old, edits, krate):
+def choice(form, plain, old, edits, krate):
+    """Both texts side by side; `plain` is the old one without the mutations inside it."""
     if form == "erase":
         return ""
     awake = {edit: f"{krate}::mutant({edit.number})" for edit in edits}
     if form == "before":
-        return "".join(edit.new.replace("MUTANT", awake[edit]) + "\n" for edit in edits) + old
-    arms = "".join(f"if {awake[edit]} {{ {edit.new} }} else " for edit in edits)
+        return "".join(edit.instead_of(plain).replace("MUTANT", awake[edit]) + "\n" for edit in edits) + old
+    arms = "".join(f"if {awake[edit]} {{ {edit.instead_of(plain)} }} else " for edit in edits)
     whole = f"{arms}{{ {old} }}"
     return whole if form == "statement" else f"({whole})"
+
+
+def mutated_files(mutations):
+    """Each file that has a mutation, with all of its mutations in it."""
+    by_file = {}
+    for edit in (edit for mutation in mutations for edit in mutation.edits):
+        by_file.setdefault(edit.file, []).append(edit)
+    krate = lambda name: "stickler" if name.startswith("cli/") else "crate"
+    return {name: mutated((ROOT / name).read_text(), edits, krate(name)) for name, edits in by_file.items()}
 
 
 def make_copy(tree, mutations):
@@ -162,22 +221,19 @@ def make_copy(tree, mutations):
     ).stdout.decode()
     wanted = [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
     wanted = [name for name in wanted if not name.startswith(("reports/", "tests/mutations/"))]
-    by_file = {}
-    for edit in (edit for mutation in mutations for edit in mutation.edits):
-        by_file.setdefault(edit.file, []).append(edit)
+    changed = mutated_files(mutations)
     for name in wanted:
         content = (ROOT / name).read_bytes()
-        if name in by_file:
-            krate = "stickler" if name.startswith("cli/") else "crate"
-            content = mutated(content.decode(), by_file.pop(name), krate).encode()
+        if name in changed:
+            content = changed.pop(name).encode()
         if name == "src/lib.rs":
             content = b"#![allow(warnings)]\n" + content + SWITCH.encode()
-        if name in ("Cargo.toml", "cli/Cargo.toml"):
+        if name.endswith("Cargo.toml"):
             # The lints hold for code that people read.
             content = re.sub(rb"(?ms)^\[(workspace\.)?lints(\.[a-z]+)?\]\n.*?(?=^\[|\Z)", b"", content)
         write_if_new(tree / name, content, (ROOT / name).stat().st_mode)
-    if by_file:
-        raise SystemExit(f"mutations: no such file: {', '.join(by_file)}")
+    if changed:
+        raise SystemExit(f"mutations: not in the copy: {', '.join(changed)}")
     kept = {tree / name for name in wanted}
     for folder, _, files in os.walk(tree):
         for file in files:

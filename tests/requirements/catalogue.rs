@@ -226,3 +226,44 @@ fn status(text: &str, applies: &str) -> Result<Status, String> {
         status => Ok(status),
     }
 }
+
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_rule_is_read_strictly() {
+        let good = "1234-5.6-07 MUST NOT both\n  rule: Of more than\n    one line.\n  when: a: b\n  then: c\n  \
+                    autobahn: 1.*, 2.3.4 (as far as it goes)\n  note: n\n  status: tested\n";
+        let rules =
+            parse(1234, &format!("# RFC 1234\n\n{good}\n{}", good.replace("-07", "-08"))).unwrap();
+        assert_eq!((rules.len(), rules[0].rule.as_str()), (2, "Of more than one line."));
+        assert_eq!((rules[0].section(), rules[1].id.as_str()), ("5.6", "1234-5.6-08"));
+        assert!(rules[0].autobahn.touches("1.2") && !rules[0].autobahn.touches("2.3.41"));
+        for (part, other) in [
+            ("1234-5.6-07", "1234-5.6-7"),
+            ("1234-5.6-07", "4321-5.6-07"),
+            ("MUST NOT", "must not"),
+            ("both", "client"),
+            ("  rule: ", "  role: "),
+            ("  rule: ", " rule: "),
+            ("    one line.", "   one line."),
+            ("  when: a: b\n", ""),
+            ("  when: a: b\n  then: c\n", "  then: c\n  when: a: b\n"),
+            ("2.3.4 ", "2.3.x "),
+            ("goes)", "goes"),
+            ("tested", "done"),
+            ("tested", "policy"),
+            ("tested", "not yet"),
+            ("tested\n", "tested\n  more: x\n"),
+            ("tested\n", "tested \n"),
+        ] {
+            assert!(parse(1234, &good.replace(part, other)).is_err(), "{part} as {other}");
+        }
+        assert!(parse(1234, &format!("{good}\n{good}")).is_err(), "the same id twice");
+        assert!(
+            parse(1234, &good.replace("both", "policy")).is_err(),
+            "a policy without a decision"
+        );
+        assert!(parse(1234, "# nothing\n").is_err());
+    }
+}

@@ -8,7 +8,7 @@ use std::{
 use super::{
     catalogue::{APPLIES, LEVELS, Status},
     listing::{ORDER, title},
-    report::{Outcome, Report, Shown, Standing},
+    report::{Report, Shown, Standing},
 };
 
 /// What the levels of the tests are, by binary.
@@ -263,21 +263,16 @@ fn entry(body: &mut String, name: &str, value: &str) -> fmt::Result {
 fn tests(shown: &Shown) -> Result<String, fmt::Error> {
     let mut list = String::from("<ul>");
     for test in &shown.tests {
-        let (class, result) = match test.result {
-            Outcome::Passed => ("good", "passed"),
-            Outcome::Failed => ("bad", "FAILED"),
-            Outcome::NotRun => ("idle", "not run"),
-        };
-        write!(
-            list,
-            "<li><b class=\"{class}\">{result}</b> <a href=\"../../{file}\">{binary} {name}</a> \
-             <small>{level}, line {line}</small></li>",
-            file = test.file,
-            binary = test.binary,
-            name = breakable(&test.name),
-            level = level(&test.binary),
-            line = test.line,
-        )?;
+        let (class, result) = if test.held { ("good", "passed") } else { ("bad", "FAILED") };
+        let name = format!("{} {}", test.binary, breakable(&test.name));
+        write!(list, "<li><b class=\"{class}\">{result}</b> ")?;
+        match &test.place {
+            Some((file, line)) => {
+                write!(list, "<a href=\"../../{file}\">{name}</a> <small>line {line}, ")?;
+            }
+            None => write!(list, "{name} <small>")?,
+        }
+        write!(list, "{}</small></li>", level(&test.binary))?;
     }
     list.push_str("</ul>");
     Ok(list)
@@ -343,7 +338,7 @@ fn cases(shown: &Shown, report: &Report) -> Result<String, fmt::Error> {
     Ok(text)
 }
 
-fn link(shown: &Shown) -> String {
+pub(crate) fn link(shown: &Shown) -> String {
     let (rfc, section) = (shown.rule.rfc(), shown.rule.section());
     format!("https://www.rfc-editor.org/rfc/rfc{rfc}.html#section-{section}")
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     catalogue::{Rule, Status, is_id},
-    claimed::Claimed,
+    run::{Claim, Run},
 };
 
 /// Everything that the page shows.
@@ -18,7 +18,7 @@ pub(crate) struct Report {
     pub(crate) autobahn: BTreeMap<String, Option<Case>>,
     /// When the run of the suite began.
     pub(crate) autobahn_began: Option<String>,
-    /// Whether the tests were run for this; if not, only the claims are known.
+    /// Whether the tests were run for this; if not, nothing is known of them.
     pub(crate) is_recorded: bool,
     /// What does not fit together; empty in a good report.
     pub(crate) faults: Vec<String>,
@@ -45,16 +45,9 @@ pub(crate) struct Mutation {
 pub(crate) struct Test {
     pub(crate) binary: String,
     pub(crate) name: String,
-    pub(crate) file: String,
-    pub(crate) line: usize,
-    pub(crate) result: Outcome,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Outcome {
-    Passed,
-    Failed,
-    NotRun,
+    /// The file, from the root of the project, and the line.
+    pub(crate) place: Option<(String, usize)>,
+    pub(crate) held: bool,
 }
 
 /// What one Autobahn case came to.
@@ -99,9 +92,9 @@ impl Shown {
         match self.rule.status {
             Status::NotApplicable(_) => Standing::NotApplicable,
             Status::NotYet(_) => Standing::NotYet,
-            _ if self.tests.iter().any(|test| test.result == Outcome::Failed) => Standing::Failed,
-            _ if self.tests.iter().any(|test| test.result == Outcome::Passed) => Standing::Proven,
-            _ => Standing::NotRun,
+            _ if self.tests.is_empty() => Standing::NotRun,
+            _ if self.tests.iter().all(|test| test.held) => Standing::Proven,
+            _ => Standing::Failed,
         }
     }
 
@@ -111,63 +104,30 @@ impl Shown {
 }
 
 impl Report {
-    /// Puts claims and records together; `records` is the folder that the tests wrote to.
+    /// Puts the catalogue and a run together.
     pub(crate) fn new(
         rules: Vec<Rule>,
-        binaries: &BTreeMap<String, Claimed>,
-        records: Option<&Path>,
+        run: Option<&Run>,
         suite: &[String],
         root: &Path,
     ) -> Report {
-        let autobahn = &root.join("reports/autobahn");
+        let folders = ["tests", "cli/tests"].map(|folder| root.join(folder));
+        let faults = run.map(|run| run.faults(&rules, &folders)).unwrap_or_default();
+        let mut tests = run.map(|run| tests(run, root)).unwrap_or_default();
         let mutations = read_mutations(&root.join("tests/mutations/results.tsv"));
-        let recorded = records.map(read_records).unwrap_or_default();
-        let mut faults = Vec::new();
-        let mut tests: BTreeMap<&str, BTreeSet<Test>> = BTreeMap::new();
-        let mut known = BTreeSet::new();
-        let ran: BTreeSet<(&str, &String)> =
-            recorded.keys().map(|(id, binary, _)| (id.as_str(), binary)).collect();
-        for (binary, claimed) in binaries {
-            for (name, sites) in &claimed.tests {
-                let (file, line) = claimed.places[name].clone();
-                let ids: BTreeSet<&str> = sites.iter().map(|site| site.id.as_str()).collect();
-                for id in ids {
-                    let key = (id.to_owned(), binary.clone(), name.clone());
-                    let result = match recorded.get(&key) {
-                        Some(true) => Outcome::Passed,
-                        Some(false) => Outcome::Failed,
-                        // A test that picks rows of a table: the others are for its neighbours.
-                        None if ran.contains(&(id, binary)) => continue,
-                        None => Outcome::NotRun,
-                    };
-                    if records.is_some() && result != Outcome::Passed {
-                        faults.push(format!("{id}: {binary} {name}: {result:?}"));
-                    }
-                    known.insert(key);
-                    let (binary, name) = (binary.clone(), name.clone());
-                    let test = Test { binary, name, file: file.clone(), line, result };
-                    tests.entry(id).or_default().insert(test);
-                }
-            }
-        }
-        for (id, binary, name) in recorded.keys() {
-            if !known.contains(&(id.clone(), binary.clone(), name.clone())) {
-                faults.push(format!("{id}: {binary} {name}: recorded, yet not in the sources"));
-            }
-        }
         let rules = rules.into_iter().map(|rule| {
-            let tests = tests.get(rule.id.as_str()).cloned().unwrap_or_default();
+            let tests = tests.remove(&rule.id).unwrap_or_default();
             let cases = suite.iter().filter(|case| rule.autobahn.touches(case)).cloned().collect();
             let mutations = mutations.get(&rule.id).cloned().unwrap_or_default();
-            Shown { rule, tests: tests.into_iter().collect(), cases, mutations }
+            Shown { rule, tests, cases, mutations }
         });
-        let run = read_autobahn(autobahn);
         let rules = rules.collect();
-        let is_recorded = records.is_some();
-        let began = fs::read_to_string(autobahn.join(".started")).ok();
+        let folder = &root.join("reports/autobahn");
+        let case_of = read_autobahn(folder);
+        let began = fs::read_to_string(folder.join(".started")).ok();
         let autobahn_began = began.map(|began| began.trim().to_owned());
-        let autobahn = suite.iter().map(|case| (case.clone(), run(case))).collect();
-        Report { rules, autobahn, autobahn_began, is_recorded, faults }
+        let autobahn = suite.iter().map(|case| (case.clone(), case_of(case))).collect();
+        Report { rules, autobahn, autobahn_began, is_recorded: run.is_some(), faults }
     }
 
     pub(crate) fn count(&self, is_counted: impl Fn(&Shown) -> bool) -> usize {
@@ -181,29 +141,22 @@ impl Report {
     }
 }
 
-type Key = (String, String, String);
-
-/// By id, binary and test: whether the rule held each time.
-fn read_records(folder: &Path) -> BTreeMap<Key, bool> {
-    let mut held = BTreeMap::new();
-    let files =
-        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    for file in files {
-        let path = file.unwrap().path();
-        for line in fs::read_to_string(&path).unwrap().lines() {
-            let [id, binary, test, result] = line.split('\t').collect::<Vec<_>>()[..] else {
-                panic!("{}: {line:?}", path.display());
-            };
-            // Cases about the program and about hostile peers have ids of another kind.
-            if !is_id(id) {
-                continue;
-            }
-            let key = (id.to_owned(), binary.to_owned(), test.to_owned());
-            *held.entry(key).or_insert(true) &= result == "ok";
-        }
+/// The tests that claimed each rule.
+fn tests(run: &Run, root: &Path) -> BTreeMap<String, Vec<Test>> {
+    let mut tests: BTreeMap<String, Vec<Test>> = BTreeMap::new();
+    let root = fs::canonicalize(root).unwrap_or_default();
+    let mut places = BTreeMap::new();
+    for (claim, held) in &run.claims {
+        let Claim { id, binary, test } = claim;
+        let place = places.entry((binary, test)).or_insert_with(|| {
+            let (file, line) = run.place(claim)?;
+            Some((file.strip_prefix(&root).ok()?.display().to_string(), line))
+        });
+        let test =
+            Test { binary: binary.clone(), name: test.clone(), place: place.clone(), held: *held };
+        tests.entry(id.clone()).or_default().push(test);
     }
-    assert!(!held.is_empty(), "no test left a record in {}", folder.display());
-    held
+    tests
 }
 
 /// What `tests/mutations` has written down, if it has: rule, name, what was broken, who noticed.

@@ -2,8 +2,9 @@
 //!
 //! `claims!("6455-5.1-01")` stands in the function whose assertions exercise the rule, and
 //! `claims!(row.id)` in what runs a table. Both mean that breaking the rule turns this test red.
-//! `tests/requirements.rs` reads the claims out of the sources. While the tests run they cost nothing,
-//! unless `STICKLER_CLAIMS` names a folder: then each leaves a line there when its scope ends.
+//! A claim of a rule that is not in the catalogue panics. Otherwise claims do nothing, unless
+//! `STICKLER_CLAIMS` names a folder: then each leaves a line there when its scope ends, and
+//! `tests/requirements/run.sh` compares these lines with the catalogue.
 #![allow(
     dead_code,
     unused_imports,
@@ -21,17 +22,6 @@ macro_rules! claims {
 }
 pub(crate) use claims;
 
-/// Claims every rule that the sources in this folder name, and takes down for each whether it held:
-/// for tables that are compiled into another crate, and what came of playing them.
-macro_rules! claims_from {
-    ($folder:literal, $results:expr) => {
-        for (id, held) in $results {
-            crate::claims::record(&crate::claims::test_name(), id, held);
-        }
-    };
-}
-pub(crate) use claims_from;
-
 /// Rules that the running test holds the server to, until dropped.
 #[must_use]
 pub(crate) struct Claim {
@@ -41,7 +31,18 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// Claims rules for the test that runs on this thread.
+    ///
+    /// # Panics
+    ///
+    /// When the catalogue has no rule of such an id.
+    #[track_caller]
     pub(crate) fn new(ids: &[&str]) -> Claim {
+        for id in ids {
+            assert!(
+                is_known(id),
+                "there is no rule {id}: a claim names one of tests/requirements/ids.txt"
+            );
+        }
         if folder().is_none() {
             return Claim { test: String::new(), ids: Vec::new() };
         }
@@ -63,8 +64,11 @@ pub(crate) fn test_name() -> String {
     thread::current().name().unwrap_or("a thread without a name").to_owned()
 }
 
-/// Writes down that a test went through a rule, and whether the rule held.
+/// Writes down that a test went through a rule, and whether the rule held. Ids that begin with a letter
+/// are those of cases about something else, and may be any.
+#[track_caller]
 pub(crate) fn record(test: &str, id: &str, held: bool) {
+    assert!(id.starts_with(char::is_alphabetic) || is_known(id), "there is no rule {id}");
     let Some(folder) = folder() else { return };
     let binary = env!("CARGO_CRATE_NAME");
     let result = if held { "ok" } else { "failed" };
@@ -79,4 +83,9 @@ pub(crate) fn record(test: &str, id: &str, held: bool) {
 fn folder() -> Option<&'static PathBuf> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOLDER.get_or_init(|| std::env::var_os("STICKLER_CLAIMS").map(PathBuf::from)).as_ref()
+}
+
+/// Whether the catalogue has this rule.
+pub(crate) fn is_known(id: &str) -> bool {
+    include_str!("../requirements/ids.txt").lines().any(|known| known == id)
 }

@@ -63,10 +63,12 @@ impl Shape {
     /// zlib cannot bound its references to 256 bytes, so with the smallest window there are
     /// none: literals only keep what RFC 7692 §7.1.2.1 asks for.
     fn strategy(self) -> Strategy {
+        // RFC 7692 §7.1.2.1: nothing refers further back than the window.
         if self.window.get() == 8 { Strategy::HuffmanOnly } else { Strategy::Default }
     }
 
     fn window_bits(self) -> u8 {
+        // RFC 7692 §7.2.1: no reference leaves the window that was agreed on.
         self.window.get().max(9)
     }
 
@@ -144,6 +146,7 @@ impl Compressor {
     /// Begins a message that comes in fragments.
     pub fn begin(&mut self, history: &[u8]) {
         debug_assert!(!self.is_spent);
+        // RFC 7692 §7.2.1: a message refers to earlier ones only where that was agreed on.
         self.deflate.reset();
         if !history.is_empty() && self.shape.window.get() > 8 {
             let newest = history.len().saturating_sub(self.shape.window.size());
@@ -158,6 +161,7 @@ impl Compressor {
         let before = out.len();
         let fits = self.run(piece, Effort::Always, out);
         debug_assert!(fits.is_ok());
+        // RFC 7692 §7.2.1: the tail is taken off the last fragment alone.
         if fin {
             end_payload(before, out);
         }

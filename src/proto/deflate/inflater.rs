@@ -138,11 +138,13 @@ impl Inflater {
         let three = self.inflate.decompress(&[0; 3], &mut [0; 16], InflateFlush::NoFlush);
         let is_quiet =
             self.inflate.total_in() == total_in + 3 && self.inflate.total_out() == total_out;
+        // RFC 7692 §7.2.2: zlib takes in three octets of the tail, and no data comes out.
         if !matches!(three, Ok(Status::Ok)) || !is_quiet {
             return Err(Corrupt);
         }
         let fourth = self.inflate.decompress(&[0], &mut [0; 16], InflateFlush::NoFlush);
         let awaited = self.inflate.error_message() == Some(LEN_IS_NOT_NLEN);
+        // RFC 7692 §7.2.2: what zlib waited for is LEN and NLEN, as the tail has them.
         if fourth.is_err() && awaited { Ok(()) } else { Err(Corrupt) }
     }
 

@@ -98,16 +98,20 @@ impl Agreement {
 
 impl fmt::Display for Agreement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // RFC 7692 §5: the answer names the extension once.
         formatter.write_str(PERMESSAGE_DEFLATE)?;
+        // RFC 7692 §7.1.1.1: the answer says so whenever the client asked for it.
         if self.server_no_context_takeover {
             write!(formatter, "; {SERVER_NO_CONTEXT_TAKEOVER}")?;
         }
+        // RFC 7692 §7.1.1.2: the client has to be told to forget the window.
         if self.client_no_context_takeover {
             write!(formatter, "; {CLIENT_NO_CONTEXT_TAKEOVER}")?;
         }
         if self.states_window {
             write!(formatter, "; {SERVER_MAX_WINDOW_BITS}={}", self.server_max_window_bits)?;
         }
+        // RFC 7692 §7.1.2.2: client_max_window_bits is never asked for.
         Ok(())
     }
 }
@@ -191,6 +195,7 @@ impl Asked {
             return None;
         }
         let mut asked = Self::default();
+        // RFC 7692 §7: one parameter that breaks a rule is enough to decline the offer.
         for (name, value) in &offer.params {
             let is_repeated = match (name.as_str(), value.as_deref()) {
                 (SERVER_NO_CONTEXT_TAKEOVER, None) => {
@@ -206,8 +211,10 @@ impl Asked {
                     value.map(WindowBits::from_str).transpose().ok()?;
                     mem::replace(&mut asked.client_max_window_bits, true)
                 }
+                // RFC 7692 §7.1: there are these four parameters, each with the value that it takes.
                 _ => return None,
             };
+            // RFC 7692 §7: no parameter stands twice.
             if is_repeated {
                 return None;
             }
@@ -217,6 +224,7 @@ impl Asked {
 
     fn agree(&self, policy: &Policy) -> Agreement {
         let ours = policy.server_max_window_bits;
+        // RFC 7692 §7.1.2.1: a smaller window than was asked for is allowed, a larger one is not.
         let window = self.server_max_window_bits.map_or(ours, |asked| asked.min(ours));
         Agreement {
             // RFC 7692 §7.1.1.1, §7.1.1.2: said whenever the client asks; ours to say otherwise.

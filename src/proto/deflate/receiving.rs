@@ -67,6 +67,7 @@ impl Receiving {
     #[inline]
     pub(in crate::proto) fn reclaim(&mut self) -> Option<(Box<Inflater>, Option<Box<History>>)> {
         let mut inflater = self.inflater.take_if(|inflater| !inflater.is_begun())?;
+        // RFC 7692 §7.2.2: with context takeover the next message may refer to this one.
         let keeps = self.agreed == Agreed::ContextTakeover;
         let history = keeps.then(|| inflater.take_history());
         Some((inflater, history))

@@ -22,6 +22,7 @@ impl AcceptKey {
     /// Computes the value for a key as it was received, not decoded.
     #[must_use]
     pub fn of(key: &[u8]) -> Self {
+        // RFC 6455 §4.2.2: the key as it was sent, and the GUID behind it.
         let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
         let mut text = [b'='; 28];
         let encoded = STANDARD.encode_slice(digest, &mut text);
@@ -62,18 +63,23 @@ pub fn encode_accept(
     if request.expects_continue() {
         out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
+    // RFC 6455 §4.2.2: the status line, Upgrade, Connection, and the answer to the key.
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
     );
+    // RFC 6455 §11.3.3: Sec-WebSocket-Accept stands once.
     out.extend_from_slice(&accept_key.0);
     out.extend_from_slice(b"\r\n");
     for (name, value) in
         [("Sec-WebSocket-Protocol", subprotocol), ("Sec-WebSocket-Extensions", extensions)]
     {
+        // RFC 6455 §4.2.2: no field where nothing was agreed on.
         if let Some(value) = value.filter(|value| !value.is_empty()) {
+            // RFC 6455 §11.3.2, §11.3.4: one line each, with what was agreed on.
             push_line(out, name, value);
         }
     }
+    // RFC 9112 §6.1, RFC 9110 §8.6: no field about content is among these.
     extra.encode(out);
     out.extend_from_slice(b"\r\n");
 }

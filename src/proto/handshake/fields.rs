@@ -27,6 +27,7 @@ impl Fields {
     /// Adds a field whose name was checked to be a token.
     pub(super) fn push(&mut self, name: &str, value: &[u8]) {
         self.names.push_str(name);
+        // RFC 9110 §5.5: whitespace around a value is no part of it.
         self.values.extend_from_slice(trim(value));
         self.ends.push((self.names.len(), self.values.len()));
     }
@@ -91,6 +92,7 @@ pub(super) fn list<'a>(
 ) -> impl Iterator<Item = Result<&'a [u8], Rejection>> {
     let mut empty = EmptyMembers::default();
     lines.flat_map(|line| Members { rest: Some(line) }).filter_map(move |member| match member {
+        // RFC 9110 §5.6.1: empty members are skipped, up to a limit.
         b"" => empty.count().err().map(Err),
         _ => Some(Ok(member)),
     })

@@ -15,6 +15,7 @@ pub(super) enum Content {
 
 /// Checks Content-Length and Transfer-Encoding.
 pub(super) fn parse(fields: &Fields) -> Result<Content, Rejection> {
+    // RFC 9112 §6.1: a transfer coding says how the content is framed.
     let has_codings = fields.named("transfer-encoding").next().is_some();
     match fields.single("content-length") {
         Single::Missing if has_codings => parse_codings(fields),
@@ -46,6 +47,7 @@ fn parse_codings(fields: &Fields) -> Result<Content, Rejection> {
     }
     match (any, last_is_chunked, chunked) {
         (false, ..) => Err(Rejection::TransferEncodingMalformed),
+        // RFC 9112 §6.3: where another coding is last, the content has no known end.
         (_, false, _) => Err(Rejection::ChunkedNotFinal),
         (_, true, 1) if unknown => Err(Rejection::TransferCodingUnknown),
         (_, true, 1) => Ok(Content::Present),

@@ -89,6 +89,7 @@ impl HeadScanner {
     /// # Errors
     /// The rule broken by the first byte that proves it broken; the same again if asked again.
     pub fn scan(&mut self, received: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Refusal> {
+        // RFC 9110 §5.4: the size of the head has a limit, however much of it comes at once.
         let window = received.get(..limits.max_head_size).unwrap_or(received);
         while self.state != State::End {
             // The long stretches of a head are of one class each.
@@ -130,24 +131,30 @@ impl HeadScanner {
             State::Version(at) => version(at, byte),
             State::RequestLineFeed => {
                 self.request_line_len = self.at;
+                // RFC 9110 §5.3: the request is judged when all its fields are here.
                 line_feed(byte, State::FirstLine)
             }
+            // RFC 9112 §2.2: no whitespace between the request line and the first field.
             State::FirstLine if matches!(byte, b' ' | b'\t') => {
                 Err(Rejection::WhitespaceBeforeFields)
             }
+            // RFC 9112 §5.2: a field line is not folded.
             State::Line if matches!(byte, b' ' | b'\t') => Err(Rejection::FoldedField),
             State::FirstLine | State::Line => self.line_start(byte, limits),
             State::Name => match byte {
+                // RFC 9112 §5.1: nothing comes between the name and its colon.
                 b':' => Ok(State::Value),
                 _ => Err(field_name_fault(byte)),
             },
             State::Value => match byte {
                 b'\r' => Ok(State::ValueLineFeed),
                 b'\n' => Err(Rejection::BareLineFeed),
+                // RFC 9110 §5.5: other control characters are no part of a value.
                 _ => Err(Rejection::ControlInField),
             },
             State::ValueLineFeed => {
                 self.longest = self.longest_with(self.line, self.at - self.line);
+                // RFC 9112 §2.2: CR stands only before LF.
                 line_feed(byte, State::Line)
             }
             State::EndLineFeed => line_feed(byte, State::End),
@@ -174,6 +181,7 @@ impl HeadScanner {
         match byte {
             b'\r' => Ok(State::EndLineFeed),
             _ if !Class::TOKEN.holds(byte) => Err(field_name_fault(byte)),
+            // RFC 9110 §5.4: the number of fields has a limit.
             _ if self.fields >= limits.max_fields => Err(Rejection::TooManyFields),
             _ => {
                 self.fields += 1;
@@ -197,6 +205,7 @@ impl HeadScanner {
                 Refusal::of(Rejection::MethodTooLong, received)
             }
             State::TargetStart | State::Target | State::Version(_) | State::RequestLineFeed => {
+                // RFC 9112 §3: 414 says that the request-target is too long.
                 Refusal::of(Rejection::TargetTooLong, received)
             }
             _ if self.request_line_len > most => Refusal::of(Rejection::TargetTooLong, received),

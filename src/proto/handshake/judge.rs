@@ -87,21 +87,26 @@ fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
     if request.scheme() == Some(Scheme::Https) && !policy.secure && !policy.trusted_proxy {
         return Err(Rejection::SchemeNotSecured);
     }
+    // RFC 6455 §4.2.1: Upgrade asks for a WebSocket; anything else is plain HTTP.
     if !asks_for_websocket(request)? {
         check_authority(request, policy)?;
         return Ok(Verdict::PlainHttp);
     }
     check_connection(request)?;
     check_version(request)?;
+    // RFC 6455 §4.2.2: the key is hashed as text, whether or not it was seen before.
     let accept_key = AcceptKey::of(check_key(request)?);
     let offered = parse_subprotocols(request)?;
     let extensions = extension::parse_offers(request.fields_named("sec-websocket-extensions"))?;
     check_authority(request, policy)?;
+    // RFC 6455 §4.2.2: a resource that is not served has no WebSocket.
     if !serves(policy, request.path()) {
         return Err(Rejection::ResourceUnknown);
     }
+    // RFC 6455 §4.2.2: an origin that is not welcome gets no WebSocket.
     check_origin(request, policy)?;
     let spoken = |name: &&str| policy.subprotocols.iter().find(|spoken| &***spoken == *name);
+    // RFC 6455 §4.2.2: of what the client lists, the first that is spoken here, or none.
     let subprotocol = offered.iter().find_map(spoken).cloned();
     if policy.require_subprotocol && subprotocol.is_none() {
         return Err(Rejection::SubprotocolRequired);
@@ -127,6 +132,7 @@ fn asks_for_websocket(request: &Request) -> Result<bool, Rejection> {
         if !parts.all(is_token) {
             return Err(Rejection::UpgradeMalformed);
         }
+        // RFC 6455 §4.2.1: `websocket` may be in any case.
         asks |= member.eq_ignore_ascii_case(b"websocket");
     }
     Ok(asks)
@@ -140,14 +146,17 @@ fn check_connection(request: &Request) -> Result<(), Rejection> {
         if !is_token(option) {
             return Err(Rejection::ConnectionMalformed);
         }
+        // RFC 6455 §4.2.1: `Upgrade` may be in any case.
         upgrades |= option.eq_ignore_ascii_case(b"upgrade");
     }
+    // RFC 6455 §4.2.1: without the option this is no opening handshake.
     if upgrades { Ok(()) } else { Err(Rejection::ConnectionWithoutUpgrade) }
 }
 
 /// RFC 6455 §4.2.1, §4.3: one number from 0 to 255 without leading zeros, and that is 13.
 fn check_version(request: &Request) -> Result<(), Rejection> {
     match request.single("sec-websocket-version") {
+        // RFC 6455 §4.2.1, §11.3.5: the version is there, once, and it is 13.
         Single::Missing => Err(Rejection::VersionMissing),
         Single::Repeated => Err(Rejection::VersionRepeated),
         Single::Value(b"13") => Ok(()),
@@ -165,6 +174,7 @@ fn check_version(request: &Request) -> Result<(), Rejection> {
 /// RFC 6455 §4.2.1, RFC 4648 §3.5, §4: 16 octets in base64, padded, the unused bits zero.
 fn check_key(request: &Request) -> Result<&[u8], Rejection> {
     match request.single("sec-websocket-key") {
+        // RFC 6455 §4.2.1, §11.3.1: the key is there, once, and whole.
         Single::Missing => Err(Rejection::KeyMissing),
         Single::Repeated => Err(Rejection::KeyRepeated),
         Single::Value(key) if key.len() == 24 => match STANDARD.decode_slice(key, &mut [0; 18]) {
@@ -180,13 +190,16 @@ fn parse_subprotocols(request: &Request) -> Result<Vec<&str>, Rejection> {
     let name = "sec-websocket-protocol";
     let offered = list(request.fields_named(name))
         .map(|member| token(member?).ok_or(Rejection::SubprotocolsMalformed));
+    // RFC 6455 §4.1: each member is a token.
     let offered = offered.collect::<Result<Vec<_>, _>>()?;
+    // RFC 6455 §4.3: the list has at least one member.
     if offered.is_empty() && request.field(name).is_some() {
         return Err(Rejection::SubprotocolsMalformed);
     }
     let mut sorted = offered.clone();
     sorted.sort_unstable();
     sorted.dedup();
+    // RFC 6455 §4.1: all members are different.
     if sorted.len() < offered.len() { Err(Rejection::SubprotocolRepeated) } else { Ok(offered) }
 }
 
@@ -217,6 +230,7 @@ fn check_origin(request: &Request, policy: &Policy) -> Result<(), Rejection> {
     match request.single("origin") {
         Single::Missing if policy.require_origin => Err(Rejection::OriginMissing),
         Single::Missing => Ok(()),
+        // RFC 6454 §7.3: not more than one Origin.
         Single::Repeated => Err(Rejection::OriginRepeated),
         Single::Value(value) => {
             origin::check(value, &policy.origins, request.authority(), policy.secure)

@@ -20,6 +20,7 @@ impl Class {
 
     /// Whether `octet` belongs to the class.
     pub(crate) fn holds(self, octet: u8) -> bool {
+        // RFC 9112 §2.2: octets beyond ASCII have their classes too.
         CLASSES.get(usize::from(octet)).is_some_and(|classes| classes & self.0 != 0)
     }
 

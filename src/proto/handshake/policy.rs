@@ -56,6 +56,7 @@ impl FromStr for Subprotocol {
     type Err = InvalidSubprotocol;
 
     fn from_str(name: &str) -> Result<Self, InvalidSubprotocol> {
+        // RFC 6455 §4.1: a subprotocol is a token, so never empty.
         if is_token(name.as_bytes()) { Ok(Self(name.into())) } else { Err(InvalidSubprotocol) }
     }
 }

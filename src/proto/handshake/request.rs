@@ -80,6 +80,7 @@ impl Request {
         };
 
         let mut lines = vec![httparse::EMPTY_HEADER; count];
+        // RFC 9112 §2.1: the field lines begin behind the request line.
         let rest = rest.strip_prefix(b"\r\n").unwrap_or_default();
         let parsed = match httparse::parse_headers(rest, &mut lines) {
             Ok(httparse::Status::Complete((_, parsed))) => parsed,
@@ -90,6 +91,7 @@ impl Request {
         let names = parsed.iter().map(|field| field.name.len()).sum();
         let values = parsed.iter().map(|field| field.value.len()).sum();
         let mut fields = Fields::with_capacity(count, names, values);
+        // RFC 9110 §5.5: the octets of a value stay what they are.
         parsed.iter().for_each(|field| fields.push(field.name, field.value));
         Self::check(method, target, fields)
     }
@@ -97,6 +99,7 @@ impl Request {
     /// The checks between the HTTP version and Upgrade.
     fn check(method: &[u8], target: &[u8], fields: Fields) -> Result<Self, Rejection> {
         let host = match fields.single("host") {
+            // RFC 9112 §3.2: there is one Host, and it is valid.
             Single::Missing => return Err(Rejection::HostMissing),
             Single::Repeated => return Err(Rejection::HostRepeated),
             Single::Value(value) => Authority::parse(value).map_err(|_| Rejection::HostInvalid)?,
@@ -211,6 +214,7 @@ fn grammar_fault(error: httparse::Error) -> Rejection {
 /// RFC 9110 §2.5, §15.6.6: higher minor versions are read as 1.1, other major versions are not.
 fn check_version(version: &[u8]) -> Result<(), Rejection> {
     match version {
+        // RFC 9110 §7.8: Upgrade means nothing in HTTP/1.0.
         b"HTTP/1.0" => Err(Rejection::HttpVersionTooLow),
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9'] => Ok(()),
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
@@ -223,6 +227,7 @@ fn check_version(version: &[u8]) -> Result<(), Rejection> {
 /// RFC 9110 §9.1: methods are compared as they are; known ones get 405, others 501.
 fn check_method(method: &[u8]) -> Result<(), Rejection> {
     match method {
+        // RFC 6455 §4.2.1: a handshake is a GET.
         b"GET" => Ok(()),
         b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"CONNECT" | b"OPTIONS" | b"TRACE" | b"PATCH" => {
             Err(Rejection::MethodNotAllowed)

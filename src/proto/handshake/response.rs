@@ -110,6 +110,7 @@ impl Response {
         for part in ["HTTP/1.1 ", &code, " ", reason(self.status), "\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
+        // RFC 9110 §6.6.1: an answer says when it was made.
         push_line(out, "Date", date);
         for (name, value) in self.all_fields() {
             push_line(out, name, value);
@@ -125,8 +126,10 @@ impl Response {
         // RFC 9110 §15.5.22: 426 says what to upgrade to; §7.8: then Connection says so too.
         let connection = if is_426 { "Upgrade, close" } else { "close" };
         let before = [
+            // RFC 9110 §15.5.22: the protocol to upgrade to.
             (is_426, "Upgrade", "websocket"),
             (true, "Connection", connection),
+            // RFC 6455 §4.4: the versions that are spoken here.
             (self.lists_versions, "Sec-WebSocket-Version", "13"),
             // RFC 9110 §15.5.6, §15.6.4.
             (self.status == 405 && lacks("allow"), "Allow", "GET"),
@@ -154,6 +157,7 @@ impl Response {
             push_line(out, "Content-Length", &body.len().to_string());
         }
         out.extend_from_slice(b"\r\n");
+        // RFC 9110 §9.3.2: the answer to HEAD has no content.
         if !head_only {
             out.extend_from_slice(body);
         }
@@ -165,6 +169,7 @@ impl From<Refusal> for Response {
     /// [`Refusal::head_only`].
     fn from(refusal: Refusal) -> Self {
         let lists_versions = refusal.rejection.lists_versions();
+        // RFC 6455 §4.2.1: a request that breaks a rule gets the status of an error.
         Self { lists_versions, ..Self::of(refusal.rejection.status()) }.with_body(refusal.body())
     }
 }

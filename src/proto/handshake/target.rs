@@ -35,6 +35,7 @@ impl Target {
         if text.contains('#') {
             return Err(Rejection::TargetHasFragment);
         }
+        // RFC 9112 §3.2: a path, or an absolute URI that has one.
         let (scheme, authority, path) =
             if text.starts_with('/') { (None, None, 0) } else { parse_absolute(text)? };
         let rest = text.get(path..).unwrap_or_default();

@@ -65,6 +65,7 @@ impl Inbound {
         let at = if is_whole { Payload::Input(0..len) } else { Payload::Control };
         let body: &[u8] = if is_whole { payload } else { self.control() };
         let event = match opcode {
+            // RFC 6455 §5.5.2: a Ping is answered, and nothing else is.
             Opcode::Ping => {
                 outbound.pong(body, batch);
                 Event::Ping(at)

@@ -58,11 +58,13 @@ impl Inbound {
     #[inline]
     fn unmask_whole(&mut self, payload: &mut [u8]) -> Result<Option<Checked>, Violation> {
         let is_text = self.assembler.kind() == Some(MessageKind::Text);
+        // RFC 6455 §6.2: the application gets the payload unmasked.
         self.mask.apply(payload);
         self.assembler.finish_whole();
         if !is_text {
             return Ok(None);
         }
+        // RFC 6455 §8.1: a text in one frame is validated as a whole.
         utf8::check(payload).map(Some).map_err(|_| Violation::TextNotUtf8)
     }
 
@@ -119,6 +121,7 @@ impl Inbound {
             self.stage = Stage::Header;
         }
         let message_ends = frame_ends && self.fin;
+        // RFC 7692 §6.2: the payloads of all fragments are one piece of DEFLATE data.
         if message_ends {
             self.deflate.finish()?;
         }

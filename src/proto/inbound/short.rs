@@ -36,6 +36,7 @@ pub(crate) fn receive_short(
     }
     let payload = rest.get_mut(..len)?;
     let mask = Mask::new([a, b, c, d]);
+    // RFC 6455 §6.2: the payload is unmasked where it lies.
     mask.apply_short(payload);
     let text = if first == WHOLE_TEXT {
         let Ok(checked) = utf8::check_short(payload) else {
