@@ -1,9 +1,6 @@
 //! Every public future dropped at every poll: nothing is lost, doubled or out of order.
 #![cfg(feature = "net")]
 
-#[path = "support/net.rs"]
-mod support;
-
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -12,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use stickler::net::Fragments;
 use stickler::{Config, Error, Result};
+use stickler_testing::memory as support;
 
 use support::{close, frame, open, settle, text};
 

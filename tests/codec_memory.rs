@@ -2,11 +2,6 @@
 //! (RFC 7692 §8), whatever the peer sends.
 #![cfg(feature = "deflate")]
 
-#[path = "support/allocator.rs"]
-mod allocator;
-#[path = "support/claims.rs"]
-mod claims;
-
 use std::sync::Arc;
 
 use stickler::proto::{
@@ -17,9 +12,12 @@ use stickler::proto::{
     outbound::Outbound,
     violation::Violation,
 };
+use stickler_testing::{allocator, claims};
 
 use allocator::most;
-use claims::claims;
+
+#[global_allocator]
+static ALLOCATOR: allocator::Counting = allocator::Counting;
 
 fn unlimited() -> Arc<Budget> {
     Arc::new(Budget::new(usize::MAX))

@@ -1,9 +1,6 @@
 //! Many connections at once, through the library: workers, caps, panics, shutdown.
 #![cfg(feature = "server")]
 
-#[path = "support/claims.rs"]
-mod claims;
-
 use std::io;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,9 +9,9 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use claims::claims;
 use stickler::server::Serving;
 use stickler::{Handle, Incoming, Server};
+use stickler_testing::claims;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

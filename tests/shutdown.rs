@@ -2,18 +2,13 @@
 //! left behind when an endpoint shuts down.
 #![cfg(feature = "net")]
 
-#[path = "support/claims.rs"]
-mod claims;
-#[path = "support/net.rs"]
-mod support;
-
 use std::time::Duration;
 
 use stickler::{Config, Endpoint};
+use stickler_testing::{claims, memory as support};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use claims::claims;
 use support::{REQUEST, close, echo, text};
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -5,9 +5,6 @@
 //! the program, as the kernel sees them.
 #![cfg(feature = "net")]
 
-#[path = "support/net.rs"]
-mod support;
-
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use stickler::{Config, Endpoint};
+use stickler_testing::memory as support;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use support::{Peer, REQUEST, Transport, binary, echo, frame, open, settle, wire};

@@ -4,11 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use stickler_testing::{drive, random};
 
-#[path = "../../tests/support/drive.rs"]
-mod drive;
-#[path = "../../tests/support/random.rs"]
-mod random;
 #[path = "../setting.rs"]
 mod setting;
 

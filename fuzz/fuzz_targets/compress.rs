@@ -9,13 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use stickler::proto::deflate::{
     Compressor, Level, Shape, WindowBits, budget::Budget, history::History,
 };
+use stickler_testing::{deflate, random};
 
-#[path = "../../tests/support/deflate/mod.rs"]
-mod deflate;
 #[path = "../independent.rs"]
 mod independent;
-#[path = "../../tests/support/random.rs"]
-mod random;
 
 fuzz_target!(|data: &[u8]| {
     let &[setting, level, seed, ref bytes @ ..] = data else { return };

@@ -3,17 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use stickler_testing::{drive, random, twin};
 
-#[allow(dead_code)]
-#[path = "../../tests/support/drive.rs"]
-mod drive;
-#[allow(dead_code)]
-#[path = "../../tests/support/random.rs"]
-mod random;
 #[path = "../setting.rs"]
 mod setting;
-#[path = "../../tests/support/twin.rs"]
-mod twin;
 
 /// The twin reads every frame of a message from its beginning.
 const MOST: usize = 800;

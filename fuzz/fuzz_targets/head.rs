@@ -4,13 +4,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use stickler::proto::handshake::{HeadLimits, HeadScanner, Refusal, Request};
+use stickler_testing::random;
 
 #[path = "../answer.rs"]
 mod answer;
 #[path = "../policy.rs"]
 mod policy;
-#[path = "../../tests/support/random.rs"]
-mod random;
 
 fuzz_target!(|data: &[u8]| {
     let &[setting, ref bytes @ ..] = data else { return };

@@ -8,18 +8,15 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use stickler::proto::deflate::{Inflater, WindowBits, budget::Budget, history::History};
+use stickler_testing::{allocator, deflate, random};
 
 use deflate::{Doubt, Fault, Inflated};
 
-#[path = "../../tests/support/allocator.rs"]
-mod allocator;
-#[path = "../../tests/support/deflate/mod.rs"]
-mod deflate;
+#[global_allocator]
+static ALLOCATOR: allocator::Counting = allocator::Counting;
+
 #[path = "../independent.rs"]
 mod independent;
-#[allow(dead_code)]
-#[path = "../../tests/support/random.rs"]
-mod random;
 
 /// The slow reader is not stopped by a limit.
 const MOST: usize = 2000;

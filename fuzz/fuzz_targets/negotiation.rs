@@ -5,9 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use stickler::proto::{deflate::negotiate, extension::parse_offers};
-
-#[path = "../../tests/support/negotiation.rs"]
-mod twin;
+use stickler_testing::negotiation as twin;
 
 /// What a byte stands for where the input is words.
 const WORDS: [&[u8]; 32] = [

@@ -3,13 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use stickler_testing::{drive, twin};
 
-#[path = "../../tests/support/drive.rs"]
-mod drive;
 #[path = "../setting.rs"]
 mod setting;
-#[path = "../../tests/support/twin.rs"]
-mod twin;
 
 fuzz_target!(|data: &[u8]| {
     let Some((&byte, bytes)) = data.split_first() else { return };

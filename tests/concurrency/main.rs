@@ -5,13 +5,8 @@
 #![cfg(feature = "net")]
 
 #[cfg(feature = "deflate")]
-#[path = "../support/deflate/mod.rs"]
-mod deflate;
-#[path = "../support/random.rs"]
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod random;
-#[path = "../support/net.rs"]
-mod support;
+use stickler_testing::deflate;
+use stickler_testing::{memory as support, random};
 
 mod closing;
 mod handing;

@@ -1,20 +1,11 @@
 //! One connection on transports in memory: what handlers see, and what the peer sees of them.
 #![cfg(feature = "net")]
 
-#[path = "../support/claims.rs"]
-mod claims;
-#[path = "../support/random.rs"]
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod random;
-#[path = "../support/net.rs"]
-mod support;
-
 #[cfg(feature = "deflate")]
-#[path = "../support/deflate/mod.rs"]
-mod deflate;
+use stickler_testing::deflate;
 #[cfg(feature = "deflate")]
-#[path = "../support/logs.rs"]
-mod logs;
+use stickler_testing::logs;
+use stickler_testing::{claims, memory as support, random};
 
 mod closing;
 #[cfg(feature = "deflate")]

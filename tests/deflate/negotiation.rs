@@ -4,13 +4,12 @@ use stickler::proto::{
     deflate::{Policy, WindowBits, negotiate},
     extension::{ExtensionOffer, MAX_PARAMS, parse_offers},
 };
+use stickler_testing::negotiation as twin;
 use twin::{Answer, BITS, CLIENT_BITS, CLIENT_NO, SERVER_BITS, SERVER_NO};
 
 use crate::claims::claims;
 
 mod combinations;
-#[path = "../support/negotiation.rs"]
-mod twin;
 
 /// How a parameter may stand in an offer: not at all, alone, or with one of these values.
 const STATES: [Option<Option<&str>>; 23] = [

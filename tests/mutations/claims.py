@@ -1,4 +1,4 @@
-"""What the claims of tests wrote down: `tests/support/claims.rs`."""
+"""What the claims of tests wrote down: `testing/src/claims.rs`."""
 
 from pathlib import Path
 

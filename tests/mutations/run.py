@@ -215,7 +215,7 @@ def report(mutation, result):
 def tree_digest():
     """What the results depend on besides the list."""
     digest = hashlib.sha256()
-    for folder in ["src", "tests", "cli"]:
+    for folder in ["src", "tests", "testing", "cli"]:
         for path in sorted((schema.ROOT / folder).rglob("*")):
             if path.suffix == ".rs":
                 digest.update(path.read_bytes())

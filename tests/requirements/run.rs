@@ -126,7 +126,7 @@ impl Run {
     }
 }
 
-/// The lines that `tests/support/claims.rs` has written.
+/// The lines that `testing/src/claims.rs` has written.
 fn read_claims(folder: &Path) -> Result<BTreeMap<Claim, bool>, String> {
     let mut claims = BTreeMap::new();
     let files = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;

@@ -6,8 +6,8 @@ use stickler::proto::{
 };
 
 use super::delivery::Hand;
-use super::twin::deflate::{Codes, Token, Writer};
 use crate::claims::claims;
+use stickler_testing::deflate::{Codes, Token, Writer};
 
 /// Bytes that a call may put out before others get their turn.
 const SHARE: usize = 256 << 10;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use stickler::proto::deflate::{Compressor, DoesNotFit, Level, Shape, WindowBits, budget::Budget};
 
-use super::twin::deflate::{Inflated, TAIL, inflate, inflate_message, json, noise, words};
 use crate::claims::claims;
 use crate::random::Random;
+use stickler_testing::deflate::{Inflated, TAIL, inflate, inflate_message, json, noise, words};
 
 fn budget() -> Arc<Budget> {
     Arc::new(Budget::new(usize::MAX))

@@ -14,9 +14,9 @@ use stickler::proto::{
 };
 
 use super::history::frame;
-use super::twin::deflate::{Token, Writer, plain};
 use crate::claims::claims;
 use crate::hex::hex;
+use stickler_testing::deflate::{Token, Writer, plain};
 
 const LIMITS: MessageLimits =
     MessageLimits { max_message_size: 64 << 20, max_frame_size: 64 << 20, max_fragments: 1000 };

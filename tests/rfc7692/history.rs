@@ -3,10 +3,9 @@
 use stickler::proto::{assembler::MessageLimits, violation::Violation::DeflateCorrupt};
 
 use super::messages::{alone, taken_over};
-use super::twin::{
-    self,
-    deflate::{Token, Writer, noise, plain},
-};
+use stickler_testing::deflate::{Token, Writer, noise, plain};
+
+use super::twin::{self};
 use crate::{
     claims::claims,
     drive::{Connection, Deflate, Seen, Start, Way},

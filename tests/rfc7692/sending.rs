@@ -15,9 +15,9 @@ use stickler::proto::{
 };
 
 use super::compressing::window;
-use super::twin::deflate::{Window, inflate_message, json, words};
 use crate::claims::claims;
 use crate::random::Random;
+use stickler_testing::deflate::{Window, inflate_message, json, words};
 
 fn agreement(takeover: bool, bits: u8) -> Agreement {
     let policy = Policy {

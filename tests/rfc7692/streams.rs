@@ -7,10 +7,11 @@ use stickler::proto::{
 };
 
 use super::history::frame;
-use super::twin::{
-    self,
-    deflate::{Token, Writer, deflate, json, noise, plain, samples, swallowed, tokens, words},
+use stickler_testing::deflate::{
+    Token, Writer, deflate, json, noise, plain, samples, swallowed, tokens, words,
 };
+
+use super::twin::{self};
 use crate::{
     claims::claims,
     drive::{Connection, Deflate, Seen, Start, Way},

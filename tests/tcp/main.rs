@@ -10,9 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use stickler::{Config, Handle, Incoming, Server};
+use stickler_testing::claims;
 
-#[path = "../support/claims.rs"]
-mod claims;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod endings;

@@ -11,6 +11,8 @@
 //! `WIRE_CASE=6455-5.2 cargo test --test wire` plays only the cases whose id or name holds that text.
 #![cfg(target_os = "linux")]
 
+use stickler_testing::{claims, deflate};
+
 mod agreement;
 mod case;
 /// The table of cases that `stickler check` plays against any server.
@@ -22,11 +24,7 @@ mod check {
     pub(crate) mod frame;
     pub(crate) mod head;
 }
-#[path = "../../../tests/support/claims.rs"]
-mod claims;
 mod client;
-#[path = "../../../tests/support/deflate/mod.rs"]
-mod deflate;
 mod dice;
 mod exchange;
 mod http;

@@ -1,5 +1,5 @@
 //! permessage-deflate on connections (RFC 7692): what is agreed, sent and received, and what it
-//! may cost. The peer compresses and inflates with the plain twin of `support/deflate`.
+//! may cost. The peer compresses and inflates with the plain twin of `stickler-testing`.
 
 mod agreeing;
 mod budget;

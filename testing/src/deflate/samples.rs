@@ -1,7 +1,7 @@
 //! Streams that zlib made (by way of Python's `zlib`, `Z_SYNC_FLUSH`, tail taken off), and what they hold.
 
 /// What was compressed and how, the payload, what it holds.
-pub(crate) fn samples() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+pub fn samples() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
     let holds: [(&str, Vec<u8>); 4] =
         [("words", words()), ("json", json()), ("mixed", mixed()), ("noise", noise())];
     SAMPLES
@@ -15,7 +15,7 @@ pub(crate) fn samples() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
 }
 
 /// Bytes from hex digits; spaces mean nothing.
-pub(crate) fn hex(text: &str) -> Vec<u8> {
+pub fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text
         .chars()
         .filter(|digit| !digit.is_whitespace())
@@ -24,20 +24,20 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
-pub(crate) fn words() -> Vec<u8> {
+pub fn words() -> Vec<u8> {
     "the quick brown fox jumps over a lazy dog and then the dog jumps over the fox, slowly; "
         .repeat(3)
         .into_bytes()
 }
 
-pub(crate) fn json() -> Vec<u8> {
+pub fn json() -> Vec<u8> {
     let one = |id: u32| {
         format!("{{\"id\":{id},\"name\":\"user {}\",\"ok\":{}}},", id * 7, !id.is_multiple_of(3))
     };
     (0..12).map(one).collect::<String>().into_bytes()
 }
 
-pub(crate) fn noise() -> Vec<u8> {
+pub fn noise() -> Vec<u8> {
     let mut number = 1_u64;
     let mut roll = || {
         number = (number * 1_103_515_245 + 12_345) & 0x7fff_ffff;

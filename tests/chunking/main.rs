@@ -4,22 +4,12 @@
 use std::{fs, path::Path};
 
 use stickler::proto::assembler::MessageLimits;
+use stickler_testing::{drive, hex, random, stream, twin};
 
 use drive::{Connection, Seen, Start, Way};
 use random::Random;
 
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "support/hex.rs"]
-mod hex;
-#[path = "support/random.rs"]
-mod random;
-#[path = "chunking/short.rs"]
 mod short;
-#[path = "support/stream.rs"]
-mod stream;
-#[path = "support/twin.rs"]
-mod twin;
 
 const LIMITS: MessageLimits =
     MessageLimits { max_message_size: 16 << 20, max_frame_size: 16 << 20, max_fragments: 65_536 };

@@ -3,7 +3,7 @@
 use super::random::Random;
 
 /// A stream of up to a dozen frames.
-pub(crate) fn stream(random: &mut Random, max_payload: usize) -> Vec<u8> {
+pub fn stream(random: &mut Random, max_payload: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut unfinished = None;
     for _ in 0..1 + random.below(12) {
@@ -96,11 +96,11 @@ fn text(random: &mut Random, len: usize) -> Vec<u8> {
 
 impl Random {
     /// True once in `times`.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+    pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| (self.next() >> 32) as u8).collect()
     }
 }

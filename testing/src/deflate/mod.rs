@@ -1,7 +1,6 @@
 //! DEFLATE (RFC 1951) and the message rule of RFC 7692 §7.2, slow and plain: a reader that takes one bit
 //! after the other, and a writer that builds any legal stream and most broken ones. Nothing here is
 //! shared with the server or with the crates that it uses.
-#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
 
 mod message;
 mod reader;
@@ -9,11 +8,11 @@ mod samples;
 mod tokens;
 mod writer;
 
-pub(crate) use message::{TAIL, Window, inflate_message, swallowed, swallowed_silently};
-pub(crate) use reader::{Doubt, Fault, Inflated, Kind, inflate};
-pub(crate) use samples::{hex, json, noise, samples, words};
-pub(crate) use tokens::{Token, plain, tokens};
-pub(crate) use writer::{Codes, Writer, deflate};
+pub use message::{TAIL, Window, inflate_message, swallowed, swallowed_silently};
+pub use reader::{Doubt, Fault, Inflated, Kind, inflate};
+pub use samples::{hex, json, noise, samples, words};
+pub use tokens::{Token, plain, tokens};
+pub use writer::{Codes, Writer, deflate};
 
 /// Code 257 + n stands for the first length and so many extra bits (RFC 1951 §3.2.5).
 const LENGTHS: [(usize, u32); 29] = [
@@ -86,7 +85,7 @@ const DISTANCES: [(usize, u32); 30] = [
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 /// The fixed code's lengths (RFC 1951 §3.2.6): literals and lengths, then distances.
-pub(crate) fn fixed_lengths() -> (Vec<u8>, Vec<u8>) {
+pub fn fixed_lengths() -> (Vec<u8>, Vec<u8>) {
     let mut literals = vec![8; 288];
     literals[144..256].fill(9);
     literals[256..280].fill(7);

@@ -1,5 +1,4 @@
 //! A transport in memory whose every read and write the test decides, and the peer on it.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -13,67 +12,67 @@ use stickler::{Config, Ending, Endpoint, Incoming};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinHandle;
 
-pub(crate) const REQUEST: &str = "GET /room HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\n\
+pub const REQUEST: &str = "GET /room HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
 /// Both directions, and what the test wants of them.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub struct Wire {
     to_server: VecDeque<u8>,
     peer_ended: bool,
-    pub(crate) read_error: Option<ErrorKind>,
-    pub(crate) read_at_most: usize,
+    pub read_error: Option<ErrorKind>,
+    pub read_at_most: usize,
     /// Whether every other read is pending, and wakes at once.
-    pub(crate) stutters: bool,
+    pub stutters: bool,
     has_stuttered: bool,
     to_peer: Vec<u8>,
     /// Bytes that the transport still takes.
-    pub(crate) room: usize,
-    pub(crate) write_at_most: usize,
-    pub(crate) write_error: Option<ErrorKind>,
-    pub(crate) flush_blocks: bool,
-    pub(crate) shutdown_blocks: bool,
-    pub(crate) has_shut_down: bool,
-    pub(crate) is_gone: bool,
-    pub(crate) counts: Counts,
+    pub room: usize,
+    pub write_at_most: usize,
+    pub write_error: Option<ErrorKind>,
+    pub flush_blocks: bool,
+    pub shutdown_blocks: bool,
+    pub has_shut_down: bool,
+    pub is_gone: bool,
+    pub counts: Counts,
     /// Where the large slices lay that were written.
-    pub(crate) large_slices: Vec<usize>,
+    pub large_slices: Vec<usize>,
     reading: Option<Waker>,
     writing: Option<Waker>,
     peer: Option<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) reads: usize,
-    pub(crate) writes: usize,
-    pub(crate) vectored: usize,
+pub struct Counts {
+    pub reads: usize,
+    pub writes: usize,
+    pub vectored: usize,
 }
 
 /// The server's end.
 #[derive(Debug)]
-pub(crate) struct Transport(Arc<Mutex<Wire>>);
+pub struct Transport(Arc<Mutex<Wire>>);
 
 /// The peer's end.
 #[derive(Clone, Debug)]
-pub(crate) struct Peer(Arc<Mutex<Wire>>);
+pub struct Peer(Arc<Mutex<Wire>>);
 
 /// A frame from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
-    pub(crate) first: u8,
-    pub(crate) payload: Vec<u8>,
+pub struct Frame {
+    pub first: u8,
+    pub payload: Vec<u8>,
 }
 
 impl Frame {
-    pub(crate) fn close_code(&self) -> u16 {
+    pub fn close_code(&self) -> u16 {
         assert_eq!(self.first, 0x88, "{self:?}");
         u16::from_be_bytes([self.payload[0], self.payload[1]])
     }
 }
 
-pub(crate) fn wire() -> (Transport, Peer) {
+pub fn wire() -> (Transport, Peer) {
     let wire = Wire {
         to_server: VecDeque::new(),
         peer_ended: false,
@@ -100,7 +99,7 @@ pub(crate) fn wire() -> (Transport, Peer) {
 }
 
 /// A masked frame.
-pub(crate) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     let payload = payload.as_ref();
     let mut bytes = vec![first];
@@ -120,21 +119,21 @@ pub(crate) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn text(text: &str) -> Vec<u8> {
+pub fn text(text: &str) -> Vec<u8> {
     frame(0x81, text)
 }
 
-pub(crate) fn binary(payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn binary(payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(0x82, payload)
 }
 
-pub(crate) fn close(code: u16) -> Vec<u8> {
+pub fn close(code: u16) -> Vec<u8> {
     frame(0x88, code.to_be_bytes())
 }
 
 /// Serves the handler and does the opening handshake. A panic in the handler is one in what
 /// is spawned, also when the connection had ended before.
-pub(crate) async fn open<H, F>(config: Config, handler: H) -> (Peer, JoinHandle<Ending>)
+pub async fn open<H, F>(config: Config, handler: H) -> (Peer, JoinHandle<Ending>)
 where
     H: FnOnce(Incoming) -> F + Send + 'static,
     F: Future<Output = stickler::Result<()>> + Send + 'static,
@@ -144,7 +143,7 @@ where
 }
 
 /// As [`open`], with this request; gives the head of the 101 too.
-pub(crate) async fn open_on<H, F>(
+pub async fn open_on<H, F>(
     endpoint: &Endpoint,
     request: &str,
     handler: H,
@@ -181,7 +180,7 @@ where
 }
 
 /// Serves the handler on a new transport.
-pub(crate) fn connect<H, F>(endpoint: &Endpoint, handler: H) -> (Peer, JoinHandle<Ending>)
+pub fn connect<H, F>(endpoint: &Endpoint, handler: H) -> (Peer, JoinHandle<Ending>)
 where
     H: FnOnce(Incoming) -> F + Send + 'static,
     F: Future<Output = stickler::Result<()>> + Send + 'static,
@@ -190,7 +189,7 @@ where
     (peer, tokio::spawn(endpoint.serve(transport, None, handler)))
 }
 
-pub(crate) async fn echo(incoming: Incoming) -> stickler::Result<()> {
+pub async fn echo(incoming: Incoming) -> stickler::Result<()> {
     let (mut receiver, sender) = incoming.accept().await?.split();
     while let Some(message) = receiver.next().await? {
         sender.send(message)?;
@@ -199,67 +198,67 @@ pub(crate) async fn echo(incoming: Incoming) -> stickler::Result<()> {
 }
 
 /// Lets every other task run until it waits; no time passes.
-pub(crate) async fn settle() {
+pub async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
 }
 
 impl Peer {
-    pub(crate) fn wire(&self) -> MutexGuard<'_, Wire> {
+    pub fn wire(&self) -> MutexGuard<'_, Wire> {
         self.0.lock().unwrap()
     }
 
-    pub(crate) fn send(&self, bytes: impl AsRef<[u8]>) {
+    pub fn send(&self, bytes: impl AsRef<[u8]>) {
         let mut wire = self.wire();
         wire.to_server.extend(bytes.as_ref());
         wake(&mut wire.reading);
     }
 
     /// Ends this direction: FIN.
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         let mut wire = self.wire();
         wire.peer_ended = true;
         wake(&mut wire.reading);
     }
 
-    pub(crate) fn fail_reading(&self, kind: ErrorKind) {
+    pub fn fail_reading(&self, kind: ErrorKind) {
         let mut wire = self.wire();
         wire.read_error = Some(kind);
         wake(&mut wire.reading);
     }
 
     /// Lets the transport take so many bytes from now on.
-    pub(crate) fn give_room(&self, room: usize) {
+    pub fn give_room(&self, room: usize) {
         let mut wire = self.wire();
         wire.room = room;
         wake(&mut wire.writing);
     }
 
     /// Lets the transport be flushed, or not, from now on.
-    pub(crate) fn block_flush(&self, flush_blocks: bool) {
+    pub fn block_flush(&self, flush_blocks: bool) {
         let mut wire = self.wire();
         wire.flush_blocks = flush_blocks;
         wake(&mut wire.writing);
     }
 
     /// Bytes that the server has not taken.
-    pub(crate) fn untaken(&self) -> usize {
+    pub fn untaken(&self) -> usize {
         self.wire().to_server.len()
     }
 
     /// Everything that the server has written and nobody has read.
-    pub(crate) fn written(&self) -> Vec<u8> {
+    pub fn written(&self) -> Vec<u8> {
         self.wire().to_peer.clone()
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         let wire = self.wire();
         wire.has_shut_down || wire.is_gone
     }
 
     /// The next header section from the server.
-    pub(crate) async fn head(&self) -> String {
+    pub async fn head(&self) -> String {
         self.take(|bytes| {
             let len = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
             Some((len, String::from_utf8(bytes[..len].to_vec()).unwrap()))
@@ -269,23 +268,23 @@ impl Peer {
     }
 
     /// The next frame; `None` when the server has ended its direction.
-    pub(crate) async fn next_frame(&self) -> Option<Frame> {
+    pub async fn next_frame(&self) -> Option<Frame> {
         self.take(parse_frame).await
     }
 
-    pub(crate) async fn frame(&self) -> Frame {
+    pub async fn frame(&self) -> Frame {
         self.next_frame().await.expect("a frame")
     }
 
     /// The next message of one text frame.
-    pub(crate) async fn text(&self) -> String {
+    pub async fn text(&self) -> String {
         let frame = self.frame().await;
         assert_eq!(frame.first, 0x81, "{frame:?}");
         String::from_utf8(frame.payload).unwrap()
     }
 
     /// All frames that the server has written.
-    pub(crate) fn frames(&self) -> Vec<Frame> {
+    pub fn frames(&self) -> Vec<Frame> {
         let mut wire = self.wire();
         let mut frames = Vec::new();
         while let Some((len, frame)) = parse_frame(&wire.to_peer) {
@@ -296,7 +295,7 @@ impl Peer {
     }
 
     /// Whatever is left until the server ends its direction.
-    pub(crate) async fn rest(&self) -> Vec<u8> {
+    pub async fn rest(&self) -> Vec<u8> {
         poll_fn(|cx| {
             let mut wire = self.wire();
             if wire.has_shut_down || wire.is_gone {
@@ -447,7 +446,7 @@ impl Drop for Transport {
 
 /// Context takeover in both directions.
 #[cfg(feature = "deflate")]
-pub(crate) fn takeover() -> Config {
+pub fn takeover() -> Config {
     let mut config = Config::default();
     config.deflate.policy = Some(stickler::proto::deflate::Policy {
         server_context_takeover: true,

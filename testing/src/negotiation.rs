@@ -9,15 +9,15 @@ use stickler::proto::{
 
 /// What the answer in a 101 says, or could say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) server_no_context_takeover: bool,
-    pub(crate) client_no_context_takeover: bool,
-    pub(crate) server_max_window_bits: Option<u8>,
-    pub(crate) client_max_window_bits: Option<u8>,
+pub struct Answer {
+    pub server_no_context_takeover: bool,
+    pub client_no_context_takeover: bool,
+    pub server_max_window_bits: Option<u8>,
+    pub client_max_window_bits: Option<u8>,
 }
 
 /// The answer to these offers, or `None` where nothing is accepted.
-pub(crate) fn answer(offers: &[ExtensionOffer], policy: &Policy) -> Option<Answer> {
+pub fn answer(offers: &[ExtensionOffer], policy: &Policy) -> Option<Answer> {
     // 7692-5-03, 7692-7-06: in the client's order, and a bad one spoils no other.
     let offer = offers.iter().find(|offer| is_acceptable(offer))?;
     let left: Vec<Answer> = Answer::all()
@@ -29,18 +29,17 @@ pub(crate) fn answer(offers: &[ExtensionOffer], policy: &Policy) -> Option<Answe
 }
 
 /// Whether the server may accept the offer, and if it may, it does.
-pub(crate) fn is_acceptable(offer: &ExtensionOffer) -> bool {
+pub fn is_acceptable(offer: &ExtensionOffer) -> bool {
     OFFER.iter().all(|(_, holds)| holds(offer))
 }
 
 /// The rule for the answer to an acceptable offer that this one breaks.
-pub(crate) fn broken_rule(offer: &ExtensionOffer, answer: &Answer) -> Option<&'static str> {
+pub fn broken_rule(offer: &ExtensionOffer, answer: &Answer) -> Option<&'static str> {
     ANSWER.iter().find(|(_, holds)| !holds(offer, answer)).map(|(id, _)| *id)
 }
 
 /// The rules of the catalogue that strike answers out.
-#[allow(dead_code, reason = "a fuzz target shares this and claims nothing")]
-pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+pub fn ids() -> impl Iterator<Item = &'static str> {
     let offer = OFFER.iter().map(|(id, _)| *id);
     let answer = ANSWER.iter().map(|(id, _)| *id);
     let choices = CHOICES.iter().map(|(id, _)| *id);
@@ -116,18 +115,18 @@ const CHOICES: Rules<fn(&ExtensionOffer, &Answer, &Policy) -> bool> = &[
     }),
 ];
 
-pub(crate) const SERVER_NO: &str = "server_no_context_takeover";
-pub(crate) const CLIENT_NO: &str = "client_no_context_takeover";
-pub(crate) const SERVER_BITS: &str = "server_max_window_bits";
-pub(crate) const CLIENT_BITS: &str = "client_max_window_bits";
-pub(crate) const NAMES: [&str; 4] = [SERVER_NO, CLIENT_NO, SERVER_BITS, CLIENT_BITS];
+pub const SERVER_NO: &str = "server_no_context_takeover";
+pub const CLIENT_NO: &str = "client_no_context_takeover";
+pub const SERVER_BITS: &str = "server_max_window_bits";
+pub const CLIENT_BITS: &str = "client_max_window_bits";
+pub const NAMES: [&str; 4] = [SERVER_NO, CLIENT_NO, SERVER_BITS, CLIENT_BITS];
 
 /// Every size of a window as it is written.
-pub(crate) const BITS: [(&str, u8); 8] =
+pub const BITS: [(&str, u8); 8] =
     [("8", 8), ("9", 9), ("10", 10), ("11", 11), ("12", 12), ("13", 13), ("14", 14), ("15", 15)];
 
 /// Every policy there is.
-pub(crate) fn policies() -> Vec<Policy> {
+pub fn policies() -> Vec<Policy> {
     let mut policies = Vec::new();
     for (_, bits) in BITS {
         for server_context_takeover in [false, true] {
@@ -161,7 +160,7 @@ impl Answer {
 
     /// Reads the value of Sec-WebSocket-Extensions in a 101 as a strict client does, in the one
     /// spelling that this server has (7692-5-01, 7692-7.1.2.2-03).
-    pub(crate) fn read(value: &str) -> Self {
+    pub fn read(value: &str) -> Self {
         let mut parts = value.split("; ");
         assert_eq!(parts.next(), Some("permessage-deflate"), "{value}");
         let mut answer = Self::default();

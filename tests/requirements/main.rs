@@ -8,25 +8,18 @@ use std::{
     env, fs, panic,
     path::{Path, PathBuf},
 };
+use stickler_testing::claims;
 
 use catalogue::Rule;
 use claims::Claim;
 use report::Report;
 use run::Run;
 
-#[path = "requirements/catalogue.rs"]
 mod catalogue;
-#[path = "support/claims.rs"]
-mod claims;
-#[path = "requirements/listing.rs"]
 mod listing;
-#[path = "requirements/page.rs"]
 mod page;
-#[path = "requirements/report.rs"]
 mod report;
-#[path = "requirements/run.rs"]
 mod run;
-#[path = "requirements/table.rs"]
 mod table;
 
 fn root() -> &'static Path {

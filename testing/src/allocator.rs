@@ -1,12 +1,12 @@
 //! The system's allocator, counting: what this thread holds, the most that it held, and how often
 //! it asked.
 #![allow(unsafe_code, reason = "a counting allocator")]
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-struct Counting;
+/// A test binary that counts names it as its `#[global_allocator]`.
+pub struct Counting;
 
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
@@ -15,17 +15,17 @@ thread_local! {
 }
 
 /// Bytes held by this thread.
-pub(crate) fn held() -> isize {
+pub fn held() -> isize {
     HELD.get()
 }
 
 /// How often this thread has asked for memory.
-pub(crate) fn asked() -> usize {
+pub fn asked() -> usize {
     ASKED.get()
 }
 
 /// The most that was held while this ran, beyond what was held before.
-pub(crate) fn most<T>(run: impl FnOnce() -> T) -> (T, usize) {
+pub fn most<T>(run: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.get();
     MOST.set(before);
     let done = run();
@@ -66,6 +66,3 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.realloc(at, layout, new_size) }
     }
 }
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;

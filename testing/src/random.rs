@@ -2,14 +2,15 @@
 
 /// A generator of the xorshift family.
 #[derive(Clone)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Random {
+    pub fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    #[allow(clippy::should_implement_trait, reason = "numbers without an end are no iterator here")]
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -17,12 +18,12 @@ impl Random {
     }
 
     /// A number below `bound`.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         ((self.next() >> 11) % bound as u64) as usize
     }
 
     /// Ascending positions in something of this length, a few of them repeated.
-    pub(crate) fn cuts(&mut self, len: usize, count: usize) -> Vec<usize> {
+    pub fn cuts(&mut self, len: usize, count: usize) -> Vec<usize> {
         let mut cuts: Vec<usize> = (0..count).map(|_| self.below(len + 1)).collect();
         cuts.sort_unstable();
         cuts

@@ -1,7 +1,7 @@
 //! Bytes written down so that a person can read them.
 
 /// Bytes of hex digits; spaces separate fields, and `61*125` repeats a field.
-pub(crate) fn hex(fields: &str) -> Vec<u8> {
+pub fn hex(fields: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for field in fields.split_whitespace() {
         let (digits, times) = field.split_once('*').unwrap_or((field, "1"));

@@ -2,29 +2,25 @@
 //! message over an await, and messages on the plain path.
 #![cfg(feature = "net")]
 
-#[path = "support/allocator.rs"]
-mod allocator;
 #[cfg(feature = "deflate")]
-#[path = "memory/compression.rs"]
 mod compression;
-#[cfg(feature = "deflate")]
-#[path = "support/deflate/mod.rs"]
-mod deflate;
 #[cfg(feature = "server")]
-#[path = "memory/plain.rs"]
 mod plain;
-#[path = "memory/queued.rs"]
 mod queued;
-#[path = "support/net.rs"]
-mod support;
 
 use stickler::{Config, Endpoint};
+#[cfg(feature = "deflate")]
+use stickler_testing::deflate;
+use stickler_testing::{allocator, memory as support};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use allocator::{asked, held};
 use support::{REQUEST, close, echo, settle, text};
+
+#[global_allocator]
+static ALLOCATOR: allocator::Counting = allocator::Counting;
 
 /// Bytes that one idle connection may hold: its task with the echo's future, the state behind
 /// its lock, its place in the register. The transport is not counted.

@@ -5,16 +5,16 @@ use super::{DISTANCES, LENGTHS, ORDER, fixed_lengths};
 
 /// The lengths of a dynamic block's two codes, symbol by symbol.
 #[derive(Clone, Debug)]
-pub(crate) struct Codes {
+pub struct Codes {
     /// 257 to 286 of them.
-    pub(crate) literals: Vec<u8>,
+    pub literals: Vec<u8>,
     /// 1 to 30 of them.
-    pub(crate) distances: Vec<u8>,
+    pub distances: Vec<u8>,
 }
 
 impl Codes {
     /// Complete codes in which everything these tokens need has about the same length.
-    pub(crate) fn of(tokens: &[Token]) -> Codes {
+    pub fn of(tokens: &[Token]) -> Codes {
         let mut literals = vec![false; 286];
         let mut distances = vec![false; 30];
         literals[256] = true;
@@ -59,19 +59,19 @@ fn balanced(used: &[bool]) -> Vec<u8> {
 
 /// A DEFLATE stream under construction.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Writer {
+pub struct Writer {
     bytes: Vec<u8>,
     /// How many bits of the last byte are taken; 0 at a byte border.
     taken: u32,
 }
 
 impl Writer {
-    pub(crate) fn new() -> Writer {
+    pub fn new() -> Writer {
         Writer::default()
     }
 
     /// A number of so many bits, the lowest first.
-    pub(crate) fn bits(mut self, number: usize, count: u32) -> Writer {
+    pub fn bits(mut self, number: usize, count: u32) -> Writer {
         for place in 0..count {
             self.push(number >> place & 1 == 1);
         }
@@ -87,12 +87,12 @@ impl Writer {
     }
 
     /// How many bits of the last byte are taken; 0 at a byte border.
-    pub(crate) fn taken(&self) -> u32 {
+    pub fn taken(&self) -> u32 {
         self.taken
     }
 
     /// Bits up to the next byte: all 0, or all 1.
-    pub(crate) fn align(mut self, bit: bool) -> Writer {
+    pub fn align(mut self, bit: bool) -> Writer {
         while self.taken != 0 {
             self.push(bit);
         }
@@ -105,12 +105,12 @@ impl Writer {
     }
 
     /// A stored block of at most 65,535 bytes.
-    pub(crate) fn stored(self, last: bool, bytes: &[u8]) -> Writer {
+    pub fn stored(self, last: bool, bytes: &[u8]) -> Writer {
         self.header(last, 0).align(false).stored_rest(bytes)
     }
 
     /// The same with the bits that nobody reads set.
-    pub(crate) fn stored_after_ones(self, last: bool, bytes: &[u8]) -> Writer {
+    pub fn stored_after_ones(self, last: bool, bytes: &[u8]) -> Writer {
         self.header(last, 0).align(true).stored_rest(bytes)
     }
 
@@ -123,30 +123,30 @@ impl Writer {
     }
 
     /// A block in the fixed code; one with BFINAL=1 is padded with zeros.
-    pub(crate) fn fixed(self, last: bool, tokens: &[Token]) -> Writer {
+    pub fn fixed(self, last: bool, tokens: &[Token]) -> Writer {
         let block = self.fixed_open(last, tokens).symbol(256, &fixed_lengths().0);
         if last { block.align(false) } else { block }
     }
 
     /// The same without its end.
-    pub(crate) fn fixed_open(self, last: bool, tokens: &[Token]) -> Writer {
+    pub fn fixed_open(self, last: bool, tokens: &[Token]) -> Writer {
         let (literals, distances) = fixed_lengths();
         self.header(last, 1).tokens(tokens, &Codes { literals, distances })
     }
 
     /// A block in a code of its own; one with BFINAL=1 is padded with zeros.
-    pub(crate) fn dynamic(self, last: bool, tokens: &[Token]) -> Writer {
+    pub fn dynamic(self, last: bool, tokens: &[Token]) -> Writer {
         self.dynamic_with(last, tokens, &Codes::of(tokens))
     }
 
     /// The same in these codes.
-    pub(crate) fn dynamic_with(self, last: bool, tokens: &[Token], codes: &Codes) -> Writer {
+    pub fn dynamic_with(self, last: bool, tokens: &[Token], codes: &Codes) -> Writer {
         let block = self.dynamic_open(last, tokens, codes).symbol(256, &codes.literals);
         if last { block.align(false) } else { block }
     }
 
     /// The same without its end.
-    pub(crate) fn dynamic_open(self, last: bool, tokens: &[Token], codes: &Codes) -> Writer {
+    pub fn dynamic_open(self, last: bool, tokens: &[Token], codes: &Codes) -> Writer {
         let lengths = [&codes.literals[..], &codes.distances].concat();
         let runs = runs(&lengths);
         let mut used = [false; 19];
@@ -173,7 +173,7 @@ impl Writer {
     }
 
     /// Tokens in these codes, in whatever block is open.
-    pub(crate) fn tokens(mut self, tokens: &[Token], codes: &Codes) -> Writer {
+    pub fn tokens(mut self, tokens: &[Token], codes: &Codes) -> Writer {
         for token in tokens {
             self = match *token {
                 Token::Literal(byte) => self.symbol(usize::from(byte), &codes.literals),
@@ -189,7 +189,7 @@ impl Writer {
     }
 
     /// One symbol of a code with these lengths, the highest bit first (RFC 1951 §3.1.1).
-    pub(crate) fn symbol(mut self, symbol: usize, lengths: &[u8]) -> Writer {
+    pub fn symbol(mut self, symbol: usize, lengths: &[u8]) -> Writer {
         let length = lengths[symbol];
         assert!(length > 0, "symbol {symbol} has no code");
         let mut code = 0_usize;
@@ -205,18 +205,18 @@ impl Writer {
 
     /// The payload of a message of these blocks: the header of an empty stored block behind them,
     /// without LEN and NLEN (RFC 7692 §7.2.1).
-    pub(crate) fn message(self) -> Vec<u8> {
+    pub fn message(self) -> Vec<u8> {
         self.header(false, 0).align(false).bytes
     }
 
     /// What was written so far, up to the next byte.
-    pub(crate) fn finish(self) -> Vec<u8> {
+    pub fn finish(self) -> Vec<u8> {
         self.bytes
     }
 }
 
 /// A message in one fixed block, with copies from its history and from itself.
-pub(crate) fn deflate(history: &[u8], bytes: &[u8]) -> Vec<u8> {
+pub fn deflate(history: &[u8], bytes: &[u8]) -> Vec<u8> {
     Writer::new().fixed(false, &tokens(history, bytes, 32 << 10)).message()
 }
 

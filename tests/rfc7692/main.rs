@@ -6,42 +6,19 @@
 #![cfg(feature = "deflate")]
 
 use stickler::proto::violation::Violation;
+use stickler_testing::{claims, drive, hex, random, table, twin};
 
 use table::{Expect, Row};
 
-#[path = "rfc7692/bombs.rs"]
 mod bombs;
-#[path = "support/claims.rs"]
-mod claims;
-#[path = "rfc7692/compressing.rs"]
 mod compressing;
-#[path = "rfc7692/delivery.rs"]
 mod delivery;
-#[allow(dead_code, reason = "shared with other tests")]
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "rfc7692/faults.rs"]
 mod faults;
-#[path = "support/hex.rs"]
-mod hex;
-#[path = "rfc7692/history.rs"]
 mod history;
-#[path = "rfc7692/limits.rs"]
 mod limits;
-#[path = "rfc7692/messages.rs"]
 mod messages;
-#[path = "support/random.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod random;
-#[path = "rfc7692/sending.rs"]
 mod sending;
-#[path = "rfc7692/streams.rs"]
 mod streams;
-#[allow(dead_code, reason = "shared with other tests")]
-#[path = "support/table.rs"]
-mod table;
-#[path = "support/twin.rs"]
-mod twin;
 
 /// Every table of rows.
 fn rows() -> Vec<Row> {

@@ -10,7 +10,7 @@ use stickler::proto::{
 
 /// What can be seen of a connection, in the order in which it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub enum Seen {
     /// A whole text message was delivered.
     Text(String),
     /// A whole binary message was delivered.
@@ -31,7 +31,7 @@ pub(crate) enum Seen {
 
 /// The ways of receiving, which differ in speed and in nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// Whole messages.
     Whole,
     /// Pieces, put together here.
@@ -42,12 +42,12 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 4] = [Way::Whole, Way::Pieces, Way::Direct(0), Way::Direct(3)];
+    pub const ALL: [Way; 4] = [Way::Whole, Way::Pieces, Way::Direct(0), Way::Direct(3)];
 }
 
 /// Whether the server has sent its Close before the bytes arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
+pub enum Start {
     /// It has not.
     Open,
     /// It has, and discards data.
@@ -56,8 +56,7 @@ pub(crate) enum Start {
 
 /// What was agreed about compression (RFC 7692).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "not every test compresses")]
-pub(crate) enum Deflate {
+pub enum Deflate {
     /// Nothing.
     NotAgreed,
     /// Every message of the client stands alone.
@@ -67,7 +66,7 @@ pub(crate) enum Deflate {
 }
 
 /// One connection.
-pub(crate) struct Connection {
+pub struct Connection {
     inbound: Inbound,
     outbound: Outbound,
     batch: Vec<u8>,
@@ -79,12 +78,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(start: Start, limits: MessageLimits, way: Way) -> Connection {
+    pub fn new(start: Start, limits: MessageLimits, way: Way) -> Connection {
         Connection::deflated(Deflate::NotAgreed, (start, limits, way))
     }
 
     /// A connection on which this was agreed about compression.
-    pub(crate) fn deflated(
+    pub fn deflated(
         agreed: Deflate,
         (start, limits, way): (Start, MessageLimits, Way),
     ) -> Connection {
@@ -108,7 +107,7 @@ impl Connection {
     }
 
     /// All that is seen when the bytes arrive in pieces that end at `cuts`.
-    pub(crate) fn transcript(
+    pub fn transcript(
         (start, limits, way): (Start, MessageLimits, Way),
         bytes: &[u8],
         cuts: impl IntoIterator<Item = usize>,
@@ -117,7 +116,7 @@ impl Connection {
     }
 
     /// All that is seen when the bytes arrive in pieces that end at `cuts`.
-    pub(crate) fn feed(mut self, bytes: &[u8], cuts: impl IntoIterator<Item = usize>) -> Vec<Seen> {
+    pub fn feed(mut self, bytes: &[u8], cuts: impl IntoIterator<Item = usize>) -> Vec<Seen> {
         let mut at = 0;
         for cut in cuts {
             self.arrive(&bytes[at..cut]);
@@ -128,7 +127,7 @@ impl Connection {
     }
 
     /// Bytes arrive in one read.
-    pub(crate) fn arrive(&mut self, bytes: &[u8]) {
+    pub fn arrive(&mut self, bytes: &[u8]) {
         let mut input = bytes.to_vec();
         let mut rest = &mut input[..];
         let most_steps = 2 * bytes.len() + 4 + 2 * self.limits.max_message_size / SHARE;
@@ -154,7 +153,7 @@ impl Connection {
     }
 
     /// Ends the reading.
-    pub(crate) fn end(mut self) -> Vec<Seen> {
+    pub fn end(mut self) -> Vec<Seen> {
         if !self.inbound.has_ended() && self.inbound.is_mid_message() {
             self.seen.push(Seen::Unfinished);
         }

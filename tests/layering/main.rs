@@ -2,15 +2,14 @@
 //!
 //! Paths are read out of `use` items and out of the code, comments and literals left aside.
 
+mod source;
+
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
 use source::{Source, paths};
-
-#[path = "support/source.rs"]
-mod source;
 
 /// One room of the house and what it may name.
 struct Room {

@@ -4,7 +4,7 @@ use super::{DISTANCES, LENGTHS, ORDER, fixed_lengths};
 
 /// The three kinds of block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     Stored,
     Fixed,
     Dynamic,
@@ -12,19 +12,19 @@ pub(crate) enum Kind {
 
 /// One block as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Block {
-    pub(crate) kind: Kind,
+pub struct Block {
+    pub kind: Kind,
     /// BFINAL.
-    pub(crate) last: bool,
+    pub last: bool,
     /// How many bytes it brought.
-    pub(crate) len: usize,
+    pub len: usize,
     /// The bits of the stream that it fills; padding behind a BFINAL=1 block is not counted.
-    pub(crate) bits: std::ops::Range<usize>,
+    pub bits: std::ops::Range<usize>,
 }
 
 /// What no reader can make sense of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The stream ends inside a block.
     Truncated,
     /// BTYPE 11.
@@ -53,7 +53,7 @@ pub(crate) enum Fault {
 
 /// What RFC 1951 does not allow in so many words, or only in some readings, and some readers refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doubt {
+pub enum Doubt {
     /// Bits that are not zero between a BFINAL=1 block and the next byte (RFC 7692 §7.2.1).
     Padding,
     /// A code with unused room, but for a single one of one bit among literals or distances.
@@ -70,16 +70,16 @@ pub(crate) enum Doubt {
 
 /// Everything a stream says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Inflated {
-    pub(crate) output: Vec<u8>,
+pub struct Inflated {
+    pub output: Vec<u8>,
     /// The greatest distance of any copy, 0 without one.
-    pub(crate) max_distance: usize,
+    pub max_distance: usize,
     /// How many bytes of the history are needed.
-    pub(crate) reach: usize,
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) doubts: Vec<Doubt>,
+    pub reach: usize,
+    pub blocks: Vec<Block>,
+    pub doubts: Vec<Doubt>,
     /// How many bytes of output stand before each of them.
-    pub(crate) before_doubts: Vec<usize>,
+    pub before_doubts: Vec<usize>,
 }
 
 /// Reads blocks until the input is used up. A BFINAL=1 block does not end the stream: the next block
@@ -87,7 +87,7 @@ pub(crate) struct Inflated {
 ///
 /// # Errors
 /// The fault, and everything up to it.
-pub(crate) fn inflate(history: &[u8], bytes: &[u8]) -> Result<Inflated, (Fault, Inflated)> {
+pub fn inflate(history: &[u8], bytes: &[u8]) -> Result<Inflated, (Fault, Inflated)> {
     let mut reader = Reader { history, bytes, at: 0, inflated: Inflated::default() };
     match reader.blocks() {
         Ok(()) => Ok(reader.inflated),

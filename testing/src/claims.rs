@@ -5,26 +5,21 @@
 //! A claim of a rule that is not in the catalogue panics. Otherwise claims do nothing, unless
 //! `STICKLER_CLAIMS` names a folder: then each leaves a line there when its scope ends, and
 //! `tests/requirements/run.sh` compares these lines with the catalogue.
-#![allow(
-    dead_code,
-    unused_imports,
-    unused_macros,
-    reason = "shared by all tests, and each has its own way of claiming"
-)]
 
 use std::{fs, io::Write, path::PathBuf, sync::OnceLock, thread};
 
 /// Claims rules of the catalogue until the end of the enclosing scope.
+#[macro_export]
 macro_rules! claims {
     ($($id:expr),+ $(,)?) => {
-        let _claim = crate::claims::Claim::new(&[$($id),+]);
+        let _claim = $crate::claims::Claim::new(&[$($id),+]);
     };
 }
-pub(crate) use claims;
+pub use claims;
 
 /// Rules that the running test holds the server to, until dropped.
 #[must_use]
-pub(crate) struct Claim {
+pub struct Claim {
     test: String,
     ids: Vec<String>,
 }
@@ -36,7 +31,7 @@ impl Claim {
     ///
     /// When the catalogue has no rule of such an id.
     #[track_caller]
-    pub(crate) fn new(ids: &[&str]) -> Claim {
+    pub fn new(ids: &[&str]) -> Claim {
         for id in ids {
             assert!(
                 is_known(id),
@@ -60,17 +55,17 @@ impl Drop for Claim {
 }
 
 /// The name of the test that runs on this thread.
-pub(crate) fn test_name() -> String {
+pub fn test_name() -> String {
     thread::current().name().unwrap_or("a thread without a name").to_owned()
 }
 
 /// Writes down that a test went through a rule, and whether the rule held. Ids that begin with a letter
 /// are those of cases about something else, and may be any.
 #[track_caller]
-pub(crate) fn record(test: &str, id: &str, held: bool) {
+pub fn record(test: &str, id: &str, held: bool) {
     assert!(id.starts_with(char::is_alphabetic) || is_known(id), "there is no rule {id}");
     let Some(folder) = folder() else { return };
-    let binary = env!("CARGO_CRATE_NAME");
+    let binary = binary();
     let result = if held { "ok" } else { "failed" };
     let line = format!("{id}\t{binary}\t{test}\t{result}\n");
     let path = folder.join(format!("{binary}.tsv"));
@@ -80,12 +75,22 @@ pub(crate) fn record(test: &str, id: &str, held: bool) {
     written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
+/// The name of the test binary: cargo puts a hash behind it.
+fn binary() -> &'static str {
+    static BINARY: OnceLock<String> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let path = std::env::current_exe().unwrap();
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap();
+        name.rsplit_once('-').map_or(name, |(name, _)| name).to_owned()
+    })
+}
+
 fn folder() -> Option<&'static PathBuf> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOLDER.get_or_init(|| std::env::var_os("STICKLER_CLAIMS").map(PathBuf::from)).as_ref()
 }
 
 /// Whether the catalogue has this rule.
-pub(crate) fn is_known(id: &str) -> bool {
-    include_str!("../requirements/ids.txt").lines().any(|known| known == id)
+pub fn is_known(id: &str) -> bool {
+    include_str!("../../tests/requirements/ids.txt").lines().any(|known| known == id)
 }

@@ -6,17 +6,14 @@ use super::tokens::plain;
 use super::writer::{Codes, Writer};
 
 /// What the sender takes off and the receiver puts back (RFC 7692 §7.2.1).
-pub(crate) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+pub const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// Inflates the joined payload of a compressed message.
 ///
 /// # Errors
 /// The fault, and everything up to it. The tail must be LEN and NLEN of an empty stored block and the
 /// end of the stream; read as anything else it proves that the payload was cut.
-pub(crate) fn inflate_message(
-    history: &[u8],
-    payload: &[u8],
-) -> Result<Inflated, (Fault, Inflated)> {
+pub fn inflate_message(history: &[u8], payload: &[u8]) -> Result<Inflated, (Fault, Inflated)> {
     let inflated = inflate(history, &[payload, &TAIL].concat())?;
     match inflated.blocks.last() {
         Some(block) if block.kind == Kind::Stored && block.len == 0 => Ok(inflated),
@@ -26,24 +23,24 @@ pub(crate) fn inflate_message(
 
 /// The history of one direction: the last 32 KiB of its compressed messages, or nothing.
 #[derive(Clone, Debug)]
-pub(crate) struct Window {
+pub struct Window {
     bytes: Vec<u8>,
     /// Whether messages may refer to those before them.
     takeover: bool,
 }
 
 impl Window {
-    pub(crate) fn new(takeover: bool) -> Window {
+    pub fn new(takeover: bool) -> Window {
         Window { bytes: Vec::new(), takeover }
     }
 
     /// What the next message may refer to.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Adds a message.
-    pub(crate) fn slide(&mut self, message: &[u8]) {
+    pub fn slide(&mut self, message: &[u8]) {
         if self.takeover {
             self.bytes.extend_from_slice(message);
             let old = self.bytes.len().saturating_sub(32 << 10);
@@ -54,7 +51,7 @@ impl Window {
 
 /// A payload whose dynamic block takes in the tail bit for bit and ends just where it ends: whoever asks
 /// only whether all input was used finds nothing wrong.
-pub(crate) fn swallowed() -> Vec<u8> {
+pub fn swallowed() -> Vec<u8> {
     // a is 00, x is 01, then 10, 110, 1110 and so on; the end of the block is fifteen ones.
     let mut literals = vec![0; 257];
     literals[usize::from(b'a')] = 2;
@@ -76,7 +73,7 @@ pub(crate) fn swallowed() -> Vec<u8> {
 
 /// The same without a byte of output from the tail: 16 zeros are two runs of distance lengths, 7 ones the
 /// last of these lengths, 9 ones the end of the block.
-pub(crate) fn swallowed_silently(last: bool) -> Vec<u8> {
+pub fn swallowed_silently(last: bool) -> Vec<u8> {
     // 18 is 0, then 100, 101, 1100 and so on; 0 is 1111110, 1 is 1111111.
     const LENGTHS: [u8; 19] = [7, 7, 3, 3, 4, 4, 4, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     let zeros = |writer: Writer, count: usize| writer.symbol(18, &LENGTHS).bits(count - 11, 7);

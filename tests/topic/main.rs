@@ -1,26 +1,21 @@
 //! Topics: who gets what is published, in which order, and what it costs in memory.
 #![cfg(feature = "server")]
 
-#[path = "support/allocator.rs"]
-mod allocator;
-#[path = "support/claims.rs"]
-mod claims;
-#[path = "topic/rounds.rs"]
 mod rounds;
-#[path = "support/net.rs"]
-mod support;
-#[path = "topic/workers.rs"]
 mod workers;
 
 use stickler::{
     Config, Ending, Endpoint, Incoming, MessageKind, Prepared, Sender, Subscription, Topic,
 };
+use stickler_testing::{allocator, claims, memory as support};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use allocator::{held, most};
-use claims::claims;
 use support::{Frame, Peer, REQUEST, close, open_on, settle};
+
+#[global_allocator]
+static ALLOCATOR: allocator::Counting = allocator::Counting;
 
 /// A connection whose handler reads until the end.
 struct Open {

@@ -1,5 +1,4 @@
 //! What is logged, as long as the test wants to know.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
@@ -11,21 +10,21 @@ use tracing::{Event, Metadata, Subscriber};
 
 /// The lines of this thread: level, fields, message.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
+pub struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Lines {
-    pub(crate) fn all(&self) -> Vec<String> {
+    pub fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 
     /// Lines of this level.
-    pub(crate) fn at(&self, level: &str) -> Vec<String> {
+    pub fn at(&self, level: &str) -> Vec<String> {
         self.all().into_iter().filter(|line| line.starts_with(level)).collect()
     }
 }
 
 /// Notes what this thread logs until the guard is dropped, and does `act` at every line.
-pub(crate) fn listen(act: impl Fn() + Send + Sync + 'static) -> (Lines, DefaultGuard) {
+pub fn listen(act: impl Fn() + Send + Sync + 'static) -> (Lines, DefaultGuard) {
     let lines = Lines::default();
     let listener = Listener { lines: lines.clone(), act: Box::new(act) };
     (lines, tracing::subscriber::set_default(listener))

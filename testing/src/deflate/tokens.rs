@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// A literal, or a copy of what came so many bytes before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Token {
+pub enum Token {
     Literal(u8),
     /// 3 to 258 bytes, from 1 to 32768 bytes back.
     Copy {
@@ -14,12 +14,12 @@ pub(crate) enum Token {
 }
 
 /// Each byte as a literal.
-pub(crate) fn plain(bytes: impl AsRef<[u8]>) -> Vec<Token> {
+pub fn plain(bytes: impl AsRef<[u8]>) -> Vec<Token> {
     bytes.as_ref().iter().copied().map(Token::Literal).collect()
 }
 
 /// Copies wherever the last three bytes alike are near enough, literals elsewhere.
-pub(crate) fn tokens(history: &[u8], bytes: &[u8], window: usize) -> Vec<Token> {
+pub fn tokens(history: &[u8], bytes: &[u8], window: usize) -> Vec<Token> {
     let all = [history, bytes].concat();
     let mut seen = HashMap::new();
     let mut tokens = Vec::new();

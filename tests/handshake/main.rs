@@ -12,29 +12,17 @@ use stickler::proto::{
     },
     rejection::Rejection,
 };
+use stickler_testing::claims;
 
-#[path = "handshake/answers.rs"]
 mod answers;
-#[path = "support/claims.rs"]
-mod claims;
-#[path = "handshake/errors.rs"]
 mod errors;
-#[path = "handshake/fields.rs"]
 mod fields;
-#[path = "handshake/limits.rs"]
 mod limits;
-#[path = "handshake/order.rs"]
 mod order;
-#[path = "handshake/policy.rs"]
 mod policy;
-#[path = "handshake/request_line.rs"]
 mod request_line;
-#[path = "handshake/splits.rs"]
 mod splits;
-#[path = "handshake/upgrade.rs"]
 mod upgrade;
-
-use claims::claims;
 
 pub(crate) const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\n\
     Host: server.example.com\r\n\

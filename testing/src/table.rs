@@ -15,20 +15,20 @@ use super::{
 
 /// Bytes from a client and what comes of them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
+pub struct Row {
     /// The catalogue's id.
-    pub(crate) id: &'static str,
+    pub id: &'static str,
     /// In hex, spaced by field; `61*125` repeats.
-    pub(crate) bytes: &'static str,
-    pub(crate) expect: &'static [Expect],
-    pub(crate) limits: MessageLimits,
-    pub(crate) start: Start,
-    pub(crate) agreed: Deflate,
+    pub bytes: &'static str,
+    pub expect: &'static [Expect],
+    pub limits: MessageLimits,
+    pub start: Start,
+    pub agreed: Deflate,
 }
 
 /// What is to be seen; bytes in hex.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Expect {
+pub enum Expect {
     Text(&'static str),
     /// Text, as the hex of its UTF-8.
     TextHex(&'static str),
@@ -50,7 +50,7 @@ pub(crate) enum Expect {
     Unfinished,
 }
 
-pub(crate) const fn row(id: &'static str, bytes: &'static str, expect: &'static [Expect]) -> Row {
+pub const fn row(id: &'static str, bytes: &'static str, expect: &'static [Expect]) -> Row {
     let limits =
         MessageLimits { max_message_size: 1 << 20, max_frame_size: 1 << 20, max_fragments: 1000 };
     Row { id, bytes, expect, limits, start: Start::Open, agreed: Deflate::NotAgreed }
@@ -58,17 +58,16 @@ pub(crate) const fn row(id: &'static str, bytes: &'static str, expect: &'static 
 
 impl Row {
     /// After the server's own Close.
-    pub(crate) const fn closing(self) -> Row {
+    pub const fn closing(self) -> Row {
         Row { start: Start::Closing, ..self }
     }
 
     /// With this agreed about compression.
-    #[allow(dead_code, reason = "not every table is about compression")]
-    pub(crate) const fn agreed(self, agreed: Deflate) -> Row {
+    pub const fn agreed(self, agreed: Deflate) -> Row {
         Row { agreed, ..self }
     }
 
-    pub(crate) const fn limits(self, message: usize, frame: usize, fragments: u32) -> Row {
+    pub const fn limits(self, message: usize, frame: usize, fragments: u32) -> Row {
         let limits = MessageLimits {
             max_message_size: message,
             max_frame_size: frame,
@@ -79,7 +78,7 @@ impl Row {
 }
 
 /// Runs rows through every way of feeding them; all of them, also when one fails.
-pub(crate) fn run(rows: &[Row]) {
+pub fn run(rows: &[Row]) {
     each(rows, |row| {
         claims!(row.id);
         let bytes = hex(row.bytes);
@@ -102,7 +101,7 @@ pub(crate) fn run(rows: &[Row]) {
 }
 
 /// Tries every row, and fails in the end if one did: a broken rule shows in all its rows.
-pub(crate) fn each<R: Debug>(rows: &[R], test: impl Fn(&R)) {
+pub fn each<R: Debug>(rows: &[R], test: impl Fn(&R)) {
     let fails = |row: &&R| catch_unwind(AssertUnwindSafe(|| test(row))).is_err();
     let failed: Vec<&R> = rows.iter().filter(fails).collect();
     assert!(failed.is_empty(), "{} of {} rows fail", failed.len(), rows.len());
@@ -114,7 +113,7 @@ fn cuts(len: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Every prefix whose last byte proves the violation, and no prefix before it.
-pub(crate) fn run_early(rows: &[(&str, &str, Violation)]) {
+pub fn run_early(rows: &[(&str, &str, Violation)]) {
     each(rows, |&(id, prefix, violation)| {
         claims!(id);
         let limits = row("", "", &[]).limits;
@@ -164,6 +163,6 @@ fn expand(expect: &Expect) -> Vec<Seen> {
 }
 
 /// A control frame as the server sends it.
-pub(crate) fn server_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub fn server_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, u8::try_from(payload.len()).unwrap()], payload].concat()
 }

@@ -4,25 +4,16 @@
 
 use stickler::proto::{assembler::MessageLimits, violation::Violation};
 
+use super::deflate::{Doubt, Fault, Inflated, Window, inflate, inflate_message};
 use super::drive::{Deflate, Seen, Start};
-use deflate::{Doubt, Fault, Inflated, Window, inflate, inflate_message};
-
-#[path = "deflate/mod.rs"]
-pub(crate) mod deflate;
 
 /// All that is to be seen of a connection on which exactly these bytes arrive.
-#[allow(dead_code, reason = "some tests always say what was agreed")]
-pub(crate) fn transcript(start: Start, limits: MessageLimits, bytes: &[u8]) -> Vec<Seen> {
+pub fn transcript(start: Start, limits: MessageLimits, bytes: &[u8]) -> Vec<Seen> {
     deflated(Deflate::NotAgreed, start, limits, bytes)
 }
 
 /// The same where this was agreed about compression.
-pub(crate) fn deflated(
-    agreed: Deflate,
-    start: Start,
-    limits: MessageLimits,
-    bytes: &[u8],
-) -> Vec<Seen> {
+pub fn deflated(agreed: Deflate, start: Start, limits: MessageLimits, bytes: &[u8]) -> Vec<Seen> {
     let mut twin = Twin {
         rest: bytes.iter(),
         limits,

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-#[path = "check/servers.rs"]
 mod servers;
 
 use servers::{Behaviour, serve};

@@ -5,39 +5,20 @@
 //! and the same is seen every time. The masking key is 00000000 where a row is not about it.
 
 use stickler::proto::violation::Violation;
+use stickler_testing::{claims, drive, hex, table, twin};
 
 use table::{Expect, Row};
 
-#[path = "support/claims.rs"]
-mod claims;
-#[path = "rfc6455/closing.rs"]
 mod closing;
-#[path = "rfc6455/control.rs"]
 mod control;
-#[path = "rfc6455/delivery.rs"]
 mod delivery;
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "rfc6455/early.rs"]
 mod early;
-#[path = "rfc6455/fragments.rs"]
 mod fragments;
-#[path = "rfc6455/framing.rs"]
 mod framing;
-#[path = "support/hex.rs"]
-mod hex;
-#[path = "rfc6455/limits.rs"]
 mod limits;
-#[path = "rfc6455/sending.rs"]
 mod sending;
-#[path = "rfc6455/spaces.rs"]
 mod spaces;
-#[path = "support/table.rs"]
-mod table;
-#[path = "rfc6455/text.rs"]
 mod text;
-#[path = "support/twin.rs"]
-mod twin;
 
 /// Every table of rows.
 fn rows() -> Vec<Row> {

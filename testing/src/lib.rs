@@ -1,0 +1,22 @@
+//! What the tests of the library and of the program share: transports in memory and peers on them, naive twins of
+//! the core, a slow reader and writer of DEFLATE, tables of bytes and what runs them, and claims.
+//!
+//! Nothing here is used by the library or the program themselves. What stands against the clever version shares no
+//! code with it.
+#![allow(missing_docs, reason = "for the tests beside it, which stand in the same repository")]
+
+pub mod allocator;
+pub mod claims;
+pub mod deflate;
+pub mod drive;
+pub mod hex;
+#[cfg(feature = "net")]
+pub mod logs;
+#[cfg(feature = "net")]
+pub mod memory;
+#[cfg(feature = "deflate")]
+pub mod negotiation;
+pub mod random;
+pub mod stream;
+pub mod table;
+pub mod twin;
