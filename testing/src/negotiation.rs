@@ -28,6 +28,22 @@ pub fn answer(offers: &[ExtensionOffer], policy: &Policy) -> Option<Answer> {
     Some(answer)
 }
 
+/// The offers of a list that is well formed, read by hand.
+pub fn offers(list: &str) -> Vec<ExtensionOffer> {
+    let param = |text: &str| match text.split_once('=') {
+        Some((name, value)) => {
+            (name.trim().to_owned(), Some(value.trim().replace(['"', '\\'], "")))
+        }
+        None => (text.trim().to_owned(), None),
+    };
+    let offer = |element: &str| {
+        let (name, params) = element.split_once(';').unwrap_or((element, ""));
+        let params = params.split(';').filter(|text| !text.is_empty()).map(param).collect();
+        ExtensionOffer { name: name.trim().to_owned(), params }
+    };
+    list.split(',').map(offer).collect()
+}
+
 /// Whether the server may accept the offer, and if it may, it does.
 pub fn is_acceptable(offer: &ExtensionOffer) -> bool {
     OFFER.iter().all(|(_, holds)| holds(offer))
@@ -160,9 +176,11 @@ impl Answer {
 
     /// Reads the value of Sec-WebSocket-Extensions in a 101 as a strict client does, in the one
     /// spelling that this server has (7692-5-01, 7692-7.1.2.2-03).
-    pub fn read(value: &str) -> Self {
+    pub fn parse(value: &str) -> Result<Self, String> {
         let mut parts = value.split("; ");
-        assert_eq!(parts.next(), Some("permessage-deflate"), "{value}");
+        if parts.next() != Some("permessage-deflate") {
+            return Err(format!("an answer with another extension, or several: {value:?}"));
+        }
         let mut answer = Self::default();
         for part in parts {
             let bits = |name: &str| {
@@ -175,13 +193,21 @@ impl Answer {
                 !std::mem::replace(&mut answer.client_no_context_takeover, true)
             } else if let Some(bits) = bits(SERVER_BITS) {
                 answer.server_max_window_bits.replace(bits).is_none()
-            } else {
-                let bits = bits(CLIENT_BITS).unwrap_or_else(|| panic!("{part:?} in {value}"));
+            } else if let Some(bits) = bits(CLIENT_BITS) {
                 answer.client_max_window_bits.replace(bits).is_none()
+            } else {
+                return Err(format!("{part:?}, which no answer has, in {value:?}"));
             };
-            assert!(is_new, "{part:?} twice in {value}");
+            if !is_new {
+                return Err(format!("{part:?} for the second time in {value:?}"));
+            }
         }
-        answer
+        Ok(answer)
+    }
+
+    /// The same of an answer that has to be good.
+    pub fn read(value: &str) -> Self {
+        Self::parse(value).unwrap_or_else(|why| panic!("{why}"))
     }
 }
 

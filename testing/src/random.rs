@@ -28,4 +28,22 @@ impl Random {
         cuts.sort_unstable();
         cuts
     }
+
+    /// True once in `times`.
+    pub fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    pub fn byte(&mut self) -> u8 {
+        (self.next() >> 32) as u8
+    }
+
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.byte()).collect()
+    }
+
+    /// A masking key.
+    pub fn key(&mut self) -> [u8; 4] {
+        std::array::from_fn(|_| self.byte())
+    }
 }

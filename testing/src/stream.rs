@@ -93,14 +93,3 @@ fn text(random: &mut Random, len: usize) -> Vec<u8> {
     }
     text
 }
-
-impl Random {
-    /// True once in `times`.
-    pub fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| (self.next() >> 32) as u8).collect()
-    }
-}

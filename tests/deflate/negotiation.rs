@@ -339,3 +339,46 @@ fn s7692_7_1_2_window_bits_are_8_to_15() {
     assert_eq!(error.to_string(), "wanted: a number from 8 to 15");
     assert_eq!(Policy::default(), DEFAULT);
 }
+
+/// What the slow rules are given to read, of offers and of answers.
+#[test]
+fn offers_and_answers_are_read_by_hand_as_by_the_library() {
+    for list in [
+        "permessage-deflate",
+        "a, permessage-deflate; x , permessage-deflate",
+        "permessage-deflate; client_max_window_bits ; server_max_window_bits = \"1\\0\"",
+        "permessage-deflate;server_no_context_takeover;client_max_window_bits=08",
+    ] {
+        assert_eq!(twin::offers(list), offers(list), "{list}");
+    }
+    let [asked] = &twin::offers(
+        "permessage-deflate; server_max_window_bits=10; client_max_window_bits=11; server_no_context_takeover",
+    )[..] else {
+        panic!("one offer")
+    };
+    let judge = |params: &str| {
+        let answer = Answer::parse(&format!("permessage-deflate; {params}")).ok()?;
+        twin::broken_rule(asked, &answer).is_none().then_some(())
+    };
+    for good in ["10", "8; client_max_window_bits=11", "10; client_no_context_takeover"] {
+        let good = format!("server_no_context_takeover; server_max_window_bits={good}");
+        assert!(judge(&good).is_some(), "{good}");
+    }
+    for bad in [
+        "server_max_window_bits=10",
+        "server_no_context_takeover; client_max_window_bits=11",
+        "server_no_context_takeover; server_max_window_bits=11",
+        "server_no_context_takeover; server_max_window_bits=10; client_max_window_bits=12",
+        "server_no_context_takeover; server_max_window_bits=10; client_max_window_bits",
+        "server_no_context_takeover; server_max_window_bits=10; server_max_window_bits=10",
+        "server_no_context_takeover; server_max_window_bits=010",
+        "server_no_context_takeover; server_max_window_bits=10; foo",
+        "server_no_context_takeover; server_max_window_bits=10, permessage-deflate",
+        "server_max_window_bits=10; server_no_context_takeover=1",
+    ] {
+        assert!(judge(bad).is_none(), "{bad}");
+    }
+    let plain = &twin::offers("permessage-deflate")[0];
+    let unasked = Answer::read("permessage-deflate; client_max_window_bits=15");
+    assert!(twin::broken_rule(plain, &unasked).is_some());
+}

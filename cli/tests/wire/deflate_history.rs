@@ -6,10 +6,10 @@ use crate::client::{Client, Outcome};
 use crate::deflate::{Token, Window, Writer, deflate, noise, tokens, words};
 use crate::deflate_frames::{HELLO, KEPT, OFFER, TAKEOVER, compressed, fragments, hello};
 use crate::deflate_streams::judged;
-use crate::dice::Dice;
 use crate::exchange::{End, row_offering};
 use crate::frame::{Event, hex, join, masked, ping};
 use crate::server::Server;
+use stickler_testing::random::Random;
 
 const ONE_WORKER: Profile = &["--deflate", "takeover", "--workers", "1"];
 const ONE_WORKER_APART: Profile = &["--workers", "1"];
@@ -20,8 +20,8 @@ fn again() -> Vec<u8> {
 }
 
 fn far(len: usize) -> Vec<u8> {
-    let mut dice = Dice::new(32_768);
-    dice.bytes(len)
+    let mut random = Random::new(32_768);
+    random.bytes(len)
 }
 
 fn copy(length: usize, distance: usize) -> Vec<u8> {
@@ -124,20 +124,20 @@ fn deflate_history() {
 
 /// Messages in which much refers to those before.
 fn conversation(seed: u64) -> Vec<Vec<u8>> {
-    let mut dice = Dice::new(4000 + seed);
+    let mut random = Random::new(4000 + seed);
     let sources = [words(), noise(), crate::deflate::json()];
     let mut history = Vec::new();
     (0..40)
         .map(|_| {
-            let source = &sources[dice.below(3)];
-            let from = dice.below(source.len());
+            let source = &sources[random.below(3)];
+            let from = random.below(source.len());
             let message: Vec<u8> =
-                source.iter().copied().cycle().skip(from).take(dice.below(2000)).collect();
-            let window = 1 << (8 + dice.below(8));
+                source.iter().copied().cycle().skip(from).take(random.below(2000)).collect();
+            let window = 1 << (8 + random.below(8));
             let kept = history.len().saturating_sub(32_768);
             let tokens = tokens(&history[kept..], &message, window);
-            let (last, writer) = (dice.below(4) == 0, Writer::new());
-            let writer = match dice.below(5) {
+            let (last, writer) = (random.below(4) == 0, Writer::new());
+            let writer = match random.below(5) {
                 0 => writer.stored(last, &message),
                 1 => writer.dynamic(last, &tokens),
                 2 => writer.dynamic(false, &[]).fixed(last, &tokens),

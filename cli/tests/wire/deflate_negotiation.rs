@@ -3,16 +3,18 @@
 
 use std::thread;
 
-use crate::agreement::{Agreement, Offer, Parameter};
+use stickler::proto::deflate::{Policy, WindowBits};
+use stickler_testing::negotiation::{self, Answer};
+
 use crate::case::{Case, DEFAULT, Profile, run};
 use crate::client::{Client, Outcome, PROMPT};
 use crate::deflate::{deflate, words};
-use crate::dice::Dice;
 use crate::frame::{Event, masked, text};
 use crate::http::Head;
 use crate::inflating::Inflating;
 use crate::opening::refused;
 use crate::server::Server;
+use stickler_testing::random::Random;
 
 const TAKEOVER: Profile = &["--deflate", "takeover"];
 const OFF: Profile = &["--deflate", "off"];
@@ -23,9 +25,22 @@ fn offer(value: &str) -> Head {
     Head::new().set(EXTENSIONS, value)
 }
 
+/// The answer that the slow rules give to a list of offers.
+fn expected(list: &str, takeover: bool, window_bits: u8) -> Option<Answer> {
+    let policy = Policy {
+        server_context_takeover: takeover,
+        client_context_takeover: takeover,
+        server_max_window_bits: WindowBits::new(window_bits).unwrap(),
+    };
+    negotiation::answer(&negotiation::offers(list), &policy)
+}
+
+/// A parameter and its value, if it has one.
+type Parameter = (String, Option<String>);
+
 /// A row on a server with default flags whose offers get the answer that the slow rules give.
 fn offered(id: &'static str, rule: impl Into<String>, value: &'static str, accepts: bool) -> Case {
-    let expected = Offer::first_acceptable(value).map(|offer| offer.answer(false, 15));
+    let expected = expected(value, false, 15);
     assert_eq!(expected.is_some(), accepts, "{value}");
     answered(DEFAULT, id, rule, offer(value), value, expected)
 }
@@ -43,7 +58,7 @@ fn answered(
     rule: impl Into<String>,
     head: Head,
     value: &'static str,
-    expected: Option<Agreement>,
+    expected: Option<Answer>,
 ) -> Case {
     let rule = format!("{}: {value:?}", rule.into());
     Case::on(profile, id, rule, move |server| {
@@ -63,7 +78,7 @@ fn answered(
 }
 
 /// Reads the 101, compares its answer and uses the connection accordingly.
-fn judge(client: &mut Client, head: &Head, value: &str, expected: Option<Agreement>) -> Outcome {
+fn judge(client: &mut Client, head: &Head, value: &str, expected: Option<Answer>) -> Outcome {
     let Some(expected) = expected else {
         declined(client, head)?;
         return works_plainly(client);
@@ -167,7 +182,6 @@ fn deflate_offers() {
 
 #[test]
 fn deflate_offers_in_several_lines_and_for_several_servers() {
-    let plain = Offer::default();
     let mut cases = vec![
         answered(
             DEFAULT,
@@ -176,7 +190,7 @@ fn deflate_offers_in_several_lines_and_for_several_servers() {
             offer("permessage-deflate; foo")
                 .add(EXTENSIONS, "permessage-deflate; server_max_window_bits=9"),
             "permessage-deflate; server_max_window_bits=9",
-            Some(Offer { server_max_window_bits: Some(9), ..plain }.answer(false, 15)),
+            expected("permessage-deflate; server_max_window_bits=9", false, 15),
         ),
         answered(
             DEFAULT,
@@ -185,7 +199,7 @@ fn deflate_offers_in_several_lines_and_for_several_servers() {
             offer("permessage-deflate; server_max_window_bits=9")
                 .add(EXTENSIONS, "permessage-deflate"),
             "permessage-deflate; server_max_window_bits=9",
-            Some(Offer { server_max_window_bits: Some(9), ..plain }.answer(false, 15)),
+            expected("permessage-deflate; server_max_window_bits=9", false, 15),
         ),
         refused(
             "6455-4.3-06",
@@ -239,7 +253,7 @@ fn deflate_offers_in_several_lines_and_for_several_servers() {
         "permessage-deflate; server_max_window_bits=8",
     ] {
         // Without --deflate-window-bits, 12 bits bound what is kept between messages.
-        let expected = Offer::first_acceptable(value).map(|offer| offer.answer(true, 12));
+        let expected = expected(value, true, 12);
         let rule = "contexts are taken over where the offer allows";
         cases.push(answered(TAKEOVER, "7692-5-01", rule, offer(value), value, expected));
     }
@@ -250,7 +264,7 @@ fn deflate_offers_in_several_lines_and_for_several_servers() {
             "permessage-deflate; server_max_window_bits=12",
             "permessage-deflate; server_max_window_bits=15; client_max_window_bits=9",
         ] {
-            let expected = Offer::first_acceptable(value).map(|offer| offer.answer(false, bits));
+            let expected = expected(value, false, bits);
             let rule = "the smaller window is stated";
             let is_asked = value.contains("server_max_window_bits");
             let id = if is_asked { "7692-7.1.2.1-02" } else { "7692-7.1.2.1-04" };
@@ -280,7 +294,7 @@ fn agrees(server: &Server, parameters: &[Parameter], bits: u8, takeover: bool) -
         let value = one.1.as_ref().map_or(String::new(), |value| format!("={value}"));
         format!("{text}; {}{value}", one.0)
     });
-    let expected = Offer::first_acceptable(&value).map(|offer| offer.answer(takeover, bits));
+    let expected = expected(&value, takeover, bits);
     let mut client = Client::connect(server.address())?;
     let head = offer(&value);
     client.send(&head.bytes())?;
@@ -303,14 +317,14 @@ fn deflate_every_combination_of_parameters() {
     const CHUNK: usize = 400;
     let values = ["7", "8", "9", "10", "15", "16", "08", "\"12\""];
     let mut all = Vec::new();
-    let mut dice = Dice::new(7692);
+    let mut random = Random::new(7692);
     for a in ways("server_no_context_takeover", &["1"]) {
         for b in ways("client_no_context_takeover", &["\"\\1\""]) {
             for c in ways("server_max_window_bits", &values) {
                 for d in ways("client_max_window_bits", &values) {
                     let mut parameters = [a.clone(), b.clone(), c.clone(), d].concat();
                     for at in 1..parameters.len() {
-                        parameters.swap(at, dice.below(at + 1));
+                        parameters.swap(at, random.below(at + 1));
                     }
                     all.push(parameters);
                 }

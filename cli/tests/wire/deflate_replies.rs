@@ -7,9 +7,9 @@ use crate::case::{Case, DEFAULT, Profile, run};
 use crate::client::{Client, LONG, Next, Outcome, PROMPT};
 use crate::deflate::{deflate, json, noise, words};
 use crate::deflate_frames::{HELLO, OFFER, TAKEOVER, compressed, hello};
-use crate::dice::Dice;
 use crate::frame::{Event, binary, text};
 use crate::server::Server;
+use stickler_testing::random::Random;
 
 /// Sends a plain binary message and expects its echo.
 fn echoed(client: &mut Client, payload: &[u8]) -> Outcome {
@@ -36,15 +36,15 @@ fn not_compressed(client: &mut Client, payload: &[u8]) -> Outcome {
 
 /// Text in which parts come again at every distance up to 40,000 bytes.
 fn repetitive() -> Vec<u8> {
-    let mut dice = Dice::new(15);
+    let mut random = Random::new(15);
     let mut bytes: Vec<u8> = Vec::new();
     let mut distance = 3;
     while bytes.len() < 45_000 {
         // A new part, then an old one.
-        bytes.extend(dice.bytes(distance.min(400) / 4 + 3));
+        bytes.extend(random.bytes(distance.min(400) / 4 + 3));
         if bytes.len() > distance {
             let from = bytes.len() - distance;
-            let length = distance.min(3 + dice.below(60));
+            let length = distance.min(3 + random.below(60));
             let old = bytes[from..from + length].to_vec();
             bytes.extend(old);
         }
@@ -56,20 +56,20 @@ fn repetitive() -> Vec<u8> {
 /// Messages of every sort, one after the other, each echoed within the agreed window.
 fn sorts(client: &mut Client) -> Outcome {
     let repetitive = repetitive();
-    let mut dice = Dice::new(99);
+    let mut random = Random::new(99);
     for message in [
         words(),
         repetitive.clone(),
         b"x".repeat(300),
         words(),
-        dice.bytes(3000),
+        random.bytes(3000),
         repetitive[..38_000].to_vec(),
-        dice.bytes(200),
+        random.bytes(200),
         json().repeat(80),
         vec![],
         json(),
-        [dice.bytes(33_000), words()].concat(),
-        [words(), dice.bytes(40_000), words()].concat(),
+        [random.bytes(33_000), words()].concat(),
+        [words(), random.bytes(40_000), words()].concat(),
         json(),
     ] {
         echoed(client, &message)?;
@@ -174,18 +174,18 @@ fn deflate_windows_of_the_server() {
 }
 
 fn random_messages(server: &Server, offer: &str, seed: u64) -> Outcome {
-    let mut dice = Dice::new(seed);
+    let mut random = Random::new(seed);
     let mut client = Client::offering(server.address(), offer)?;
-    let sources = [words(), json(), repetitive(), dice.bytes(2000), vec![b'x'; 1000]];
+    let sources = [words(), json(), repetitive(), random.bytes(2000), vec![b'x'; 1000]];
     for _ in 0..60 {
-        let source = &sources[dice.below(5)];
-        let size = [20, 130, 300, 1000, 5000, 40_000][dice.below(6)];
-        let (from, count) = (dice.below(source.len()), dice.below(size));
+        let source = &sources[random.below(5)];
+        let size = [20, 130, 300, 1000, 5000, 40_000][random.below(6)];
+        let (from, count) = (random.below(source.len()), random.below(size));
         let mut message: Vec<u8> = source.iter().copied().cycle().skip(from).take(count).collect();
-        for _ in 0..dice.below(8) {
+        for _ in 0..random.below(8) {
             if !message.is_empty() {
-                let at = dice.below(message.len());
-                message[at] = dice.byte();
+                let at = random.below(message.len());
+                message[at] = random.byte();
             }
         }
         echoed(&mut client, &message)?;
@@ -244,7 +244,7 @@ fn deflate_replies() {
                 }
                 // Over messages that went uncompressed, too.
                 not_compressed(&mut client, b"short")?;
-                not_compressed(&mut client, &Dice::new(1).bytes(300))?;
+                not_compressed(&mut client, &Random::new(1).bytes(300))?;
                 let third = compressed_to(&mut client, &words())?;
                 if third >= first {
                     return Err(
@@ -256,9 +256,9 @@ fn deflate_replies() {
         ),
         Case::on(TAKEOVER, "7692-6-02", "what went uncompressed is never referred to", |server| {
             let mut client = Client::offering(server.address(), OFFER)?;
-            let mut dice = Dice::new(11);
+            let mut random = Random::new(11);
             for size in [128, 300, 1000, 4000, 20_000] {
-                let noise = dice.bytes(size);
+                let noise = random.bytes(size);
                 not_compressed(&mut client, &noise)?;
                 // Now some of it comes again in what is worth compressing.
                 for part in [noise.len() / 2, noise.len()] {
@@ -322,9 +322,9 @@ fn deflate_replies() {
         ),
         Case::on(DEFAULT, "7692-6.1-02", "what does not shrink goes as it came", |server| {
             let mut client = Client::offering(server.address(), OFFER)?;
-            let mut dice = Dice::new(3);
+            let mut random = Random::new(3);
             for size in [128, 200, 1000, 5000, 65_536, 1 << 20] {
-                not_compressed(&mut client, &dice.bytes(size))?;
+                not_compressed(&mut client, &random.bytes(size))?;
             }
             client.expect_alive()
         }),
@@ -375,15 +375,15 @@ fn deflate_replies() {
             let rule = format!("hundreds of replies of {size} bytes that do not shrink");
             cases.push(Case::on(profile, "7692-6.1-02", rule, move |server| {
                 let mut client = Client::offering(server.address(), OFFER)?;
-                let mut dice = Dice::new(at as u64);
-                let noise = dice.bytes(size);
+                let mut random = Random::new(at as u64);
+                let noise = random.bytes(size);
                 for round in 0..300 {
                     not_compressed(&mut client, &noise)
                         .map_err(|why| format!("    round     {round}\n{why}"))?;
                 }
                 for _ in 0..60 {
-                    let size = dice.below(2 * size);
-                    let noise = dice.bytes(size);
+                    let size = random.below(2 * size);
+                    let noise = random.bytes(size);
                     echoed(&mut client, &noise)?;
                     // Almost worth it, so that little is left of the room for it.
                     let half: Vec<u8> = noise.iter().map(|byte| byte & 0x7f | 1).collect();

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::case::{Case, run_at_once};
 use crate::client::{Client, LONG, Next, Outcome, PROMPT};
-use crate::dice::Dice;
 use crate::frame::{Event, binary, close, header, join, masked, masked_with, ping, pong, text};
 use crate::http::Head;
 use crate::server::Server;
+use stickler_testing::random::Random;
 
 /// Fails when resident memory grew by more than so many MiB.
 pub(crate) fn memory_flat(server: &Server, before: u64, allowed: u64) -> Outcome {
@@ -348,9 +348,9 @@ fn hostile_crowds() {
         Case::new("P3", "noise after the handshake is failed cleanly", |_| {
             let server = Server::start(&[])?;
             for seed in 0..300 {
-                let mut dice = Dice::new(seed);
-                let count = 1 + dice.below(300);
-                let noise = dice.bytes(count);
+                let mut random = Random::new(seed);
+                let count = 1 + random.below(300);
+                let noise = random.bytes(count);
                 ends_well(&server, &noise).map_err(|why| format!("    seed      {seed}\n{why}"))?;
             }
             server.retire()
@@ -367,10 +367,10 @@ fn hostile_crowds() {
                 close(1000, "bye"),
             ]);
             for seed in 0..400 {
-                let mut dice = Dice::new(1000 + seed);
+                let mut random = Random::new(1000 + seed);
                 let mut bytes = frames.clone();
-                let at = dice.below(bytes.len());
-                bytes[at] ^= 1 << dice.below(8);
+                let at = random.below(bytes.len());
+                bytes[at] ^= 1 << random.below(8);
                 ends_well(&server, &bytes)
                     .map_err(|why| format!("    seed      {seed}, byte {at}\n{why}"))?;
             }
@@ -385,15 +385,15 @@ fn hostile_crowds() {
                 .add("Sec-WebSocket-Extensions", "foo; bar=\"1\"")
                 .bytes();
             for seed in 0..600 {
-                let mut dice = Dice::new(2000 + seed);
+                let mut random = Random::new(2000 + seed);
                 let mut bytes = head.clone();
-                let at = dice.below(bytes.len());
-                match dice.below(3) {
-                    0 => bytes[at] = dice.byte(),
+                let at = random.below(bytes.len());
+                match random.below(3) {
+                    0 => bytes[at] = random.byte(),
                     1 => drop(bytes.remove(at)),
                     _ => bytes.insert(
                         at,
-                        *b" \t\r\n:,;\"\0\x7f\xff/".get(dice.below(12)).unwrap_or(&b' '),
+                        *b" \t\r\n:,;\"\0\x7f\xff/".get(random.below(12)).unwrap_or(&b' '),
                     ),
                 }
                 answers(&server, &bytes)
@@ -453,20 +453,20 @@ fn answers(server: &Server, bytes: &[u8]) -> Outcome {
     }
 }
 
-/// Random messages, fragments and pings; the expected answers come from the same dice.
+/// Random messages, fragments and pings; the expected answers come from the same random.
 fn good_traffic(server: &Server, seed: u64) -> Outcome {
-    let mut dice = Dice::new(5000 + seed);
+    let mut random = Random::new(5000 + seed);
     let mut bytes = Vec::new();
     let mut replies = Vec::new();
-    for _ in 0..1 + dice.below(12) {
-        let is_text = dice.below(2) == 0;
+    for _ in 0..1 + random.below(12) {
+        let is_text = random.below(2) == 0;
         let sizes = [0, 1, 5, 125, 126, 300, 4096, 20_000, 65_535, 65_536];
-        let size = sizes[dice.below(sizes.len())];
+        let size = sizes[random.below(sizes.len())];
         let payload: Vec<u8> = if is_text {
             "aé€🦀"
                 .chars()
                 .cycle()
-                .skip(dice.below(4))
+                .skip(random.below(4))
                 .scan(0, |length, c| {
                     *length += c.len_utf8();
                     (*length <= size).then_some(c)
@@ -474,26 +474,26 @@ fn good_traffic(server: &Server, seed: u64) -> Outcome {
                 .collect::<String>()
                 .into_bytes()
         } else {
-            dice.bytes(size)
+            random.bytes(size)
         };
         let mut rest = &payload[..];
         let mut opcode = if is_text { 0x01 } else { 0x02 };
-        while dice.below(3) == 0 {
-            let (part, after) = rest.split_at(dice.below(rest.len() + 1));
-            bytes.extend(masked_with(opcode, dice.key(), part));
+        while random.below(3) == 0 {
+            let (part, after) = rest.split_at(random.below(rest.len() + 1));
+            bytes.extend(masked_with(opcode, random.key(), part));
             opcode = 0x00;
             rest = after;
-            if dice.below(2) == 0 {
-                let count = dice.below(126);
-                let data = dice.bytes(count);
-                bytes.extend(masked_with(0x89, dice.key(), &data));
+            if random.below(2) == 0 {
+                let count = random.below(126);
+                let data = random.bytes(count);
+                bytes.extend(masked_with(0x89, random.key(), &data));
                 replies.push(Event::Pong(data));
             }
-            if dice.below(4) == 0 {
-                bytes.extend(masked_with(0x8a, dice.key(), b"unasked"));
+            if random.below(4) == 0 {
+                bytes.extend(masked_with(0x8a, random.key(), b"unasked"));
             }
         }
-        bytes.extend(masked_with(0x80 | opcode, dice.key(), rest));
+        bytes.extend(masked_with(0x80 | opcode, random.key(), rest));
         replies.push(if is_text { Event::Text(payload) } else { Event::Binary(payload) });
     }
     let mut client = Client::open(server.address())?;
@@ -501,8 +501,8 @@ fn good_traffic(server: &Server, seed: u64) -> Outcome {
     let sender = thread::spawn(move || {
         let mut rest = &bytes[..];
         while !rest.is_empty() {
-            let most = [1, 2, 3, 7, 100, 1460, 65_536][dice.below(7)];
-            let (piece, after) = rest.split_at(rest.len().min(1 + dice.below(most)));
+            let most = [1, 2, 3, 7, 100, 1460, 65_536][random.below(7)];
+            let (piece, after) = rest.split_at(rest.len().min(1 + random.below(most)));
             if writer.write_all(piece).is_err() {
                 break;
             }

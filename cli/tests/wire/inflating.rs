@@ -5,13 +5,14 @@
 //! 7692-6.1-01, 7692-6.1-02, 7692-7.1.1.1-02, 7692-7.1.2.1-02, 7692-7.1.2.1-03, 7692-7.1.2.2-01,
 //! 7692-7.1.2.2-03, 7692-7.1.2.2-04, 7692-7.2.1-01, 7692-7.2.1-06, 7692-7.2.1-09, 7692-7.2.1-10.
 
-use crate::agreement::{Agreement, Offer};
+use stickler_testing::negotiation::{Answer, broken_rule, is_acceptable, offers};
+
 use crate::deflate::{Inflated, Window, inflate_message};
 use crate::frame::dump;
 
 /// What was agreed, and what the server has said so far.
 pub(crate) struct Inflating {
-    agreed: Agreement,
+    agreed: Answer,
     window: Window,
     last: Option<Inflated>,
     /// How many bytes of payload the last message had in its frames.
@@ -24,9 +25,17 @@ impl Inflating {
     /// # Errors
     /// Says why it may not be said to this offer.
     pub(crate) fn agree(offer: &str, answer: &[&str]) -> Result<Option<Inflating>, String> {
-        let Some(agreed) = Agreement::parse(answer)? else { return Ok(None) };
-        let accepted = Offer::first_acceptable(offer).ok_or("there was nothing to accept")?;
-        agreed.answers(&accepted).map_err(|why| format!("{answer:?} to {offer:?}: {why}"))?;
+        let agreed = match answer {
+            [] => return Ok(None),
+            [value] => Answer::parse(value)?,
+            _ => return Err(format!("more than one Sec-WebSocket-Extensions: {answer:?}")),
+        };
+        let offers = offers(offer);
+        let taken = offers.iter().find(|offer| is_acceptable(offer));
+        let taken = taken.ok_or("there was nothing to accept")?;
+        if let Some(rule) = broken_rule(taken, &agreed) {
+            return Err(format!("{answer:?} to {taken:?} breaks {rule}"));
+        }
         Ok(Some(Inflating {
             agreed,
             window: Window::new(!agreed.server_no_context_takeover),
@@ -59,7 +68,7 @@ impl Inflating {
     }
 
     /// What was agreed.
-    pub(crate) fn agreed(&self) -> &Agreement {
+    pub(crate) fn agreed(&self) -> &Answer {
         &self.agreed
     }
 

@@ -13,7 +13,6 @@
 
 use stickler_testing::{claims, deflate};
 
-mod agreement;
 mod case;
 /// The table of cases that `stickler check` plays against any server.
 #[path = "../../src/lab/check"]
@@ -25,7 +24,6 @@ mod check {
     pub(crate) mod head;
 }
 mod client;
-mod dice;
 mod exchange;
 mod http;
 mod inflating;

@@ -9,10 +9,10 @@ use stickler_testing::twin;
 
 use crate::case::{Case, Profile, run_at_once};
 use crate::client::{Client, Next, Outcome, PROMPT, describe};
-use crate::dice::Dice;
 use crate::frame::{Event, close_body, decode, dump, masked_with};
 use crate::http::Head;
 use crate::server::Server;
+use stickler_testing::random::Random;
 
 /// The limits below, on the command line.
 pub(crate) const SMALL: Profile =
@@ -42,57 +42,60 @@ fn said(seen: Seen) -> Option<Event> {
 }
 
 /// Frames as a client might send them, now and then with something wrong.
-fn stream(dice: &mut Dice) -> Vec<u8> {
+fn stream(random: &mut Random) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut inside = false;
     // Some streams are all of small fragments, so that their number comes to count.
-    let (frames, tiny) = if dice.below(4) == 0 { (24, true) } else { (12, false) };
-    for _ in 0..1 + dice.below(frames) {
-        let (first, payload) = match dice.below(20) {
-            0..4 => (0x89, some_bytes(dice, 125)),
-            4 => (0x8a, some_bytes(dice, 125)),
-            5 if dice.below(3) == 0 => (0x88, some_close(dice)),
-            6 if dice.below(2) == 0 => (dice.byte(), some_bytes(dice, 130)),
+    let (frames, tiny) = if random.below(4) == 0 { (24, true) } else { (12, false) };
+    for _ in 0..1 + random.below(frames) {
+        let (first, payload) = match random.below(20) {
+            0..4 => (0x89, some_bytes(random, 125)),
+            4 => (0x8a, some_bytes(random, 125)),
+            5 if random.below(3) == 0 => (0x88, some_close(random)),
+            6 if random.below(2) == 0 => (random.byte(), some_bytes(random, 130)),
             _ => {
-                let opcode = if inside { 0 } else { 1 + u8::from(dice.below(3) == 0) };
-                inside = dice.below(if tiny { 8 } else { 2 }) != 0;
-                (opcode | if inside { 0 } else { 0x80 }, some_text(dice, if tiny { 4 } else { 15 }))
+                let opcode = if inside { 0 } else { 1 + u8::from(random.below(3) == 0) };
+                inside = random.below(if tiny { 8 } else { 2 }) != 0;
+                (
+                    opcode | if inside { 0 } else { 0x80 },
+                    some_text(random, if tiny { 4 } else { 15 }),
+                )
             }
         };
-        let mut frame = masked_with(first, dice.key(), &payload);
-        if dice.below(12) == 0 {
-            let at = dice.below(frame.len().min(14));
-            frame[at] ^= 1 << dice.below(8);
+        let mut frame = masked_with(first, random.key(), &payload);
+        if random.below(12) == 0 {
+            let at = random.below(frame.len().min(14));
+            frame[at] ^= 1 << random.below(8);
         }
         bytes.extend(frame);
     }
-    if dice.below(3) == 0 {
-        bytes.truncate(1 + dice.below(bytes.len()));
+    if random.below(3) == 0 {
+        bytes.truncate(1 + random.below(bytes.len()));
     }
     bytes
 }
 
-fn some_bytes(dice: &mut Dice, most: usize) -> Vec<u8> {
-    let count = dice.below(most + 1);
-    dice.bytes(count)
+fn some_bytes(random: &mut Random, most: usize) -> Vec<u8> {
+    let count = random.below(most + 1);
+    random.bytes(count)
 }
 
-fn some_close(dice: &mut Dice) -> Vec<u8> {
-    match dice.below(6) {
+fn some_close(random: &mut Random) -> Vec<u8> {
+    match random.below(6) {
         0 => Vec::new(),
-        1 => close_body(u16::from_be_bytes([dice.byte(), dice.byte()]), "any"),
+        1 => close_body(u16::from_be_bytes([random.byte(), random.byte()]), "any"),
         2 => close_body(1000, [0xff]),
-        3 => close_body(999 + u16::try_from(dice.below(20)).unwrap(), ""),
+        3 => close_body(999 + u16::try_from(random.below(20)).unwrap(), ""),
         _ => close_body(1000, "bye €"),
     }
 }
 
-fn some_text(dice: &mut Dice, sizes: usize) -> Vec<u8> {
+fn some_text(random: &mut Random, sizes: usize) -> Vec<u8> {
     let length =
-        [0, 1, 2, 3, 9, 60, 124, 125, 126, 127, 200, 400, 599, 600, 601][dice.below(sizes)];
+        [0, 1, 2, 3, 9, 60, 124, 125, 126, 127, 200, 400, 599, 600, 601][random.below(sizes)];
     let mut text: Vec<u8> =
-        "aé€🦀 und so weiter ".bytes().cycle().skip(dice.below(10)).take(length).collect();
-    if dice.below(12) > 0 {
+        "aé€🦀 und so weiter ".bytes().cycle().skip(random.below(10)).take(length).collect();
+    if random.below(12) > 0 {
         // Mostly text that is whole.
         text = String::from_utf8_lossy(&text).replace('\u{fffd}', "?").into_bytes();
     }
@@ -101,10 +104,10 @@ fn some_text(dice: &mut Dice, sizes: usize) -> Vec<u8> {
 
 /// Plays a stream in random pieces, our FIN behind it, and compares.
 fn agrees(server: &Server, seed: u64) -> Outcome {
-    let mut dice = Dice::new(90_000 + seed);
-    let bytes = stream(&mut dice);
+    let mut random = Random::new(90_000 + seed);
+    let bytes = stream(&mut random);
     let client = Client::open(server.address())?;
-    compare(client, &bytes, Deflate::NotAgreed, &mut dice)
+    compare(client, &bytes, Deflate::NotAgreed, &mut random)
 }
 
 /// Plays this stream in random pieces, our FIN behind it, and compares.
@@ -112,20 +115,20 @@ pub(crate) fn compare(
     mut client: Client,
     bytes: &[u8],
     agreed: Deflate,
-    dice: &mut Dice,
+    random: &mut Random,
 ) -> Outcome {
     let events = expected(bytes, agreed);
     let ends = matches!(events.last(), Some(Event::Close(_)));
     let mut rest = bytes;
     while !rest.is_empty() {
-        let most = [1, 2, 5, 40, 2000, 100_000][dice.below(6)];
-        let (piece, after) = rest.split_at(rest.len().min(1 + dice.below(most)));
+        let most = [1, 2, 5, 40, 2000, 100_000][random.below(6)];
+        let (piece, after) = rest.split_at(rest.len().min(1 + random.below(most)));
         client.send(piece)?;
         thread::yield_now();
         rest = after;
     }
     // A fault must be found with what came before our FIN; replies owed are read before it is sent.
-    if ends && dice.below(2) == 0 {
+    if ends && random.below(2) == 0 {
         client.half_close();
     }
     let wanted = format!("{} and then FIN", list(&events));
@@ -159,20 +162,20 @@ fn differs(client: &Client, bytes: &[u8], wanted: &str, seen: &Result<Next, Stri
 
 /// A head with a few bytes changed must get one status, however it is cut.
 fn head_is_judged_alike(server: &Server, seed: u64) -> Outcome {
-    let mut dice = Dice::new(70_000 + seed);
+    let mut random = Random::new(70_000 + seed);
     let mut bytes = Head::new()
         .target("/echo?a=b")
         .add("Origin", "http://example.com")
         .add("Sec-WebSocket-Protocol", "a, b")
         .add("Sec-WebSocket-Extensions", "foo; bar=\"1\"")
         .bytes();
-    for _ in 0..1 + dice.below(3) {
-        let at = dice.below(bytes.len());
-        match dice.below(4) {
-            0 => bytes[at] = dice.byte(),
+    for _ in 0..1 + random.below(3) {
+        let at = random.below(bytes.len());
+        match random.below(4) {
+            0 => bytes[at] = random.byte(),
             1 => drop(bytes.remove(at)),
             2 => bytes[at] = bytes[at].to_ascii_uppercase(),
-            _ => bytes.insert(at, b" \t\r\n:,;\"\0\x7f\xff/"[dice.below(12)]),
+            _ => bytes.insert(at, b" \t\r\n:,;\"\0\x7f\xff/"[random.below(12)]),
         }
     }
     let mut statuses = Vec::new();
