@@ -1,4 +1,4 @@
-//! README.md says what there is: every rule that is enforced. `cli/tests/binary/flags.rs`
+//! README.md says what there is: every rule that is enforced. `cli/tests/wire/cli.rs`
 //! holds it to the flags of the program.
 
 use stickler::{Rejection, Violation};

@@ -1,7 +1,7 @@
 //! How often the kernel is asked: once to read and once to write for each time that a connection is
 //! woken, however many messages came, and never for one that is idle.
 //!
-//! Here the calls are counted that reach the transport; `cli/tests/binary/syscalls.rs` counts those of
+//! Here the calls are counted that reach the transport; `cli/tests/wire/syscalls.rs` counts those of
 //! the program, as the kernel sees them.
 #![cfg(feature = "net")]
 

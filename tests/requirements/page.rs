@@ -14,7 +14,7 @@ use super::{
 /// What the levels of the tests are, by binary.
 pub(crate) fn level(binary: &str) -> &'static str {
     match binary {
-        "tcp" | "wire" | "server" | "shutdown" | "topic" | "binary" => "TCP",
+        "tcp" | "wire" | "server" | "shutdown" | "topic" => "TCP",
         "connection" => "connection in memory",
         _ => "core in memory",
     }

@@ -9,7 +9,7 @@ use crate::case::{Case, run_at_once};
 use crate::client::{Client, Outcome, PROMPT};
 use crate::frame::{Event, text};
 use crate::http::Head;
-use crate::server::{PATIENCE, Server, stickler};
+use crate::server::{PATIENCE, Server, serve_after, stickler};
 
 /// Runs to the end; kills what does not end.
 pub(crate) fn output(command: &mut Command) -> Result<Output, String> {
@@ -238,6 +238,49 @@ fn cli_usage() {
 }
 
 #[test]
+fn bad_usage_is_told_in_a_sentence() {
+    for (args, sentence) in [
+        (&["--bogus"][..], "--bogus"),
+        (&["bogus"], "bogus"),
+        (&["--workers", "0"], "from 1 to"),
+        (&["--listen", "127.0.0.1"], "the port is missing"),
+        (&["--listen", "::1:9001"], "in brackets"),
+        (&["--path", "echo"], "--path"),
+        (&["--subprotocol", "a b"], "--subprotocol"),
+        (&["--allowed-origin", "example.com"], "--allowed-origin"),
+        (&["--own-host", "http://example.com"], "--own-host"),
+        (&["--max-message-size", "16MB"], "there is no unit"),
+        (&["--keepalive-interval", "0"], "write off"),
+        (&["--log", "stickler=loud"], "--log"),
+        (&["--log-format", "xml"], "xml"),
+        (&["health", "http://localhost/"], "ws://"),
+    ] {
+        let ended = output(stickler().args(args)).unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), &ended.stdout[..]), (Some(2), &b""[..]), "{args:?}");
+        assert!(said.starts_with("error: ") && said.contains(sentence), "{args:?}: {said}");
+    }
+}
+
+/// The help is the list of flags; each has its row in README.md, with the default that the help names.
+#[test]
+fn every_flag_is_in_the_table() {
+    const README: &str = include_str!("../../../README.md");
+    let help = String::from_utf8(output(stickler().arg("--help")).unwrap().stdout).unwrap();
+    let flags: Vec<_> = help.split("\n      --").skip(1).collect();
+    assert!(flags.len() >= 16, "{help}");
+    for flag in flags {
+        let (name, rest) = flag.split_once(' ').unwrap();
+        let row = README.lines().find(|line| line.starts_with(&format!("| `--{name} ")));
+        let row = row.unwrap_or_else(|| panic!("README.md lacks a row for --{name}"));
+        let default = rest.split("\n          [default: ").nth(1);
+        if let Some((default, _)) = default.and_then(|text| text.split_once(']')) {
+            assert!(row.contains(&format!("| `{default}` |")), "{row}: the default is {default}");
+        }
+    }
+}
+
+#[test]
 fn cli_listening() {
     let cases = vec![
         Case::new("cli", "one line per --listen, in order, each accepting", |_| {
@@ -284,9 +327,8 @@ fn cli_listening() {
             for address in server.addresses() {
                 works(*address)?;
             }
-            if !server.addresses().iter().any(SocketAddr::is_ipv4)
-                || !server.addresses().iter().any(SocketAddr::is_ipv6)
-            {
+            let [first, second] = server.addresses() else { return Err("two lines".to_owned()) };
+            if !first.is_ipv4() || !second.is_ipv6() || first.port() != second.port() {
                 return Err(format!("    observed  {:?}", server.stdout_lines()));
             }
             server.retire()
@@ -300,9 +342,11 @@ fn cli_listening() {
         }),
         Case::new("cli", "flags without a command mean serve", |_| {
             let mut command = stickler();
-            command.args(["--listen", "127.0.0.1:0", "--path", "/only"]);
+            command.args(["--listen", "127.0.0.1:0", "--path", "/only", "--path", "/a,b"]);
             let server = Server::spawn(command, 1, "")?;
             expect_status(server.address(), "/only", 101)?;
+            expect_status(server.address(), "/a,b", 101)?;
+            expect_status(server.address(), "/a", 404)?;
             expect_status(server.address(), "/", 404)?;
             server.retire()
         }),
@@ -324,7 +368,9 @@ fn cli_listening() {
             let taken = server.address().to_string();
             let ended = output(&mut serve(&["--listen", &taken]))?;
             let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-            if said.contains(&taken) { Ok(()) } else { Err(format!("    observed  {said:?}")) }
+            let sentence = format!("stickler: cannot listen on {taken}: ");
+            let is_told = |line: &str| line.starts_with(&sentence) && line.contains("taken");
+            if said.lines().any(is_told) { Ok(()) } else { Err(format!("    observed  {said:?}")) }
         }),
         Case::new("cli", "one of two addresses taken: exit 1, nothing is left running", |_| {
             let server = Server::start(&[])?;
@@ -339,9 +385,22 @@ fn cli_listening() {
         Case::new("cli", "an address that is not ours: exit 1", |_| {
             refuses_to_start(serve(&["--listen", "192.0.2.1:0"]), 1)
         }),
+        Case::new("cli", "a name that does not resolve: exit 1, and it is named", |_| {
+            let command = || serve(&["--listen", "stickler.invalid:0"]);
+            refuses_to_start(command(), 1)?;
+            let said = String::from_utf8_lossy(&output(&mut command())?.stderr).into_owned();
+            if said.contains("cannot listen on stickler.invalid") {
+                Ok(())
+            } else {
+                Err(format!("    observed  {said:?}"))
+            }
+        }),
         Case::new("cli", "--workers 1 and --workers 4 serve alike", |_| {
             for workers in ["1", "4"] {
                 let server = Server::start(&["--workers", workers])?;
+                if server.workers().to_string() != workers {
+                    return Err(format!("    observed  {} workers", server.workers()));
+                }
                 for _ in 0..20 {
                     works(server.address())?;
                 }
@@ -359,10 +418,7 @@ fn cli_listening() {
             again.retire()
         }),
         Case::new("cli", "the soft limit of descriptors is raised to the hard one", |_| {
-            let mut command = Command::new("sh");
-            let script = "ulimit -S -n 64; exec \"$0\" serve --listen 127.0.0.1:0";
-            command.args(["-c", script, env!("CARGO_BIN_EXE_stickler")]);
-            let server = Server::spawn(command, 1, "")?;
+            let server = Server::spawn(serve_after("ulimit -S -n 64"), 1, "")?;
             let mut clients = Vec::new();
             for _ in 0..100 {
                 clients.push(Client::open(server.address())?);

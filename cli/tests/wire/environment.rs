@@ -29,7 +29,7 @@ fn cli_environment_sizes_and_durations() {
     let mut cases = vec![
         Case::new("cli", "STICKLER_LISTEN splits on commas", |_| {
             let mut command = stickler();
-            command.env("STICKLER_LISTEN", "127.0.0.1:0,[::1]:0");
+            command.env("STICKLER_LISTEN", "127.0.0.1:0, [::1]:0");
             let server = Server::spawn(command, 2, "")?;
             for address in server.addresses() {
                 works(*address)?;
@@ -50,6 +50,11 @@ fn cli_environment_sizes_and_durations() {
                 &[("STICKLER_LISTEN", "192.0.2.1:1")],
                 &["--listen", "127.0.0.1:0"],
             )?;
+            works(server.address())?;
+            server.retire()
+        }),
+        Case::new("cli", "a flag beats a variable that is no number", |_| {
+            let server = with_environment(&[("STICKLER_WORKERS", "none")], &["--workers", "1"])?;
             works(server.address())?;
             server.retire()
         }),

@@ -81,6 +81,14 @@ fn cli_health() {
             }
             server.retire()
         }),
+        Case::new("cli", "health: 1 where nobody listens, whatever serve's variables hold", |_| {
+            let mut command = stickler();
+            command.args(["health", "ws://127.0.0.1:1/"]).env("STICKLER_WORKERS", "none");
+            match output(&mut command)?.status.code() {
+                Some(1) => Ok(()),
+                code => Err(format!("    observed  {code:?}")),
+            }
+        }),
         Case::new("cli", "health: not 0 for a path that is not served", |_| {
             let server = Server::start(&[])?;
             expect_ill(&format!("ws://{}/nope", server.address()))?;

@@ -276,6 +276,15 @@ fn hostile_crowds() {
                     "    expected  a log line per second\n    observed  {said} in 1.5 s"
                 ));
             }
+            let log = server.log();
+            let told = log.lines().filter(|line| line.contains("cannot accept connections"));
+            // 50 to 100 ms lie between two attempts.
+            let suppressed =
+                told.filter_map(|line| line.split_once("suppressed=")?.1.trim().parse().ok());
+            let most: Option<u32> = suppressed.max();
+            if !most.is_some_and(|most| (1..=60).contains(&most)) {
+                return Err(format!("    expected  up to 60 suppressed\n    observed  {most:?}"));
+            }
             drop(crowd);
             still_serves(&server)?;
             server.retire()

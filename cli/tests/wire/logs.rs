@@ -1,15 +1,18 @@
 //! What is said on standard error, and that saying it never hurts.
 
-use std::io::Read;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::case::{Case, run_at_once};
 use crate::cli::{answer, expect_status, serve, works};
 use crate::client::{Client, Outcome};
-use crate::frame::{Event, close, hex, text};
+use crate::frame::{Event, close, hex, masked, text};
 use crate::http::Head;
-use crate::server::Server;
+use crate::server::{PATIENCE, Server, serve_after};
 
 #[test]
 fn cli_logs() {
@@ -50,24 +53,37 @@ fn cli_logs() {
             Ok(())
         }),
         Case::new("H13", "what the peer sent cannot forge or colour a line", |_| {
-            let server = Server::start(&["--log", "trace"])?;
-            let head = Head::new()
-                .target("/nope?%0d%0a2030-01-01T00:00:00Z%20INFO%20forged")
-                .add("Origin", "http://\u{2028}forged".as_bytes())
-                .add("X", "\u{85}forged\u{9b}31m".as_bytes());
-            answer(server.address(), &head)?;
-            let mut client = Client::open(server.address())?;
-            client.send(&close(1000, "bye\r\nforged \u{1b}[31mred\u{1b}[0m \u{2028}forged"))?;
-            client.expect(&Event::Close(1000_u16.to_be_bytes().to_vec()))?;
-            client.half_close();
-            server.retire()?;
-            let log = server.log();
-            let control = log.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{2028}');
-            let forged = log.lines().find(|line| line.trim_start().starts_with("forged"));
-            match (control, forged) {
-                (None, None) => Ok(()),
-                found => Err(format!("    observed  {found:?} in the log")),
+            for format in ["text", "json"] {
+                let server = Server::start(&["--log", "trace", "--log-format", format])?;
+                let head = Head::new()
+                    .target("/nope?%0d%0a2030-01-01T00:00:00Z%20INFO%20forged")
+                    .add("Origin", "http://\u{2028}forged".as_bytes())
+                    .add("X", "\u{85}forged\u{9b}31m".as_bytes());
+                answer(server.address(), &head)?;
+                let mut client = Client::open(server.address())?;
+                client.send(&close(1000, "bye\r\nforged \u{1b}[31mred\u{1b}[0m \u{2028}forged"))?;
+                client.expect(&Event::Close(1000_u16.to_be_bytes().to_vec()))?;
+                client.half_close();
+                let mut client = Client::open(server.address())?;
+                client
+                    .send(&masked(0x88, "\u{0f}\u{a0}\u{1b}[31m\r\nforged\u{2028}".as_bytes()))?;
+                client.expect_failed(1007, "RFC 6455 ")?;
+                drop(client);
+                server.retire()?;
+                let log = server.log();
+                let is_json = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+                if format == "json" && !log.lines().all(is_json) {
+                    return Err(format!("    expected  JSON lines\n    observed  {log}"));
+                }
+                let control =
+                    log.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{2028}');
+                let forged = log.lines().find(|line| line.trim_start().starts_with("forged"));
+                match (control, forged) {
+                    (None, None) => {}
+                    found => return Err(format!("    observed  {found:?} in the log")),
+                }
             }
+            Ok(())
         }),
         Case::new("cli", "--log off is silent", |_| {
             let server = Server::start(&["--log", "off"])?;
@@ -109,6 +125,21 @@ fn cli_logs() {
             let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
             blocked_log(full.map_err(|error| error.to_string())?.into())
         }),
+        Case::new("P5", "standard error whose reader is gone kills nothing", |_| {
+            let (reader, writer) = std::io::pipe().map_err(|error| error.to_string())?;
+            drop(reader);
+            blocked_log(writer.into())
+        }),
+        Case::new("P5", "standard output may be closed", |_| {
+            let mut command = serve_after("exec >&-");
+            let mut child =
+                command.stderr(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+            let log = child.stderr.take().ok_or("no standard error")?;
+            let mut lines = BufReader::new(log).lines().map_while(Result::ok);
+            let serves = lines.any(|line| line.contains("serving"));
+            ends_well(child)?;
+            if serves { Ok(()) } else { Err("    expected  serving".to_owned()) }
+        }),
     ];
     run_at_once("cli_logs", cases, 3);
 }
@@ -136,7 +167,24 @@ fn blocked_log(stderr: Stdio) -> Outcome {
         }
         works(address)
     })();
-    let _ = child.kill();
-    let _ = child.wait();
-    outcome
+    ends_well(child).and(outcome)
+}
+
+/// Ends it by SIGTERM; the exit code has to be 0.
+fn ends_well(mut child: Child) -> Outcome {
+    let _ = kill_process(Pid::from_child(&child), Signal::TERM);
+    let begun = Instant::now();
+    loop {
+        match child.try_wait().map_err(|error| error.to_string())? {
+            Some(status) if status.code() == Some(0) => return Ok(()),
+            Some(status) => {
+                return Err(format!("    expected  exit code 0\n    observed  {status}"));
+            }
+            None if begun.elapsed() > PATIENCE => {
+                let _ = child.kill();
+                return Err("    observed  still running after SIGTERM".to_owned());
+            }
+            None => thread::sleep(Duration::from_millis(2)),
+        }
+    }
 }

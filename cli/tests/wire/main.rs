@@ -58,6 +58,7 @@ mod order;
 mod origin;
 mod shutdown;
 mod syntax;
+mod syscalls;
 mod teardown;
 mod utf8;
 

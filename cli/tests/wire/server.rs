@@ -30,6 +30,15 @@ pub(crate) fn stickler() -> Command {
     command
 }
 
+/// `stickler serve --listen 127.0.0.1:0` behind what a shell does first.
+pub(crate) fn serve_after(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    clean(&mut command);
+    let script = format!("{script}; exec \"$0\" serve --listen 127.0.0.1:0 \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_stickler")]);
+    command
+}
+
 /// Removes every environment variable that the binary reads.
 fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
@@ -50,13 +59,8 @@ impl Server {
 
     /// The same under a hard and soft limit of open descriptors.
     pub(crate) fn start_with_descriptors(limit: u32, flags: &[&str]) -> Result<Server, String> {
-        let mut command = Command::new("sh");
-        clean(&mut command);
-        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
-        command
-            .args(["-c", &script, env!("CARGO_BIN_EXE_stickler")])
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(flags);
+        let mut command = serve_after(&format!("ulimit -n {limit}"));
+        command.args(flags);
         Server::spawn(command, 1, &flags.join(" "))
     }
 
@@ -165,6 +169,17 @@ impl Server {
             }
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.pid
+    }
+
+    /// How many threads serve connections.
+    pub(crate) fn workers(&self) -> usize {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid)).unwrap();
+        let names = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")));
+        names.filter(|name| name.as_ref().is_ok_and(|name| name.starts_with("stickler-"))).count()
     }
 
     /// Resident memory in KiB.

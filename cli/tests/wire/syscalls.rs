@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use crate::process::{Client, PATIENCE, Server, frame};
 use rustix::process::Signal;
+
+use crate::client::Client;
+use crate::frame::masked;
+use crate::server::{PATIENCE, Server};
 
 /// Calls of one kind for each time that the program is woken.
 const CEILING: f64 = 1.3;
@@ -91,19 +94,20 @@ fn trace(name: &str, messages: usize, payload_len: usize, wake_ups: usize) -> Op
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("syscalls-{name}.strace"));
     let server = start(&log);
     let id = server.id();
-    let idle: Vec<Client> = (0..IDLE).map(|_| server.open()).collect();
-    let mut client = server.open();
-    let input = frame(0x82, &vec![7; payload_len]).repeat(messages);
+    let open = || Client::open(server.address()).unwrap();
+    let idle: Vec<Client> = (0..IDLE).map(|_| open()).collect();
+    let mut client = open();
+    let input = masked(0x82, &vec![7; payload_len]).repeat(messages);
     let mut echoed = vec![0; input.len() - 4 * messages];
     for _ in 0..wake_ups {
-        client.send(&input);
-        client.0.read_exact(&mut echoed).unwrap();
+        client.send(&input).unwrap();
+        client.stream().read_exact(&mut echoed).unwrap();
     }
-    client.send(&frame(0x82, LAST));
-    client.0.read_exact(&mut [0; 2 + LAST.len()]).unwrap();
+    client.send(&masked(0x82, LAST)).unwrap();
+    client.stream().read_exact(&mut [0; 2 + LAST.len()]).unwrap();
     drop((idle, client));
     server.signal(Signal::TERM);
-    assert!(server.wait().0.success());
+    assert_eq!(server.wait(PATIENCE).unwrap().0, Some(0));
     let text = finished(&log, id);
     fs::remove_file(&log).unwrap();
     Some(count(&text, wake_ups + 1))
@@ -114,8 +118,7 @@ fn start(log: &PathBuf) -> Server {
     // -D: the child is the program, and strace its child, so that signals go where they should.
     command.args(["-D", "-f", "-q", "-o"]).arg(log).arg(env!("CARGO_BIN_EXE_stickler"));
     command.args(["--listen", "127.0.0.1:0", "--workers", "1"]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    Server::from(&mut command, 1)
+    Server::spawn(command, 1, "").unwrap()
 }
 
 /// What strace wrote, once it has seen the end of the program.
