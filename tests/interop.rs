@@ -3,6 +3,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use stickler::{Config, Endpoint, Incoming, MessageKind};
+use stickler_testing::memory::echo;
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
@@ -11,14 +12,6 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{Frame, FrameHeader};
 use tokio_tungstenite::tungstenite::{Error, Message};
-
-async fn echo(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
-        sender.send(message)?;
-    }
-    Ok(())
-}
 
 async fn connect<H, F>(handler: H) -> (WebSocketStream<DuplexStream>, JoinHandle<stickler::Ending>)
 where

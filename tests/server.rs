@@ -1,110 +1,26 @@
 //! Many connections at once, through the library: workers, caps, panics, shutdown.
 #![cfg(feature = "server")]
 
-use std::io;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use stickler::server::Serving;
-use stickler::{Handle, Incoming, Server};
-use stickler_testing::claims;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-const REQUEST: &str = "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+use stickler::{Incoming, Server};
+use stickler_testing::{
+    claims,
+    frame::REQUEST,
+    memory::echo,
+    tcp::{Client, PATIENCE, Running},
+};
 
 fn bind(workers: usize) -> Server {
     Server::bind("127.0.0.1:0").unwrap().workers(NonZeroUsize::new(workers).unwrap())
 }
 
-async fn echo(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
-        sender.send(message)?;
-    }
-    Ok(())
-}
-
-/// A server whose end is checked.
-struct Running {
-    handle: Handle,
-    ended: mpsc::Receiver<io::Result<()>>,
-    _thread: JoinHandle<()>,
-}
-
-impl Running {
-    fn new(serving: Serving) -> Self {
-        let handle = serving.handle().clone();
-        let (end, ended) = mpsc::channel();
-        let thread = thread::spawn(move || drop(end.send(serving.wait())));
-        Self { handle, ended, _thread: thread }
-    }
-
-    fn echo(server: Server) -> Self {
-        Self::new(server.start(echo).unwrap())
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.handle.local_addrs()[0]
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-    }
-
-    fn request(&self) -> (TcpStream, String) {
-        let mut stream = self.connect();
-        let head = request(&mut stream);
-        (stream, head)
-    }
-
-    /// A connection whose opening handshake is done.
-    fn open(&self) -> TcpStream {
-        let (stream, head) = self.request();
-        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        stream
-    }
-
-    fn wait(self) {
-        self.ended.recv_timeout(PATIENCE).unwrap().unwrap();
-    }
-
-    fn stop(self) {
-        self.handle.shutdown(Duration::ZERO);
-        self.wait();
-    }
-}
-
-fn request(stream: &mut TcpStream) -> String {
-    request_with(stream, REQUEST)
-}
-
-fn request_with(stream: &mut TcpStream, request: &str) -> String {
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(read::<1>(stream)[0]);
-    }
-    String::from_utf8(head).unwrap()
-}
-
-fn read<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
-    let mut bytes = [0; N];
-    stream.read_exact(&mut bytes).unwrap();
-    bytes
-}
-
-fn read_close_code(stream: &mut TcpStream) -> u16 {
-    let [first, _, high, low] = read(stream);
-    assert_eq!(first, 0x88);
-    u16::from_be_bytes([high, low])
+/// An echo of this server.
+fn echoing(server: Server) -> Running {
+    Running::of(server.start(echo).unwrap())
 }
 
 /// Waits for what another thread is about to do.
@@ -123,7 +39,7 @@ fn every_worker_accepts() {
         name.send(thread::current().name().unwrap().to_owned()).unwrap();
         echo(incoming)
     });
-    let server = Running::new(serving.unwrap());
+    let server = Running::of(serving.unwrap());
     let mut seen = std::collections::BTreeSet::new();
     // The kernel picks by a hash of the port: each goes to either with equal chance.
     for _ in 0..64 {
@@ -147,13 +63,13 @@ fn workers_share_the_memory_for_compression() {
         ..Default::default()
     });
     config.deflate.max_memory = 3 * HISTORIES + INFLATER;
-    let server = Running::echo(bind(4).config(config));
+    let server = echoing(bind(4).config(config));
     let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     let offering = REQUEST.strip_suffix("\r\n").unwrap().to_string() + offer;
     let agreed = || {
-        let mut stream = server.connect();
-        let head = request_with(&mut stream, &offering);
-        (head.contains("permessage-deflate"), stream)
+        let mut client = server.connect();
+        client.send(&offering);
+        (client.head().field("sec-websocket-extensions").is_some(), client)
     };
     let mut open: Vec<_> = (0..16).map(|_| agreed()).collect();
     let agreements: Vec<_> = open.iter().map(|(has_agreed, _)| *has_agreed).collect();
@@ -174,12 +90,12 @@ fn p3_a_panic_ends_its_connection_with_1011_and_no_other() {
         }
         Ok(())
     });
-    let server = Running::new(serving.unwrap());
+    let server = Running::of(serving.unwrap());
     let (mut calm, mut doomed) = (server.open(), server.open());
-    doomed.write_all(b"\x81\x85\0\0\0\0panic").unwrap();
-    assert_eq!(read_close_code(&mut doomed), 1011);
-    calm.write_all(b"\x81\x82\0\0\0\0on").unwrap();
-    assert_eq!(read(&mut calm), *b"\x81\x02on");
+    doomed.send(b"\x81\x85\0\0\0\0panic");
+    assert_eq!(doomed.close_code(), 1011);
+    calm.send(b"\x81\x82\0\0\0\0on");
+    assert_eq!(calm.frame(), (0x81, b"on".to_vec()));
     until("the panic is counted", || server.handle.counters().panics == 1);
     server.stop();
 }
@@ -187,30 +103,29 @@ fn p3_a_panic_ends_its_connection_with_1011_and_no_other() {
 #[test]
 fn p3_a_panic_before_the_first_await_refuses_the_handshake() {
     let serving = bind(1).start(|incoming: Incoming| {
-        assert!(incoming.path() != "/", "at once");
+        assert!(incoming.path() != "/room", "at once");
         echo(incoming)
     });
-    let server = Running::new(serving.unwrap());
+    let server = Running::of(serving.unwrap());
     let (_stream, head) = server.request();
-    assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
+    assert_eq!(head.status(), 500);
     let (_stream, head) = server.request();
-    assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
+    assert_eq!(head.status(), 500);
     server.stop();
 }
 
 #[test]
 fn s15_6_4_beyond_the_cap_connections_get_503_until_a_place_is_free() {
     claims!("9110-15.6.4-01");
-    let server = Running::echo(bind(2).max_connections(NonZeroUsize::MIN));
+    let server = echoing(bind(2).max_connections(NonZeroUsize::MIN));
     let first = server.open();
     let (mut refused, head) = server.request();
-    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
-    let lower = head.to_lowercase();
-    for field in ["retry-after: ", "connection: close", "content-length: ", "date: "] {
-        assert!(lower.contains(&format!("\r\n{field}")), "{head}");
+    assert_eq!(head.status(), 503);
+    assert_eq!(head.field("connection"), Some("close"));
+    for field in ["retry-after", "content-length", "date"] {
+        assert!(head.field(field).is_some(), "{field}");
     }
-    let mut body = String::new();
-    refused.read_to_string(&mut body).unwrap();
+    let body = String::from_utf8(refused.rest()).unwrap();
     assert!(body.starts_with("RFC 9110 15.6.4: "), "{body}");
     let counters = server.handle.counters();
     assert_eq!((counters.connections, counters.accepted, counters.refused), (1, 1, 1));
@@ -222,23 +137,23 @@ fn s15_6_4_beyond_the_cap_connections_get_503_until_a_place_is_free() {
 
 #[test]
 fn s15_6_4_one_address_cannot_take_all_places() {
-    let server = Running::echo(bind(1).max_connections_per_address(NonZeroUsize::MIN));
+    let server = echoing(bind(1).max_connections_per_address(NonZeroUsize::MIN));
     let _first = server.open();
-    assert!(server.request().1.starts_with("HTTP/1.1 503 "));
+    assert_eq!(server.request().1.status(), 503);
     server.stop();
 }
 
 #[test]
 fn p2_resets_at_every_stage_leave_nothing_behind() {
-    let server = Running::echo(bind(2));
+    let server = echoing(bind(2));
     let masked_text = b"\x81\x85\0\0\0\0hello";
     let stages =
         [&[][..], &REQUEST.as_bytes()[..30], REQUEST.as_bytes(), masked_text, &masked_text[..8]];
     for stage in stages.iter().cycle().take(200) {
-        let mut stream = if stage.starts_with(b"\x81") { server.open() } else { server.connect() };
-        stream.write_all(stage).unwrap();
+        let mut client = if stage.starts_with(b"\x81") { server.open() } else { server.connect() };
+        client.send(stage);
         // Closing sends RST now.
-        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        socket2::SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
     until("all connections are gone", || server.handle.counters().connections == 0);
     server.open();
@@ -251,13 +166,13 @@ fn p2_resets_at_every_stage_leave_nothing_behind() {
 fn several_addresses_are_served() {
     let server = bind(2).bind_also("127.0.0.1:0").unwrap();
     assert_eq!(server.local_addrs().len(), 2);
-    let server = Running::echo(server);
+    let server = echoing(server);
     let addresses = server.handle.local_addrs().to_vec();
     assert_ne!(addresses[0], addresses[1]);
     for address in addresses {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        assert!(request(&mut stream).starts_with("HTTP/1.1 101 "));
+        let mut client = Client::to(address);
+        client.send(REQUEST);
+        assert_eq!(client.head().status(), 101);
     }
     server.stop();
 }
@@ -265,23 +180,22 @@ fn several_addresses_are_served() {
 #[test]
 fn connections_made_between_bind_and_serve_are_served() {
     let server = bind(2);
-    let mut early = TcpStream::connect(server.local_addrs()[0]).unwrap();
-    early.set_read_timeout(Some(PATIENCE)).unwrap();
-    early.write_all(REQUEST.as_bytes()).unwrap();
-    let server = Running::echo(server);
-    assert_eq!(&read::<12>(&mut early), b"HTTP/1.1 101");
+    let mut early = Client::to(server.local_addrs()[0]);
+    early.send(REQUEST);
+    let server = echoing(server);
+    assert_eq!(early.head().status(), 101);
     server.stop();
 }
 
 #[test]
 fn s7_4_1_shutdown_closes_with_1001_and_ends_before_its_deadline() {
     claims!("6455-7.3-01", "6455-7.4.1-1001");
-    let server = Running::echo(bind(2));
+    let server = echoing(bind(2));
     let mut clients: Vec<_> = (0..8).map(|_| server.open()).collect();
     server.handle.shutdown(Duration::MAX);
     for client in &mut clients {
-        assert_eq!(read_close_code(client), 1001);
-        client.write_all(b"\x88\x82\0\0\0\0\x03\xe9").unwrap();
+        assert_eq!(client.close_code(), 1001);
+        client.send(b"\x88\x82\0\0\0\0\x03\xe9");
     }
     drop(clients);
     server.wait();
@@ -290,19 +204,17 @@ fn s7_4_1_shutdown_closes_with_1001_and_ends_before_its_deadline() {
 #[test]
 fn s15_6_4_shutdown_refuses_undecided_handshakes_with_503() {
     claims!("9110-15.6.4-01");
-    let server = Running::echo(bind(1));
+    let server = echoing(bind(1));
     let mut silent = server.connect();
     let mut half = server.connect();
-    half.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    half.send(b"GET / HTTP/1.1\r\n");
     until("both are accepted", || server.handle.counters().connections == 2);
     // What has been accepted has been read too once another one has been served.
     server.open();
     server.handle.shutdown(PATIENCE);
-    let mut answer = Vec::new();
-    half.read_to_end(&mut answer).unwrap();
+    let answer = half.rest();
     assert!(answer.starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&answer));
-    answer.clear();
-    silent.read_to_end(&mut answer).unwrap();
+    let answer = silent.rest();
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 503 "));
     drop((silent, half));
     server.wait();
@@ -310,10 +222,10 @@ fn s15_6_4_shutdown_refuses_undecided_handshakes_with_503() {
 
 #[test]
 fn the_deadline_drops_those_that_do_not_close() {
-    let server = Running::echo(bind(2));
+    let server = echoing(bind(2));
     let mut holdout = server.open();
     server.handle.shutdown(PATIENCE);
-    assert_eq!(read_close_code(&mut holdout), 1001);
+    assert_eq!(holdout.close_code(), 1001);
     // Asked again, the earlier deadline holds.
     server.handle.shutdown(Duration::ZERO);
     server.handle.shutdown(PATIENCE);
@@ -322,10 +234,10 @@ fn the_deadline_drops_those_that_do_not_close() {
 
 #[test]
 fn s7_4_1_without_any_time_there_is_still_a_close_frame() {
-    let server = Running::echo(bind(2));
+    let server = echoing(bind(2));
     let mut client = server.open();
     server.stop();
-    assert_eq!(read_close_code(&mut client), 1001);
+    assert_eq!(client.close_code(), 1001);
 }
 
 #[test]
@@ -338,8 +250,8 @@ fn a_handler_that_blocks_its_thread_does_not_keep_the_server() {
         let _ = released.lock().unwrap().recv();
         async { Ok(()) }
     });
-    let server = Running::new(serving.unwrap());
-    server.connect().write_all(REQUEST.as_bytes()).unwrap();
+    let server = Running::of(serving.unwrap());
+    server.connect().send(REQUEST.as_bytes());
     is_blocked.recv_timeout(PATIENCE).unwrap();
     server.stop();
     drop(release);
@@ -364,9 +276,9 @@ fn a_handler_may_shut_its_server_down() {
             std::future::pending().await
         }
     });
-    let server = Running::new(serving.unwrap());
+    let server = Running::of(serving.unwrap());
     let mut client = server.open();
-    assert_eq!(read_close_code(&mut client), 1001);
+    assert_eq!(client.close_code(), 1001);
     drop(client);
     server.stop();
 }

@@ -9,6 +9,7 @@ pub mod allocator;
 pub mod claims;
 pub mod deflate;
 pub mod drive;
+pub mod frame;
 pub mod hex;
 #[cfg(feature = "net")]
 pub mod logs;
@@ -19,4 +20,6 @@ pub mod negotiation;
 pub mod random;
 pub mod stream;
 pub mod table;
+#[cfg(feature = "server")]
+pub mod tcp;
 pub mod twin;

@@ -12,9 +12,7 @@ use stickler::{Config, Ending, Endpoint, Incoming};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinHandle;
 
-pub const REQUEST: &str = "GET /room HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Version: 13\r\n\r\n";
+pub use crate::frame::{Frame, REQUEST, binary, close, frame, text};
 
 /// Both directions, and what the test wants of them.
 #[derive(Debug)]
@@ -58,20 +56,6 @@ pub struct Transport(Arc<Mutex<Wire>>);
 #[derive(Clone, Debug)]
 pub struct Peer(Arc<Mutex<Wire>>);
 
-/// A frame from the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    pub first: u8,
-    pub payload: Vec<u8>,
-}
-
-impl Frame {
-    pub fn close_code(&self) -> u16 {
-        assert_eq!(self.first, 0x88, "{self:?}");
-        u16::from_be_bytes([self.payload[0], self.payload[1]])
-    }
-}
-
 pub fn wire() -> (Transport, Peer) {
     let wire = Wire {
         to_server: VecDeque::new(),
@@ -96,39 +80,6 @@ pub fn wire() -> (Transport, Peer) {
     };
     let wire = Arc::new(Mutex::new(wire));
     (Transport(wire.clone()), Peer(wire))
-}
-
-/// A masked frame.
-pub fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-    let payload = payload.as_ref();
-    let mut bytes = vec![first];
-    match payload.len() {
-        len @ 0..=125 => bytes.push(0x80 | len as u8),
-        len @ 126..=0xffff => {
-            bytes.push(0xfe);
-            bytes.extend_from_slice(&(len as u16).to_be_bytes());
-        }
-        len => {
-            bytes.push(0xff);
-            bytes.extend_from_slice(&(len as u64).to_be_bytes());
-        }
-    }
-    bytes.extend_from_slice(&KEY);
-    bytes.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    bytes
-}
-
-pub fn text(text: &str) -> Vec<u8> {
-    frame(0x81, text)
-}
-
-pub fn binary(payload: impl AsRef<[u8]>) -> Vec<u8> {
-    frame(0x82, payload)
-}
-
-pub fn close(code: u16) -> Vec<u8> {
-    frame(0x88, code.to_be_bytes())
 }
 
 /// Serves the handler and does the opening handshake. A panic in the handler is one in what
@@ -269,7 +220,7 @@ impl Peer {
 
     /// The next frame; `None` when the server has ended its direction.
     pub async fn next_frame(&self) -> Option<Frame> {
-        self.take(parse_frame).await
+        self.take(Frame::parse).await
     }
 
     pub async fn frame(&self) -> Frame {
@@ -287,7 +238,7 @@ impl Peer {
     pub fn frames(&self) -> Vec<Frame> {
         let mut wire = self.wire();
         let mut frames = Vec::new();
-        while let Some((len, frame)) = parse_frame(&wire.to_peer) {
+        while let Some((len, frame)) = Frame::parse(&wire.to_peer) {
             wire.to_peer.drain(..len);
             frames.push(frame);
         }
@@ -322,17 +273,6 @@ impl Peer {
         })
         .await
     }
-}
-
-fn parse_frame(bytes: &[u8]) -> Option<(usize, Frame)> {
-    let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-    let (start, len) = match second {
-        126 => (4, u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap()).into()),
-        127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().unwrap()) as usize),
-        len => (2, usize::from(len)),
-    };
-    let payload = bytes.get(start..start + len)?.to_vec();
-    Some((start + len, Frame { first, payload }))
 }
 
 fn wake(waker: &mut Option<Waker>) {

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::load::Sent;
-use crate::support::{REQUEST, close};
+use crate::support::{Frame, REQUEST, close};
 
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -184,23 +184,9 @@ impl Peer {
     }
 
     fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
-        let bytes = &self.bytes[self.start..];
-        let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-        assert!(second < 0x80, "a masked frame");
-        let (at, len) = match second {
-            126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap()))),
-            127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().unwrap()) as usize),
-            len => (2, usize::from(len)),
-        };
-        let shortest = match len {
-            0..126 => 2,
-            126..65_536 => 4,
-            _ => 10,
-        };
-        assert_eq!(at, shortest, "the length of a frame is not in its shortest form");
-        let payload = bytes.get(at..at + len)?.to_vec();
-        self.start += at + len;
-        Some((first, payload))
+        let (len, frame) = Frame::parse(&self.bytes[self.start..])?;
+        self.start += len;
+        Some((frame.first, frame.payload))
     }
 
     fn judge(&mut self, first: u8, payload: Vec<u8>) -> Option<Item> {

@@ -1,24 +1,19 @@
 //! Topics over several threads.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use stickler::{Incoming, Prepared, Server, Topic};
+use stickler_testing::tcp::{Client, PATIENCE};
 
 use super::support::{self, REQUEST};
-
-/// Far beyond what a test takes; for what happens on other threads.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server whose connections are subscribed, and those connections.
 struct Room {
     topic: Topic,
     serving: stickler::server::Serving,
-    peers: Vec<TcpStream>,
+    peers: Vec<Client>,
     threads: Vec<String>,
 }
 
@@ -47,15 +42,9 @@ fn room(workers: usize, connections: usize) -> Room {
     let address = serving.handle().local_addrs()[0];
     let mut peers = Vec::new();
     for _ in 0..connections {
-        let mut peer = TcpStream::connect(address).unwrap();
-        peer.set_read_timeout(Some(PATIENCE)).unwrap();
-        peer.write_all(REQUEST.as_bytes()).unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            peer.read_exact(&mut byte).unwrap();
-            head.push(byte[0]);
-        }
+        let mut peer = Client::to(address);
+        peer.send(REQUEST);
+        assert_eq!(peer.head().status(), 101);
         join.recv_timeout(PATIENCE).unwrap();
         peers.push(peer);
     }
@@ -65,13 +54,10 @@ fn room(workers: usize, connections: usize) -> Room {
     Room { topic, serving, peers, threads }
 }
 
-/// The next short text message.
-fn read_text(peer: &mut TcpStream) -> String {
-    let mut header = [0; 2];
-    peer.read_exact(&mut header).unwrap();
-    assert_eq!(header[0], 0x81);
-    let mut payload = vec![0; usize::from(header[1])];
-    peer.read_exact(&mut payload).unwrap();
+/// The next text message.
+fn read_text(peer: &mut Client) -> String {
+    let (first, payload) = peer.frame();
+    assert_eq!(first, 0x81);
     String::from_utf8(payload).unwrap()
 }
 
@@ -84,7 +70,7 @@ fn every_worker_delivers() {
     for peer in &mut room.peers {
         assert_eq!(read_text(peer), "from outside");
     }
-    room.peers[7].write_all(&support::text("from a handler")).unwrap();
+    room.peers[7].send(support::text("from a handler"));
     for peer in &mut room.peers {
         assert_eq!(read_text(peer), "from a handler");
     }
