@@ -6,14 +6,11 @@ use stickler_testing::{
     claims,
     frame::frame,
     memory::echo,
-    tcp::{Client, PATIENCE, Running},
+    tcp::{PATIENCE, Running},
 };
 
-#[cfg(feature = "deflate")]
-mod deflate;
 mod endings;
 mod frames;
-mod requests;
 mod responses;
 
 const REQUEST: &str = "GET / HTTP/1.1\r\n\

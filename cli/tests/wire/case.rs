@@ -26,6 +26,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// The rules of `tests/requirements` that it proves.
     claims: Vec<&'static str>,
+    /// And those that it proves besides, as all of its kind do.
+    held: &'static [&'static str],
     play: Box<dyn Fn(&Servers) -> Outcome + Send + Sync>,
 }
 
@@ -36,12 +38,17 @@ impl Case {
         name: impl Into<String>,
         play: impl Fn(&Servers) -> Outcome + Send + Sync + 'static,
     ) -> Case {
-        Case { id, name: name.into(), claims: vec![id], play: Box::new(play) }
+        Case { id, name: name.into(), claims: vec![id], held: &[], play: Box::new(play) }
     }
 
     /// The same, proving these rules.
     pub(crate) fn claiming(self, rules: &[&'static str]) -> Case {
         Case { claims: rules.to_vec(), ..self }
+    }
+
+    /// The same, proving these rules besides.
+    pub(crate) fn holding(self, held: &'static [&'static str]) -> Case {
+        Case { held, ..self }
     }
 
     /// A case on the shared server of a profile.
@@ -114,7 +121,7 @@ pub(crate) fn run_at_once(group: &str, cases: Vec<Case>, at_once: usize) {
             scope.spawn(|| {
                 while let Some((at, case)) = take(&cases, &next) {
                     let outcome = play(case, &servers);
-                    for rule in &case.claims {
+                    for rule in case.claims.iter().chain(case.held) {
                         claims::record(&test, rule, outcome.is_ok());
                     }
                     if let Err(why) = outcome {

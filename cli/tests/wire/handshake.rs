@@ -42,12 +42,15 @@ fn opening_handshake_target() {
         "//etc/passwd",
         "/%00",
         "/%E2%82%AC",
-        "/.well-known/foo",
         "/a|b^c`d{e}[f]",
     ] {
         let rule = format!("{path} is not served");
         cases.push(refused("6455-4.2.2-09", rule, &[404], Head::new().target(path)));
     }
+    let well_known = Head::new().target("/.well-known/foo");
+    cases.push(refused("8307-1-01", "/.well-known/foo is not served", &[404], well_known));
+    let opaque = Head::new().target("/?%ff").add("Cookie", "\u{e9}");
+    cases.push(accepted("6455-8.1-05", "only messages have to be UTF-8", opaque));
     let plain = Head::new()
         .without("Upgrade")
         .without("Connection")

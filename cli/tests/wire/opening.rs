@@ -1,9 +1,8 @@
 //! A row of the opening handshake: a request head, and the answer it must get. Each row is played
 //! whole and byte by byte; a refusal also with a second, good request behind the first.
 //!
-//! Held on every refusal, whatever the row: 6455-4.2.1-01, 6455-4.2.2-24, 6455-4.2.2-28,
-//! 6455-10.7-02, 9110-6.6.1-01, 9110-7.8-02, 9110-7.8-03, 9110-15.5.6-01, 9110-15.5.22-01,
-//! 9112-6.3-05, 9112-9.3-01, 9112-9.3.2-01, 9112-9.6-01, 9112-9.6-02, 6455-11.3.5-02. On every 101:
+//! Held on every refusal, whatever the row, besides `HELD_ON_REFUSAL`: 9110-7.8-02, 9110-7.8-03,
+//! 9110-15.5.6-01, 9110-15.5.22-01, 9112-9.3-01, 6455-11.3.5-02. On every 101:
 //! 6455-4.1-02, 6455-4.2.2-07, 6455-4.2.2-17, 6455-4.2.2-18, 6455-4.2.2-20 to 6455-4.2.2-27,
 //! 6455-11.3.2-02, 6455-11.3.3-01, 6455-11.3.4-02, 9112-6.1-01, 9112-6.3-04.
 
@@ -30,6 +29,20 @@ pub(crate) enum Answer {
     RefuseListingVersion(&'static [u16]),
 }
 
+/// What every refusal proves: nothing of it switches protocols, it ends the connection, and its
+/// length is told.
+const HELD_ON_REFUSAL: &[&str] = &[
+    "6455-4.2.1-01",
+    "6455-4.2.2-24",
+    "6455-4.2.2-28",
+    "6455-10.7-02",
+    "9110-6.6.1-01",
+    "9112-6.3-05",
+    "9112-9.3.2-01",
+    "9112-9.6-01",
+    "9112-9.6-02",
+];
+
 /// A row on a server with default flags that must be accepted.
 pub(crate) fn accepted(id: &'static str, rule: impl Into<String>, head: Head) -> Case {
     opening(DEFAULT, id, rule, head, Answer::Accept(None))
@@ -53,7 +66,11 @@ pub(crate) fn opening(
     head: Head,
     answer: Answer,
 ) -> Case {
-    Case::on(profile, id, rule, move |server| play_all(server, &head, &answer))
+    let held = match answer {
+        Answer::Accept(_) | Answer::ContinueAndAccept => &[][..],
+        _ => HELD_ON_REFUSAL,
+    };
+    Case::on(profile, id, rule, move |server| play_all(server, &head, &answer)).holding(held)
 }
 
 /// A row of plain bytes that are no request at all.

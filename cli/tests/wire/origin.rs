@@ -40,6 +40,7 @@ fn origin_policy() {
     }
     for (id, value) in [
         ("6455-4.2.2-05", "http://evil.example"),
+        ("6455-10.2-02", "https://evil.example"),
         ("6454-5-01", "http://example.com"),
         ("6454-5-01", "https://example.com:8443"),
         ("6454-5-01", "https://example.com.evil.net"),
@@ -96,6 +97,13 @@ fn origin_policy() {
         "no Origin is allowed by default",
         Head::new(),
         Accept(None),
+    ));
+    cases.push(opening(
+        LISTED,
+        "6455-10.1-01",
+        "a good Origin does not make up for a bad key",
+        origin("https://example.com").set("Sec-WebSocket-Key", "x"),
+        Refuse(&[400]),
     ));
     let twice = origin("https://example.com").add("Origin", "https://example.com");
     cases.push(opening(LISTED, "6454-7.3-01", "two Origin lines", twice.clone(), Refuse(&[400])));
