@@ -79,15 +79,19 @@ def trimmed(text, start, end):
 
 def code(text, at):
     """Each character of the code with its place, and how many brackets are open behind it; a literal counts as one."""
-    depth = 0
+    depth = angles = 0
     while at < len(text):
         literal = LITERAL.match(text, at)
         if literal:
-            if text[at] not in "/":
+            if text[at] != "/":
                 yield at, '"', depth
             at = literal.end()
             continue
         char = text[at]
-        depth += (char in "([{") - (char in ")]}")
+        # Signs that compare have a space in front of them, brackets around types have none.
+        opens_type = char == "<" and not text[at - 1].isspace()
+        closes_type = char == ">" and angles > 0 and text[at - 1] not in "-= "
+        angles += opens_type - closes_type
+        depth += (char in "([{" or opens_type) - (char in ")]}" or closes_type)
         yield at, char, depth
         at += 1

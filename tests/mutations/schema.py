@@ -5,6 +5,7 @@ its replacement, and `mutant(n)`, which reads the environment once, chooses betw
 serves all mutations, and the sources themselves stay free of them.
 """
 
+import functools
 import hashlib
 import os
 import re
@@ -67,7 +68,7 @@ class Edit:
         self.at, self.file = entry.pop("at", ""), entry.pop("file", mutation.file)
         self.after, self.old = entry.pop("after", "").strip("\n"), entry.pop("old", "").strip("\n")
         parts = [part for part in ("new", *self.PARTS) if part in entry]
-        if len(parts) != 1 or (parts == ["new"]) != bool(self.old) or not (self.at or self.old):
+        if len(parts) != 1 or (parts == ["new"]) != bool(self.old) or not (self.at or self.file):
             raise SystemExit(f"{source}: {self.name}: one of new and old, {', '.join(self.PARTS)}, and a place")
         self.part = parts[0]
         self.new = entry.pop(self.part).strip("\n")
@@ -87,7 +88,7 @@ class Edit:
         if self.at:
             start = places.behind(text, places.comments(text, self.at)[0])
             end = places.end(text, start)
-            if self.part != "new":
+            if not self.old:
                 return self.checked(places.part(text, start, end, self.part))
         if self.after:
             if text.count(self.after) != 1:
@@ -110,6 +111,7 @@ class Edit:
         return span
 
 
+@functools.cache
 def sources():
     """The sources that clause comments are looked for in, by name."""
     folders = [ROOT / "src" / room for room in ("proto", "net", "server")]
@@ -121,11 +123,9 @@ def without_tests(text):
     return text.partition("\n#[cfg(test)]\nmod ")[0]
 
 
-def file_of(comment, name, cache={}):
+def file_of(comment, name):
     """The file with the one comment that begins like this."""
-    if not cache:
-        cache.update(sources())
-    found = [file for file, text in cache.items() for _ in places.comments(text, comment)]
+    found = [file for file, text in sources().items() for _ in places.comments(text, comment)]
     if len(found) != 1:
         raise SystemExit(f"{name}: {len(found)} comments begin with {comment!r}: {', '.join(found)}")
     return found[0]
