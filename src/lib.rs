@@ -70,7 +70,19 @@ pub use proto::violation::Violation;
 #[cfg(feature = "server")]
 pub use server::{Counters, Handle, Server, Serving, Subscription, Topic};
 
-/// Compiles what README.md shows.
-#[cfg(all(doctest, feature = "server"))]
-#[doc = include_str!("../README.md")]
-mod readme {}
+/// Compiles what README.md and the pages in `docs` show.
+#[cfg(all(doctest, feature = "server", feature = "deflate"))]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/library.md")]
+    mod library {}
+    #[doc = include_str!("../docs/handshakes.md")]
+    mod handshakes {}
+    #[doc = include_str!("../docs/embedding.md")]
+    mod embedding {}
+    #[doc = include_str!("../docs/limits.md")]
+    mod limits {}
+    #[doc = include_str!("../docs/compression.md")]
+    mod compression {}
+}
