@@ -16,7 +16,7 @@ fn the_page_of_what_is_refused_is_made_from_the_tables() {
     }
     let is = read(PAGE);
     let differs = is.lines().zip(made.lines()).find(|(is, made)| is != made);
-    let more = "STICKLER_WRITE_DOCS=1 cargo test --test docs writes it anew";
+    let more = "STICKLER_WRITE_DOCS=1 cargo test --test docs refused writes it anew";
     assert!(is == made, "{PAGE} is not what the tables say: {more}: {differs:#?}");
 }
 
@@ -71,7 +71,7 @@ const OPENING: &str = "\
 
 *Made from the tables in [violation.rs](../src/proto/violation.rs) and [rejection.rs](../src/proto/rejection.rs) by
 [tests/docs/refused.rs](../tests/docs/refused.rs). `cargo test` fails when this page says something else.
-`STICKLER_WRITE_DOCS=1 cargo test --test docs` writes it anew. Do not edit it.*
+`STICKLER_WRITE_DOCS=1 cargo test --test docs refused` writes it anew. Do not edit it.*
 
 Each row is one rule that a peer can break. The peer is told the section and the sentence, and the log says the same.
 No option relaxes a row. [Limits](limits.md) choose how much is too much, and a [policy](handshakes.md) chooses what is
