@@ -1,6 +1,6 @@
 //! Stickler: a strict WebSocket server, RFC 6455 and RFC 7692 over HTTP/1.1.
 //!
-//! Every rule that the RFC sets for the client is checked at the first byte that proves it broken,
+//! Every rule that the RFCs set for the client is checked at the first byte that proves it broken,
 //! and the peer is told which clause that was. No option relaxes one.
 //!
 #![cfg_attr(feature = "server", doc = "```no_run")]
@@ -20,25 +20,114 @@
 //! }
 //! ```
 //!
-//! Where to begin:
+//! A [`Server`] runs one worker thread per core. It calls the handler once for every opening
+//! handshake that has no fault. One task owns a connection from its first byte to its last: it reads,
+//! writes, answers Ping and Close, runs the timers, and polls the handler.
 //!
-//! - [`Server`] runs one worker per core; [`Handle`] stops it.
-//! - [`Endpoint`] runs connections on a runtime of yours, over anything that is `AsyncRead` and
-//!   `AsyncWrite`; [`negotiate`] goes on where another HTTP server has read the request.
-//! - [`Incoming`] is an opening handshake to accept or reject; [`Policy`] decides what needs no code.
-//! - [`Topic`] sends one message to many connections.
-//! - [`Receiver`] and [`Sender`] are the two halves of a [`WebSocket`]; messages are lent
-//!   ([`Message`]), kept ([`OwnedMessage`]), streamed ([`Fragments`], [`FragmentedMessage`]), or
-//!   encoded once for many ([`Prepared`]).
-//! - `DeflateConfig` says how messages are compressed, `Compressed` and `Uncompressed` decide it for
-//!   one of them.
-//! - [`Limits`] and [`Timeouts`] say how much and how long is too much.
-//! - [`Ending`] is how a connection ended; [`Violation`] and [`Rejection`] are the rules a peer can break.
+//! # The opening handshake
+//!
+//! A handshake with a fault never reaches the handler: it is refused with the clause, a
+//! [`Rejection`]. A [`Policy`] decides what needs no code: paths, origins, hosts, subprotocols. The
+//! handler gets the rest as an [`Incoming`], with the whole [`Request`], and may take its time until
+//! the deadline. Then it accepts, or rejects with any final [`Response`].
+#![cfg_attr(feature = "net", doc = "```")]
+#![cfg_attr(not(feature = "net"), doc = "```text")]
+//! use stickler::{Incoming, Response};
+//!
+//! async fn room(incoming: Incoming) -> stickler::Result<()> {
+//!     if incoming.request().field("Authorization").is_none() {
+//!         let response = Response::new(401)?.with_field("WWW-Authenticate", "Bearer")?;
+//!         incoming.reject(&response);
+//!         return Ok(());
+//!     }
+//!     let socket = incoming.accept().await?; // the 101 is queued, and the connection is open
+//!     Ok(socket.send("welcome")?)
+//! }
+//! ```
+//!
+//! # Receiving
+//!
+//! [`WebSocket::split`] gives the two halves. [`Receiver::next`] waits for a whole message and
+//! *lends* it until the next call; [`Message::into_owned`] keeps it. Text is UTF-8 by its type. The
+//! end is `None` after a completed closing handshake, and an [`Error`] otherwise: the [`Violation`]
+//! that the peer committed, the [`Timer`] that ran out, or the loss of the transport.
+//!
+//! [`Receiver::next_fragmented`] gives a message piece by piece, as [`Fragments`], without ever
+//! holding it as a whole.
+//!
+//! # Sending
+//!
+//! [`Sender::send`] queues a message and does not wait. It refuses with [`SendError::QueueFull`] while
+//! the queue to this peer holds its bound; [`Sender::ready`] waits for room. A `Sender` is cheap to
+//! clone and works from any task. [`Sender::start`] sends a message fragment by fragment.
+#![cfg_attr(feature = "net", doc = "```")]
+#![cfg_attr(not(feature = "net"), doc = "```text")]
+//! use stickler::{SendError, Sender};
+//!
+//! /// Says whether the peer still takes messages; a slow peer misses some.
+//! fn tell(sender: &Sender, news: &str) -> bool {
+//!     match sender.send(news) {
+//!         Ok(()) | Err(SendError::QueueFull) => true,
+//!         Err(_) => false,
+//!     }
+//! }
+//! ```
+//!
+//! A [`Prepared`] message is encoded once for many connections, and a [`Topic`] sends it to all its
+//! subscribers, on whatever worker they are. Where permessage-deflate was agreed, `Compressed` and
+//! `Uncompressed` decide for one message whether it is compressed; `DeflateConfig` decides for all.
+//!
+//! # Closing
+//!
+//! When the handler returns, the connection closes: `Ok` with 1000, an error or a panic with 1011.
+//! [`Sender::close`] closes earlier, with a [`CloseCode`] of your choice. The library answers a Close
+//! of the peer by itself. [`Sender::closed`] waits for the very end, TCP included, and gives the
+//! [`Ending`]: who began it, the status codes in both directions, the rule or the timer.
+//!
+//! [`Handle::shutdown`] ends a whole server: 1001 to every connection, and a deadline.
+//!
+//! # Limits
+//!
+//! Everything a peer sends has a bound, and everything it has to do has a deadline. [`Limits`] says how
+//! much is too much, [`Timeouts`] how long is too long; together with the [`Policy`] they are the
+//! [`Config`]. All have defaults.
+#![cfg_attr(feature = "server", doc = "```no_run")]
+#![cfg_attr(not(feature = "server"), doc = "```text")]
+//! use std::time::Duration;
+//!
+//! use stickler::{Config, Server};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let mut config = Config::default();
+//! config.limits.message.max_message_size = 64 * 1024; // one byte more fails with 1009
+//! config.timeouts.keepalive_interval = Some(Duration::from_secs(10)); // silence, then a Ping
+//! let server = Server::bind("127.0.0.1:9001")?.config(config);
+//! # drop(server);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Cancel safety
+//!
+//! Every public future may be dropped at any poll: in a `select!`, by a timeout, or with its task. No
+//! progress lives in a future, so nothing is lost and nothing is sent twice. In particular
+//! [`Receiver::next`] keeps what has arrived for the next call. Each async function says the details
+//! under *Cancel safety*.
+//!
+//! # Without the server
+//!
+//! - [`Endpoint`] runs connections on a tokio runtime of yours, over anything that is `AsyncRead` and
+//!   `AsyncWrite`.
+//! - [`Endpoint::negotiate`] and [`Endpoint::serve_upgraded`] go on where another HTTP server, such as
+//!   hyper or axum, has read the request.
+//! - [`proto`] is the protocol alone: bytes in, bytes out, without IO, clock and runtime.
 //!
 //! # Features
 //!
-//! `net` (one connection on tokio), `server` (many) and `deflate` (permessage-deflate) are on by default.
-//! Without any, what is left is [`proto`]: the protocol, which knows no runtime.
+//! `net` (one connection on tokio), `server` (many connections) and `deflate` (permessage-deflate) are
+//! on by default. Without any, what is left is [`proto`].
+//!
+//! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
 
 #![deny(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -70,7 +159,19 @@ pub use proto::violation::Violation;
 #[cfg(feature = "server")]
 pub use server::{Counters, Handle, Server, Serving, Subscription, Topic};
 
-/// Compiles what README.md shows.
-#[cfg(all(doctest, feature = "server"))]
-#[doc = include_str!("../README.md")]
-mod readme {}
+/// Compiles what README.md and the pages in `docs` show.
+#[cfg(all(doctest, feature = "server", feature = "deflate"))]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/library.md")]
+    mod library {}
+    #[doc = include_str!("../docs/handshakes.md")]
+    mod handshakes {}
+    #[doc = include_str!("../docs/embedding.md")]
+    mod embedding {}
+    #[doc = include_str!("../docs/limits.md")]
+    mod limits {}
+    #[doc = include_str!("../docs/compression.md")]
+    mod compression {}
+}

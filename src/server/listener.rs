@@ -176,7 +176,7 @@ const PORT_ATTEMPTS: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
 
@@ -213,7 +213,8 @@ mod tests {
         let listeners = first.into_listeners(2).unwrap();
         let mut seen = [false; 2];
         // One in 2^64 that all of them land on one side.
-        let _clients: Vec<_> = (0..64).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let _clients: Vec<_> =
+            (0..64).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
         for (listener, seen) in listeners.iter().zip(&mut seen) {
             *seen = listener.accept().is_ok();
         }

@@ -262,22 +262,24 @@ fn bad_usage_is_told_in_a_sentence() {
     }
 }
 
-/// The help is the list of flags; each has its row in README.md, with the default that the help names.
+/// The help is the list of flags; each has its row in docs/command-line.md, with the default that the help names.
 #[test]
 fn every_flag_is_in_the_table() {
-    const README: &str = include_str!("../../../README.md");
+    const PAGE: &str = include_str!("../../../docs/command-line.md");
     let help = String::from_utf8(output(stickler().arg("--help")).unwrap().stdout).unwrap();
     let flags: Vec<_> = help.split("\n      --").skip(1).collect();
     assert!(flags.len() >= 16, "{help}");
-    for flag in flags {
+    for flag in &flags {
         let (name, rest) = flag.split_once(' ').unwrap();
-        let row = README.lines().find(|line| line.starts_with(&format!("| `--{name} ")));
-        let row = row.unwrap_or_else(|| panic!("README.md lacks a row for --{name}"));
+        let row = PAGE.lines().find(|line| line.starts_with(&format!("| `--{name} ")));
+        let row = row.unwrap_or_else(|| panic!("the page lacks a row for --{name}"));
         let default = rest.split("\n          [default: ").nth(1);
         if let Some((default, _)) = default.and_then(|text| text.split_once(']')) {
             assert!(row.contains(&format!("| `{default}` |")), "{row}: the default is {default}");
         }
     }
+    let rows = PAGE.lines().filter(|line| line.starts_with("| `--"));
+    assert_eq!(rows.count(), flags.len(), "a row for a flag that is not there");
 }
 
 #[test]
