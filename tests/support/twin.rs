@@ -5,7 +5,7 @@
 use stickler::proto::{assembler::MessageLimits, violation::Violation};
 
 use super::drive::{Deflate, Seen, Start};
-use deflate::{Doubt, Fault, Inflated, Window, inflate, inflate_message};
+use deflate::{BadEnd, Doubt, Fault, Inflated, Window, bad_end, inflate, inflate_message};
 
 #[path = "deflate/mod.rs"]
 pub(crate) mod deflate;
@@ -253,7 +253,13 @@ impl Twin<'_> {
                 self.window.slide(&inflated.output);
                 Ok(inflated.output)
             }
-            Err(_) => Err(Stop::Broken(Violation::DeflateCorrupt)),
+            Err(_) => Err(Stop::Broken(match bad_end(self.window.bytes(), &message.payload) {
+                None => Violation::DeflateCorrupt,
+                Some(BadEnd::CutOff) => Violation::DeflateCutOff,
+                Some(BadEnd::Empty) => Violation::DeflateEmpty,
+                Some(BadEnd::FinalBlock) => Violation::DeflateEndsWithFinalBlock,
+                Some(BadEnd::TailNotRemoved) => Violation::DeflateTailNotRemoved,
+            })),
         }
     }
 

@@ -9,7 +9,9 @@ mod samples;
 mod tokens;
 mod writer;
 
-pub(crate) use message::{TAIL, Window, inflate_message, swallowed, swallowed_silently};
+pub(crate) use message::{
+    BadEnd, TAIL, Window, bad_end, inflate_message, swallowed, swallowed_silently,
+};
 pub(crate) use reader::{Doubt, Fault, Inflated, Kind, inflate};
 pub(crate) use samples::{hex, json, noise, samples, words};
 pub(crate) use tokens::{Token, plain, tokens};
