@@ -12,7 +12,6 @@ mod support;
 #[cfg(feature = "deflate")]
 #[path = "../support/deflate/mod.rs"]
 mod deflate;
-#[cfg(feature = "deflate")]
 #[path = "../support/logs.rs"]
 mod logs;
 

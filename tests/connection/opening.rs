@@ -9,6 +9,7 @@ use stickler::{Config, Endpoint, Error, Rejection};
 use tokio::time::Instant;
 
 use crate::claims::claims;
+use crate::logs::listen;
 use crate::support::{REQUEST, close, connect, echo, settle, text};
 
 fn offering(subprotocols: &str) -> String {
@@ -37,6 +38,48 @@ async fn the_hook_sees_the_request_and_may_await() {
     assert_eq!(peer.frame().await.close_code(), 1000);
     peer.end();
     serving.await.unwrap();
+}
+
+/// TLS and the PROXY protocol reach a plain port when something before it is configured wrongly: both the answer
+/// and the log say so, without a byte of what was sent.
+#[tokio::test(start_paused = true)]
+async fn s9112_2_2_another_protocol_on_the_port_is_named_in_the_answer_and_the_log() {
+    let tls: &[u8] = b"\x16\x03\x01\x00\xc1\x01";
+    let others = [
+        (
+            tls,
+            "TlsHandshake",
+            "this is the beginning of TLS, and this port speaks HTTP without TLS",
+        ),
+        (
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+            "ProxyHeader",
+            "this is a header of the PROXY protocol, which is not read on this port",
+        ),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n",
+            "EmptyLinesBeforeRequest",
+            "more than one empty line comes first, as in a header of the PROXY protocol, version 2",
+        ),
+    ];
+    for (bytes, rejection, sentence) in others {
+        for cut in 0..bytes.len() {
+            let (lines, _listening) = listen(|| {});
+            let (peer, serving) = connect(&Endpoint::new(Config::default()), echo);
+            peer.send(&bytes[..cut]);
+            settle().await;
+            peer.send(&bytes[cut..]);
+            let head = peer.head().await;
+            assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+            let body = format!("RFC 9112 2.2: {sentence}\n");
+            assert_eq!(String::from_utf8(peer.rest().await).unwrap(), body);
+            peer.end();
+            assert_eq!(format!("{:?}", serving.await.unwrap().rejection.unwrap()), rejection);
+            let told = lines.at("INFO");
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains(sentence) && !told[0].contains("192.0.2"), "{told:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
