@@ -112,6 +112,57 @@ async fn s4_2_2_the_hook_chooses_among_the_offered_subprotocols() {
     }
 }
 
+/// A browser that gets none of the subprotocols that it offers gives up and says nothing. The log does, once for
+/// the connection, without the names: they are the peer's, and some are tokens.
+#[tokio::test(start_paused = true)]
+async fn s4_2_2_offered_subprotocols_of_which_none_is_spoken_are_logged() {
+    let mut config = Config::default();
+    config.policy.subprotocols = vec!["b".parse().unwrap()];
+    let endpoint = Endpoint::new(config);
+    let said = "accepted, but no offered subprotocol is spoken here";
+    let offers = [("secret, c", Some("offered=2")), ("secret, b", None), ("", None)];
+    for (offer, offered) in offers {
+        let (lines, _listening) = listen(|| {});
+        let (peer, serving) = connect(&endpoint, echo);
+        match offer {
+            "" => peer.send(REQUEST),
+            offer => peer.send(offering(offer)),
+        }
+        assert!(peer.head().await.starts_with("HTTP/1.1 101 "));
+        peer.send(text("secret"));
+        assert_eq!(peer.text().await, "secret");
+        peer.send(close(1000));
+        peer.end();
+        serving.await.unwrap();
+        let told: Vec<_> =
+            lines.at("DEBUG").into_iter().filter(|line| line.contains(said)).collect();
+        assert_eq!(told.len(), usize::from(offered.is_some()), "{offer}: {told:?}");
+        if let Some(offered) = offered {
+            assert!(told[0].contains(offered) && told[0].contains("RFC 6455 4.2.2"), "{told:?}");
+        }
+        assert!(!lines.all().concat().contains("secret"), "{lines:?}");
+    }
+}
+
+/// So does a hook that refuses to name one.
+#[tokio::test(start_paused = true)]
+async fn s4_2_2_a_hook_that_names_no_subprotocol_is_logged_and_one_that_chooses_is_not() {
+    for (chooses, times) in [(false, 1), (true, 0)] {
+        let (lines, _listening) = listen(|| {});
+        let mut config = Config::default();
+        config.policy.subprotocols = if chooses { vec![] } else { vec!["a".parse().unwrap()] };
+        let (peer, _serving) = connect(&Endpoint::new(config), async move |incoming| {
+            let incoming =
+                if chooses { incoming.subprotocol("a")? } else { incoming.no_subprotocol() };
+            incoming.accept().await.map(drop)
+        });
+        peer.send(offering("a"));
+        assert_eq!(peer.head().await.contains("\r\nSec-WebSocket-Protocol: a\r\n"), chooses);
+        let told = lines.at("DEBUG").into_iter().filter(|line| line.contains("no offered"));
+        assert_eq!(told.count(), times);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_hook_rejects_with_any_status() {
     claims!("6455-4.1-02", "6455-4.2.2-03", "6455-4.2.2-04", "6455-4.2.2-28");
