@@ -80,6 +80,25 @@ fn workers_share_the_memory_for_compression() {
 }
 
 #[test]
+fn s4_2_2_offered_subprotocols_of_which_none_is_spoken_are_counted_over_all_workers() {
+    let server = Running::of(bind(2).start(echo).unwrap());
+    let offering = REQUEST.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: a, b\r\n\r\n");
+    let streams: Vec<_> = (0..8)
+        .map(|number| {
+            let mut stream = server.connect();
+            let request = if number % 2 == 0 { REQUEST } else { &offering };
+            stream.send(request);
+            stream
+        })
+        .collect();
+    until("half of them are counted", || server.handle.counters().unspoken_subprotocols == 4);
+    drop(streams);
+    until("all connections are gone", || server.handle.counters().connections == 0);
+    assert_eq!(server.handle.counters().unspoken_subprotocols, 4);
+    server.stop();
+}
+
+#[test]
 fn p3_a_panic_ends_its_connection_with_1011_and_no_other() {
     claims!("6455-7.4.1-1011");
     let serving = bind(1).start(|incoming: Incoming| async move {

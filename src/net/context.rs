@@ -35,6 +35,7 @@ pub struct Context {
     is_draining: AtomicBool,
     live: AtomicUsize,
     panics: AtomicU64,
+    unspoken_subprotocols: AtomicU64,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
     rearmed: Notify,
@@ -97,6 +98,7 @@ impl Context {
             is_draining: AtomicBool::new(false),
             live: AtomicUsize::new(0),
             panics: AtomicU64::new(0),
+            unspoken_subprotocols: AtomicU64::new(0),
             register: Mutex::default(),
             rearmed: Notify::new(),
             emptied: Notify::new(),
@@ -158,6 +160,11 @@ impl Context {
         self.panics.load(Ordering::Relaxed)
     }
 
+    /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
+    pub fn unspoken_subprotocols(&self) -> u64 {
+        self.unspoken_subprotocols.load(Ordering::Relaxed)
+    }
+
     /// Waits until no connection is left.
     ///
     /// # Cancel safety
@@ -178,6 +185,10 @@ impl Context {
 
     pub(super) fn count_panic(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_unspoken_subprotocols(&self) {
+        self.unspoken_subprotocols.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The time since this context began.

@@ -130,6 +130,7 @@ impl Incoming {
         let Inner { request, offer, fields, policy } = *inner;
         let compression =
             compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
+        let unspoken = if offer.subprotocol.is_none() { request.subprotocols().count() } else { 0 };
         let mut state = self.shared.lock();
         if state.phase != Phase::Deciding {
             let ended = state.finished().and_then(|ending| ending.to_error());
@@ -144,6 +145,9 @@ impl Incoming {
         state.agree(compression);
         state.wake_task();
         drop(state);
+        if unspoken > 0 {
+            self.shared.report_unspoken_subprotocols(unspoken);
+        }
         Ok(WebSocket::new(self.shared.clone()))
     }
 

@@ -57,6 +57,20 @@ impl Shared {
         }
     }
 
+    /// The 101 names none of the subprotocols that the client offers: it is counted, and the log says it, because
+    /// a browser then fails the connection without a word. Names are not logged: some clients put tokens there.
+    pub(super) fn report_unspoken_subprotocols(&self, offered: usize) {
+        self.context.count_unspoken_subprotocols();
+        let peer = self.peer.map(tracing::field::display);
+        let clause = "RFC 6455 4.2.2";
+        tracing::debug!(
+            peer,
+            clause,
+            offered,
+            "accepted, but no offered subprotocol is spoken here"
+        );
+    }
+
     fn report(&self, ending: &Ending) {
         let peer = self.peer.map(tracing::field::display);
         let initiator = ending.initiator;

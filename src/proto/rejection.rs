@@ -52,7 +52,9 @@ rejections! {
 
     // The grammar of the message.
     NotARequest => "RFC 9112 2.2", 400, "this is not an HTTP request";
-    EmptyLinesBeforeRequest => "RFC 9112 2.2", 400, "more than one empty line precedes the request line";
+    TlsHandshake => "RFC 9112 2.2", 400, "this is the beginning of TLS, and this port speaks HTTP without TLS";
+    ProxyHeader => "RFC 9112 2.2", 400, "this is a header of the PROXY protocol, which is not read on this port";
+    EmptyLinesBeforeRequest => "RFC 9112 2.2", 400, "more than one empty line comes first, as in a header of the PROXY protocol, version 2";
     BareLineFeed => "RFC 9112 2.2", 400, "a line ends with LF alone";
     BareCarriageReturn => "RFC 9112 2.2", 400, "a CR is not followed by LF";
     RequestLineMalformed => "RFC 9112 3", 400, "the request line is not method, request-target and version with one space between";

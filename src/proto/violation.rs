@@ -3,7 +3,7 @@
 //! The enum, [`Violation::ALL`], the section, the status code and the sentence of
 //! each rule come from the table below. There is no option that relaxes a row;
 //! limits only choose how much is too much. Sources: RFC 6455 §5, §7.4, §8.1, §10.4,
-//! RFC 7692 §6.1, §7.2.2.
+//! RFC 7692 §6.1, §7.2.
 
 use super::close::CloseCode;
 
@@ -72,8 +72,16 @@ violations! {
     CloseReasonNotUtf8: "RFC 6455 5.5.1", INVALID_PAYLOAD, "reason in the Close frame is not UTF-8";
     /// RSV1 on a control frame or a continuation frame, with permessage-deflate agreed.
     CompressedBitMisplaced: "RFC 7692 6.1", PROTOCOL_ERROR, "compressed bit is not on the first frame of a message";
-    /// A compressed message that is not DEFLATE data, is cut off, or is empty.
+    /// A compressed message with a byte that DEFLATE cannot have there.
     DeflateCorrupt: "RFC 7692 7.2.2", INVALID_PAYLOAD, "compressed message is not valid DEFLATE data";
+    /// A compressed message that ends inside a block, or without the empty block that ends each.
+    DeflateCutOff: "RFC 7692 7.2.2", INVALID_PAYLOAD, "compressed message is cut off before the empty block at its end";
+    /// A compressed message without payload; an empty message is compressed to one octet.
+    DeflateEmpty: "RFC 7692 7.2.3.6", INVALID_PAYLOAD, "compressed message has no payload, not even the octet 00";
+    /// A compressed message that ends with a block whose BFINAL is 1, without the header of the empty block.
+    DeflateEndsWithFinalBlock: "RFC 7692 7.2.3.4", INVALID_PAYLOAD, "final block of a compressed message is not followed by the octet 00";
+    /// A compressed message that ends with the four octets that its sender has to remove.
+    DeflateTailNotRemoved: "RFC 7692 7.2.1", INVALID_PAYLOAD, "compressed message still ends with the octets 00 00 ff ff";
     /// A frame longer than the limit for one frame.
     FrameTooBig: "RFC 6455 10.4", TOO_BIG, "frame is longer than the limit";
     /// A message longer than the limit for one message.

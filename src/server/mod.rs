@@ -319,12 +319,15 @@ impl Handle {
     #[must_use]
     pub fn counters(&self) -> Counters {
         let Control { admission, tally, contexts, .. } = &*self.control;
+        let contexts = contexts.get().into_iter().flatten();
+        let sum = |count: fn(&Context) -> u64| contexts.clone().map(|each| count(each)).sum();
         Counters {
             connections: admission.live(),
             accepted: admission.accepted(),
             refused: admission.refused(),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
-            panics: contexts.get().into_iter().flatten().map(|context| context.panics()).sum(),
+            panics: sum(Context::panics),
+            unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }
 }

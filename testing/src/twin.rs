@@ -4,7 +4,7 @@
 
 use stickler::proto::{assembler::MessageLimits, violation::Violation};
 
-use super::deflate::{Doubt, Fault, Inflated, Window, inflate, inflate_message};
+use super::deflate::{BadEnd, Doubt, Fault, Inflated, Window, bad_end, inflate, inflate_message};
 use super::drive::{Deflate, Seen, Start};
 
 /// All that is to be seen of a connection on which exactly these bytes arrive.
@@ -244,7 +244,13 @@ impl Twin<'_> {
                 self.window.slide(&inflated.output);
                 Ok(inflated.output)
             }
-            Err(_) => Err(Stop::Broken(Violation::DeflateCorrupt)),
+            Err(_) => Err(Stop::Broken(match bad_end(self.window.bytes(), &message.payload) {
+                None => Violation::DeflateCorrupt,
+                Some(BadEnd::CutOff) => Violation::DeflateCutOff,
+                Some(BadEnd::Empty) => Violation::DeflateEmpty,
+                Some(BadEnd::FinalBlock) => Violation::DeflateEndsWithFinalBlock,
+                Some(BadEnd::TailNotRemoved) => Violation::DeflateTailNotRemoved,
+            })),
         }
     }
 

@@ -3,9 +3,7 @@
 
 #[cfg(feature = "deflate")]
 use stickler_testing::deflate;
-#[cfg(feature = "deflate")]
-use stickler_testing::logs;
-use stickler_testing::{claims, memory as support, random};
+use stickler_testing::{claims, logs, memory as support, random};
 
 mod closing;
 #[cfg(feature = "deflate")]

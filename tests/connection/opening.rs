@@ -9,6 +9,7 @@ use stickler::{Config, Endpoint, Error, Rejection};
 use tokio::time::Instant;
 
 use crate::claims::claims;
+use crate::logs::listen;
 use crate::support::{REQUEST, close, connect, echo, settle, text};
 
 fn offering(subprotocols: &str) -> String {
@@ -39,6 +40,48 @@ async fn the_hook_sees_the_request_and_may_await() {
     serving.await.unwrap();
 }
 
+/// TLS and the PROXY protocol reach a plain port when something before it is configured wrongly: both the answer
+/// and the log say so, without a byte of what was sent.
+#[tokio::test(start_paused = true)]
+async fn s9112_2_2_another_protocol_on_the_port_is_named_in_the_answer_and_the_log() {
+    let tls: &[u8] = b"\x16\x03\x01\x00\xc1\x01";
+    let others = [
+        (
+            tls,
+            "TlsHandshake",
+            "this is the beginning of TLS, and this port speaks HTTP without TLS",
+        ),
+        (
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+            "ProxyHeader",
+            "this is a header of the PROXY protocol, which is not read on this port",
+        ),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n",
+            "EmptyLinesBeforeRequest",
+            "more than one empty line comes first, as in a header of the PROXY protocol, version 2",
+        ),
+    ];
+    for (bytes, rejection, sentence) in others {
+        for cut in 0..bytes.len() {
+            let (lines, _listening) = listen(|| {});
+            let (peer, serving) = connect(&Endpoint::new(Config::default()), echo);
+            peer.send(&bytes[..cut]);
+            settle().await;
+            peer.send(&bytes[cut..]);
+            let head = peer.head().await;
+            assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+            let body = format!("RFC 9112 2.2: {sentence}\n");
+            assert_eq!(String::from_utf8(peer.rest().await).unwrap(), body);
+            peer.end();
+            assert_eq!(format!("{:?}", serving.await.unwrap().rejection.unwrap()), rejection);
+            let told = lines.at("INFO");
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains(sentence) && !told[0].contains("192.0.2"), "{told:?}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn s4_2_2_the_hook_chooses_among_the_offered_subprotocols() {
     claims!("6455-4.2.2-10", "6455-4.2.2-11");
@@ -66,6 +109,57 @@ async fn s4_2_2_the_hook_chooses_among_the_offered_subprotocols() {
         }
         peer.end();
         serving.await.unwrap();
+    }
+}
+
+/// A browser that gets none of the subprotocols that it offers gives up and says nothing. The log does, once for
+/// the connection, without the names: they are the peer's, and some are tokens.
+#[tokio::test(start_paused = true)]
+async fn s4_2_2_offered_subprotocols_of_which_none_is_spoken_are_logged() {
+    let mut config = Config::default();
+    config.policy.subprotocols = vec!["b".parse().unwrap()];
+    let endpoint = Endpoint::new(config);
+    let said = "accepted, but no offered subprotocol is spoken here";
+    let offers = [("secret, c", Some("offered=2")), ("secret, b", None), ("", None)];
+    for (offer, offered) in offers {
+        let (lines, _listening) = listen(|| {});
+        let (peer, serving) = connect(&endpoint, echo);
+        match offer {
+            "" => peer.send(REQUEST),
+            offer => peer.send(offering(offer)),
+        }
+        assert!(peer.head().await.starts_with("HTTP/1.1 101 "));
+        peer.send(text("secret"));
+        assert_eq!(peer.text().await, "secret");
+        peer.send(close(1000));
+        peer.end();
+        serving.await.unwrap();
+        let told: Vec<_> =
+            lines.at("DEBUG").into_iter().filter(|line| line.contains(said)).collect();
+        assert_eq!(told.len(), usize::from(offered.is_some()), "{offer}: {told:?}");
+        if let Some(offered) = offered {
+            assert!(told[0].contains(offered) && told[0].contains("RFC 6455 4.2.2"), "{told:?}");
+        }
+        assert!(!lines.all().concat().contains("secret"), "{lines:?}");
+    }
+}
+
+/// So does a hook that refuses to name one.
+#[tokio::test(start_paused = true)]
+async fn s4_2_2_a_hook_that_names_no_subprotocol_is_logged_and_one_that_chooses_is_not() {
+    for (chooses, times) in [(false, 1), (true, 0)] {
+        let (lines, _listening) = listen(|| {});
+        let mut config = Config::default();
+        config.policy.subprotocols = if chooses { vec![] } else { vec!["a".parse().unwrap()] };
+        let (peer, _serving) = connect(&Endpoint::new(config), async move |incoming| {
+            let incoming =
+                if chooses { incoming.subprotocol("a")? } else { incoming.no_subprotocol() };
+            incoming.accept().await.map(drop)
+        });
+        peer.send(offering("a"));
+        assert_eq!(peer.head().await.contains("\r\nSec-WebSocket-Protocol: a\r\n"), chooses);
+        let told = lines.at("DEBUG").into_iter().filter(|line| line.contains("no offered"));
+        assert_eq!(told.count(), times);
     }
 }
 

@@ -3,13 +3,15 @@
 
 use super::*;
 
-const SEEDS: [&str; 4] = [
+const SEEDS: [&str; 6] = [
     HANDSHAKE,
     "\r\nHEAD http://[::1]:80/a%20b?c HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n\r\n",
     "GET /?x HTTP/1.1\r\nHost: h:80\r\nTransfer-Encoding: gzip;a=\"b\\\",\", chunked\r\nContent-Length: 0\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a.example\r\nOrigin: https://a.example null\r\nUpgrade: a/1,websocket\r\nConnection: x, upgrade\r\n\
      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: a, b\r\n\
      Sec-WebSocket-Extensions: x;y=\"1\\2\";z, w\r\n\r\n",
+    "\r\nPROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+    "\r\n\r\n\0\r\nQUIT\n!",
 ];
 
 /// What is put into a request: octets that mean something somewhere.

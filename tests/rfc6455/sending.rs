@@ -281,7 +281,13 @@ fn s7_4_each_violation_has_the_code_of_the_decisions() {
     use Violation::*;
     for violation in Violation::ALL {
         let code = match violation {
-            TextNotUtf8 | CloseReasonNotUtf8 | DeflateCorrupt => 1007,
+            TextNotUtf8
+            | CloseReasonNotUtf8
+            | DeflateCorrupt
+            | DeflateCutOff
+            | DeflateEmpty
+            | DeflateEndsWithFinalBlock
+            | DeflateTailNotRemoved => 1007,
             FrameTooBig | MessageTooBig => 1009,
             TooManyFragments => 1008,
             _ => 1002,

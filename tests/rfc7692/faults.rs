@@ -1,8 +1,9 @@
 //! What fails the connection (RFC 7692 §6.1, §7.2.2).
 
 use stickler::proto::violation::Violation::{
-    self, CompressedBitMisplaced, ControlFragmented, DeflateCorrupt, MessageUnfinished,
-    ReservedBit, ReservedOpcode, TextNotUtf8, UnmaskedFrame,
+    self, CompressedBitMisplaced, ControlFragmented, DeflateCorrupt, DeflateCutOff, DeflateEmpty,
+    DeflateEndsWithFinalBlock, DeflateTailNotRemoved, MessageUnfinished, ReservedBit,
+    ReservedOpcode, TextNotUtf8, UnmaskedFrame,
 };
 
 use super::messages::{alone, taken_over};
@@ -53,34 +54,60 @@ pub(crate) const ROWS: &[Row] = &[
         "c1 87 00000000 f248cdc9c90700 c1 81 00000000 07",
         &[Text("Hello"), Fail(DeflateCorrupt)],
     ),
+    alone("7692-7.2.2-06", "c1 85 00000000 00000000ff", &[Fail(DeflateCorrupt)]),
     // The distance codes that Deflate64 has for more than 32 KiB, with so much behind them.
     alone("7692-7.2.1-08", "c2 fe 8008 00000000 000180fe7f 61*32769 023e", &[Fail(DeflateCorrupt)]),
     alone("7692-7.2.1-08", "c2 fe 8008 00000000 000180fe7f 61*32769 027e", &[Fail(DeflateCorrupt)]),
     // What ends too early: inside a symbol, a block, a length, without the empty block.
-    alone("7692-7.2.2-07", "c1 83 00000000 f248cd", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-07", "c1 86 00000000 f248cdc9c907", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-07", "c1 87 00000000 f348cdc9c90700", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-07", "c1 82 00000000 0300", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-07", "c1 85 00000000 00000000ff", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-07", "c1 86 00000000 000500faff48", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-07", "c1 81 00000000 04", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-07", "c1 81 00000000 02", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-07", "41 83 00000000 f248cd 80 80 00000000", &[Fail(DeflateCorrupt)]),
-    // With the tail left on it, or a byte too much.
-    alone("7692-7.2.1-01", "c1 8b 00000000 f248cdc9c907000000ffff", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.1-01", "c1 88 00000000 f248cdc9c9070000", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.1-01", "c1 82 00000000 0000", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.1-01", "c1 8c 00000000 010500faff48656c6c6f0000", &[Fail(DeflateCorrupt)]),
+    alone("7692-7.2.2-07", "c1 83 00000000 f248cd", &[Fail(DeflateCutOff)]),
+    alone("7692-7.2.2-07", "c1 86 00000000 f248cdc9c907", &[Fail(DeflateCutOff)]),
+    alone("7692-7.2.2-07", "c1 83 00000000 000000", &[Fail(DeflateCutOff)]),
+    alone("7692-7.2.2-07", "c1 86 00000000 000500faff48", &[Fail(DeflateCutOff)]),
+    alone("7692-7.2.2-07", "c1 81 00000000 04", &[Fail(DeflateCutOff)]),
+    alone("7692-7.2.2-07", "c1 81 00000000 02", &[Fail(DeflateCutOff)]),
+    alone("7692-7.2.2-07", "41 83 00000000 f248cd 80 80 00000000", &[Fail(DeflateCutOff)]),
+    // A final block is behind it, but so is the beginning of another.
+    alone("7692-7.2.2-07", "c1 88 00000000 f348cdc9c90700 f2", &[Fail(DeflateCutOff)]),
+    // A byte or two of the tail left on it are the beginning of a length.
+    alone("7692-7.2.1-01", "c1 88 00000000 f248cdc9c9070000", &[Fail(DeflateCutOff)]),
+    alone("7692-7.2.1-01", "c1 82 00000000 0000", &[Fail(DeflateCutOff)]),
+    alone("7692-7.2.1-01", "c1 8c 00000000 010500faff48656c6c6f0000", &[Fail(DeflateCutOff)]),
     // The tail as the rest of a header that was cut, which it completes to a block of nothing.
-    alone("7692-7.2.2-07", "c1 8e 00000000 04c0811400001083507fcff7de7b", &[Fail(DeflateCorrupt)]),
+    alone("7692-7.2.2-07", "c1 8e 00000000 04c0811400001083507fcff7de7b", &[Fail(DeflateCutOff)]),
+    // A final block, and not the octet with the header of the empty block.
+    alone("7692-7.2.2-07", "c1 87 00000000 f348cdc9c90700", &[Fail(DeflateEndsWithFinalBlock)]),
+    alone("7692-7.2.2-07", "c1 82 00000000 0300", &[Fail(DeflateEndsWithFinalBlock)]),
+    alone("7692-7.2.2-07", "c2 86 00000000 010100feff61", &[Fail(DeflateEndsWithFinalBlock)]),
+    alone(
+        "7692-7.2.2-07",
+        "41 82 00000000 0300 00 81 00000000 03 80 81 00000000 00",
+        &[Fail(DeflateEndsWithFinalBlock)],
+    ),
+    // With the tail left on it, in one frame and over several; behind a final block too.
+    alone("7692-7.2.1-01", "c1 8b 00000000 f248cdc9c907000000ffff", &[Fail(DeflateTailNotRemoved)]),
+    alone("7692-7.2.1-01", "c1 85 00000000 000000ffff", &[Fail(DeflateTailNotRemoved)]),
+    alone(
+        "7692-7.2.1-01",
+        "41 83 00000000 000000 00 81 00000000 ff 80 81 00000000 ff",
+        &[Fail(DeflateTailNotRemoved)],
+    ),
+    alone("7692-7.2.1-01", "c1 85 00000000 010000ffff", &[Fail(DeflateTailNotRemoved)]),
+    // The same bytes before the end are no fault, and three of them are none of its tail.
+    alone("7692-7.2.1-01", "c1 86 00000000 000000ffff 00", &[Text("")]),
+    alone("7692-7.2.2-07", "c2 88 00000000 000300fcff 00ffff", &[Fail(DeflateCutOff)]),
+    taken_over(
+        "7692-7.2.1-01",
+        "c2 89 00000000 000200fdff0000 0000 c2 83 00000000 00ffff",
+        &[Fail(DeflateCutOff)],
+    ),
     // Nothing is not an empty message.
-    alone("7692-7.2.2-08", "c1 80 00000000", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-08", "c2 80 00000000", &[Fail(DeflateCorrupt)]),
-    alone("7692-7.2.2-08", "41 80 00000000 80 80 00000000", &[Fail(DeflateCorrupt)]),
+    alone("7692-7.2.2-08", "c1 80 00000000", &[Fail(DeflateEmpty)]),
+    alone("7692-7.2.2-08", "c2 80 00000000", &[Fail(DeflateEmpty)]),
+    alone("7692-7.2.2-08", "41 80 00000000 80 80 00000000", &[Fail(DeflateEmpty)]),
     taken_over(
         "7692-7.2.2-08",
         "c1 87 00000000 f248cdc9c90700 c1 80 00000000",
-        &[Text("Hello"), Fail(DeflateCorrupt)],
+        &[Text("Hello"), Fail(DeflateEmpty)],
     ),
     // Text is judged as it comes out.
     alone("7692-6.1-07", "c1 88 00000000 000200fdffe282 00", &[Fail(TextNotUtf8)]),
@@ -114,8 +141,10 @@ fn s7_2_2_faults_are_known_at_the_first_byte_that_proves_them() {
         ("c1 fe ffff 00000000 000500faf6", DeflateCorrupt),
         ("c1 fe ffff 00000000 f20011", DeflateCorrupt),
         ("c1 fe ffff 00000000 000500faff 61 ff", TextNotUtf8),
-        ("c1 80 00000000", DeflateCorrupt),
-        ("c1 83 00000000 f248cd", DeflateCorrupt),
+        ("c1 80 00000000", DeflateEmpty),
+        ("c1 83 00000000 f248cd", DeflateCutOff),
+        ("c1 82 00000000 0300", DeflateEndsWithFinalBlock),
+        ("c1 85 00000000 000000ffff", DeflateTailNotRemoved),
     ];
     let limits = row("", "", &[]).limits;
     for (prefix, violation) in EARLY {

@@ -223,7 +223,7 @@ fn deflate_budget() {
                     0 => client.close_normally()?,
                     1 => {
                         client.send(&compressed(b""))?;
-                        client.expect_failed(1007, "RFC 7692 7.2.2")?;
+                        client.expect_failed(1007, "RFC 7692 7.2.3.6")?;
                         client.half_close();
                     }
                     2 => {
@@ -262,7 +262,7 @@ fn deflate_budget() {
             "violations are logged with their clause, without payload",
             |_| {
                 for (frame, clause, code) in [
-                    (compressed(b""), "RFC 7692 7.2.2", 1007),
+                    (compressed(b""), "RFC 7692 7.2.3.6", 1007),
                     (masked(0xc9, b"zq9x"), "RFC 7692 6.1", 1002),
                     (compressed(crate::deflate::deflate(b"", b"zq9x \xff")), "RFC 6455 8.1", 1007),
                 ] {

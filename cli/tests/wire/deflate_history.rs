@@ -5,7 +5,7 @@ use crate::case::{Case, DEFAULT, Profile, run};
 use crate::client::{Client, Outcome};
 use crate::deflate::{Token, Window, Writer, deflate, noise, tokens, words};
 use crate::deflate_frames::{HELLO, KEPT, OFFER, TAKEOVER, compressed, fragments, hello};
-use crate::deflate_streams::judged;
+use crate::deflate_streams::{clause_of_fault, judged};
 use crate::exchange::{End, row_offering};
 use crate::frame::{Event, hex, join, masked, ping};
 use crate::server::Server;
@@ -234,10 +234,11 @@ fn deflate_connections_apart() {
             "7692-7.2.2-06",
             "a fault leaves nothing behind for the next",
             |server| {
-                for bad in ["06", "f2 48 cd", "00 05 00 fa fe", "", "ed fd"] {
+                let bad = ["06", "f2 48 cd", "00 05 00 fa fe", "", "ed fd", "f3 48 cd c9 c9 07 00"];
+                for bad in bad {
                     let mut first = Client::offering(server.address(), OFFER)?;
                     first.send(&compressed(hex(bad)))?;
-                    first.expect_failed(1007, "RFC 7692 7.2.2")?;
+                    first.expect_failed(1007, clause_of_fault(b"", &hex(bad)))?;
                     let mut second = Client::offering(server.address(), OFFER)?;
                     second.send(&compressed(HELLO))?;
                     second.expect(&hello())?;

@@ -4,7 +4,7 @@
 use crate::case::{Case, DEFAULT, run};
 use crate::client::{Client, Next, Outcome, PROMPT};
 use crate::deflate::{
-    Codes, Token, Writer, inflate_message, json, noise, plain, samples, swallowed,
+    BadEnd, Codes, Token, Writer, bad_end, inflate_message, json, noise, plain, samples, swallowed,
     swallowed_silently, tokens, words,
 };
 use crate::deflate_frames::{
@@ -15,6 +15,9 @@ use crate::frame::{Event, dump, hex, join, ping};
 use crate::server::Server;
 
 pub(crate) const CORRUPT: End = End::Fail(1007, "RFC 7692 7.2.2");
+const EMPTY: End = End::Fail(1007, "RFC 7692 7.2.3.6");
+const ENDS_WITH_FINAL_BLOCK: End = End::Fail(1007, "RFC 7692 7.2.3.4");
+const TAIL_NOT_REMOVED: End = End::Fail(1007, "RFC 7692 7.2.1");
 
 fn b(payload: impl AsRef<[u8]>) -> Vec<Event> {
     vec![Event::Binary(payload.as_ref().to_vec())]
@@ -36,10 +39,20 @@ pub(crate) fn judged(client: &mut Client, history: &[u8], payload: &[u8]) -> Res
         },
         Err((fault, _)) => {
             client
-                .expect_failed(1007, "RFC 7692 7.2.2")
+                .expect_failed(1007, clause_of_fault(history, payload))
                 .map_err(|why| format!("    fault     {fault:?}\n{why}"))?;
             Ok(false)
         }
+    }
+}
+
+/// The clause that a payload which is no whole message breaks.
+pub(crate) fn clause_of_fault(history: &[u8], payload: &[u8]) -> &'static str {
+    match bad_end(history, payload) {
+        None | Some(BadEnd::CutOff) => "RFC 7692 7.2.2",
+        Some(BadEnd::Empty) => "RFC 7692 7.2.3.6",
+        Some(BadEnd::FinalBlock) => "RFC 7692 7.2.3.4",
+        Some(BadEnd::TailNotRemoved) => "RFC 7692 7.2.1",
     }
 }
 
@@ -158,9 +171,10 @@ fn deflate_bfinal() {
     let agreed = |id, rule: &str, payload: Vec<u8>, output: &[u8]| {
         row_offering(AGREED, id, rule, compressed_binary(payload), b(output), End::Open)
     };
-    let fails = |rule: &str, payload: Vec<u8>| {
-        row_offering(AGREED, "7692-7.2.2-07", rule, compressed_binary(payload), vec![], CORRUPT)
+    let ends = |rule: &str, payload: Vec<u8>, end| {
+        row_offering(AGREED, "7692-7.2.2-07", rule, compressed_binary(payload), vec![], end)
     };
+    let fails = |rule: &str, payload: Vec<u8>| ends(rule, payload, CORRUPT);
     let copy = |length, distance| [Token::Copy { length, distance }];
     let far: Vec<u8> = noise().into_iter().cycle().take(40_000).collect();
     let mut cases = vec![
@@ -258,10 +272,11 @@ fn deflate_bfinal() {
             "a distance across it, one byte too far",
             Writer::new().fixed(true, &plain("Hello ")).fixed(false, &copy(5, 7)).message(),
         ),
-        fails("nothing behind it but the tail", hex("f3 48 cd c9 c9 07 00")),
-        fails(
+        ends("nothing behind it but the tail", hex("f3 48 cd c9 c9 07 00"), ENDS_WITH_FINAL_BLOCK),
+        ends(
             "a stored block, nothing behind it but the tail",
             Writer::new().stored(true, b"Hello").finish(),
+            ENDS_WITH_FINAL_BLOCK,
         ),
         fails(
             "a reserved block behind it",
@@ -347,7 +362,6 @@ fn deflate_truncated() {
     for (rule, payload) in [
         ("only the block's header", Writer::new().bits(2, 3).finish()),
         ("a dynamic block's header is cut", Writer::new().bits(4, 3).bits(0, 13).finish()),
-        ("the tail was not taken off an empty message", hex("00 00 00 ff ff")),
         ("the header before the tail was taken too", hex("f2 48 cd c9 c9 07")),
         ("the tail is four bytes of a stored block", hex("00 04 00 fb ff")),
         ("the tail is part of a stored block", hex("00 05 00 fa ff")),
@@ -371,11 +385,19 @@ fn deflate_truncated() {
     }
     cases.push(row_offering(
         AGREED,
+        "7692-7.2.2-07",
+        "the tail was not taken off an empty message",
+        compressed_binary(hex("00 00 00 ff ff")),
+        vec![],
+        TAIL_NOT_REMOVED,
+    ));
+    cases.push(row_offering(
+        AGREED,
         "7692-7.2.2-08",
         "an empty payload, text",
         compressed(b""),
         vec![],
-        CORRUPT,
+        EMPTY,
     ));
     cases.push(row_offering(
         AGREED,
@@ -383,7 +405,7 @@ fn deflate_truncated() {
         "an empty payload, binary",
         compressed_binary(b""),
         vec![],
-        CORRUPT,
+        EMPTY,
     ));
     cases.push(row_offering(
         AGREED,
@@ -391,7 +413,7 @@ fn deflate_truncated() {
         "an empty payload behind a good message and before one",
         join(&[compressed(HELLO), compressed(b""), compressed(HELLO)]),
         vec![hello()],
-        CORRUPT,
+        EMPTY,
     ));
     for count in [2_usize, 3, 9] {
         cases.push(row_offering(
@@ -400,7 +422,7 @@ fn deflate_truncated() {
             format!("an empty payload in {count} fragments, with pings"),
             fragments(0x41, &vec![&b""[..]; count], &ping("p")),
             vec![Event::Pong(b"p".to_vec()); count - 1],
-            CORRUPT,
+            EMPTY,
         ));
     }
     for cut in 0..=4 {

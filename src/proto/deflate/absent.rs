@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 
 use super::history::History;
+use crate::proto::violation::Violation;
 
 /// There is none.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Inflater {
         match self.0 {}
     }
 
-    pub(super) fn finish(&mut self) -> Result<(), Infallible> {
+    pub(super) fn finish(&mut self) -> Result<(), Violation> {
         match self.0 {}
     }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
+use super::TAIL;
 use super::budget::{Budget, Charge};
 use super::compressor::advanced;
 use super::history::History;
 use super::negotiation::WindowBits;
+use crate::proto::violation::Violation;
 
 /// Inflates one message after the other; each begins with the history that it is given.
 ///
@@ -24,12 +26,25 @@ pub struct Inflater {
     /// Output since the last pause, in bytes; a restart counts as [`RESTART_WORK`].
     work: usize,
     is_begun: bool,
+    reached: Reached,
+    /// The last four bytes of the payload so far; all ones stand for those that are not there yet.
+    last_four: [u8; 4],
     /// Whether the last step left output behind.
     is_full: bool,
     charge: Charge,
 }
 
-/// The payload is no DEFLATE data, or does not end as RFC 7692 §7.2.1 has it.
+/// How far into its blocks a payload has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    Nothing,
+    /// Some block has begun, or ended without BFINAL=1.
+    Blocks,
+    /// A block with BFINAL=1 has ended, and nothing is behind it.
+    EndOfFinalBlock,
+}
+
+/// The payload is no DEFLATE data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt;
 
@@ -44,6 +59,8 @@ impl Inflater {
             produced: 0,
             work: 0,
             is_begun: false,
+            reached: Reached::Nothing,
+            last_four: NONE_OF_FOUR,
             is_full: false,
         })
     }
@@ -78,6 +95,7 @@ impl Inflater {
         }
         self.restart();
         (self.produced, self.is_begun, self.is_full) = (0, true, false);
+        (self.reached, self.last_four) = (Reached::Nothing, NONE_OF_FOUR);
     }
 
     /// Bytes of the message so far.
@@ -113,10 +131,12 @@ impl Inflater {
         self.produced += produced as u64;
         self.work += produced;
         self.is_full = produced == room;
+        self.note(input.get(..taken).unwrap_or_default());
         match status {
             // RFC 7692 §7.2.1: a final block inside a message ends nothing but the block.
             Ok(Status::StreamEnd) => {
                 self.work += RESTART_WORK;
+                self.reached = Reached::EndOfFinalBlock;
                 self.restart();
             }
             Ok(Status::Ok | Status::BufError) => {}
@@ -129,8 +149,8 @@ impl Inflater {
     /// its LEN and NLEN (RFC 7692 §7.2.1, §7.2.2).
     ///
     /// # Errors
-    /// [`Corrupt`] when it would be anything else: the data is cut off, or empty.
-    pub fn finish(&mut self) -> Result<(), Corrupt> {
+    /// What is wrong with the end of the payload, when the tail would be anything else.
+    pub fn finish(&mut self) -> Result<(), Violation> {
         self.is_begun = false;
         // zlib would take the tail for whatever it waits for, and say nothing. So it gets four
         // bytes that only LEN and NLEN cannot be; the next message resets it anyway.
@@ -140,12 +160,40 @@ impl Inflater {
             self.inflate.total_in() == total_in + 3 && self.inflate.total_out() == total_out;
         // RFC 7692 §7.2.2: zlib takes in three octets of the tail, and no data comes out.
         if !matches!(three, Ok(Status::Ok)) || !is_quiet {
-            return Err(Corrupt);
+            return Err(self.bad_end());
         }
         let fourth = self.inflate.decompress(&[0], &mut [0; 16], InflateFlush::NoFlush);
         let awaited = self.inflate.error_message() == Some(LEN_IS_NOT_NLEN);
         // RFC 7692 §7.2.2: what zlib waited for is LEN and NLEN, as the tail has them.
-        if fourth.is_err() && awaited { Ok(()) } else { Err(Corrupt) }
+        if fourth.is_err() && awaited { Ok(()) } else { Err(self.bad_end()) }
+    }
+
+    /// Takes note of payload that was inflated, which may be nothing.
+    fn note(&mut self, taken: &[u8]) {
+        match taken.last_chunk() {
+            Some(four) => self.last_four = *four,
+            None => {
+                self.last_four.rotate_left(taken.len());
+                let kept = self.last_four.len() - taken.len();
+                let (_, new) = self.last_four.split_at_mut(kept);
+                new.copy_from_slice(taken);
+            }
+        }
+        if !taken.is_empty() {
+            self.reached = Reached::Blocks;
+        }
+    }
+
+    /// What the peer did to a payload that the tail does not complete.
+    #[cold]
+    fn bad_end(&self) -> Violation {
+        match self.reached {
+            Reached::Nothing => Violation::DeflateEmpty,
+            // RFC 7692 §7.2.1: what comes before the tail has a zero bit in its last octet.
+            _ if self.last_four == TAIL => Violation::DeflateTailNotRemoved,
+            Reached::EndOfFinalBlock => Violation::DeflateEndsWithFinalBlock,
+            Reached::Blocks => Violation::DeflateCutOff,
+        }
     }
 
     /// The history that the finished message leaves to the next one.
@@ -182,6 +230,9 @@ impl std::fmt::Debug for Inflater {
 
 /// What zlib says when the four bytes before a stored block's content contradict each other.
 const LEN_IS_NOT_NLEN: &str = "invalid stored block lengths";
+
+/// No four bytes of a payload yet; it shares no beginning with the tail.
+const NONE_OF_FOUR: [u8; 4] = [0xff; 4];
 
 /// Output after which others get their turn, in bytes.
 const SHARE: usize = 256 << 10;

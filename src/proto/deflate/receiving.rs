@@ -136,8 +136,8 @@ impl Receiving {
     /// Ends the message, of which all frames were received.
     pub(in crate::proto) fn finish(&mut self) -> Result<(), Violation> {
         // Without an inflater nothing was received of it.
-        let inflater = self.inflater.as_mut().ok_or(Violation::DeflateCorrupt)?;
-        inflater.finish().map_err(|_| Violation::DeflateCorrupt)
+        let inflater = self.inflater.as_mut().ok_or(Violation::DeflateEmpty)?;
+        inflater.finish()
     }
 }
 

@@ -97,8 +97,9 @@ impl HeadScanner {
                 self.at += window.get(self.at..).map_or(0, |rest| class.run(rest));
             }
             let Some(&byte) = window.get(self.at) else { break };
-            self.state =
-                self.step(byte, limits).map_err(|rejection| Refusal::of(rejection, received))?;
+            self.state = self
+                .step(byte, window, limits)
+                .map_err(|rejection| Refusal::of(rejection, received))?;
             self.at += 1;
         }
         match self.state {
@@ -113,8 +114,8 @@ impl HeadScanner {
         self.fields
     }
 
-    /// The state after `byte`, which is the one at `self.at`. After an error it may be asked again.
-    fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<State, Rejection> {
+    /// The state after `byte`, which is the one at `self.at` in `head`. After an error it may be asked again.
+    fn step(&mut self, byte: u8, head: &[u8], limits: &HeadLimits) -> Result<State, Rejection> {
         match self.state {
             State::Start | State::SecondStart => self.start(byte),
             State::EmptyLineFeed => line_feed(byte, State::SecondStart),
@@ -122,6 +123,13 @@ impl HeadScanner {
                 b' ' => Ok(State::TargetStart),
                 _ => Err(request_line_fault(byte)),
             },
+            // Version 1 goes on with TCP4, TCP6 or UNKNOWN. No target that is served begins so.
+            State::TargetStart
+                if matches!(byte, b'T' | b'U')
+                    && head.get(self.line..self.at) == Some(b"PROXY ") =>
+            {
+                Err(Rejection::ProxyHeader)
+            }
             State::TargetStart if Class::VISIBLE.holds(byte) => Ok(State::Target),
             State::TargetStart => Err(request_line_fault(byte)),
             State::Target => match byte {
@@ -168,7 +176,10 @@ impl HeadScanner {
         match byte {
             // RFC 9112 §2.2: one empty line before the request line is ignored; more are not.
             b'\r' if self.state == State::Start => Ok(State::EmptyLineFeed),
+            // A header of the PROXY protocol, version 2, begins like this too: the sentence says so.
             b'\r' => Err(Rejection::EmptyLinesBeforeRequest),
+            // The type of the record that a ClientHello comes in.
+            0x16 if self.state == State::Start => Err(Rejection::TlsHandshake),
             b'\n' => Err(Rejection::BareLineFeed),
             _ if Class::TOKEN.holds(byte) => Ok(State::Method),
             _ => Err(Rejection::NotARequest),

@@ -21,6 +21,32 @@ pub fn inflate_message(history: &[u8], payload: &[u8]) -> Result<Inflated, (Faul
     }
 }
 
+/// What can be wrong with a payload whose blocks are good as far as they go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadEnd {
+    /// There is no byte of it.
+    Empty,
+    /// Its last four bytes are the tail, which the sender takes off.
+    TailNotRemoved,
+    /// Its last block has BFINAL=1, and nothing follows.
+    FinalBlock,
+    /// It ends before the header of an empty stored block is complete, or behind it.
+    CutOff,
+}
+
+/// What is wrong with the end of a payload that [`inflate_message`] refuses; nothing if the fault is elsewhere.
+pub fn bad_end(history: &[u8], payload: &[u8]) -> Option<BadEnd> {
+    match inflate(history, payload) {
+        _ if payload.is_empty() => Some(BadEnd::Empty),
+        Err((fault, _)) if fault != Fault::Truncated => None,
+        _ if payload.ends_with(&TAIL) => Some(BadEnd::TailNotRemoved),
+        Ok(inflated) if inflated.blocks.last().is_some_and(|block| block.last) => {
+            Some(BadEnd::FinalBlock)
+        }
+        _ => Some(BadEnd::CutOff),
+    }
+}
+
 /// The history of one direction: the last 32 KiB of its compressed messages, or nothing.
 #[derive(Clone, Debug)]
 pub struct Window {

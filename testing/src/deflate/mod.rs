@@ -8,7 +8,7 @@ mod samples;
 mod tokens;
 mod writer;
 
-pub use message::{TAIL, Window, inflate_message, swallowed, swallowed_silently};
+pub use message::{BadEnd, TAIL, Window, bad_end, inflate_message, swallowed, swallowed_silently};
 pub use reader::{Doubt, Fault, Inflated, Kind, inflate};
 pub use samples::{hex, json, noise, samples, words};
 pub use tokens::{Token, plain, tokens};

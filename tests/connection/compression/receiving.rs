@@ -104,7 +104,7 @@ async fn s7692_7_2_2_a_corrupt_end_fails_with_1007_by_every_way() {
             cut.pop();
             client.peer.send(frame(0xc2, cut));
             let ending = client.fails_with(1007, serving).await;
-            is_violation(&ending, Violation::DeflateCorrupt);
+            is_violation(&ending, Violation::DeflateCutOff);
         }
     }
 }

@@ -76,12 +76,12 @@ async fn s7692_7_2_2_a_corrupt_end_fails_with_1007_though_nobody_receives() {
         let (client, serving) = agree(Config::default(), OFFER, deaf).await;
         client.peer.send(frame(0xc2, &cut));
         let ending = client.fails_with(1007, serving).await;
-        is_violation(&ending, Violation::DeflateCorrupt);
+        is_violation(&ending, Violation::DeflateCutOff);
         if len >= SHARE {
             let (client, serving) = agree(Config::default(), OFFER, deaf_later).await;
             client.peer.send(frame(0xc2, &cut));
             let ending = client.fails_with(1007, serving).await;
-            is_violation(&ending, Violation::DeflateCorrupt);
+            is_violation(&ending, Violation::DeflateCutOff);
         }
     }
 }

@@ -280,7 +280,7 @@ fn streams() -> Vec<Case> {
         Case {
             id: "deflate-truncated",
             group: G,
-            section: "RFC 7692 7.2.2",
+            section: "RFC 7692 7.2",
             requirements: &["7692-7.2.2-07"],
             rule: "A message whose data is cut off, or goes on, is best told by 1007",
             rows: agreed(
@@ -291,7 +291,7 @@ fn streams() -> Vec<Case> {
         Case {
             id: "deflate-no-payload",
             group: G,
-            section: "RFC 7692 7.2.2",
+            section: "RFC 7692 7.2.3.6",
             requirements: &["7692-7.2.2-08"],
             rule: "RSV1 with no payload is best told by 1007",
             rows: agreed([corrupt("a text", compressed([]), vec![]).open()]),
