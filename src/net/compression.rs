@@ -94,7 +94,7 @@ impl State {
         let is_lent = lent.is_some();
         match lent {
             Some(inflater) => {
-                self.inbound.lend_inflater(inflater, &mut self.outbound);
+                self.inbound.lend_inflater(inflater);
                 // Nothing of the message is there yet.
                 let unused = self.inbound.take_assembled(pool::take_small_buffer());
                 debug_assert!(unused.is_empty());
@@ -108,7 +108,7 @@ impl State {
     /// Gives an inflater back that no message needs at present.
     #[inline]
     pub(super) fn reclaim_inflater(&mut self) {
-        if let Some(inflater) = self.inbound.reclaim_inflater(&mut self.outbound) {
+        if let Some(inflater) = self.inbound.reclaim_inflater() {
             return_inflater(inflater);
         }
     }

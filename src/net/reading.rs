@@ -49,12 +49,9 @@ pub(super) fn poll_direct<T: ReadVec>(
     let read = io.poll_read_vec(cx, &mut buffer, limit);
     let appended = buffer.len() - before;
     let mut state = shared.lock();
-    // Most often there is nothing to write then, and this happens at every poll: no outbox for it.
-    let mut batch = Vec::new();
-    let State { inbound, outbound, .. } = &mut *state;
-    match inbound.restore_direct(buffer, appended, outbound, &mut batch) {
+    match state.inbound.restore_direct(buffer, appended) {
         Err(violation) => {
-            state.outbox().append(|outbox| outbox.append(&mut batch));
+            state.with_batch(|_, outbound, batch| outbound.fail(violation, batch));
             state.fail(violation);
             state.begin_polling();
             Poll::Ready(Ok(Direct::Complete))
@@ -170,10 +167,7 @@ impl State {
             let limits = &shared.context.config.limits.message;
             let position = lease.position();
             let input = lease.unread_mut();
-            let received = self.with_batch(|inbound, outbound, batch| {
-                inbound.receive(input, Delivery::Pieces, limits, outbound, batch)
-            });
-            let step = match received {
+            let step = match self.receive(input, Delivery::Pieces, limits) {
                 Ok(step) => step,
                 Err(violation) => {
                     self.fail(violation);
@@ -252,11 +246,8 @@ mod tests {
         {
             let mut state = shared.lock();
             let limits = shared.context.config.limits.message;
-            let State { inbound, outbound, .. } = &mut *state;
-            let mut batch = Vec::new();
             let mut bytes = beginning(8 << 10);
-            let step =
-                inbound.receive(&mut bytes, Delivery::Message, &limits, outbound, &mut batch);
+            let step = state.inbound.receive(&mut bytes, Delivery::Message, &limits);
             assert_eq!(step.unwrap().consumed, bytes.len());
             state.reader = Reader::Waiting(Delivery::Message);
         }

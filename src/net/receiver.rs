@@ -257,10 +257,7 @@ impl Receiver {
             let position = self.lease.position();
             let input = self.lease.unread_mut();
             let is_lent = input.len() >= LEND_FROM && state.lend_message_buffer();
-            let received = state.with_batch(|inbound, outbound, batch| {
-                inbound.receive(input, delivery, limits, outbound, batch)
-            });
-            let step = match received {
+            let step = match state.receive(input, delivery, limits) {
                 Ok(step) => step,
                 Err(violation) => {
                     state.fail(violation);

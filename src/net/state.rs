@@ -11,8 +11,10 @@ use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
 use super::waiting::{Waiters, Wakes};
-use crate::proto::inbound::{Delivery, Inbound};
+use crate::proto::assembler::MessageLimits;
+use crate::proto::inbound::{Delivery, Event, Inbound, Step};
 use crate::proto::outbound::Outbound;
+use crate::proto::violation::Violation;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -223,6 +225,31 @@ impl State {
         let outbox = self.outbox.get_or_insert_with(pool::take_outbox);
         let (inbound, outbound) = (&mut self.inbound, &mut self.outbound);
         outbox.append(|batch| act(inbound, outbound, batch))
+    }
+
+    /// Receives from the front of `input`, and queues what the core wants answered.
+    pub(super) fn receive(
+        &mut self,
+        input: &mut [u8],
+        delivery: Delivery,
+        limits: &MessageLimits,
+    ) -> Result<Step, Violation> {
+        let step = self.inbound.receive(input, delivery, limits);
+        match &step {
+            Ok(Step { event: Some(Event::Ping(at)), .. }) => {
+                self.with_batch(|inbound, outbound, batch| {
+                    outbound.pong(inbound.control_payload(at, input), batch);
+                });
+            }
+            Ok(Step { event: Some(Event::Close(close)), .. }) => {
+                self.with_batch(|_, outbound, batch| outbound.answer_close(close.code, batch));
+            }
+            Ok(_) => {}
+            Err(violation) => {
+                self.with_batch(|_, outbound, batch| outbound.fail(*violation, batch));
+            }
+        }
+        step
     }
 
     /// Wakes the connection task, unless it is the one that is running.
