@@ -1,6 +1,8 @@
 //! The receiving handle of a connection.
 
+#[path = "receiver/pieces.rs"]
 mod pieces;
+#[path = "receiver/search.rs"]
 mod search;
 
 use std::future::Future;
