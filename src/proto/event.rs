@@ -92,7 +92,7 @@ pub struct ReceivedClose {
 impl Event {
     /// The event with positions relative to an input that begins `start` bytes earlier.
     #[inline]
-    pub(super) fn moved_by(mut self, start: usize) -> Event {
+    pub(crate) fn moved_by(mut self, start: usize) -> Event {
         if let Event::Message(Data { payload, .. })
         | Event::Piece { data: Data { payload, .. }, .. }
         | Event::Ping(payload)

@@ -128,9 +128,9 @@ impl Inbound {
     pub fn begins_with_data(&self, input: &[u8]) -> bool {
         match self.stage {
             Stage::Header if self.header_len > 0 => {
-                self.header.first().is_some_and(|first| is_data(*first))
+                self.header.first().is_some_and(|first| begins_data(*first))
             }
-            Stage::Header => input.first().is_some_and(|first| is_data(*first)),
+            Stage::Header => input.first().is_some_and(|first| begins_data(*first)),
             Stage::Data => true,
             Stage::Control(_) | Stage::Ended => false,
         }
@@ -144,6 +144,11 @@ impl Inbound {
             self.assembler.forget();
             self.deflate.forget();
         }
+    }
+
+    /// Whether data is thrown away, after our own Close.
+    pub fn is_discarding(&self) -> bool {
+        self.discarding
     }
 
     /// Stops reading: what follows is swallowed unread (RFC 6455 §7.1.7).
@@ -319,7 +324,7 @@ impl Inbound {
 /// Whether a frame that begins with this byte is no control frame (RFC 6455 §5.2). An opcode that is
 /// reserved for data counts as data.
 #[inline]
-const fn is_data(first: u8) -> bool {
+pub(crate) const fn begins_data(first: u8) -> bool {
     first & 0x08 == 0
 }
 

@@ -1,10 +1,10 @@
 //! A message that is sent fragment by fragment (RFC 6455 §5.4).
 
-use super::compression::Fragments;
-use super::ending::Initiator;
+use super::compressing::Fragments;
 use super::message::{Choice, Outgoing, Parts};
 use super::sender::{Sender, append};
-use super::shared::Locked;
+use crate::net::ending::Initiator;
+use crate::net::state::shared::Locked;
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
@@ -32,7 +32,7 @@ impl<'a> FragmentedMessage<'a> {
     ) -> Result<FragmentedMessage<'a>, SendError> {
         let mut state = sender.lock_for_message()?;
         let compressed = sender.begin_compressed(choice, &state);
-        state.is_fragmenting = true;
+        state.queue.reserve(true);
         Ok(FragmentedMessage { sender, kind, compressed, is_first: true, is_finished: false })
     }
 
@@ -74,7 +74,7 @@ impl<'a> FragmentedMessage<'a> {
             self.passed(state, fin);
             return Ok(());
         }
-        let header = state.outbound.start_fragment(first, parts.bytes().len(), fin)?;
+        let header = state.queue.outbound_mut().start_fragment(first, parts.bytes().len(), fin)?;
         let copied = append(&mut state, Some(&header), parts);
         self.passed(state, fin);
         drop(copied);
@@ -85,7 +85,7 @@ impl<'a> FragmentedMessage<'a> {
     fn passed(&mut self, mut state: Locked<'_>, fin: bool) {
         self.is_first = false;
         self.is_finished = fin;
-        state.is_fragmenting = !fin;
+        state.queue.reserve(!fin);
         state.wake_task();
         drop(state);
         if fin {
@@ -101,7 +101,7 @@ impl Drop for FragmentedMessage<'_> {
         }
         let deadline = self.sender.shared.close_deadline();
         let mut state = self.sender.shared.lock_for_sending();
-        state.is_fragmenting = false;
+        state.queue.reserve(false);
         if self.is_first {
             return;
         }

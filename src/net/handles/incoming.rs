@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::compression::{self, Compression};
-use super::error::{Error, Result};
 use super::message::{Message, Outgoing};
 use super::receiver::Receiver;
 use super::sender::Sender;
-use super::shared::Shared;
-use super::state::Phase;
+use crate::net::error::{Error, Result};
+use crate::net::state::compression::{self, Compression};
+use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
 use crate::proto::deflate;
 use crate::proto::handshake::{
@@ -38,7 +37,7 @@ struct Inner {
 }
 
 impl Incoming {
-    pub(super) fn new(shared: Arc<Shared>, request: Request, offer: Offer) -> Incoming {
+    pub(in crate::net) fn new(shared: Arc<Shared>, request: Request, offer: Offer) -> Incoming {
         let inner = Inner {
             request,
             offer,
@@ -131,13 +130,13 @@ impl Incoming {
         let compression =
             compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
         let mut state = self.shared.lock();
-        if state.phase != Phase::Deciding {
-            let ended = state.finished().and_then(|ending| ending.to_error());
+        if !state.life.is_deciding() {
+            let ended = state.life.finished().and_then(|ending| ending.to_error());
             return Err(ended.unwrap_or(Error::Send(SendError::Closed)));
         }
         let extensions = compression.as_ref().map(Compression::to_string);
         let (subprotocol, extensions) = (offer.subprotocol.as_deref(), extensions.as_deref());
-        state.outbox().append(|batch| {
+        state.queue.append(|_, batch| {
             encode_accept(&request, &offer.accept_key, subprotocol, extensions, &fields, batch);
         });
         state.open();
@@ -151,8 +150,9 @@ impl Incoming {
     pub fn reject(mut self, response: &Response) {
         self.inner = None;
         let mut state = self.shared.lock();
-        if state.phase == Phase::Deciding {
+        if state.life.is_deciding() {
             state.respond(response, false);
+            state.wake_task();
         }
     }
 
@@ -165,11 +165,12 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        if state.phase == Phase::Deciding {
+        if state.life.is_deciding() {
             let is_draining = self.shared.context.is_draining();
             let rejection =
                 if is_draining { Rejection::ShuttingDown } else { Rejection::HandlerFailed };
             state.refuse(&rejection.into());
+            state.wake_task();
         }
     }
 }
@@ -182,7 +183,7 @@ pub struct WebSocket {
 }
 
 impl WebSocket {
-    pub(super) fn new(shared: Arc<Shared>) -> WebSocket {
+    pub(in crate::net) fn new(shared: Arc<Shared>) -> WebSocket {
         WebSocket { receiver: Receiver::new(shared.clone()), sender: Sender::new(shared) }
     }
 

@@ -4,8 +4,8 @@ use std::ops::{Deref, Range};
 
 use bytes::Bytes;
 
-use super::lease::Lease;
-use super::outbox::Large;
+use crate::net::lent::lease::Lease;
+use crate::net::lent::outbox::Large;
 use crate::proto::assembler::MessageKind;
 use crate::proto::prepared::Prepared;
 use crate::proto::utf8::{self, Checked};

@@ -1,8 +1,6 @@
 //! The receiving handle of a connection.
 
-#[path = "receiver/pieces.rs"]
 mod pieces;
-#[path = "receiver/search.rs"]
 mod search;
 
 use std::future::Future;
@@ -14,50 +12,50 @@ use std::task::{Context, Poll};
 pub use self::pieces::{Fragments, Piece};
 use self::search::search;
 
-use super::error::Result;
-use super::held;
-use super::lease::Lease;
 use super::message::{Lent, Message};
-use super::pool;
 use super::sender::is_large;
-use super::shared::Shared;
-use super::state::{Phase, Reader, State, WRITE_FROM};
-use super::timers::note_pong;
-use super::waiting::Left;
+use crate::net::ending::Ending;
+use crate::net::error::Result;
+use crate::net::lent::lease::Lease;
+use crate::net::lent::{cork, pool};
+use crate::net::state::shared::{Locked, Shared};
+use crate::net::state::waiting::Left;
+use crate::net::state::{Received, WRITE_FROM};
 use crate::proto::assembler::MessageKind;
-use crate::proto::inbound::{Delivery, Event, Payload, short};
+use crate::proto::event::{Data, Delivery, Event, Payload};
+use crate::proto::inbound::{begins_data, short};
 use crate::proto::utf8::Checked;
 
 /// Receives the messages of one connection.
 ///
-/// Only while it waits is anything read from the peer: a handler that is busy elsewhere
-/// pauses the peer. Dropped, the rest of the connection is read and thrown away, and Ping
-/// and Close are answered.
+/// The connection task reads ahead up to the first data frame: Ping, Pong, Close and the end of the
+/// transport are dealt with, whatever the handler does. Data is read only as far as the Receiver
+/// asks for it: a handler that is busy elsewhere pauses a peer that sends messages. Dropped, the
+/// rest of the connection is read and thrown away.
 #[derive(Debug)]
 pub struct Receiver {
     shared: Arc<Shared>,
+    /// The read buffer that a message is lent from. Unread bytes in it are the input that the state
+    /// has given to this Receiver.
     lease: Lease,
     /// The assembled message that is lent.
     assembled: Vec<u8>,
-    /// Whether a message is being delivered in pieces.
-    is_mid_pieces: bool,
-    /// Whether the lease goes on between messages.
-    is_between: bool,
-    /// Whether a waker may have been left where others find it.
+    /// Whether something may have been left in the state that is to be taken back when the wait is
+    /// over: a waker, or the wish for the rest of a message.
     is_waiting: bool,
     /// What was found last. It stays here: handing it on would cost more than finding it.
     found: Found,
 }
 
 /// What is lent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Found {
     /// Where in the lease it lies, unless it was assembled.
     start: usize,
     end: usize,
     /// The witness of a text.
     text: Option<Checked>,
-    /// Whether a message ends here.
+    /// Whether a message ends here; true before the first one.
     last: bool,
     /// Whether it was assembled.
     is_assembled: bool,
@@ -69,10 +67,8 @@ impl Receiver {
             shared,
             lease: Lease::default(),
             assembled: Vec::new(),
-            is_mid_pieces: false,
-            is_between: false,
             is_waiting: false,
-            found: Found::default(),
+            found: Found { start: 0, end: 0, text: None, last: true, is_assembled: false },
         }
     }
 
@@ -116,7 +112,7 @@ impl Receiver {
         self.shared.lock().path().to_string()
     }
 
-    /// Takes back what was left where others find it.
+    /// Takes back what was left in the state.
     #[cold]
     fn stop_waiting(&mut self) {
         self.is_waiting = false;
@@ -136,11 +132,11 @@ impl Receiver {
         Message::new(payload, self.found.text)
     }
 
-    /// Skips what is left of a message that was being delivered in pieces, then looks for the
-    /// next one.
+    /// Skips what is left of a message that was being delivered in pieces, then looks for the next
+    /// one.
     #[inline]
     fn poll_next(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
-        while self.is_mid_pieces {
+        while !self.found.last {
             if !std::task::ready!(self.poll_found(cx, Delivery::Pieces))? {
                 return Poll::Ready(Ok(false));
             }
@@ -148,52 +144,48 @@ impl Receiver {
         self.poll_found(cx, delivery)
     }
 
-    /// Receives a short message that is in the lease, without the lock: nobody else goes on
-    /// with the input while it is held here. Says whether it did.
-    fn receive_short(&mut self, delivery: Delivery) -> bool {
-        let look_from = self.shared.context.at_hand.look_from;
-        let glance = self.shared.glance();
-        if !self.is_between || !glance.is_open_below(look_from) {
-            return false;
+    /// Looks for data, at first without the lock.
+    #[inline]
+    fn poll_found(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
+        if self.receive_short(delivery) {
+            return Poll::Ready(Ok(true));
         }
-        // What is held is below its bound, but both together may not be.
-        if !glance.is_empty() && !glance.is_below(look_from.saturating_sub(held::len(&self.shared)))
-        {
-            return false;
+        if self.is_polled_again(cx) {
+            return Poll::Pending;
         }
-        // Who has asked elsewhere meanwhile, under the lock, goes on so.
-        let waits_here = glance.is_waiting_here();
-        if self.lease.is_empty() {
-            match waits_here.then(|| held::take_input(&self.shared)).flatten() {
-                Some(lease) => self.lease = lease,
-                None => return false,
-            }
-        }
-        let is_found = self.try_short(delivery).is_some();
-        if self.lease.is_empty() && !(waits_here && held::end_input(&self.shared)) {
-            let mut state = self.shared.lock();
-            state.hear_receiver(Reader::Busy);
-            state.receiver_holds_input = false;
-        }
-        is_found
+        self.poll_locked(cx, delivery)
     }
 
-    /// Waits as the state says already, without the lock, if it does.
-    fn wait_here(&mut self, cx: &Context<'_>, delivery: Delivery) -> bool {
-        let waits = self.is_between
-            && delivery == Delivery::Message
-            && self.lease.is_empty()
-            && self.shared.glance().is_waiting_here()
-            && held::wait(&self.shared, cx.waker());
-        if waits {
-            self.lease = Lease::default();
-            pool::return_message_buffer(std::mem::take(&mut self.assembled));
+    /// Receives a whole short message from the input that this Receiver has, without the lock. Says
+    /// whether it did.
+    #[inline]
+    fn receive_short(&mut self, delivery: Delivery) -> bool {
+        // Inside a message the core decides.
+        if self.lease.is_empty() || !self.found.last || !self.may_go_on() {
+            return false;
         }
-        waits
+        if self.find_short(delivery).is_none() {
+            return false;
+        }
+        if !self.lease.unread().first().is_some_and(|first| begins_data(*first)) {
+            self.give_back();
+        }
+        true
+    }
+
+    /// Whether the next message may be delivered, as far as can be seen without the lock.
+    #[inline]
+    fn may_go_on(&self) -> bool {
+        let look_from = self.shared.context.at_hand.look_from;
+        let glance = self.shared.glance();
+        // The cork alone stays below the bound, but with the queue it may not.
+        glance.is_open_below(look_from)
+            && (glance.is_empty()
+                || glance.is_open_below(look_from.saturating_sub(cork::len(self.shared.key()))))
     }
 
     #[inline(always)]
-    fn try_short(&mut self, delivery: Delivery) -> Option<()> {
+    fn find_short(&mut self, delivery: Delivery) -> Option<()> {
         let limits = &self.shared.context.at_hand;
         let position = self.lease.position();
         let input = self.lease.unread_mut();
@@ -212,192 +204,167 @@ impl Receiver {
         Some(())
     }
 
+    /// Gives the input back with its last message, or where a control frame is next: that does not
+    /// wait for the handler. The message stays here, and so does the read buffer unless input is left.
+    fn give_back(&mut self) {
+        let input = if self.lease.is_empty() {
+            Lease::default()
+        } else {
+            let Found { start, end, .. } = self.found;
+            self.assembled.clear();
+            self.assembled
+                .extend_from_slice(self.lease.bytes().get(start..end).unwrap_or_default());
+            self.found.is_assembled = true;
+            std::mem::take(&mut self.lease)
+        };
+        let mut state = self.shared.lock();
+        state.reading.take_back(input);
+        state.wake_task();
+    }
+
+    /// Whether there is nothing to receive, and the task polls the handler again when there is: then
+    /// nobody has to be told that the Receiver waits.
     #[inline]
-    fn poll_found(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
-        if self.receive_short(delivery) {
-            return Poll::Ready(Ok(true));
+    fn is_polled_again(&mut self, cx: &Context<'_>) -> bool {
+        let is_polled_again = self.lease.is_empty()
+            && !self.is_waiting
+            && self.shared.glance().is_at_rest()
+            && cork::is_polled_here(self.shared.key(), cx.waker());
+        if is_polled_again {
+            self.return_buffers();
         }
-        if self.wait_here(cx, delivery) {
-            return Poll::Pending;
+        is_polled_again
+    }
+
+    /// What was lent is over.
+    #[inline]
+    fn return_buffers(&mut self) {
+        self.lease = Lease::default();
+        if self.assembled.capacity() > 0 {
+            pool::return_message_buffer(std::mem::take(&mut self.assembled));
         }
-        self.poll_locked(cx, delivery)
     }
 
     #[inline(never)]
     fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
         // Dropped after the lock was given up.
         let mut _left = Left::default();
-        let mut state = self.shared.lock();
+        let shared = self.shared.clone();
+        let mut state = shared.lock();
         if std::mem::take(&mut self.is_waiting) {
             _left = state.forget_receiver();
         }
-        held::settle(&self.shared, &mut state);
-        state.hear_receiver(Reader::Busy);
-        // What was read without the lock the state does not know.
-        state.receiver_holds_input = !self.lease.is_empty();
-        self.is_between = false;
-        loop {
-            if let Some(ending) = state.finished() {
-                let error = ending.to_error();
-                state.receiver_holds_input = false;
-                self.lease = Lease::default();
-                return Poll::Ready(error.map_or(Ok(false), Err));
+        state.reading.take_back(std::mem::take(&mut self.lease));
+        if state.life.is_over() {
+            return Poll::Ready(how_it_ended(&mut state));
+        }
+        let received = loop {
+            // A Pong takes room too, so the question is asked before each event.
+            if let Some(wait) = self.wait_for_room(&mut state, cx) {
+                return wait;
             }
-            let queued = state.queued() + held::len(&self.shared);
-            if queued >= self.shared.context.config.limits.max_queued {
-                state.wait_for_room(cx.waker());
-                self.is_waiting = true;
-                return Poll::Pending;
+            if let Some(received) = state.receive_one(delivery, &shared.context) {
+                break received;
             }
-            if queued >= WRITE_FROM && give_way(&mut state, cx) {
-                return Poll::Pending;
+        };
+        if !state.queue.is_empty() {
+            // On another task nobody else sends a Pong or Close on its way.
+            state.wake_task();
+        }
+        match received {
+            Received::Data(data, last) => {
+                self.keep(&mut state, data, last);
+                Poll::Ready(Ok(true))
             }
-            if self.lease.is_empty() && state.input.is_held() {
-                self.lease = std::mem::take(&mut state.input);
+            Received::Over => Poll::Ready(how_it_ended(&mut state)),
+            Received::UsedUp => {
+                self.wait_for_input(&mut state, cx, delivery);
+                Poll::Pending
             }
-            let limits = &self.shared.context.config.limits.message;
-            let position = self.lease.position();
-            let input = self.lease.unread_mut();
-            let is_lent = input.len() >= LEND_FROM && state.lend_message_buffer();
-            let step = match state.receive(input, delivery, limits) {
-                Ok(step) => step,
-                Err(violation) => {
-                    state.fail(violation);
-                    continue;
-                }
-            };
-            self.lease.consume(step.consumed);
-            if is_lent {
-                state.reclaim_message_buffer();
+            Received::Paused => {
+                drop(state);
+                // Others get their turn, those too whose input has yet to be noticed.
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
+                Poll::Pending
             }
-            state.receiver_holds_input = !self.lease.is_empty();
-            let (data, last) = match step.event {
-                Some(Event::Message(data)) => (data, true),
-                Some(Event::Piece { data, last }) => (data, last),
-                Some(Event::Pong(at)) => {
-                    note_pong(&mut state, &self.shared, &at, self.lease.bytes(), position);
-                    continue;
-                }
-                Some(Event::Close(close)) => {
-                    state.receive_close(close);
-                    continue;
-                }
-                Some(Event::Ping(_)) => {
-                    // On another task nobody else sends the Pong on its way.
-                    state.wake_task();
-                    continue;
-                }
-                Some(Event::NoInflater) => {
-                    state.lend_inflater(&self.shared);
-                    continue;
-                }
-                Some(Event::Paused) => {
-                    drop(state);
-                    // Others get their turn, those too whose input has yet to be noticed.
-                    let _ = pin!(tokio::task::yield_now()).poll(cx);
-                    return Poll::Pending;
-                }
-                None if state.input.is_held() => continue,
-                None => {
-                    self.lease = Lease::default();
-                    pool::return_message_buffer(std::mem::take(&mut self.assembled));
-                    self.is_between = state.inbound.is_between_messages();
-                    self.is_waiting = wait_for_input(&mut state, &self.shared, cx, delivery);
-                    return Poll::Pending;
-                }
-            };
-            self.is_mid_pieces = !last;
-            self.is_between = state.inbound.is_between_messages();
-            self.found = Found { text: data.text, last, ..Found::default() };
-            match data.payload {
-                Payload::Input(range) => {
-                    self.found.start = range.start + position;
-                    self.found.end = range.end + position;
-                }
-                _ => {
-                    self.found.is_assembled = true;
-                    let mut spent = std::mem::take(&mut self.assembled);
-                    if last {
-                        pool::return_message_buffer(std::mem::take(&mut spent));
-                    }
-                    self.assembled = state.inbound.take_assembled(spent);
-                    state.reclaim_inflater();
-                }
+        }
+    }
+
+    /// Whether the queue is too long for the next message; then there is a waker for when it is not.
+    fn wait_for_room(
+        &mut self,
+        state: &mut Locked<'_>,
+        cx: &Context<'_>,
+    ) -> Option<Poll<Result<bool>>> {
+        let queued = state.queue.len() + cork::len(self.shared.key());
+        if queued >= self.shared.context.config.limits.max_queued {
+            state.wait_for_room(cx.waker());
+            self.is_waiting = true;
+            return Some(Poll::Pending);
+        }
+        // What is queued is written before the handler goes on, as long as the transport takes it.
+        let gives_way = queued >= WRITE_FROM
+            && !state.queue.is_blocked()
+            && cork::is_polled_here(self.shared.key(), cx.waker());
+        gives_way.then(|| {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+
+    /// Keeps what was received last, with the input that it lies in.
+    fn keep(&mut self, state: &mut Locked<'_>, data: Data, last: bool) {
+        self.found = Found { start: 0, end: 0, text: data.text, last, is_assembled: true };
+        match data.payload {
+            Payload::Input(range) if state.reading.may_go() => {
+                (self.found.start, self.found.end) = (range.start, range.end);
+                self.found.is_assembled = false;
+                self.lease = state.reading.give();
             }
-            return Poll::Ready(Ok(true));
+            Payload::Input(range) => {
+                state.reading.copy_input(range, &mut self.assembled);
+                state.wake_task();
+            }
+            _ => {
+                let mut spent = std::mem::take(&mut self.assembled);
+                if last {
+                    pool::return_message_buffer(std::mem::take(&mut spent));
+                }
+                self.assembled = state.reading.take_assembled(spent);
+                state.reclaim_inflater();
+                state.reading.drop_spent_input();
+            }
+        }
+    }
+
+    fn wait_for_input(&mut self, state: &mut Locked<'_>, cx: &Context<'_>, delivery: Delivery) {
+        self.return_buffers();
+        self.is_waiting = state.reading.await_input(delivery);
+        if !cork::is_polled_here(self.shared.key(), cx.waker()) {
+            state.wait_for_input(cx.waker());
+            state.wake_task();
+            self.is_waiting = true;
         }
     }
 }
 
-/// Lets the connection task write what is queued before more is delivered: it polls again
-/// at once. Only where the task itself is the one that polls, and the transport takes bytes.
-fn give_way(state: &mut State, cx: &Context<'_>) -> bool {
-    let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
-    if !is_task || !state.is_polling() || state.blocked_since().is_some() {
-        return false;
-    }
-    state.give_way();
-    true
-}
-
-/// Says whether it left a waker for it.
-fn wait_for_input(
-    state: &mut State,
-    shared: &Shared,
-    cx: &Context<'_>,
-    delivery: Delivery,
-) -> bool {
-    state.reader = Reader::Waiting(delivery);
-    let is_task = state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
-    state.waits_here = is_task && held::is_here(shared);
-    state.wake_task();
-    if !is_task {
-        state.wait_for_input(cx.waker());
-    }
-    !is_task
+/// What a Receiver gets once nothing more is received: `false` after a closing handshake.
+fn how_it_ended(state: &mut Locked<'_>) -> Result<bool> {
+    state.life.finished().and_then(Ending::to_error).map_or(Ok(false), Err)
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
         pool::return_message_buffer(std::mem::take(&mut self.assembled));
         let mut state = self.shared.lock();
-        held::settle(&self.shared, &mut state);
-        state.hear_receiver(Reader::Gone);
-        state.receiver_holds_input = false;
+        state.reading.take_back(std::mem::take(&mut self.lease));
+        state.reading.lose_receiver();
         let left = state.forget_receiver();
-        // Input read to its end is left too: a compressed message may have more to give.
-        if matches!(state.phase, Phase::Open) && self.lease.is_held() && !state.input.is_held() {
-            state.input = std::mem::take(&mut self.lease);
-        }
-        debug_assert!(state.phase != Phase::Open || self.lease.is_empty());
         state.wake_task();
         drop(state);
         drop(left);
     }
 }
-
-impl State {
-    /// Lends a buffer for the message that may have begun in so much input, unless one has.
-    /// Says whether it did.
-    fn lend_message_buffer(&mut self) -> bool {
-        let is_unused = self.inbound.buffered() == 0;
-        if is_unused {
-            let spare = self.inbound.take_assembled(pool::take_message_buffer());
-            pool::return_message_buffer(spare);
-        }
-        is_unused
-    }
-
-    /// Takes the buffer back if nothing was put into it.
-    fn reclaim_message_buffer(&mut self) {
-        if self.inbound.buffered() == 0 {
-            pool::return_message_buffer(self.inbound.take_assembled(Vec::new()));
-        }
-    }
-}
-
-/// With so much input a message of it may not be in it as a whole, in bytes.
-const LEND_FROM: usize = 64 << 10;
 
 const _: () = {
     const fn is_send<T: Send>() {}

@@ -5,18 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::compression::Sending;
-#[cfg(feature = "server")]
-use super::context::Context;
-use super::ending::{Ending, Initiator};
-use super::fragmented::FragmentedMessage;
-use super::held;
+use super::compressing::Sending;
+use super::fragments::FragmentedMessage;
 use super::message::{Choice, Outgoing, Parts};
-#[cfg(feature = "deflate")]
-use super::outbox::Large;
-use super::shared::{Locked, Shared};
-use super::state::{Phase, State};
-use super::waiting::{Awaited, Waiting};
+use crate::net::ending::{Ending, Initiator};
+use crate::net::lent::cork;
+use crate::net::state::State;
+#[cfg(feature = "server")]
+use crate::net::state::context::Context;
+use crate::net::state::shared::{Locked, Shared};
+use crate::net::state::waiting::{Awaited, Waiting};
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]
@@ -46,7 +44,7 @@ impl Sender {
     /// What was agreed about compression; `None` when messages go uncompressed (RFC 7692 §5).
     #[cfg(feature = "deflate")]
     pub fn agreement(&self) -> Option<Agreement> {
-        self.shared.lock().outbound.agreement()
+        self.shared.lock().queue.agreement()
     }
 
     /// Queues a message, whole.
@@ -83,7 +81,9 @@ impl Sender {
         choice: Choice,
     ) -> Result<(), SendError> {
         let look_from = self.shared.context.at_hand.look_from;
-        if self.shared.glance().is_clear() && held::append(&self.shared, look_from, kind, payload) {
+        if self.shared.glance().is_clear()
+            && cork::append(self.shared.key(), look_from, kind, payload)
+        {
             return Ok(());
         }
         let mut state = self.shared.lock_for_sending();
@@ -93,9 +93,9 @@ impl Sender {
             drop(state);
             return self.queue_any(Parts::Copied(kind, payload), choice);
         }
-        state.check_message(self.shared.context.config.limits.max_queued)?;
-        let header = state.outbound.start_message(kind, payload.len())?;
-        state.append_frame(&header, payload);
+        state.queue.check_message(self.shared.context.config.limits.max_queued)?;
+        let header = state.queue.outbound_mut().start_message(kind, payload.len())?;
+        state.queue.append_frame(&header, payload);
         state.wake_task();
         Ok(())
     }
@@ -113,14 +113,16 @@ impl Sender {
         let payload_len = parts.bytes().len();
         let header = match parts {
             Parts::Prepared(_) => {
-                state.outbound.start_prepared()?;
+                state.queue.outbound_mut().start_prepared()?;
                 None
             }
             Parts::Copied(kind, _)
             | Parts::Owned(kind, _)
             | Parts::Shared(kind, _)
             | Parts::Taken(kind, _)
-            | Parts::Leased(kind, ..) => Some(state.outbound.start_message(kind, payload_len)?),
+            | Parts::Leased(kind, ..) => {
+                Some(state.queue.outbound_mut().start_message(kind, payload_len)?)
+            }
         };
         let copied = append(&mut state, header.as_ref(), parts);
         state.wake_task();
@@ -131,13 +133,13 @@ impl Sender {
 
     pub(super) fn lock_for_message(&self) -> Result<Locked<'_>, SendError> {
         let state = self.shared.lock_for_sending();
-        state.check_message(self.shared.context.config.limits.max_queued)?;
+        state.queue.check_message(self.shared.context.config.limits.max_queued)?;
         Ok(state)
     }
 
     pub(super) fn lock_for_data(&self) -> Result<Locked<'_>, SendError> {
         let state = self.shared.lock_for_sending();
-        state.check_data(self.shared.context.config.limits.max_queued)?;
+        state.queue.check_data(self.shared.context.config.limits.max_queued)?;
         Ok(state)
     }
 
@@ -170,15 +172,15 @@ impl Sender {
     pub fn ping(&self, data: &[u8]) -> Result<(), SendError> {
         let now = self.shared.context.now();
         let mut state = self.lock_for_data()?;
-        state.with_batch(|_, outbound, batch| outbound.ping(data, batch))?;
-        state.rare().ping = Some((data.to_vec(), now));
+        state.queue.append(|outbound, batch| outbound.ping(data, batch))?;
+        state.pings.sent(data, now);
         state.wake_task();
         Ok(())
     }
 
     /// The time from the newest answered Ping to its Pong.
     pub fn round_trip(&self) -> Option<Duration> {
-        self.shared.lock().round_trip()
+        self.shared.lock().pings.round_trip()
     }
 
     /// Starts the closing handshake: queues a Close behind what is queued.
@@ -216,7 +218,7 @@ impl Sender {
     pub async fn ready(&self) {
         let bound = self.shared.context.config.limits.max_queued;
         let mut waiting = Waiting::new(&self.shared, Awaited::Room);
-        let is_there = |state: &State| state.phase != Phase::Open || state.queued() < bound;
+        let is_there = |state: &State| !state.life.is_open() || state.queue.has_room(bound);
         poll_fn(|cx| waiting.poll(cx, |state| is_there(state).then_some(()))).await;
     }
 
@@ -226,18 +228,18 @@ impl Sender {
     /// Nothing is left of the future when it is dropped.
     pub async fn closed(&self) -> Ending {
         let mut waiting = Waiting::new(&self.shared, Awaited::End);
-        poll_fn(|cx| waiting.poll(cx, |state| state.ended().cloned())).await
+        poll_fn(|cx| waiting.poll(cx, |state| state.life.ended().cloned())).await
     }
 
     /// Whether messages may still be sent: the OPEN state (RFC 6455 §6.1).
     pub fn is_open(&self) -> bool {
         let state = self.shared.lock();
-        state.phase == Phase::Open && state.outbound.is_open()
+        state.life.is_open() && state.queue.outbound().is_open()
     }
 
     /// Bytes queued to this peer.
     pub fn queued(&self) -> usize {
-        self.shared.lock_for_sending().queued()
+        self.shared.lock_for_sending().queue.len()
     }
 
     /// The peer's address, where the transport has one.
@@ -259,60 +261,19 @@ pub(super) fn append<'a>(
     header: Option<&HeaderBytes>,
     parts: Parts<'a>,
 ) -> Option<Parts<'a>> {
-    // What has to wait does so in no more than it needs.
-    let is_held_up = state.is_held_up();
-    let outbox = state.outbox();
     let large = if is_large(parts.bytes().len()) { parts.into_large() } else { Err(parts) };
     let copied = match large {
-        Ok(mut large) => {
-            if is_held_up {
-                large.release_buffer();
-            }
-            outbox.append_large(header.map_or(&[], HeaderBytes::as_bytes), large);
+        Ok(large) => {
+            state.queue.append_large(header.map_or(&[], HeaderBytes::as_bytes), large);
             return None;
         }
         Err(copied) => copied,
     };
     match header {
-        Some(header) => outbox.append_frame(header, copied.bytes()),
-        None => outbox.append(|batch| batch.extend_from_slice(copied.bytes())),
+        Some(header) => state.queue.append_frame(header, copied.bytes()),
+        None => state.queue.append_encoded(copied.bytes()),
     }
     Some(copied)
-}
-
-impl State {
-    /// Whether a message may be queued, as far as the connection and its queue go.
-    #[inline]
-    fn check_message(&self, max_queued: usize) -> Result<(), SendError> {
-        self.check_data(max_queued)?;
-        if self.is_fragmenting { Err(SendError::MessageUnfinished) } else { Ok(()) }
-    }
-
-    /// As `check_message`, for a part of one.
-    #[inline]
-    fn check_data(&self, max_queued: usize) -> Result<(), SendError> {
-        // A full queue may have room again, a closed connection not.
-        if self.phase != Phase::Open || !self.outbound.is_open() {
-            return Err(SendError::Closed);
-        }
-        if self.queued() >= max_queued { Err(SendError::QueueFull) } else { Ok(()) }
-    }
-
-    /// Queues a frame by copying it.
-    #[inline]
-    pub(super) fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
-        self.outbox().append_frame(header, payload);
-    }
-
-    /// Queues a frame that is shared with other connections.
-    #[cfg(feature = "deflate")]
-    pub(super) fn queue_shared(&mut self, frame: &Arc<[u8]>) {
-        if is_large(frame.len()) {
-            self.outbox().append_large(&[], Large::Shared(frame.clone()));
-        } else {
-            self.outbox().append(|batch| batch.extend_from_slice(frame));
-        }
-    }
 }
 
 /// Whether so many bytes are referenced instead of copied, where they can be.

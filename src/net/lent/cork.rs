@@ -1,219 +1,140 @@
-//! What a thread holds for the connection whose handler it polls, outside the lock.
+//! The cork: what a handler sends within one poll, gathered by the thread without the lock.
 //!
-//! A handler that answers what it receives sends from within its own poll, and nobody else can
-//! see the frames before that ends: the connection task writes them after. So they wait with the
-//! thread, and go before what others have queued meanwhile. A glance tells whether others had
-//! queued something earlier, and then they are queued behind it, under the lock.
+//! While the connection task polls its handler, the cork of the thread is open for that connection.
+//! A short message that the handler sends on this thread goes into the cork. The task takes the cork
+//! out when the poll ends, and writes all of it at once.
 //!
-//! In the same way input goes to a Receiver that waits in the handler. The state goes on saying
-//! that it waits, which is true again when the poll ends with all input read. If it ends
-//! otherwise, or somebody needs the lock meanwhile, the state is told.
+//! The order of what goes out:
+//!
+//! | first | then | last |
+//! |---|---|---|
+//! | the cork | a Pong or Close that the same poll found, and what other threads queued during it | what the handler sends after that: a queue that is not empty closes the cork |
 
 use std::cell::RefCell;
 use std::task::{RawWakerVTable, Waker};
 
-use super::lease::Lease;
 use super::outbox::Outbox;
 use super::pool;
-use super::shared::Shared;
-use super::state::{Reader, State};
 use crate::proto::assembler::MessageKind;
 use crate::proto::frame::MAX_HEADER_LEN;
 use crate::proto::outbound::message_header;
 
 thread_local! {
-    static HELD: RefCell<Held> = const { RefCell::new(Held::NOTHING) };
+    static CORK: RefCell<Cork> = const { RefCell::new(Cork::SHUT) };
 }
 
-/// What a thread holds, and for whom.
+/// Names a connection, for comparing only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) struct Key(*const ());
+
+impl Key {
+    /// Of what lies at one address as long as the connection lives, and belongs to it alone.
+    #[inline]
+    pub(in crate::net) fn of<T>(lasting: &T) -> Key {
+        Key(std::ptr::from_ref(lasting).cast())
+    }
+}
+
+/// The cork of a thread.
 #[derive(Debug)]
-pub(super) struct Held {
-    /// The connection, to compare only.
-    connection: *const Shared,
-    /// Whom the handler is polled for, to compare only.
+struct Cork {
+    /// The connection whose handler is polled.
+    connection: Key,
+    /// The waker that the handler is polled with, for comparing only.
     waker: (*const (), *const RawWakerVTable),
     /// Never empty.
     frames: Option<Box<Outbox>>,
-    input: Handed,
-    /// Whether the state knows that the handler is polled.
-    is_told: bool,
 }
 
-/// What became of the input.
-#[derive(Debug)]
-enum Handed {
-    /// The Receiver may have it, or has left it.
-    Offered(Lease),
-    /// The Receiver has it, and has not come to its end.
-    Taken,
-    /// The Receiver has read it to its end, and has not come back.
-    Read,
-    /// The Receiver waits.
-    Nothing,
-}
-
-impl Held {
-    const NOTHING: Held = Held {
-        connection: std::ptr::null(),
+impl Cork {
+    const SHUT: Cork = Cork {
+        connection: Key(std::ptr::null()),
         waker: (std::ptr::null(), std::ptr::null()),
         frames: None,
-        input: Handed::Nothing,
-        is_told: true,
     };
-
-    /// Bytes of the frames that are held.
-    #[inline]
-    fn len(&self) -> usize {
-        self.frames.as_ref().map_or(0, |frames| frames.len())
-    }
-
-    /// The frames that are held.
-    #[inline]
-    pub(super) fn take_frames(&mut self) -> Option<Box<Outbox>> {
-        self.frames.take()
-    }
-
-    /// Whether the state is to be told something.
-    #[inline]
-    pub(super) fn is_to_be_told(&self) -> bool {
-        self.is_told || !matches!(self.input, Handed::Nothing)
-    }
-
-    /// Tells the state what became of the input, unless the Receiver did. Says whether the handler
-    /// is to be polled for it.
-    pub(super) fn tell(&mut self, state: &mut State) -> bool {
-        let is_unread = match std::mem::replace(&mut self.input, Handed::Nothing) {
-            Handed::Nothing => return false,
-            // Who began to wait meanwhile has not seen it.
-            Handed::Offered(lease) => return state.keep_input(lease) && !state.waits_here,
-            Handed::Taken => true,
-            Handed::Read => false,
-        };
-        if state.waits_here {
-            state.hear_receiver(Reader::Busy);
-            state.receiver_holds_input = is_unread;
-        }
-        false
-    }
 }
 
-/// From here on this thread polls the handler of a connection. Gives what it held before: a
-/// handler may drive other connections.
+/// The cork while it is open for a connection; it holds what the thread's cork was before. A handler
+/// may drive another connection within its poll.
+#[derive(Debug)]
+pub(in crate::net) struct Open(Cork);
+
+/// Opens the cork: from here on this thread polls the handler of the connection, with this waker.
 #[inline]
-pub(super) fn begin(shared: &Shared, waker: &Waker, input: Option<Lease>, is_told: bool) -> Held {
-    let input = input.map_or(Handed::Nothing, Handed::Offered);
+pub(in crate::net) fn open(connection: Key, waker: &Waker) -> Open {
     let waker = (waker.data(), std::ptr::from_ref(waker.vtable()));
-    swap(Held { connection: shared, waker, frames: None, input, is_told })
+    Open(swap(Cork { connection, waker, frames: None }))
 }
 
-/// Ends what `begin` began, and gives what is held.
-#[inline]
-pub(super) fn end(before: Held) -> Held {
-    swap(before)
+impl Open {
+    /// The poll has ended: what was gathered.
+    #[inline]
+    pub(in crate::net) fn close(self) -> Option<Box<Outbox>> {
+        swap(self.0).frames
+    }
 }
 
-/// Puts this in the place of what the thread holds. While the thread ends it holds nothing, and gives
-/// this back, so that no input is lost.
+/// Puts this in the place of the thread's cork, and gives what was there. A thread that ends has no
+/// cork: then this comes back, and nothing is gathered.
 #[inline]
-fn swap(mut held: Held) -> Held {
-    let _ = HELD.try_with(|slot| std::mem::swap(&mut *slot.borrow_mut(), &mut held));
-    held
+fn swap(mut cork: Cork) -> Cork {
+    let _ = CORK.try_with(|slot| std::mem::swap(&mut *slot.borrow_mut(), &mut cork));
+    cork
 }
 
-/// Visits what this thread holds, if it is for this connection.
+/// Visits the cork, if it is open for this connection on this thread.
 #[inline]
-fn with<R: Default>(shared: &Shared, visit: impl FnOnce(&mut Held) -> R) -> R {
-    let visited = HELD.try_with(|slot| {
-        let held = &mut *slot.borrow_mut();
-        if std::ptr::eq(held.connection, shared) { visit(held) } else { R::default() }
+fn with<R: Default>(connection: Key, visit: impl FnOnce(&mut Cork) -> R) -> R {
+    let visited = CORK.try_with(|slot| {
+        let cork = &mut *slot.borrow_mut();
+        if cork.connection == connection { visit(cork) } else { R::default() }
     });
     visited.unwrap_or_default()
 }
 
-/// Whether this thread polls the handler of the connection.
-pub(super) fn is_here(shared: &Shared) -> bool {
-    with(shared, |_| true)
-}
-
-/// Takes the frames that this thread holds for a connection, to queue them under the lock. Says
-/// too whether the state is to be told that the handler is polled.
+/// Whether this thread polls the handler of the connection: the task looks at everything after.
 #[inline]
-pub(super) fn take(shared: &Shared) -> (Option<Box<Outbox>>, bool) {
-    with(shared, |held| (held.frames.take(), !std::mem::replace(&mut held.is_told, true)))
+pub(in crate::net) fn is_open(connection: Key) -> bool {
+    with(connection, |_| true)
 }
 
-/// Bytes of the frames that this thread holds for a connection.
-pub(super) fn len(shared: &Shared) -> usize {
-    with(shared, |held| held.len())
-}
-
-/// Holds a message, if this thread polls the handler of the connection and it fits: below `bound`
-/// bytes in all.
+/// Whether the handler is being polled on this thread, by the task itself: the task polls the handler
+/// again when there is input, and nobody needs to be woken for it.
 #[inline]
-pub(super) fn append(shared: &Shared, bound: usize, kind: MessageKind, payload: &[u8]) -> bool {
-    with(shared, |held| {
-        let len = held.len();
+pub(in crate::net) fn is_polled_here(connection: Key, waker: &Waker) -> bool {
+    with(connection, |cork| {
+        std::ptr::eq(cork.waker.0, waker.data()) && std::ptr::eq(cork.waker.1, waker.vtable())
+    })
+}
+
+/// Bytes of the frames in the cork.
+#[inline]
+pub(in crate::net) fn len(connection: Key) -> usize {
+    with(connection, |cork| cork.frames.as_ref().map_or(0, |frames| frames.len()))
+}
+
+/// Takes the frames out, to queue them under the lock.
+#[inline]
+pub(in crate::net) fn take(connection: Key) -> Option<Box<Outbox>> {
+    with(connection, |cork| cork.frames.take())
+}
+
+/// Gathers a message, if the cork is open for the connection and will hold less than `bound` bytes
+/// with it. Says whether it did.
+#[inline]
+pub(in crate::net) fn append(
+    connection: Key,
+    bound: usize,
+    kind: MessageKind,
+    payload: &[u8],
+) -> bool {
+    with(connection, |cork| {
+        let len = cork.frames.as_ref().map_or(0, |frames| frames.len());
         if len + MAX_HEADER_LEN + payload.len() >= bound {
             return false;
         }
-        let frames = held.frames.get_or_insert_with(pool::take_outbox);
+        let frames = cork.frames.get_or_insert_with(pool::take_outbox);
         frames.append_frame(&message_header(kind, payload.len()), payload);
         true
     })
-}
-
-/// The input that this thread has for the Receiver.
-#[inline]
-pub(super) fn take_input(shared: &Shared) -> Option<Lease> {
-    with(shared, |held| match std::mem::replace(&mut held.input, Handed::Taken) {
-        Handed::Offered(lease) => Some(lease),
-        other => {
-            held.input = other;
-            None
-        }
-    })
-}
-
-/// The Receiver has read to the end of what it took here. `false` if it took nothing here.
-#[inline]
-pub(super) fn end_input(shared: &Shared) -> bool {
-    with(shared, |held| {
-        let was_taken = matches!(held.input, Handed::Taken);
-        if was_taken {
-            held.input = Handed::Read;
-        }
-        was_taken
-    })
-}
-
-/// The Receiver waits again, as the state says. `false` if it says or knows otherwise: then that
-/// takes the lock.
-#[inline]
-pub(super) fn wait(shared: &Shared, waker: &Waker) -> bool {
-    with(shared, |held| {
-        let is_read = matches!(held.input, Handed::Read | Handed::Nothing);
-        let waits = is_read
-            && std::ptr::eq(held.waker.0, waker.data())
-            && std::ptr::eq(held.waker.1, waker.vtable());
-        if waits {
-            held.input = Handed::Nothing;
-        }
-        waits
-    })
-}
-
-/// The Receiver takes the lock: the state is right from here on, and has the input that was not
-/// taken.
-pub(super) fn settle(shared: &Shared, state: &mut State) {
-    let (input, is_told) = with(shared, |held| {
-        let input = std::mem::replace(&mut held.input, Handed::Nothing);
-        (Some(input), std::mem::replace(&mut held.is_told, true))
-    });
-    let Some(input) = input else { return };
-    if !is_told {
-        state.begin_polling();
-    }
-    if let Handed::Offered(lease) = input {
-        state.keep_input(lease);
-    }
 }

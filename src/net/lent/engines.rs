@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// An inflater; `None` when the budget has no room for one.
-pub(super) fn take_inflater(budget: &Arc<Budget>) -> Option<Box<Inflater>> {
+pub(in crate::net) fn take_inflater(budget: &Arc<Budget>) -> Option<Box<Inflater>> {
     let kept = with(|engines| {
         let fitting = engines.inflaters.iter().rposition(|kept| kept.is_charged_to(budget))?;
         Some(engines.inflaters.remove(fitting))
@@ -31,18 +31,18 @@ pub(super) fn take_inflater(budget: &Arc<Budget>) -> Option<Box<Inflater>> {
     kept.flatten().or_else(|| make_room(|| Inflater::new(budget)).map(Box::new))
 }
 
-pub(super) fn return_inflater(inflater: Box<Inflater>) {
+pub(in crate::net) fn return_inflater(inflater: Box<Inflater>) {
     with(|engines| keep(&mut engines.inflaters, inflater, MAX_KEPT_INFLATERS));
 }
 
 /// Whether an inflater can be had at present.
-pub(super) fn has_inflater(budget: &Arc<Budget>) -> bool {
+pub(in crate::net) fn has_inflater(budget: &Arc<Budget>) -> bool {
     let kept = with(|engines| engines.inflaters.iter().any(|kept| kept.is_charged_to(budget)));
     kept == Some(true) || make_room(|| budget.has_left(Inflater::MEMORY).then_some(())).is_some()
 }
 
 /// A compressor of this shape; `None` when the budget has no room for one.
-pub(super) fn take_compressor(shape: Shape, budget: &Arc<Budget>) -> Option<Compressor> {
+pub(in crate::net) fn take_compressor(shape: Shape, budget: &Arc<Budget>) -> Option<Compressor> {
     let kept = with(|engines| {
         let fits = |kept: &Compressor| kept.shape() == shape && kept.is_charged_to(budget);
         let fitting = engines.compressors.iter().rposition(fits)?;
@@ -51,14 +51,14 @@ pub(super) fn take_compressor(shape: Shape, budget: &Arc<Budget>) -> Option<Comp
     kept.flatten().or_else(|| make_room(|| Compressor::new(shape, budget)))
 }
 
-pub(super) fn return_compressor(compressor: Compressor) {
+pub(in crate::net) fn return_compressor(compressor: Compressor) {
     if !compressor.is_spent() {
         with(|engines| keep(&mut engines.compressors, compressor, MAX_KEPT_COMPRESSORS));
     }
 }
 
 /// Tries again without what the thread keeps for later, if the budget has no room.
-pub(super) fn make_room<R>(charge: impl Fn() -> Option<R>) -> Option<R> {
+pub(in crate::net) fn make_room<R>(charge: impl Fn() -> Option<R>) -> Option<R> {
     charge().or_else(|| {
         let kept = with(|engines| {
             (std::mem::take(&mut engines.compressors), std::mem::take(&mut engines.inflaters))
@@ -77,14 +77,14 @@ fn keep<T>(kept: &mut Vec<T>, item: T, at_most: usize) {
 }
 
 /// What a message was compressed to. Its room goes back to the thread.
-pub(super) struct Scratch(Vec<u8>);
+pub(in crate::net) struct Scratch(Vec<u8>);
 
 impl Scratch {
-    pub(super) fn take() -> Scratch {
+    pub(in crate::net) fn take() -> Scratch {
         Scratch(with(|engines| std::mem::take(&mut engines.scratch)).unwrap_or_default())
     }
 
-    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+    pub(in crate::net) fn room(&mut self) -> &mut Vec<u8> {
         &mut self.0
     }
 }

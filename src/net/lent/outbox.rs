@@ -15,7 +15,7 @@ use crate::proto::frame::HeaderBytes;
 
 /// Frames on their way to one peer, in order.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(in crate::net) struct Outbox {
     /// Small frames, and the headers of large ones.
     batch: Vec<u8>,
     /// Payloads that are not copied, each before the byte of `batch` at its position.
@@ -32,7 +32,7 @@ pub(super) struct Outbox {
 
 /// A payload that is written from where it lies.
 #[derive(Debug)]
-pub(super) enum Large {
+pub(in crate::net) enum Large {
     Owned(Vec<u8>),
     Shared(Arc<[u8]>),
     Bytes(Bytes),
@@ -58,7 +58,7 @@ impl Large {
 
     /// Copies what lies in a read buffer, of which the thread lends only so many, or in a buffer
     /// that is far too large, and gives the thread its buffer back. Runs nothing of the application.
-    pub(super) fn release_buffer(&mut self) {
+    pub(in crate::net) fn release_buffer(&mut self) {
         let is_released = match self {
             Large::Owned(buffer) => pool::fits(buffer.capacity(), buffer.len()),
             Large::Shared(_) | Large::Bytes(_) => true,
@@ -77,13 +77,13 @@ impl Large {
 
 impl Outbox {
     /// Bytes that are not written.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::net) fn len(&self) -> usize {
         self.len
     }
 
     /// Appends through `encode`, which only appends.
     #[inline]
-    pub(super) fn append<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    pub(in crate::net) fn append<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let before = self.batch.len();
         let result = encode(&mut self.batch);
         debug_assert!(self.batch.len() >= before);
@@ -93,7 +93,7 @@ impl Outbox {
 
     /// Appends a frame by copying it.
     #[inline]
-    pub(super) fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
+    pub(in crate::net) fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
         self.append(|batch| {
             header.append_to(batch, payload.len());
             batch.extend_from_slice(payload);
@@ -101,7 +101,7 @@ impl Outbox {
     }
 
     /// Appends all of another outbox, of which nothing has been written.
-    pub(super) fn append_all(&mut self, other: &mut Outbox) {
+    pub(in crate::net) fn append_all(&mut self, other: &mut Outbox) {
         debug_assert_eq!(
             (other.batch_written, other.large_written, other.partly_written),
             (0, 0, 0)
@@ -113,7 +113,7 @@ impl Outbox {
     }
 
     /// Appends a payload without copying it, behind its header.
-    pub(super) fn append_large(&mut self, header: &[u8], mut payload: Large) {
+    pub(in crate::net) fn append_large(&mut self, header: &[u8], mut payload: Large) {
         // In a read buffer the header fits where the longer one of the peer was.
         let is_before = match &mut payload {
             Large::Lease(lease, at) => lease.write_before(at, header),
@@ -127,7 +127,7 @@ impl Outbox {
     }
 
     /// Has payloads wait in no more than they need: the peer takes its time.
-    pub(super) fn release_buffers(&mut self) {
+    pub(in crate::net) fn release_buffers(&mut self) {
         for (_, large) in self.large.iter_mut().skip(self.large_written) {
             large.release_buffer();
         }
@@ -135,7 +135,7 @@ impl Outbox {
 
     /// Writes once; gives the number of bytes written. Payloads that were written as a whole are
     /// given back at once: nobody may hold a lock.
-    pub(super) fn poll_write<T: AsyncWrite + Unpin>(
+    pub(in crate::net) fn poll_write<T: AsyncWrite + Unpin>(
         &mut self,
         io: &mut T,
         cx: &mut Context<'_>,
@@ -215,7 +215,7 @@ impl Outbox {
     }
 
     /// Empties it for the next user, and frees a batch that grew beyond `max_batch` bytes.
-    pub(super) fn clear(&mut self, max_batch: usize) {
+    pub(in crate::net) fn clear(&mut self, max_batch: usize) {
         self.large.clear();
         if self.batch.capacity() > max_batch {
             self.batch = Vec::new();
@@ -234,11 +234,11 @@ mod tests {
 
     /// A read buffer with these bytes.
     fn lease(bytes: &[u8]) -> Lease {
-        let mut lease = Lease::take();
         let mut context = Context::from_waker(std::task::Waker::noop());
-        let read = lease.poll_read(&mut &*bytes, &mut context);
-        assert!(matches!(read, Poll::Ready(Ok(len)) if len == bytes.len()));
-        lease
+        match Lease::poll_read(&mut &*bytes, &mut context) {
+            Poll::Ready(Ok(lease)) => lease,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ thread_local! {
 }
 
 /// A read buffer, empty.
-pub(super) fn take_read_buffer() -> Box<ReadBuffer> {
+pub(in crate::net) fn take_read_buffer() -> Box<ReadBuffer> {
     POOL.try_with(|pool| {
         let pool = &mut *pool.borrow_mut();
         if pool.lent - pool.strayed.load(Ordering::Relaxed) >= MAX_LENT {
@@ -48,7 +48,7 @@ fn new_read_buffer(size: usize, strayed: Option<Arc<AtomicUsize>>) -> Box<ReadBu
     Box::new(ReadBuffer { bytes: Vec::with_capacity(size), start: 0, strayed })
 }
 
-pub(super) fn return_read_buffer(buffer: Box<ReadBuffer>) {
+pub(in crate::net) fn return_read_buffer(buffer: Box<ReadBuffer>) {
     let mut buffer = Some(buffer);
     let _ = POOL.try_with(|pool| buffer.take().map(|buffer| pool.borrow_mut().take_back(buffer)));
     // While a thread ends its pool may be gone.
@@ -75,23 +75,23 @@ impl Pool {
     }
 }
 
-pub(super) fn take_outbox() -> Box<Outbox> {
+pub(in crate::net) fn take_outbox() -> Box<Outbox> {
     POOL.try_with(|pool| pool.borrow_mut().outboxes.pop()).ok().flatten().unwrap_or_default()
 }
 
-pub(super) fn return_outbox(mut outbox: Box<Outbox>) {
+pub(in crate::net) fn return_outbox(mut outbox: Box<Outbox>) {
     outbox.clear(MAX_KEPT_BATCH);
     with(|pool| keep(&mut pool.outboxes, outbox, MAX_KEPT_OUTBOXES));
 }
 
 /// A buffer for a large message, empty; its capacity is whatever an earlier one needed.
-pub(super) fn take_message_buffer() -> Vec<u8> {
+pub(in crate::net) fn take_message_buffer() -> Vec<u8> {
     POOL.try_with(|pool| pool.borrow_mut().message_buffers.pop()).ok().flatten().unwrap_or_default()
 }
 
 /// An empty buffer that is to hold so many bytes and to wait with them: one of about that size,
 /// or a new one.
-pub(super) fn take_fitting_buffer(len: usize) -> Vec<u8> {
+pub(in crate::net) fn take_fitting_buffer(len: usize) -> Vec<u8> {
     let kept = POOL.try_with(|pool| {
         let kept = &mut pool.borrow_mut().message_buffers;
         let at = kept.iter().position(|kept| fits(kept.capacity(), len) && kept.capacity() >= len);
@@ -102,17 +102,17 @@ pub(super) fn take_fitting_buffer(len: usize) -> Vec<u8> {
 
 /// Whether so many bytes may wait in a buffer of this capacity: what is queued is bounded by its
 /// length, and is not to hold many times as much.
-pub(super) fn fits(capacity: usize, len: usize) -> bool {
+pub(in crate::net) fn fits(capacity: usize, len: usize) -> bool {
     capacity / 2 <= len
 }
 
 /// A buffer for a message that is inflated, empty; it may have no capacity.
 #[cfg(feature = "deflate")]
-pub(super) fn take_small_buffer() -> Vec<u8> {
+pub(in crate::net) fn take_small_buffer() -> Vec<u8> {
     POOL.try_with(|pool| pool.borrow_mut().small_buffers.pop()).ok().flatten().unwrap_or_default()
 }
 
-pub(super) fn return_message_buffer(mut buffer: Vec<u8>) {
+pub(in crate::net) fn return_message_buffer(mut buffer: Vec<u8>) {
     buffer.clear();
     match buffer.capacity() {
         1..SMALL_MESSAGE => with(|pool| keep(&mut pool.small_buffers, buffer, MAX_KEPT_MESSAGES)),
@@ -148,7 +148,7 @@ fn keep_largest(kept: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
 }
 
 /// Bytes of a read buffer: what a peer sends at once often fits, 64 KiB with their header do.
-pub(super) const LARGE_READ: usize = 128 << 10;
+pub(in crate::net) const LARGE_READ: usize = 128 << 10;
 
 /// Bytes of a read buffer when many are lent already.
 const SMALL_READ: usize = 4 << 10;

@@ -12,10 +12,10 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::config::Config;
-use super::report::RateLimit;
+use super::WRITE_FROM;
+use super::rate_limit::RateLimit;
 use super::shared::Shared;
-use super::state::look_from;
+use crate::net::config::Config;
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::budget::Budget;
@@ -26,10 +26,10 @@ pub type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 
 /// What the connections of one runtime share.
 pub struct Context {
-    pub(super) config: Arc<Config>,
+    pub(in crate::net) config: Arc<Config>,
     /// What every message looks at, near at hand.
-    pub(super) at_hand: AtHand,
-    pub(super) http: Option<HttpHook>,
+    pub(in crate::net) at_hand: AtHand,
+    pub(in crate::net) http: Option<HttpHook>,
     /// The instant that times in this context count from.
     start: Instant,
     is_draining: AtomicBool,
@@ -39,20 +39,20 @@ pub struct Context {
     /// An entry was made that is due before all others.
     rearmed: Notify,
     emptied: Notify,
-    pub(super) violations_told: RateLimit,
-    pub(super) refusals_told: RateLimit,
+    pub(in crate::net) violations_told: RateLimit,
+    pub(in crate::net) refusals_told: RateLimit,
     #[cfg(feature = "deflate")]
-    pub(super) memory_told: RateLimit,
+    pub(in crate::net) memory_told: RateLimit,
     /// Memory for compression; the contexts of one server share it.
     #[cfg(feature = "deflate")]
-    pub(super) budget: Arc<Budget>,
+    pub(in crate::net) budget: Arc<Budget>,
 }
 
 /// Limits of the configuration.
-pub(super) struct AtHand {
-    pub(super) message: MessageLimits,
+pub(in crate::net) struct AtHand {
+    pub(in crate::net) message: MessageLimits,
     /// With so many bytes queued the queue is looked at before the next message.
-    pub(super) look_from: usize,
+    pub(in crate::net) look_from: usize,
 }
 
 #[derive(Default)]
@@ -74,7 +74,7 @@ struct Slot {
 
 /// Where a connection is registered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in crate::net) struct Place {
     slot: u32,
     generation: u32,
 }
@@ -89,7 +89,7 @@ impl Context {
             budget: Arc::new(Budget::new(config.deflate.max_memory)),
             at_hand: AtHand {
                 message: config.limits.message,
-                look_from: look_from(config.limits.max_queued),
+                look_from: config.limits.max_queued.min(WRITE_FROM),
             },
             config,
             http,
@@ -172,21 +172,21 @@ impl Context {
         }
     }
 
-    pub(super) fn is_draining(&self) -> bool {
+    pub(in crate::net) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::SeqCst)
     }
 
-    pub(super) fn count_panic(&self) {
+    pub(in crate::net) fn count_panic(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The time since this context began.
-    pub(super) fn now(&self) -> Duration {
+    pub(in crate::net) fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
     /// Registers a connection, and starts the clock for the first one.
-    pub(super) fn enter(self: &Arc<Context>, connection: Arc<Shared>) -> Place {
+    pub(in crate::net) fn enter(self: &Arc<Context>, connection: Arc<Shared>) -> Place {
         self.live.fetch_add(1, Ordering::SeqCst);
         let mut register = self.register();
         if !std::mem::replace(&mut register.has_ticker, true) {
@@ -203,7 +203,7 @@ impl Context {
         Place { slot, generation: entry.generation }
     }
 
-    pub(super) fn leave(&self, place: Place) {
+    pub(in crate::net) fn leave(&self, place: Place) {
         {
             let mut register = self.register();
             if let Some(entry) = register.slots.get_mut(place.slot as usize) {
@@ -219,7 +219,7 @@ impl Context {
     }
 
     /// Wakes the connection at this tick.
-    pub(super) fn arm(&self, place: Place, tick: u64) {
+    pub(in crate::net) fn arm(&self, place: Place, tick: u64) {
         let mut register = self.register();
         let is_first = register.due.first_key_value().is_none_or(|(first, _)| tick < *first);
         register.due.entry(tick).or_default().push(place);
@@ -308,7 +308,7 @@ impl Context {
 }
 
 /// The first tick at which this time has come.
-pub(super) fn tick_of(time: Duration) -> u64 {
+pub(in crate::net) fn tick_of(time: Duration) -> u64 {
     let ticks = time.as_millis().div_ceil(GRAIN.as_millis());
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }

@@ -1,20 +1,14 @@
-//! What the connection task, the Receiver and the Senders may know of a connection without its
-//! lock.
+//! What the connection task, the Receiver and the Senders may know of a connection without its lock.
 //!
-//! A glance is renewed whenever the lock is given up, before anybody is woken for what was
-//! done under it. It may be old, never wrong for long: who makes one old wakes the task. So it
-//! may say that there is nothing to do; what there is to do is looked up under the lock.
-//!
-//! Three things make one old and wake nobody, and do no harm. That a fragmented message has begun,
-//! or was given up before its first fragment, matters to Senders only; what the handler's thread
-//! holds meanwhile goes before the first fragment. For a Receiver that no longer waits the task
-//! may read once more; what it read is kept.
+//! The glance is renewed whenever the lock is given up, before anybody is woken for what was done
+//! under it. So it may be old, but not for long: whoever makes it old wakes the task, or is polled by
+//! it. It may say that there is nothing to do; what there is to do is looked up under the lock.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The newest glance at a connection.
 #[derive(Debug)]
-pub(super) struct LastGlance(AtomicUsize);
+pub(in crate::net) struct LastGlance(AtomicUsize);
 
 impl LastGlance {
     #[inline]
@@ -34,30 +28,27 @@ impl Default for LastGlance {
     }
 }
 
-/// What a glance shows besides the queue.
+/// What a glance shows besides the length of the queue.
 pub(super) struct Looks {
     /// Frames are exchanged, and no Close was sent or received.
     pub(super) is_open: bool,
     /// The timers are to be looked at.
     pub(super) is_timer_due: bool,
-    /// Somebody waits for input, and it is to be read into a lease.
-    pub(super) is_reading: bool,
-    /// The Receiver waits for a message in the handler that the task polls.
-    pub(super) is_waiting_here: bool,
+    /// The task reads, no message is unfinished, and there is a Receiver.
+    pub(super) is_at_rest: bool,
     /// No message is being sent in fragments, and no compression was agreed on.
     pub(super) is_plain: bool,
 }
 
 /// Bytes queued for the peer, and a bit for whatever is not as it is most of the time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Glance(usize);
+pub(in crate::net) struct Glance(usize);
 
 const NOT_OPEN: usize = 1;
 const TIMER_DUE: usize = 2;
-const NOT_READING: usize = 4;
-const NOT_WAITING_HERE: usize = 8;
-const NOT_PLAIN: usize = 16;
-const BITS: u32 = 5;
+const NOT_AT_REST: usize = 4;
+const NOT_PLAIN: usize = 8;
+const BITS: u32 = 4;
 
 impl Glance {
     #[inline]
@@ -68,56 +59,44 @@ impl Glance {
             queued
                 | set(NOT_OPEN, !looks.is_open)
                 | set(TIMER_DUE, looks.is_timer_due)
-                | set(NOT_READING, !looks.is_reading)
-                | set(NOT_WAITING_HERE, !looks.is_waiting_here)
+                | set(NOT_AT_REST, !looks.is_at_rest)
                 | set(NOT_PLAIN, !looks.is_plain),
         )
     }
 
-    /// Whether the task is to read for the Receiver, into a lease.
+    /// Whether the task reads, and nothing is to be done before that or with what was read earlier.
     #[inline]
-    pub(super) fn is_reading(self, max_queued: usize) -> bool {
-        self.0 & (NOT_OPEN | NOT_READING) == 0 && self.queued() < max_queued
-    }
-
-    /// Whether input may be handed to the Receiver without the lock. Nobody has any then.
-    #[inline]
-    pub(super) fn is_waiting_here(self) -> bool {
-        self.0 & (NOT_OPEN | NOT_READING | NOT_WAITING_HERE) == 0
-    }
-
-    /// Whether less than so many bytes are queued.
-    #[inline]
-    pub(super) fn is_below(self, queued: usize) -> bool {
-        self.queued() < queued
+    pub(in crate::net) fn is_at_rest(self) -> bool {
+        self.0 & (NOT_OPEN | NOT_AT_REST) == 0
     }
 
     /// Whether messages are exchanged both ways, and less than so many bytes are queued.
     #[inline]
-    pub(super) fn is_open_below(self, queued: usize) -> bool {
+    pub(in crate::net) fn is_open_below(self, queued: usize) -> bool {
         self.0 & NOT_OPEN == 0 && self.queued() < queued
     }
 
     /// Whether a message may be sent as it is, with nothing queued before it.
     #[inline]
-    pub(super) fn is_clear(self) -> bool {
+    pub(in crate::net) fn is_clear(self) -> bool {
         self.0 & (NOT_OPEN | NOT_PLAIN) == 0 && self.queued() == 0
     }
 
     /// Whether nothing is queued.
     #[inline]
-    pub(super) fn is_empty(self) -> bool {
+    pub(in crate::net) fn is_empty(self) -> bool {
         self.queued() == 0
     }
 
-    /// Whether frames are exchanged, none is queued, and no timer is due.
+    /// Whether the task has nothing to do but read: messages are exchanged, none is queued, and no
+    /// timer is due.
     #[inline]
-    pub(super) fn is_at_rest(self) -> bool {
-        self.0 & (NOT_OPEN | TIMER_DUE) == 0 && self.queued() == 0
+    pub(in crate::net) fn is_quiet(self) -> bool {
+        self.0 & (NOT_OPEN | TIMER_DUE | NOT_AT_REST) == 0 && self.queued() == 0
     }
 
     #[inline]
-    pub(super) fn is_timer_due(self) -> bool {
+    pub(in crate::net) fn is_timer_due(self) -> bool {
         self.0 & TIMER_DUE != 0
     }
 

@@ -1,32 +1,33 @@
-//! What the connection task, the Receiver and the Senders share, behind one small lock.
+//! The lock of a connection, and what may be seen without it.
 
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use super::context::{Context, tick_of};
-use super::ending::Initiator;
 use super::glance::{Glance, LastGlance};
-use super::held;
-use super::state::{Phase, State};
 use super::waiting::{Wakes, Woken};
+use super::{Deadline, State};
+use crate::net::ending::Initiator;
+use crate::net::lent::cork;
 use crate::proto::close::CloseCode;
 use crate::proto::rejection::Rejection;
 
 /// One connection, as its handles and its task see it.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) context: Arc<Context>,
-    pub(super) peer: Option<SocketAddr>,
+pub(in crate::net) struct Shared {
+    pub(in crate::net) context: Arc<Context>,
+    pub(in crate::net) peer: Option<SocketAddr>,
     glance: LastGlance,
     state: Mutex<State>,
 }
 
-/// The state, locked. When it is given up the glance is renewed, then those woken for whom that
-/// was asked.
+/// The state, locked. When the lock is given up the glance is renewed, and then those are woken who
+/// are to be.
 #[derive(Debug)]
-pub(super) struct Locked<'a> {
+pub(in crate::net) struct Locked<'a> {
     state: MutexGuard<'a, State>,
     glance: &'a LastGlance,
     /// Nobody before the end; stands behind the guard, and is dropped after it.
@@ -34,15 +35,14 @@ pub(super) struct Locked<'a> {
 }
 
 impl Shared {
-    pub(super) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
-        let deadline = context.now().checked_add(context.config.timeouts.handshake);
+    pub(in crate::net) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
+        let deadline = Deadline::at(context.now().checked_add(context.config.timeouts.handshake));
         let shared = Arc::new(Shared {
             context: context.clone(),
             peer,
             glance: LastGlance::default(),
-            state: Mutex::new(State::new()),
+            state: Mutex::new(State::new(deadline)),
         });
-        shared.lock().set_deadline(deadline);
         let place = context.enter(shared.clone());
         shared.lock().place = place;
         if context.is_draining() {
@@ -53,41 +53,52 @@ impl Shared {
     }
 
     #[inline(always)]
-    pub(super) fn lock(&self) -> Locked<'_> {
+    pub(in crate::net) fn lock(&self) -> Locked<'_> {
         // A panic while the lock is held is ours; the connection goes on to its end.
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         Locked { state, glance: &self.glance, woken: Woken::default() }
     }
 
-    /// As [`Shared::lock`], for who queues or counts frames: those that this thread holds are
-    /// queued first.
+    /// As [`Shared::lock`], for a caller that queues or counts frames: those in the cork of this
+    /// thread are queued first.
     #[inline]
-    pub(super) fn lock_for_sending(&self) -> Locked<'_> {
-        let (held, is_news) = held::take(self);
+    pub(in crate::net) fn lock_for_sending(&self) -> Locked<'_> {
+        let cork = cork::take(self.key());
         let mut state = self.lock();
-        if is_news {
-            state.begin_polling();
-        }
-        if let Some(frames) = held {
-            state.put_first(frames);
+        if let Some(frames) = cork {
+            state.uncork(frames);
         }
         state
     }
 
+    /// The name of the connection, for the cork.
+    #[inline]
+    pub(in crate::net) fn key(&self) -> cork::Key {
+        cork::Key::of(&self.glance)
+    }
+
+    /// Remembers the connection task, for those who have to wake it.
+    pub(in crate::net) fn remember_task(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let replaced = self.lock().task.replace(waker);
+        drop(replaced);
+    }
+
     /// What the state was when its lock was last given up.
     #[inline]
-    pub(super) fn glance(&self) -> Glance {
+    pub(in crate::net) fn glance(&self) -> Glance {
         self.glance.load()
     }
 
     /// Ends the registration; the connection task is going.
-    pub(super) fn leave(&self) {
+    pub(in crate::net) fn leave(&self) {
         let place = self.lock().place;
         self.context.leave(place);
     }
 
     /// Has the clock wake this connection at `deadline`, or earlier.
-    pub(super) fn arm(&self, state: &mut State, deadline: Duration) {
+    pub(in crate::net) fn arm(&self, state: &mut State, deadline: Deadline) {
+        let Some(deadline) = deadline.time() else { return };
         let tick = tick_of(deadline);
         if tick < state.armed {
             state.armed = tick;
@@ -96,11 +107,11 @@ impl Shared {
     }
 
     /// When a closing handshake that starts now is overdue.
-    pub(super) fn close_deadline(&self) -> Option<Duration> {
-        self.context.now().checked_add(self.context.config.timeouts.close)
+    pub(in crate::net) fn close_deadline(&self) -> Deadline {
+        Deadline::at(self.context.now().checked_add(self.context.config.timeouts.close))
     }
 
-    pub(super) fn fire_timer(&self) {
+    pub(in crate::net) fn fire_timer(&self) {
         let mut state = self.lock();
         state.armed = u64::MAX;
         state.timer_due = true;
@@ -108,23 +119,17 @@ impl Shared {
     }
 
     /// The server shuts down (RFC 6455 §7.4.1: 1001).
-    pub(super) fn shutdown(&self) {
+    pub(in crate::net) fn shutdown(&self) {
         let now = self.context.now();
         let mut state = self.lock();
-        match state.phase {
-            // Who has asked for half a thing is told at once; who is silent gets a moment.
-            Phase::Opening => {
-                let late = now + LATE_MOMENT;
-                let deadline = state.deadline().map_or(late, |known| known.min(late));
-                state.set_deadline(Some(deadline));
-                state.timer_due = true;
-            }
-            Phase::Deciding => state.refuse(&Rejection::ShuttingDown.into()),
-            Phase::Open => {
-                let deadline = self.close_deadline();
-                state.close(Initiator::Shutdown, CloseCode::GOING_AWAY, "", deadline);
-            }
-            Phase::Finishing | Phase::Closed => {}
+        if state.life.is_opening() {
+            // A peer that has sent half a head is refused at once; one that is silent gets a moment.
+            state.life.hurry(Deadline::at(Some(now + LATE_MOMENT)));
+            state.timer_due = true;
+        } else if state.life.is_deciding() {
+            state.refuse(&Rejection::ShuttingDown.into());
+        } else if state.life.is_open() {
+            state.close(Initiator::Shutdown, CloseCode::GOING_AWAY, "", self.close_deadline());
         }
         state.wake_task();
     }
@@ -151,6 +156,10 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         self.glance.store(self.state.glance());
         if self.state.wakes != Wakes::NOBODY {
+            // The task looks at everything when it has polled its handler.
+            if cork::is_open(cork::Key::of(self.glance)) {
+                self.state.wakes.remove(Wakes::TASK);
+            }
             self.woken = self.state.take_woken();
         }
     }

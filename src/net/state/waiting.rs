@@ -1,4 +1,4 @@
-//! Who waits for something of a connection, and how they are woken.
+//! Futures that wait for something of a connection, and how they are woken.
 //!
 //! Waking a waker or dropping one may run code of the application, and that may call us. So neither
 //! happens under the lock: who is to be woken is noted there, and leaves the state when the lock is
@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
+use super::State;
 use super::shared::{Locked, Shared};
-use super::state::State;
 
 /// What a handle may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Awaited {
+pub(in crate::net) enum Awaited {
     /// Room in the queue.
     Room,
     /// The end of TCP.
@@ -21,7 +21,7 @@ pub(super) enum Awaited {
 
 /// A future's place among those who wait for the same, given up when it is dropped.
 #[derive(Debug)]
-pub(super) struct Waiting<'a> {
+pub(in crate::net) struct Waiting<'a> {
     shared: &'a Shared,
     awaited: Awaited,
     /// `None` until it had to wait.
@@ -29,12 +29,12 @@ pub(super) struct Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    pub(super) fn new(shared: &'a Shared, awaited: Awaited) -> Waiting<'a> {
+    pub(in crate::net) fn new(shared: &'a Shared, awaited: Awaited) -> Waiting<'a> {
         Waiting { shared, awaited, key: None }
     }
 
     /// Looks for it, and waits if it is not there.
-    pub(super) fn poll<R>(
+    pub(in crate::net) fn poll<R>(
         &mut self,
         cx: &Context<'_>,
         look: impl Fn(&State) -> Option<R>,
@@ -50,9 +50,9 @@ impl<'a> Waiting<'a> {
                 waker = Some(cx.waker().clone());
                 continue;
             };
-            let rare = state.rare();
-            let key = *self.key.get_or_insert_with(|| rare.waiters.new_key());
-            let replaced = rare.waiters.of(self.awaited).insert(key, waker);
+            let waiters = state.waiters.get();
+            let key = *self.key.get_or_insert_with(|| waiters.new_key());
+            let replaced = waiters.of(self.awaited).insert(key, waker);
             drop(state);
             drop(replaced);
             return Poll::Pending;
@@ -71,7 +71,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let Some(key) = self.key else { return };
         let mut state = self.shared.lock();
-        let waker = state.rare_if_any().and_then(|rare| rare.waiters.of(self.awaited).remove(&key));
+        let waker = state.waiters.get_if_any().and_then(|all| all.of(self.awaited).remove(&key));
         drop(state);
         drop(waker);
     }
@@ -79,16 +79,34 @@ impl Drop for Waiting<'_> {
 
 /// Identifies a future that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key(u64);
+pub(in crate::net) struct Key(u64);
 
 impl Key {
     /// Of the Receiver, of which there is one.
     const RECEIVER: Key = Key(0);
 }
 
-/// Those who wait for something of one connection.
+/// The wakers of those who wait for something of one connection. Most connections have none.
 #[derive(Debug, Default)]
-pub(super) struct Waiters {
+pub(in crate::net) struct Waiters(Option<Box<All>>);
+
+impl Waiters {
+    fn get(&mut self) -> &mut All {
+        self.0.get_or_insert_default()
+    }
+
+    fn get_if_any(&mut self) -> Option<&mut All> {
+        self.0.as_deref_mut()
+    }
+
+    /// Whether somebody waits for room in the queue.
+    pub(in crate::net) fn is_room_awaited(&self) -> bool {
+        self.0.as_ref().is_some_and(|all| !all.room.is_empty())
+    }
+}
+
+#[derive(Debug, Default)]
+struct All {
     /// The Receiver, when it waits for input elsewhere than in the connection task.
     input: Option<Waker>,
     room: BTreeMap<Key, Waker>,
@@ -96,7 +114,7 @@ pub(super) struct Waiters {
     newest: u64,
 }
 
-impl Waiters {
+impl All {
     fn new_key(&mut self) -> Key {
         self.newest += 1;
         Key(self.newest)
@@ -112,20 +130,24 @@ impl Waiters {
 
 /// Who is to be woken when the lock is given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Wakes(u8);
+pub(in crate::net) struct Wakes(u8);
 
 impl Wakes {
-    pub(super) const NOBODY: Wakes = Wakes(0);
+    pub(in crate::net) const NOBODY: Wakes = Wakes(0);
     /// The connection task.
-    pub(super) const TASK: Wakes = Wakes(1);
+    pub(in crate::net) const TASK: Wakes = Wakes(1);
     /// The Receiver.
-    pub(super) const INPUT: Wakes = Wakes(2);
-    pub(super) const ROOM: Wakes = Wakes(4);
-    pub(super) const END: Wakes = Wakes(8);
+    pub(in crate::net) const INPUT: Wakes = Wakes(2);
+    pub(in crate::net) const ROOM: Wakes = Wakes(4);
+    pub(in crate::net) const END: Wakes = Wakes(8);
 
     #[inline]
-    pub(super) fn add(&mut self, others: Wakes) {
+    pub(in crate::net) fn add(&mut self, others: Wakes) {
         self.0 |= others.0;
+    }
+
+    pub(in crate::net) fn remove(&mut self, others: Wakes) {
+        self.0 &= !others.0;
     }
 
     fn has(self, one: Wakes) -> bool {
@@ -135,7 +157,7 @@ impl Wakes {
 
 /// Wakers that have left the state. They are woken when it is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Woken(Leaving);
+pub(in crate::net) struct Woken(Leaving);
 
 #[derive(Debug, Default)]
 enum Leaving {
@@ -179,7 +201,7 @@ impl Drop for Woken {
 impl State {
     /// Takes those out who are to be woken.
     #[inline(never)]
-    pub(super) fn take_woken(&mut self) -> Woken {
+    pub(in crate::net) fn take_woken(&mut self) -> Woken {
         let wakes = std::mem::take(&mut self.wakes);
         let mut woken = Woken::default();
         if wakes.has(Wakes::TASK)
@@ -187,46 +209,51 @@ impl State {
         {
             woken.add(task.clone());
         }
-        let Some(rare) = self.rare_if_any() else { return woken };
+        let Some(all) = self.waiters.get_if_any() else { return woken };
         if wakes.has(Wakes::INPUT) {
-            rare.waiters.input.take().into_iter().for_each(|waker| woken.add(waker));
+            all.input.take().into_iter().for_each(|waker| woken.add(waker));
         }
         for (wake, awaited) in [(Wakes::ROOM, Awaited::Room), (Wakes::END, Awaited::End)] {
             if wakes.has(wake) {
-                let all = std::mem::take(rare.waiters.of(awaited));
-                all.into_values().for_each(|waker| woken.add(waker));
+                let wakers = std::mem::take(all.of(awaited));
+                wakers.into_values().for_each(|waker| woken.add(waker));
             }
         }
         woken
     }
 
-    /// Whether somebody waits for room in the queue.
-    pub(super) fn is_waited_for(&mut self) -> bool {
-        self.rare_if_any().is_some_and(|rare| !rare.waiters.room.is_empty())
+    /// Wakes those who wait for room in the queue, if there is some.
+    #[inline]
+    pub(in crate::net) fn offer_room(&mut self, max_queued: usize) {
+        if self.waiters.is_room_awaited() && self.life.is_open() && self.queue.has_room(max_queued)
+        {
+            self.wakes.add(Wakes::ROOM);
+        }
     }
 
     /// The Receiver, which has left no waker, waits for room in the queue.
-    pub(super) fn wait_for_room(&mut self, receiver: &Waker) {
-        let left = self.rare().waiters.room.insert(Key::RECEIVER, receiver.clone());
+    pub(in crate::net) fn wait_for_room(&mut self, receiver: &Waker) {
+        let left = self.waiters.get().room.insert(Key::RECEIVER, receiver.clone());
         debug_assert!(left.is_none());
     }
 
     /// The Receiver, which has left no waker, waits for input on another task.
-    pub(super) fn wait_for_input(&mut self, receiver: &Waker) {
-        let left = self.rare().waiters.input.replace(receiver.clone());
+    pub(in crate::net) fn wait_for_input(&mut self, receiver: &Waker) {
+        let left = self.waiters.get().input.replace(receiver.clone());
         debug_assert!(left.is_none());
     }
 
     /// The Receiver waits for nothing.
-    pub(super) fn forget_receiver(&mut self) -> Left {
-        let Some(rare) = self.rare_if_any() else { return Left::default() };
-        Left { _wakers: [rare.waiters.input.take(), rare.waiters.room.remove(&Key::RECEIVER)] }
+    pub(in crate::net) fn forget_receiver(&mut self) -> Left {
+        self.reading.stop_awaiting();
+        let Some(all) = self.waiters.get_if_any() else { return Left::default() };
+        Left { _wakers: [all.input.take(), all.room.remove(&Key::RECEIVER)] }
     }
 }
 
 /// What the Receiver had left, to be dropped without the lock.
 #[derive(Debug, Default)]
 #[must_use]
-pub(super) struct Left {
+pub(in crate::net) struct Left {
     _wakers: [Option<Waker>; 2],
 }

@@ -1,6 +1,7 @@
 //! The connection task: it alone reads, writes and runs the timers, and it polls the handler.
 //!
-//! One turn reads once, polls the handler with what came, and writes all replies in one write.
+//! One turn reads once, polls the handler with what came, and writes all replies in one write, until
+//! nobody has anything to do.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -12,16 +13,17 @@ use std::task::{Context, Poll, Waker, ready};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::context::Context as Shares;
-use super::ending::{Ending, Initiator};
-use super::error::{Error, Result};
-use super::held;
-use super::incoming::Incoming;
 use super::opening::{Opened, Opening};
-use super::read_vec::ReadVec;
-use super::shared::Shared;
-use super::state::Phase;
-use super::transport::{Input, Transport};
+use super::reading::Arrived;
+use super::transport::Transport;
+use crate::net::ending::{Ending, Initiator};
+use crate::net::error::{Error, Result};
+use crate::net::handles::incoming::Incoming;
+use crate::net::lent::cork;
+use crate::net::lent::outbox::Outbox;
+use crate::net::read_vec::ReadVec;
+use crate::net::state::context::Context as Shares;
+use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
 
 /// Serves one connection on any transport, from its first byte to its end.
@@ -64,7 +66,7 @@ where
 }
 
 /// Serves a connection that is open already.
-pub(super) fn serve_open<T, F>(
+pub(in crate::net) fn serve_open<T, F>(
     io: T,
     shared: Arc<Shared>,
     handler: F,
@@ -78,6 +80,7 @@ where
 }
 
 pin_project! {
+    #[project = ConnectionNow]
     struct Connection<T, H, F> {
         transport: Transport<T>,
         // The waker that `shared` has, to see without the lock that it is still the right one.
@@ -105,7 +108,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         let mut unsent = None;
-        if state.phase != Phase::Closed {
+        if !state.life.is_closed() {
             state.lose(Some(std::io::ErrorKind::Interrupted));
             unsent = state.closed();
         }
@@ -125,106 +128,105 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
         let mut this = self.project();
-        let shared = &this.shared.0;
-        if !this.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-            *this.task = Some(cx.waker().clone());
-            shared.remember_task(cx.waker());
+        this.remember_task(cx);
+        ready!(this.poll_opening(cx));
+        this.turn(cx);
+        ready!(this.transport.poll_end(&this.shared.0, cx));
+        // The transport is gone, but the handler has its time to finish.
+        this.poll_handler(cx);
+        if let StageNow::Running { .. } = this.stage.as_mut().project() {
+            return Poll::Pending;
         }
-        if let StageNow::Opening { opening, handler } = this.stage.as_mut().project() {
-            shared.check_opening_timers(opening);
-            let opened = match this.transport.io() {
-                Some(io) => opening.poll(io, shared, cx),
-                None => Poll::Ready(Opened::Finished),
-            };
-            match (opened, handler.take()) {
-                (Poll::Pending, taken) => {
-                    *handler = taken;
-                    // Shutting down and deadlines finish a connection that never spoke.
-                    if shared.lock().phase == Phase::Opening {
-                        return Poll::Pending;
+        let ending = this.shared.0.lock().life.ended().cloned();
+        Poll::Ready(ending.unwrap_or_default())
+    }
+}
+
+impl<T, H, F> ConnectionNow<'_, T, H, F>
+where
+    T: ReadVec + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F,
+    F: Future<Output = Result<()>>,
+{
+    /// Has the state wake this task from here on.
+    fn remember_task(&mut self, cx: &Context<'_>) {
+        if !self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            *self.task = Some(cx.waker().clone());
+            self.shared.0.remember_task(cx.waker());
+        }
+    }
+
+    /// The opening handshake, up to the call of the handler; ready when it is over.
+    fn poll_opening(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = &self.shared.0;
+        let StageNow::Opening { opening, handler } = self.stage.as_mut().project() else {
+            return Poll::Ready(());
+        };
+        shared.check_opening_timers(opening);
+        let opened = match &mut self.transport.io {
+            Some(io) => opening.poll(io, shared, cx),
+            None => Poll::Ready(Opened::Finished),
+        };
+        let next = match opened {
+            // Shutting down and deadlines finish a connection that never spoke.
+            Poll::Pending if shared.lock().life.is_opening() => return Poll::Pending,
+            Poll::Ready(Opened::Incoming(incoming)) => {
+                let call = handler
+                    .take()
+                    .map(|handler| catch_unwind(AssertUnwindSafe(|| handler(incoming))));
+                match call {
+                    Some(Ok(handler)) => Stage::Running { handler },
+                    Some(Err(_)) => {
+                        end_handler(shared, None);
+                        Stage::Over
                     }
-                    this.stage.set(Stage::Over);
+                    None => Stage::Over,
                 }
-                (Poll::Ready(Opened::Incoming(incoming)), Some(handler)) => {
-                    match catch_unwind(AssertUnwindSafe(|| handler(incoming))) {
-                        Ok(handler) => this.stage.set(Stage::Running { handler }),
-                        Err(_) => {
-                            end_handler(shared, None);
-                            this.stage.set(Stage::Over);
-                        }
-                    }
-                }
-                (Poll::Ready(_), _) => this.stage.set(Stage::Over),
             }
-        }
-        this.transport.begin_turn();
-        let max_queued = shared.context.config.limits.max_queued;
+            _ => Stage::Over,
+        };
+        self.stage.set(next);
+        Poll::Ready(())
+    }
+
+    /// Reads, polls the handler and writes until nobody has anything to do.
+    fn turn(&mut self, cx: &mut Context<'_>) {
+        self.transport.begin_turn();
         // Whatever woke the task, the handler may have waited for it.
         let mut is_handlers_turn = true;
         loop {
-            let input = this.transport.poll_input(shared, cx);
-            if !is_handlers_turn && matches!(input, Input::Nothing | Input::NothingYet) {
-                if shared.glance().is_at_rest() {
-                    return Poll::Pending;
-                }
-                // Reading alone or running out of time may have queued more.
-                this.transport.poll_output(shared.lock(), shared, cx);
-                if matches!(input, Input::NothingYet) && shared.glance().is_below(max_queued) {
-                    continue;
-                }
+            let arrived = self.transport.poll_read(&self.shared.0, cx);
+            is_handlers_turn |= arrived == Arrived::ForHandler;
+            let cork = if is_handlers_turn { self.poll_handler(cx) } else { None };
+            self.transport.poll_write(cork, &self.shared.0, cx);
+            if arrived == Arrived::Nothing && !is_handlers_turn {
                 break;
             }
-            let (input, is_told) = match input {
-                Input::Handed(lease) => (Some(lease), false),
-                Input::Told => (None, true),
-                Input::Nothing | Input::NothingYet if shared.glance().is_waiting_here() => {
-                    (None, false)
-                }
-                Input::Nothing | Input::NothingYet => {
-                    shared.lock().begin_polling();
-                    (None, true)
-                }
-            };
-            let before = held::begin(shared, cx.waker(), input, is_told);
-            let mut polled = Poll::Pending;
-            if let StageNow::Running { handler } = this.stage.as_mut().project() {
-                polled = poll_handler(handler, cx);
-            }
-            let mut held = held::end(before);
-            if let Poll::Ready(result) = polled {
-                held.tell(&mut shared.lock());
-                end_handler(shared, this.stage.as_mut().drop_handler(result));
-            }
-            let mut frames = held.take_frames();
-            // Alone it is written without the lock, and else together with the rest.
-            if this.transport.is_idle()
-                && shared.glance().is_empty()
-                && let Some(frames) = frames.take()
-            {
-                this.transport.write_first(frames, shared, cx);
-            }
-            if !held.is_to_be_told() && this.transport.is_idle() && shared.glance().is_at_rest() {
-                is_handlers_turn = false;
-                continue;
-            }
-            let mut state = shared.lock();
-            if let Some(frames) = frames {
-                state.put_first(frames);
-            }
-            is_handlers_turn = held.tell(&mut state) | state.end_polling();
-            this.transport.poll_output(state, shared, cx);
+            is_handlers_turn = false;
         }
-        ready!(this.transport.poll_end(shared, cx));
-        if let StageNow::Running { handler } = this.stage.as_mut().project() {
-            // The transport is gone, but the handler has its time to finish.
-            shared.lock().begin_polling();
-            let polled = poll_handler(handler, cx);
-            shared.lock().end_polling();
-            let result = ready!(polled);
-            end_handler(shared, this.stage.as_mut().drop_handler(result));
+        if !self.shared.0.glance().is_quiet() {
+            // What is left waits for a busy Receiver.
+            self.shared.0.lock().reading.settle();
         }
-        let ending = shared.lock().ended().cloned();
-        Poll::Ready(ending.unwrap_or_default())
+    }
+
+    /// Polls the handler, if there is one. Gives what it sent within the poll.
+    fn poll_handler(&mut self, cx: &mut Context<'_>) -> Option<Box<Outbox>> {
+        let StageNow::Running { handler } = self.stage.as_mut().project() else { return None };
+        let shared = &self.shared.0;
+        let open = cork::open(shared.key(), cx.waker());
+        let polled = match catch_unwind(AssertUnwindSafe(|| handler.poll(cx))) {
+            Ok(polled) => polled.map(Some),
+            Err(_) => Poll::Ready(None),
+        };
+        let Poll::Ready(result) = polled else { return open.close() };
+        let result = self.stage.as_mut().drop_handler(result);
+        // The Close goes behind what the handler has sent.
+        if let Some(frames) = open.close() {
+            shared.lock().uncork(frames);
+        }
+        end_handler(shared, result);
+        None
     }
 }
 
@@ -235,20 +237,8 @@ impl<H, F> Stage<H, F> {
     }
 }
 
-/// Polls the handler; `None` stands for a panic in it.
-fn poll_handler<F: Future<Output = Result<()>>>(
-    handler: Pin<&mut F>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<()>>> {
-    match catch_unwind(AssertUnwindSafe(|| handler.poll(cx))) {
-        Ok(polled) => polled.map(Some),
-        Err(_) => Poll::Ready(None),
-    }
-}
-
 /// The handler has returned, or panicked (`None`): that closes what is still open.
 fn end_handler(shared: &Shared, result: Option<Result<()>>) {
-    let deadline = shared.close_deadline();
     let (initiator, code) = match result {
         Some(Ok(())) => (Initiator::Application, CloseCode::NORMAL),
         Some(Err(error)) => {
@@ -263,10 +253,6 @@ fn end_handler(shared: &Shared, result: Option<Result<()>>) {
             (Initiator::HandlerPanic, CloseCode::INTERNAL_ERROR)
         }
     };
-    let mut state = shared.lock();
-    state.close(initiator, code, "", deadline);
-    if state.reader == super::state::Reader::Busy {
-        // A handler that never took its Receiver leaves the reading to the task.
-        state.reader = super::state::Reader::Gone;
-    }
+    let deadline = shared.close_deadline();
+    shared.lock().close(initiator, code, "", deadline);
 }

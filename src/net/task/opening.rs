@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::incoming::Incoming;
-use super::lease::Lease;
-use super::read_vec::ReadVec;
-use super::shared::Shared;
-use super::state::Phase;
+use crate::net::handles::incoming::Incoming;
+use crate::net::lent::lease::Lease;
+use crate::net::read_vec::ReadVec;
+use crate::net::state::shared::Shared;
 use crate::proto::handshake::{
     HeadScanner, Refusal, Request, Response, Verdict, judge, refuse_plain,
 };
@@ -39,21 +38,16 @@ impl Opening {
         cx: &mut Context<'_>,
     ) -> Poll<Opened> {
         loop {
-            if shared.lock().phase != Phase::Opening {
+            if !shared.lock().life.is_opening() {
                 return Poll::Ready(Opened::Finished);
             }
-            let mut lease = Lease::take();
-            match std::task::ready!(lease.poll_read(io, cx)) {
-                Ok(0) => {
-                    shared.lock().lose(None);
+            let lease = match std::task::ready!(Lease::poll_read(io, cx)) {
+                Ok(lease) if !lease.is_empty() => lease,
+                ended => {
+                    shared.lock().lose(ended.err().map(|error| error.kind()));
                     return Poll::Ready(Opened::Finished);
                 }
-                Ok(_) => {}
-                Err(error) => {
-                    shared.lock().lose(Some(error.kind()));
-                    return Poll::Ready(Opened::Finished);
-                }
-            }
+            };
             match self.receive(lease, shared) {
                 Ok(None) => {}
                 Ok(Some(opened)) => return Poll::Ready(opened),
@@ -127,11 +121,9 @@ fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, 
             if context.is_draining() {
                 return Err(Rejection::ShuttingDown.into());
             }
-            state.phase = Phase::Deciding;
+            state.life.decide();
             state.set_path(request.path());
-            if !early.is_empty() {
-                state.input = early;
-            }
+            state.reading.arrive(early);
             drop(state);
             Ok(Opened::Incoming(Incoming::new(shared.clone(), request, offer)))
         }

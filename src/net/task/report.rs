@@ -1,44 +1,13 @@
 //! One log event for each connection, where it ends: the clause, never a payload.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-
-use super::ending::{Ending, Initiator};
-use super::shared::Shared;
-
-/// Lets so many lines through in a second, and counts the rest.
-#[derive(Debug, Default)]
-pub(super) struct RateLimit(Mutex<Window>);
-
-#[derive(Debug, Default)]
-struct Window {
-    second: u64,
-    told: u32,
-    suppressed: u64,
-}
-
-impl RateLimit {
-    /// Whether to tell; if so, how many were not told since the last time.
-    pub(super) fn admit(&self, now: Duration) -> Option<u64> {
-        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if window.second != now.as_secs() {
-            (window.second, window.told) = (now.as_secs(), 0);
-        }
-        if window.told >= PER_SECOND {
-            window.suppressed += 1;
-            return None;
-        }
-        window.told += 1;
-        Some(std::mem::take(&mut window.suppressed))
-    }
-}
+use crate::net::ending::{Ending, Initiator};
+use crate::net::state::shared::Shared;
 
 impl Shared {
     /// Nothing more is read as protocol. A fault is logged now: the peer may take its time to
     /// end TCP. Says whether it was.
     pub(super) fn report_fault(&self) -> bool {
-        let fault = self.lock().finished().filter(|ending| ending.is_fault()).cloned();
+        let fault = self.lock().life.finished().filter(|ending| ending.is_fault()).cloned();
         fault.is_some_and(|ending| {
             self.report(&ending);
             true
@@ -49,7 +18,7 @@ impl Shared {
     pub(super) fn end(&self, is_reported: bool) {
         let mut state = self.lock();
         let unsent = state.closed();
-        let ending = state.ended().cloned().unwrap_or_default();
+        let ending = state.life.ended().cloned().unwrap_or_default();
         drop(state);
         drop(unsent);
         if !is_reported {
@@ -121,19 +90,26 @@ impl Shared {
     }
 }
 
-/// Lines of one kind in a second.
-const PER_SECOND: u32 = 100;
+/// Without compression nothing is inflated.
+#[cfg(not(feature = "deflate"))]
+impl Shared {
+    fn report_overload(&self) {}
+}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_beyond_the_rate_are_counted_and_told_later() {
-        let limit = RateLimit::default();
-        let told = (0..150).filter(|_| limit.admit(Duration::from_secs(7)).is_some()).count();
-        assert_eq!(told, PER_SECOND as usize);
-        assert_eq!(limit.admit(Duration::from_secs(8)), Some(50));
-        assert_eq!(limit.admit(Duration::from_secs(8)), Some(0));
+#[cfg(feature = "deflate")]
+impl Shared {
+    /// Logs that the connection was failed for want of memory.
+    fn report_overload(&self) {
+        let Some(suppressed) = self.context.memory_told.admit(self.context.now()) else { return };
+        let peer = self.peer.map(tracing::field::display);
+        let limit = self.context.budget.limit();
+        tracing::warn!(
+            peer,
+            clause = "RFC 6455 10.4",
+            code = 1013,
+            limit,
+            suppressed,
+            "failed the connection: no memory is left to inflate its message"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use super::Receiver;
 use super::search::search;
 use crate::net::error::{Error, Result};
-use crate::net::message::Message;
+use crate::net::handles::message::Message;
 use crate::proto::assembler::MessageKind;
 use crate::proto::inbound::Delivery;
 
