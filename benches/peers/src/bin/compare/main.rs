@@ -3,6 +3,7 @@
 //! Each server is pinned to one core and the load to another. Rounds are interleaved: a server is started anew for
 //! each, and all servers have had a round before one has its next. Ratios are taken within a round.
 
+mod against;
 mod bars;
 mod environment;
 mod page;
@@ -56,6 +57,12 @@ struct Options {
     /// The core of the load.
     #[arg(long, default_value_t = 0)]
     load_core: usize,
+    /// Only measure this build of the program `stickler` beside `--program`, and print ratios; no report.
+    #[arg(long, value_name = "OLD", requires = "program")]
+    against: Option<String>,
+    /// The build of the program `stickler` that is to be compared with `--against`.
+    #[arg(long, value_name = "NEW", requires = "against")]
+    program: Option<String>,
     /// Where the report goes.
     #[arg(long, default_value = "reports/benchmarks")]
     out: PathBuf,
@@ -66,6 +73,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     if options.quick {
         (options.rounds, options.seconds, options.warm_up) = (1, 0.25, 0.1);
         options.many = options.many.min(1000);
+    }
+    if let (Some(old), Some(new)) = (&options.against, &options.program) {
+        println!("{}", against::table(Run::new(&options)?, old, new));
+        return Ok(());
     }
     let mut results = Run::new(&options)?.everything();
     fs::create_dir_all(&options.out)?;

@@ -138,6 +138,11 @@ impl<'o> Run<'o> {
         task
     }
 
+    /// One scenario of echo with other servers than the peers.
+    pub(crate) fn echo_of(&mut self, scenario: &Scenario, servers: &[Server]) -> Rounds<Messages> {
+        self.rounds(Task { servers: servers.into(), ..self.echo(scenario) })
+    }
+
     fn handshakes(&self) -> Task {
         let mut servers = self.echo_servers();
         for server in servers.iter_mut().filter(|server| server.is_raw) {

@@ -1,7 +1,7 @@
 //! What is measured, and the bars that stickler has set itself.
 
 /// One shape of load.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
     pub(crate) title: &'static str,
     pub(crate) connections: usize,
@@ -33,6 +33,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { beside_the_best: true, ..large("64 KiB", 64 * KIB, 16, "binary", 1.0) },
     Scenario { beside_the_best: true, ..large("1 MiB", MIB, 4, "binary", 1.0) },
 ];
+
+/// What a build of the program is measured with beside an older one.
+pub(crate) const AGAINST: [&str; 5] =
+    ["16 B, 64 connections", SIXTEEN, "1 KiB, 16 in flight", "16 KiB of multi-byte text", "64 KiB"];
 
 /// Where the time in user mode has a bar.
 pub(crate) const SIXTEEN: &str = "16 B, 16 in flight";

@@ -20,7 +20,8 @@ use crate::Options;
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) name: String,
-    pub(crate) program: &'static str,
+    /// Its file, beside this program unless the path is absolute.
+    pub(crate) program: String,
     pub(crate) arguments: Vec<String>,
     /// It speaks no WebSocket.
     pub(crate) is_raw: bool,
@@ -29,7 +30,7 @@ pub(crate) struct Server {
 impl Server {
     fn new(peer: &Peer, name: String, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&argument| argument.into()).collect();
-        Self { name, program: peer.binary, arguments, is_raw: peer.name == RAW }
+        Self { name, program: peer.binary.into(), arguments, is_raw: peer.name == RAW }
     }
 
     /// A peer in one of its forms.
@@ -53,10 +54,16 @@ impl Server {
         Self::new(peer, name, &batch.into_iter().chain(flag.as_deref()).collect::<Vec<_>>())
     }
 
+    /// A build of the program `stickler`, wherever it lies.
+    pub(crate) fn program(name: &str, path: &str) -> Self {
+        let arguments = ["--listen", "127.0.0.1:0", "--workers", "1"].map(String::from).into();
+        Self { name: name.into(), program: path.into(), arguments, is_raw: false }
+    }
+
     /// A peer that sends what anyone says to everyone, if it can.
     pub(crate) fn broadcast(peer: &Peer) -> Option<Self> {
         let (program, arguments) = peer.broadcast.split_first()?;
-        Some(Self { program, ..Self::new(peer, peer.name.into(), arguments) })
+        Some(Self { program: (*program).into(), ..Self::new(peer, peer.name.into(), arguments) })
     }
 }
 
@@ -129,7 +136,7 @@ impl Machine {
     }
 
     fn start(&self, server: &Server, cores: [usize; 2]) -> Result<Running, Box<dyn Error>> {
-        let mut command = Command::new(self.programs.join(server.program));
+        let mut command = Command::new(self.programs.join(&server.program));
         command.args(&server.arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let child = spawn_on(cores, &mut command)
@@ -140,7 +147,9 @@ impl Machine {
             BufReader::new(stdout).read_line(&mut line)?;
         }
         let address = line.trim().strip_prefix("listening on ");
-        running.address = address.ok_or("a server did not say where it listens")?.into();
+        let address = address.ok_or("a server did not say where it listens")?;
+        // The program names a URL, the peers an address.
+        running.address = address.strip_prefix("ws://").unwrap_or(address).into();
         Ok(running)
     }
 }
@@ -198,7 +207,10 @@ mod tests {
     fn a_broadcast_has_a_program_of_its_own() {
         let stickler = PEERS.iter().find(|peer| peer.name == "stickler").unwrap();
         let server = Server::broadcast(stickler).unwrap();
-        assert_eq!((server.name.as_str(), server.program), ("stickler", "broadcast-stickler"));
+        assert_eq!(
+            (server.name.as_str(), server.program.as_str()),
+            ("stickler", "broadcast-stickler")
+        );
         let axum = PEERS.iter().find(|peer| peer.name == "axum").unwrap();
         assert!(Server::broadcast(axum).is_none());
     }
