@@ -5,6 +5,7 @@ mod search;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,7 +22,7 @@ use crate::net::lent::{cork, pool};
 use crate::net::state::shared::{Locked, Shared};
 use crate::net::state::waiting::Left;
 use crate::net::state::{Received, WRITE_FROM};
-use crate::proto::assembler::MessageKind;
+use crate::proto::assembler::{MessageKind, MessageLimits};
 use crate::proto::event::{Data, Delivery, Event, Payload};
 use crate::proto::inbound::{begins_data, short};
 use crate::proto::utf8::Checked;
@@ -164,7 +165,8 @@ impl Receiver {
         if self.lease.is_empty() || !self.found.last || !self.may_go_on() {
             return false;
         }
-        if self.find_short(delivery).is_none() {
+        let limits = &self.shared.context.at_hand.message;
+        if !self.found.find_short(&mut self.lease, delivery, limits) {
             return false;
         }
         if !self.lease.unread().first().is_some_and(|first| begins_data(*first)) {
@@ -182,26 +184,6 @@ impl Receiver {
         glance.is_open_below(look_from)
             && (glance.is_empty()
                 || glance.is_open_below(look_from.saturating_sub(cork::len(self.shared.key()))))
-    }
-
-    #[inline(always)]
-    fn find_short(&mut self, delivery: Delivery) -> Option<()> {
-        let limits = &self.shared.context.at_hand;
-        let position = self.lease.position();
-        let input = self.lease.unread_mut();
-        let step = short::receive_short(input, delivery, &limits.message)
-            .or_else(|| short::receive_medium(input, delivery, &limits.message))?;
-        self.lease.consume(step.consumed);
-        let (Event::Message(data) | Event::Piece { data, .. }) = step.event? else { return None };
-        let Payload::Input(range) = data.payload else { return None };
-        self.found = Found {
-            start: range.start + position,
-            end: range.end + position,
-            text: data.text,
-            last: true,
-            is_assembled: false,
-        };
-        Some(())
     }
 
     /// Gives the input back with its last message, or where a control frame is next: that does not
@@ -249,21 +231,34 @@ impl Receiver {
     fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
         // Dropped after the lock was given up.
         let mut _left = Left::default();
-        let shared = self.shared.clone();
-        let mut state = shared.lock();
+        let mut state = self.shared.lock();
         if std::mem::take(&mut self.is_waiting) {
             _left = state.forget_receiver();
         }
-        state.reading.take_back(std::mem::take(&mut self.lease));
+        if !self.lease.is_empty() {
+            state.reading.take_back(std::mem::take(&mut self.lease));
+        }
         if state.life.is_over() {
             return Poll::Ready(how_it_ended(&mut state));
         }
+        let context = &self.shared.context;
         let received = loop {
             // A Pong takes room too, so the question is asked before each event.
-            if let Some(wait) = self.wait_for_room(&mut state, cx) {
-                return wait;
+            match ask_for_room(&mut state, &self.shared, cx) {
+                Room::Enough => {}
+                Room::Awaited => {
+                    self.is_waiting = true;
+                    return Poll::Pending;
+                }
+                Room::AfterThis => return Poll::Pending,
             }
-            if let Some(received) = state.receive_one(delivery, &shared.context) {
+            if let Some(input) = state.reading.input_between_messages()
+                && self.found.find_short(input, delivery, &context.at_hand.message)
+            {
+                self.lease = self.found.keep_input(&mut self.assembled, &mut state);
+                return Poll::Ready(Ok(true));
+            }
+            if let Some(received) = state.receive_one(delivery, context) {
                 break received;
             }
         };
@@ -273,12 +268,14 @@ impl Receiver {
         }
         match received {
             Received::Data(data, last) => {
-                self.keep(&mut state, data, last);
+                self.lease = self.found.keep(&mut self.assembled, &mut state, data, last);
                 Poll::Ready(Ok(true))
             }
             Received::Over => Poll::Ready(how_it_ended(&mut state)),
             Received::UsedUp => {
-                self.wait_for_input(&mut state, cx, delivery);
+                self.is_waiting = wait_for_input(&mut state, &self.shared, cx, delivery);
+                drop(state);
+                self.return_buffers();
                 Poll::Pending
             }
             Received::Paused => {
@@ -289,63 +286,116 @@ impl Receiver {
             }
         }
     }
+}
 
-    /// Whether the queue is too long for the next message; then there is a waker for when it is not.
-    fn wait_for_room(
+impl Found {
+    /// Looks for a whole short message in front of this input, which begins between messages. Says
+    /// whether there is one.
+    #[inline(always)]
+    fn find_short(
         &mut self,
+        input: &mut Lease,
+        delivery: Delivery,
+        limits: &MessageLimits,
+    ) -> bool {
+        let position = input.position();
+        let unread = input.unread_mut();
+        let Some(step) = short::receive_short(unread, delivery, limits)
+            .or_else(|| short::receive_medium(unread, delivery, limits))
+        else {
+            return false;
+        };
+        input.consume(step.consumed);
+        let Some(Event::Message(data) | Event::Piece { data, .. }) = step.event else {
+            return false;
+        };
+        let Payload::Input(range) = data.payload else { return false };
+        *self = Found {
+            start: range.start + position,
+            end: range.end + position,
+            text: data.text,
+            last: true,
+            is_assembled: false,
+        };
+        true
+    }
+
+    /// Keeps what was received last, where it is. Gives the read buffer, if it lies in that.
+    fn keep(
+        &mut self,
+        assembled: &mut Vec<u8>,
         state: &mut Locked<'_>,
-        cx: &Context<'_>,
-    ) -> Option<Poll<Result<bool>>> {
-        let queued = state.queue.len() + cork::len(self.shared.key());
-        if queued >= self.shared.context.config.limits.max_queued {
-            state.wait_for_room(cx.waker());
-            self.is_waiting = true;
-            return Some(Poll::Pending);
+        data: Data,
+        last: bool,
+    ) -> Lease {
+        if let Payload::Input(Range { start, end }) = data.payload {
+            *self = Found { start, end, text: data.text, last, is_assembled: false };
+            return self.keep_input(assembled, state);
         }
-        // What is queued is written before the handler goes on, as long as the transport takes it.
-        let gives_way = queued >= WRITE_FROM
-            && !state.queue.is_blocked()
-            && cork::is_polled_here(self.shared.key(), cx.waker());
-        gives_way.then(|| {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
+        *self = Found { start: 0, end: 0, text: data.text, last, is_assembled: true };
+        let mut spent = std::mem::take(assembled);
+        if last {
+            pool::return_message_buffer(std::mem::take(&mut spent));
+        }
+        *assembled = state.reading.take_assembled(spent);
+        state.reclaim_inflater();
+        state.reading.drop_spent_input();
+        Lease::default()
     }
 
-    /// Keeps what was received last, with the input that it lies in.
-    fn keep(&mut self, state: &mut Locked<'_>, data: Data, last: bool) {
-        self.found = Found { start: 0, end: 0, text: data.text, last, is_assembled: true };
-        match data.payload {
-            Payload::Input(range) if state.reading.may_go() => {
-                (self.found.start, self.found.end) = (range.start, range.end);
-                self.found.is_assembled = false;
-                self.lease = state.reading.give();
-            }
-            Payload::Input(range) => {
-                state.reading.copy_input(range, &mut self.assembled);
-                state.wake_task();
-            }
-            _ => {
-                let mut spent = std::mem::take(&mut self.assembled);
-                if last {
-                    pool::return_message_buffer(std::mem::take(&mut spent));
-                }
-                self.assembled = state.reading.take_assembled(spent);
-                state.reclaim_inflater();
-                state.reading.drop_spent_input();
-            }
+    /// Keeps what was found in the input, and gives the read buffer with the input behind it. Where a
+    /// control frame is next the input stays with the task, and what was found is copied.
+    fn keep_input(&mut self, assembled: &mut Vec<u8>, state: &mut Locked<'_>) -> Lease {
+        if state.reading.may_go() {
+            return state.reading.give();
         }
+        state.reading.copy_input(self.start..self.end, assembled);
+        self.is_assembled = true;
+        state.wake_task();
+        Lease::default()
     }
+}
 
-    fn wait_for_input(&mut self, state: &mut Locked<'_>, cx: &Context<'_>, delivery: Delivery) {
-        self.return_buffers();
-        self.is_waiting = state.reading.await_input(delivery);
-        if !cork::is_polled_here(self.shared.key(), cx.waker()) {
-            state.wait_for_input(cx.waker());
-            state.wake_task();
-            self.is_waiting = true;
-        }
+/// Whether there is room in the queue for the answer to the next message.
+enum Room {
+    Enough,
+    /// Not below the bound; a waker was left for when there is.
+    Awaited,
+    /// Enough, but what is queued is written first: the task polls again at once.
+    AfterThis,
+}
+
+fn ask_for_room(state: &mut Locked<'_>, shared: &Shared, cx: &Context<'_>) -> Room {
+    let queued = state.queue.len() + cork::len(shared.key());
+    if queued >= shared.context.config.limits.max_queued {
+        state.wait_for_room(cx.waker());
+        return Room::Awaited;
     }
+    let goes_first = queued >= WRITE_FROM
+        // As long as the transport takes it.
+        && !state.queue.is_blocked()
+        && cork::is_polled_here(shared.key(), cx.waker());
+    if goes_first {
+        cx.waker().wake_by_ref();
+        return Room::AfterThis;
+    }
+    Room::Enough
+}
+
+/// Has the Receiver woken when there is input. Says whether something was left in the state for it.
+fn wait_for_input(
+    state: &mut Locked<'_>,
+    shared: &Shared,
+    cx: &Context<'_>,
+    delivery: Delivery,
+) -> bool {
+    let wants_rest = state.reading.await_input(delivery);
+    if cork::is_polled_here(shared.key(), cx.waker()) {
+        return wants_rest;
+    }
+    state.wait_for_input(cx.waker());
+    state.wake_task();
+    true
 }
 
 /// What a Receiver gets once nothing more is received: `false` after a closing handshake.

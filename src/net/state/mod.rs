@@ -120,8 +120,11 @@ impl State {
     }
 
     /// Wakes a Receiver that waits for input on another task.
+    #[inline]
     pub(super) fn wake_receiver(&mut self) {
-        self.wakes.add(Wakes::INPUT);
+        if self.waiters.is_any() {
+            self.wakes.add(Wakes::INPUT);
+        }
     }
 
     /// The task has read this. Says what is next in it: control frames are dealt with.

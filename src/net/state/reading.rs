@@ -115,11 +115,21 @@ impl Reading {
         matches!(self.input, Input::Unread(_)) && !self.has_data_next()
     }
 
+    /// The input that is here, if it begins between messages.
+    #[inline]
+    pub(in crate::net) fn input_between_messages(&mut self) -> Option<&mut Lease> {
+        match &mut self.input {
+            Input::Unread(lease) if self.inbound.is_between_messages() => Some(lease),
+            _ => None,
+        }
+    }
+
     /// Receives one event from the input that is here; `None` when it is used up, or not here.
     /// Positions in the event are relative to all bytes of the lease.
     ///
     /// # Errors
     /// The rule that the peer broke.
+    #[inline]
     pub(in crate::net) fn receive(
         &mut self,
         delivery: Delivery,

@@ -99,6 +99,12 @@ impl Waiters {
         self.0.as_deref_mut()
     }
 
+    /// Whether somebody waits, or has waited.
+    #[inline]
+    pub(in crate::net) fn is_any(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether somebody waits for room in the queue.
     pub(in crate::net) fn is_room_awaited(&self) -> bool {
         self.0.as_ref().is_some_and(|all| !all.room.is_empty())
@@ -155,44 +161,35 @@ impl Wakes {
     }
 }
 
-/// Wakers that have left the state. They are woken when it is dropped.
+/// Wakers that have left the state. They are woken when it is dropped. Most often there are none, and
+/// dropping it is two looks.
 #[derive(Debug, Default)]
-pub(in crate::net) struct Woken(Leaving);
-
-#[derive(Debug, Default)]
-enum Leaving {
-    #[default]
-    Nobody,
-    One(Waker),
-    Several(Vec<Waker>),
+pub(in crate::net) struct Woken {
+    first: Option<Waker>,
+    more: Option<Box<[Waker]>>,
 }
 
 impl Woken {
-    fn add(&mut self, waker: Waker) {
-        self.0 = match std::mem::take(&mut self.0) {
-            Leaving::Nobody => Leaving::One(waker),
-            Leaving::One(first) => Leaving::Several(vec![first, waker]),
-            Leaving::Several(mut all) => {
-                all.push(waker);
-                Leaving::Several(all)
-            }
-        };
-    }
-
     #[inline(never)]
     fn wake(&mut self) {
-        match std::mem::take(&mut self.0) {
-            Leaving::Nobody => {}
-            Leaving::One(waker) => waker.wake(),
-            Leaving::Several(wakers) => wakers.into_iter().for_each(Waker::wake),
-        }
+        let more = self.more.take().into_iter().flatten();
+        self.first.take().into_iter().chain(more).for_each(Waker::wake);
+    }
+}
+
+impl FromIterator<Waker> for Woken {
+    fn from_iter<I: IntoIterator<Item = Waker>>(wakers: I) -> Woken {
+        let mut wakers = wakers.into_iter();
+        let first = wakers.next();
+        let more: Box<[Waker]> = wakers.collect();
+        Woken { first, more: (!more.is_empty()).then_some(more) }
     }
 }
 
 impl Drop for Woken {
     #[inline]
     fn drop(&mut self) {
-        if !matches!(self.0, Leaving::Nobody) {
+        if self.first.is_some() {
             self.wake();
         }
     }
@@ -203,23 +200,17 @@ impl State {
     #[inline(never)]
     pub(in crate::net) fn take_woken(&mut self) -> Woken {
         let wakes = std::mem::take(&mut self.wakes);
-        let mut woken = Woken::default();
-        if wakes.has(Wakes::TASK)
-            && let Some(task) = &self.task
-        {
-            woken.add(task.clone());
-        }
-        let Some(all) = self.waiters.get_if_any() else { return woken };
-        if wakes.has(Wakes::INPUT) {
-            all.input.take().into_iter().for_each(|waker| woken.add(waker));
-        }
+        let task = self.task.as_ref().filter(|_| wakes.has(Wakes::TASK)).cloned();
+        let Some(all) = self.waiters.get_if_any() else { return task.into_iter().collect() };
+        let input = if wakes.has(Wakes::INPUT) { all.input.take() } else { None };
+        let mut many = BTreeMap::new();
         for (wake, awaited) in [(Wakes::ROOM, Awaited::Room), (Wakes::END, Awaited::End)] {
             if wakes.has(wake) {
-                let wakers = std::mem::take(all.of(awaited));
-                wakers.into_values().for_each(|waker| woken.add(waker));
+                // Keys differ, whatever is waited for.
+                many.append(all.of(awaited));
             }
         }
-        woken
+        task.into_iter().chain(input).chain(many.into_values()).collect()
     }
 
     /// Wakes those who wait for room in the queue, if there is some.

@@ -27,6 +27,8 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                 let is_queued =
                     self.io.is_some() && self.writing.is_none() && state.queue.has_waiting();
                 if !state.life.is_finishing() || is_queued {
+                    // What is left of the input waits for a busy Receiver.
+                    state.reading.settle();
                     return Poll::Pending;
                 }
                 state.life.is_overdue()

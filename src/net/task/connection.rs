@@ -131,6 +131,9 @@ where
         this.remember_task(cx);
         ready!(this.poll_opening(cx));
         this.turn(cx);
+        if this.shared.0.glance().is_quiet() {
+            return Poll::Pending;
+        }
         ready!(this.transport.poll_end(&this.shared.0, cx));
         // The transport is gone, but the handler has its time to finish.
         this.poll_handler(cx);
@@ -203,10 +206,6 @@ where
                 break;
             }
             is_handlers_turn = false;
-        }
-        if !self.shared.0.glance().is_quiet() {
-            // What is left waits for a busy Receiver.
-            self.shared.0.lock().reading.settle();
         }
     }
 
