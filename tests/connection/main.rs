@@ -16,6 +16,7 @@ mod deflate;
 #[path = "../support/logs.rs"]
 mod logs;
 
+mod ahead;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
