@@ -9,7 +9,6 @@ use stickler::proto::{
     deflate::{Compressor, Inflater, Level, Policy, Shape, WindowBits, budget::Budget, negotiate},
     extension::parse_offers,
     inbound::{Delivery, Event, Inbound},
-    outbound::Outbound,
     violation::Violation,
 };
 use stickler_testing::{allocator, claims};
@@ -77,18 +76,18 @@ fn s8_a_bomb_takes_no_more_than_the_limit_says() {
     let agreement = negotiate(&offers, &Policy::default()).unwrap();
     let budget = unlimited();
     let (ended, taken) = most(|| {
-        let (mut inbound, mut outbound) = (Inbound::new(), Outbound::new());
+        let mut inbound = Inbound::new();
         inbound.agree(&agreement);
-        let (mut batch, mut at) = (Vec::new(), 0);
+        let mut at = 0;
         loop {
             let input = &mut frame[at..];
             let delivery = Delivery::Message;
-            match inbound.receive(input, delivery, &limits, &mut outbound, &mut batch) {
+            match inbound.receive(input, delivery, &limits) {
                 Ok(step) => {
                     at += step.consumed;
                     if step.event == Some(Event::NoInflater) {
                         let inflater = Box::new(Inflater::new(&budget).unwrap());
-                        inbound.lend_inflater(inflater, &mut outbound);
+                        inbound.lend_inflater(inflater);
                     }
                 }
                 Err(violation) => return violation,

@@ -26,10 +26,7 @@ impl Echo {
     /// Receives one message that is there as a whole; the length of its payload.
     #[inline]
     pub(crate) fn receive(&mut self, input: &mut [u8]) -> usize {
-        let step = self
-            .inbound
-            .receive(input, Delivery::Message, &self.limits, &mut self.outbound, &mut self.batch)
-            .unwrap();
+        let step = self.inbound.receive(input, Delivery::Message, &self.limits).unwrap();
         match step.event {
             Some(Event::Message(data)) => match data.payload {
                 Payload::Input(range) => range.len(),
@@ -45,10 +42,7 @@ impl Echo {
         let (mut at, mut messages) = (0, 0);
         loop {
             let rest = &mut input[at..];
-            let step = self
-                .inbound
-                .receive(rest, Delivery::Message, &self.limits, &mut self.outbound, &mut self.batch)
-                .unwrap();
+            let step = self.inbound.receive(rest, Delivery::Message, &self.limits).unwrap();
             at += step.consumed;
             let Some(event) = step.event else { return messages };
             let Event::Message(data) = event else { panic!("not a message: {event:?}") };

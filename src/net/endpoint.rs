@@ -8,14 +8,14 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Handle, Id};
 
-use super::compression::{self, Compression};
 use super::config::Config;
-use super::connection::{serve, serve_open};
-use super::context::{Context, HttpHook};
 use super::ending::Ending;
 use super::error::Result;
-use super::incoming::{Incoming, WebSocket};
-use super::shared::Shared;
+use super::handles::incoming::{Incoming, WebSocket};
+use super::state::compression::{self, Compression};
+use super::state::context::{Context, HttpHook};
+use super::state::shared::Shared;
+use super::task::connection::{serve, serve_open};
 use crate::proto::handshake::{
     AcceptKey, Offer, Policy, Refusal, Request, Response, Subprotocol, Verdict, judge, refuse_plain,
 };

@@ -37,7 +37,7 @@ pub enum Event {
         /// Whether the message ends with it.
         last: bool,
     },
-    /// A Ping; its Pong has been queued.
+    /// A Ping, to be answered by a Pong with the same payload (RFC 6455 §5.5.2).
     Ping(Payload),
     /// A Pong.
     Pong(Payload),
@@ -48,7 +48,7 @@ pub enum Event {
     /// A share of inflating is done and there is more: let others run, then call again. Only
     /// once permessage-deflate was agreed.
     Paused,
-    /// The first Close; its answer has been queued unless we had sent ours.
+    /// The first Close, to be answered unless ours was sent (RFC 6455 §5.5.1).
     Close(ReceivedClose),
 }
 
@@ -75,7 +75,8 @@ pub enum Payload {
     Input(Range<usize>),
     /// In the assembler: taken with [`Inbound::take_assembled`](super::inbound::Inbound::take_assembled) before the next call.
     Assembled,
-    /// In the buffer for control frames: read with [`Inbound::control`](super::inbound::Inbound::control) before the next call.
+    /// In the buffer for control frames: read with
+    /// [`Inbound::control_payload`](super::inbound::Inbound::control_payload) before the next call.
     Control,
 }
 
@@ -91,7 +92,7 @@ pub struct ReceivedClose {
 impl Event {
     /// The event with positions relative to an input that begins `start` bytes earlier.
     #[inline]
-    pub(super) fn moved_by(mut self, start: usize) -> Event {
+    pub(crate) fn moved_by(mut self, start: usize) -> Event {
         if let Event::Message(Data { payload, .. })
         | Event::Piece { data: Data { payload, .. }, .. }
         | Event::Ping(payload)

@@ -16,7 +16,6 @@ use super::deflate::{Agreement, Inflater};
 pub use super::event::{Data, Delivery, Event, Payload, ReceivedClose, Step};
 use super::frame::{FrameHeader, FrameLimits, HeaderContext, MAX_HEADER_LEN, Opcode};
 use super::mask::Mask;
-use super::outbound::Outbound;
 use super::violation::Violation;
 
 /// The receiving half of a connection.
@@ -65,39 +64,37 @@ impl Inbound {
     }
 
     /// Lends an inflater, after [`Event::NoInflater`]. It comes back by
-    /// [`Inbound::reclaim_inflater`], or is dropped when the connection ends. What messages may
-    /// refer to is kept in `outbound` between them.
-    pub fn lend_inflater(&mut self, inflater: Box<Inflater>, outbound: &mut Outbound) {
-        let history = outbound.kept().and_then(|kept| kept.received.take());
-        self.deflate.lend(inflater, history);
+    /// [`Inbound::reclaim_inflater`], or is dropped when the connection ends. What later messages
+    /// may refer to stays here between them.
+    pub fn lend_inflater(&mut self, inflater: Box<Inflater>) {
+        self.deflate.lend(inflater);
     }
 
     /// Takes the inflater back, if one was lent and no message needs it at present.
     #[inline]
-    pub fn reclaim_inflater(&mut self, outbound: &mut Outbound) -> Option<Box<Inflater>> {
-        let (inflater, history) = self.deflate.reclaim()?;
-        if history.is_some() {
-            outbound.keep().received = history;
-        }
-        Some(inflater)
+    pub fn reclaim_inflater(&mut self) -> Option<Box<Inflater>> {
+        self.deflate.reclaim()
     }
 
     /// Takes bytes from the front of `input`, unmasks them in place and stops after one event.
     ///
-    /// Replies are appended to `batch`. Call again with the rest of the input, until the
-    /// event is `None`; an empty input may still give an event.
+    /// An event says what the core wants answered: a Ping by [`Outbound::pong`], a Close by
+    /// [`Outbound::answer_close`]. Call again with the rest of the input, until the event is
+    /// `None`; an empty input may still give an event.
     ///
     /// # Errors
-    /// The rule that the peer broke. The Close frame that fails the connection is in `batch`
-    /// then, unless one had been sent, and whatever follows is swallowed unread.
+    /// The rule that the peer broke, for [`Outbound::fail`]. Whatever follows is swallowed
+    /// unread.
+    ///
+    /// [`Outbound::pong`]: super::outbound::Outbound::pong
+    /// [`Outbound::answer_close`]: super::outbound::Outbound::answer_close
+    /// [`Outbound::fail`]: super::outbound::Outbound::fail
     #[inline]
     pub fn receive(
         &mut self,
         input: &mut [u8],
         delivery: Delivery,
         limits: &MessageLimits,
-        outbound: &mut Outbound,
-        batch: &mut Vec<u8>,
     ) -> Result<Step, Violation> {
         if self.is_between_messages()
             && let Some(step) = short::receive_short(input, delivery, limits)
@@ -105,14 +102,7 @@ impl Inbound {
             return Ok(step);
         }
         // RFC 6455 §10.7: input that breaks a rule is not skipped.
-        self.receive_any(input, delivery, limits, outbound, batch)
-            .inspect_err(|violation| self.fail_by(*violation, outbound, batch))
-    }
-
-    #[cold]
-    fn fail_by(&mut self, violation: Violation, outbound: &mut Outbound, batch: &mut Vec<u8>) {
-        self.fail();
-        outbound.fail(violation, batch);
+        self.receive_any(input, delivery, limits).inspect_err(|_| self.fail())
     }
 
     /// Takes the assembled payload of the last event; `replacement` serves the next message.
@@ -125,6 +115,28 @@ impl Inbound {
         self.control.as_deref().map_or(&[], ControlBuffer::as_slice)
     }
 
+    /// The payload of a Ping or Pong, given its place and the input of the step that gave it.
+    pub fn control_payload<'a>(&'a self, at: &Payload, input: &'a [u8]) -> &'a [u8] {
+        match at {
+            Payload::Input(range) => input.get(range.clone()).unwrap_or_default(),
+            Payload::Assembled | Payload::Control => self.control(),
+        }
+    }
+
+    /// Whether this input, not empty, begins with data: payload of a data frame, or its header.
+    /// A control frame that stands before the data can be received without the data.
+    #[inline]
+    pub fn begins_with_data(&self, input: &[u8]) -> bool {
+        match self.stage {
+            Stage::Header if self.header_len > 0 => {
+                self.header.first().is_some_and(|first| begins_data(*first))
+            }
+            Stage::Header => input.first().is_some_and(|first| begins_data(*first)),
+            Stage::Data => true,
+            Stage::Control(_) | Stage::Ended => false,
+        }
+    }
+
     /// From now on data is validated as framing and thrown away (RFC 6455 §5.5.1: after our
     /// own Close nothing needs to be processed but the peer's).
     pub fn discard(&mut self) {
@@ -133,6 +145,11 @@ impl Inbound {
             self.assembler.forget();
             self.deflate.forget();
         }
+    }
+
+    /// Whether data is thrown away, after our own Close.
+    pub fn is_discarding(&self) -> bool {
+        self.discarding
     }
 
     /// Stops reading: what follows is swallowed unread (RFC 6455 §7.1.7).
@@ -167,15 +184,13 @@ impl Inbound {
         input: &mut [u8],
         delivery: Delivery,
         limits: &MessageLimits,
-        outbound: &mut Outbound,
-        batch: &mut Vec<u8>,
     ) -> Result<Step, Violation> {
         if self.is_between_messages()
             && let Some(step) = short::receive_medium(input, delivery, limits)
         {
             return Ok(step);
         }
-        self.advance(input, delivery, limits, outbound, batch)
+        self.advance(input, delivery, limits)
     }
 
     #[inline]
@@ -184,8 +199,6 @@ impl Inbound {
         input: &mut [u8],
         delivery: Delivery,
         limits: &MessageLimits,
-        outbound: &mut Outbound,
-        batch: &mut Vec<u8>,
     ) -> Result<Step, Violation> {
         let mut consumed = 0;
         loop {
@@ -207,7 +220,7 @@ impl Inbound {
                     self.receive_compressed(rest, delivery, limits)?
                 }
                 Stage::Data => self.receive_data(rest, delivery)?,
-                Stage::Control(opcode) => self.receive_control(rest, opcode, outbound, batch)?,
+                Stage::Control(opcode) => self.receive_control(rest, opcode)?,
                 Stage::Ended => return Ok(Step { consumed: input.len(), event: None }),
             };
             let start = consumed;
@@ -311,6 +324,13 @@ impl Inbound {
         }
         debug_assert!(usize::from(self.header_len) < MAX_HEADER_LEN);
     }
+}
+
+/// Whether a frame that begins with this byte is no control frame (RFC 6455 §5.2). An opcode that is
+/// reserved for data counts as data.
+#[inline]
+pub(crate) const fn begins_data(first: u8) -> bool {
+    first & 0x08 == 0
 }
 
 /// How long the frames of a compressed message may be. The message is measured inflated; on

@@ -19,10 +19,8 @@ use super::violation::Violation;
 pub struct Outbound {
     rare: Option<Box<Rare>>,
     agreement: Option<Agreement>,
-    sent: SentClose,
-    is_closed: bool,
-    close_received: bool,
-    message_unfinished: bool,
+    stage: Stage,
+    /// Whether the transport refuses bytes at present.
     congested: bool,
 }
 
@@ -31,18 +29,42 @@ pub struct Outbound {
 struct Rare {
     /// The newest Pong that waits, while the peer does not read.
     waiting_pong: Option<Box<[u8]>>,
-    /// What later messages may refer to, in both directions.
+    /// What later messages may refer to.
     kept: Option<Kept>,
 }
 
-/// What kind of Close was sent.
+/// How far the closing handshake has come, as far as sending goes (RFC 6455 §7.1.2 to §7.1.7).
+///
+/// ```text
+///          +------ fragments ------+
+///          v                       |
+///        Open <------------> MidMessage
+///          |
+///          +-- our Close --> Closing --+
+///          |                           |
+///          +---------------------------+-- their Close (answered if ours was not sent) --> Closed
+///          |                           |
+///          +---------------------------+-- failure (a Close is sent unless one was), loss --> Failed
+/// ```
+///
+/// What leaves `Open` leaves `MidMessage` too: of an unfinished message the rest is dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum SentClose {
+enum Stage {
+    /// Messages may be sent.
     #[default]
-    Nothing,
-    Empty,
-    Code(CloseCode),
+    Open,
+    /// Messages may be sent, and one of ours is unfinished.
+    MidMessage,
+    /// Our Close was sent. Pongs are still owed.
+    Closing(SentClose),
+    /// The peer's Close was received, and ours was sent.
+    Closed(SentClose),
+    /// The connection failed, or the transport is gone.
+    Failed(Option<SentClose>),
 }
+
+/// The Close that was sent: its code, `None` for an empty body.
+type SentClose = Option<CloseCode>;
 
 /// A use of the sending side that RFC 6455 does not allow; the caller's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +115,7 @@ impl Outbound {
         kind: MessageKind,
         payload_len: usize,
     ) -> Result<HeaderBytes, SendError> {
-        self.check_open()?;
-        // RFC 6455 §5.4: no message begins inside another.
-        if self.message_unfinished {
-            return Err(SendError::MessageUnfinished);
-        }
+        self.check_message()?;
         // RFC 7692 §6.1: without compression RSV1 is 0.
         Ok(message_header(kind, payload_len))
     }
@@ -109,18 +127,8 @@ impl Outbound {
         let takes_over =
             !agreement.server_no_context_takeover() || !agreement.client_no_context_takeover();
         if takes_over {
-            self.keep().charge = charge;
+            self.rare.get_or_insert_default().kept.get_or_insert_default().charge = charge;
         }
-    }
-
-    /// As [`Outbound::kept`], made if there is none.
-    pub(super) fn keep(&mut self) -> &mut Kept {
-        self.rare.get_or_insert_default().kept.get_or_insert_default()
-    }
-
-    /// What is kept between messages, if anything.
-    pub(super) fn kept(&mut self) -> Option<&mut Kept> {
-        self.rare.as_mut().and_then(|rare| rare.kept.as_mut())
     }
 
     /// What was agreed about compression.
@@ -138,8 +146,8 @@ impl Outbound {
     /// Notes that these bytes, in plain, went out in a compressed message: later ones may refer
     /// to them. With context takeover that is owed for every one, in the order of sending.
     pub fn remember(&mut self, passed: &[u8]) {
-        let agreement = self.agreement;
-        if let (Some(kept), Some(agreement)) = (self.kept(), &agreement) {
+        let kept = self.rare.as_mut().and_then(|rare| rare.kept.as_mut());
+        if let (Some(kept), Some(agreement)) = (kept, &self.agreement) {
             kept.remember(passed, agreement);
         }
     }
@@ -164,8 +172,7 @@ impl Outbound {
     /// As [`Outbound::start_message`].
     #[inline]
     pub fn start_prepared(&mut self) -> Result<(), SendError> {
-        self.check_open()?;
-        if self.message_unfinished { Err(SendError::MessageUnfinished) } else { Ok(()) }
+        self.check_message()
     }
 
     /// The header of the next fragment; `first` gives the kind with the first one.
@@ -179,7 +186,7 @@ impl Outbound {
         fin: bool,
     ) -> Result<HeaderBytes, SendError> {
         self.check_fragment(first)?;
-        self.message_unfinished = !fin;
+        self.stage = if fin { Stage::Open } else { Stage::MidMessage };
         // RFC 6455 §5.4: the first fragment has the opcode of the message, the others continue.
         Ok(HeaderBytes::encode(first.map_or(Opcode::Continuation, opcode_of), fin, payload_len))
     }
@@ -190,7 +197,7 @@ impl Outbound {
     /// As [`Outbound::start_fragment`].
     pub fn check_fragment(&self, first: Option<MessageKind>) -> Result<(), SendError> {
         self.check_open()?;
-        let fits = first.is_some() != self.message_unfinished;
+        let fits = first.is_some() == (self.stage == Stage::Open);
         if fits { Ok(()) } else { Err(SendError::MessageUnfinished) }
     }
 
@@ -212,7 +219,7 @@ impl Outbound {
     /// (RFC 6455 §5.5.3). The duty ends with a received Close, not with our own (§5.5.2).
     pub fn pong(&mut self, data: &[u8], batch: &mut Vec<u8>) {
         // RFC 6455 §5.5.2: Pings are answered until the peer has sent a Close.
-        if self.is_closed || self.close_received {
+        if matches!(self.stage, Stage::Closed(_) | Stage::Failed(_)) {
         } else if self.congested {
             self.rare.get_or_insert_default().waiting_pong = Some(data.into());
         } else {
@@ -223,7 +230,7 @@ impl Outbound {
         }
     }
 
-    /// Whether the transport refuses bytes at present.
+    /// Says whether the transport refuses bytes at present.
     pub fn set_congested(&mut self, congested: bool) {
         self.congested = congested;
     }
@@ -236,7 +243,7 @@ impl Outbound {
     /// Appends the Pong that waited for the transport, and says whether there was one.
     pub fn release_pong(&mut self, batch: &mut Vec<u8>) -> bool {
         match self.rare.as_mut().and_then(|rare| rare.waiting_pong.take()) {
-            Some(data) if !self.close_received && !self.is_closed => {
+            Some(data) if !matches!(self.stage, Stage::Closed(_) | Stage::Failed(_)) => {
                 append(Opcode::Pong, &data, batch);
                 true
             }
@@ -258,17 +265,22 @@ impl Outbound {
             return Err(SendError::ReasonTooLong);
         }
         // RFC 6455 §7.1.2: the Close has the code and the reason given.
-        self.send_close(frame.code, frame.reason, batch);
+        append_close(frame.code, frame.reason, batch);
+        self.stage = Stage::Closing(frame.code);
         Ok(())
     }
 
     /// Answers the peer's Close with its own code and no reason, unless ours was sent.
     pub fn answer_close(&mut self, code: Option<CloseCode>, batch: &mut Vec<u8>) {
-        self.close_received = true;
-        // RFC 6455 §5.5.1: a Close is answered by one, unless ours was sent.
-        if self.sent == SentClose::Nothing {
-            self.send_close(code, "", batch);
-        }
+        self.stage = match self.stage {
+            // RFC 6455 §5.5.1: a Close is answered by one, unless ours was sent.
+            Stage::Open | Stage::MidMessage => {
+                append_close(code, "", batch);
+                Stage::Closed(code)
+            }
+            Stage::Closing(sent) => Stage::Closed(sent),
+            over => over,
+        };
     }
 
     /// Appends the Close that fails the connection, unless one was sent (RFC 6455 §7.1.7).
@@ -278,64 +290,84 @@ impl Outbound {
 
     /// As [`Outbound::fail`], for a cause that is not the peer's fault.
     pub fn fail_with(&mut self, code: CloseCode, reason: &str, batch: &mut Vec<u8>) {
-        if self.sent == SentClose::Nothing && !self.is_closed {
-            self.send_close(Some(code), reason, batch);
-        }
-        self.is_closed = true;
+        self.stage = match self.stage {
+            Stage::Open | Stage::MidMessage => {
+                append_close(Some(code), reason, batch);
+                Stage::Failed(Some(Some(code)))
+            }
+            Stage::Closing(sent) => Stage::Failed(Some(sent)),
+            over => over,
+        };
     }
 
     /// Nothing is sent any more: the transport is gone.
     pub fn shut(&mut self) {
-        self.is_closed = true;
+        self.stage = match self.stage {
+            Stage::Open | Stage::MidMessage => Stage::Failed(None),
+            Stage::Closing(sent) => Stage::Failed(Some(sent)),
+            over => over,
+        };
         self.rare = None;
     }
 
     /// Whether a Close was sent.
     pub fn has_sent_close(&self) -> bool {
-        self.sent != SentClose::Nothing
+        self.sent().is_some()
     }
 
     /// The code of the Close that was sent, if it had one.
     pub fn sent_code(&self) -> Option<CloseCode> {
-        match self.sent {
-            SentClose::Code(code) => Some(code),
-            _ => None,
+        self.sent().flatten()
+    }
+
+    fn sent(&self) -> Option<SentClose> {
+        match self.stage {
+            Stage::Open | Stage::MidMessage => None,
+            Stage::Closing(sent) | Stage::Closed(sent) => Some(sent),
+            Stage::Failed(sent) => sent,
         }
     }
 
     /// Whether a Close was received.
     pub fn has_received_close(&self) -> bool {
-        self.close_received
+        matches!(self.stage, Stage::Closed(_))
     }
 
     /// Whether messages may still be sent: the OPEN state (RFC 6455 §6.1).
     #[inline]
     pub fn is_open(&self) -> bool {
         // RFC 6455 §5.5.1, §6.1: no message follows a Close of either side.
-        !self.is_closed && self.sent == SentClose::Nothing && !self.close_received
+        matches!(self.stage, Stage::Open | Stage::MidMessage)
     }
 
     /// Whether messages go as they are, and none is unfinished.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        !self.message_unfinished && self.agreement.is_none()
+        self.stage == Stage::Open && self.agreement.is_none()
+    }
+
+    #[inline]
+    fn check_message(&self) -> Result<(), SendError> {
+        match self.stage {
+            Stage::Open => Ok(()),
+            // RFC 6455 §5.4: no message begins inside another.
+            Stage::MidMessage => Err(SendError::MessageUnfinished),
+            _ => Err(SendError::Closed),
+        }
     }
 
     fn check_open(&self) -> Result<(), SendError> {
         if self.is_open() { Ok(()) } else { Err(SendError::Closed) }
     }
+}
 
-    fn send_close(&mut self, code: Option<CloseCode>, reason: &str, batch: &mut Vec<u8>) {
-        let body_len = code.map_or(0, |_| 2 + reason.len());
-        batch.extend_from_slice(HeaderBytes::encode(Opcode::Close, true, body_len).as_bytes());
-        self.sent = match code {
-            Some(code) => {
-                batch.extend_from_slice(&code.get().to_be_bytes());
-                batch.extend_from_slice(reason.as_bytes());
-                SentClose::Code(code)
-            }
-            None => SentClose::Empty,
-        };
+/// Appends a Close frame; without a code it has no body, and no reason either.
+fn append_close(code: SentClose, reason: &str, batch: &mut Vec<u8>) {
+    let body_len = code.map_or(0, |_| 2 + reason.len());
+    batch.extend_from_slice(HeaderBytes::encode(Opcode::Close, true, body_len).as_bytes());
+    if let Some(code) = code {
+        batch.extend_from_slice(&code.get().to_be_bytes());
+        batch.extend_from_slice(reason.as_bytes());
     }
 }
 

@@ -165,14 +165,7 @@ impl Connection {
         let ended = self.inbound.has_ended();
         let delivery = if self.way == Way::Pieces { Delivery::Pieces } else { Delivery::Message };
         let buffered = self.inbound.buffered();
-        let received = self.inbound.receive(
-            input,
-            delivery,
-            &self.limits,
-            &mut self.outbound,
-            &mut self.batch,
-        );
-        let step = received?;
+        let step = self.inbound.receive(input, delivery, &self.limits)?;
         assert!(step.consumed <= input.len(), "more consumed than there was");
         let grown = self.inbound.buffered().saturating_sub(buffered);
         assert!(grown <= step.consumed.max(SHARE + 3), "{grown} bytes in one step");
@@ -184,7 +177,7 @@ impl Connection {
         }
         self.report_batch();
         if !is_lent {
-            lending::reclaim(&mut self.inbound, &mut self.outbound);
+            lending::reclaim(&mut self.inbound);
         }
         Ok((step.consumed, more))
     }
@@ -195,15 +188,14 @@ impl Connection {
         let Some((mut buffer, room)) = self.inbound.take_direct(threshold) else { return 0 };
         let appended = room.min(input.len());
         buffer.extend_from_slice(&input[..appended]);
-        let restored =
-            self.inbound.restore_direct(buffer, appended, &mut self.outbound, &mut self.batch);
-        if let Err(violation) = restored {
+        if let Err(violation) = self.inbound.restore_direct(buffer, appended) {
             self.fail(violation);
         }
         appended
     }
 
     fn fail(&mut self, violation: Violation) {
+        self.outbound.fail(violation, &mut self.batch);
         assert!(self.inbound.has_ended() && !self.outbound.is_open());
         self.report_batch();
         self.seen.push(Seen::Failed(violation));
@@ -228,6 +220,7 @@ impl Connection {
                 }
             }
             Event::Ping(at) => {
+                self.outbound.pong(self.inbound.control_payload(&at, input), &mut self.batch);
                 let payload = self.payload(&at, input);
                 self.seen.push(Seen::Ping(payload));
             }
@@ -235,10 +228,11 @@ impl Connection {
                 let payload = self.payload(&at, input);
                 self.seen.push(Seen::Pong(payload));
             }
-            Event::NoInflater => lending::lend(&mut self.inbound, &mut self.outbound),
+            Event::NoInflater => lending::lend(&mut self.inbound),
             // Others would get their turn here.
             Event::Paused => lending::pause(),
             Event::Close(close) => {
+                self.outbound.answer_close(close.code, &mut self.batch);
                 assert!(self.inbound.has_ended() && self.outbound.has_received_close());
                 let code = close.code.map(CloseCode::get);
                 self.seen.push(Seen::Close(code, close.reason.into()));
@@ -280,7 +274,6 @@ mod lending {
         deflate::{Inflater, Policy, budget::Budget, negotiate},
         extension::parse_offers,
         inbound::Inbound,
-        outbound::Outbound,
     };
 
     use super::Deflate;
@@ -300,17 +293,17 @@ mod lending {
         }
     }
 
-    pub(super) fn lend(inbound: &mut Inbound, outbound: &mut Outbound) {
+    pub(super) fn lend(inbound: &mut Inbound) {
         let idle = IDLE.take();
         let budget = Arc::new(Budget::new(usize::MAX));
         let inflater = idle.unwrap_or_else(|| Inflater::new(&budget).unwrap().into());
-        inbound.lend_inflater(inflater, outbound);
+        inbound.lend_inflater(inflater);
     }
 
     pub(super) fn pause() {}
 
-    pub(super) fn reclaim(inbound: &mut Inbound, outbound: &mut Outbound) {
-        if let Some(inflater) = inbound.reclaim_inflater(outbound) {
+    pub(super) fn reclaim(inbound: &mut Inbound) {
+        if let Some(inflater) = inbound.reclaim_inflater() {
             assert!(!inflater.is_begun());
             IDLE.set(Some(inflater));
         }
@@ -319,7 +312,7 @@ mod lending {
 
 #[cfg(not(feature = "deflate"))]
 mod lending {
-    use stickler::proto::{inbound::Inbound, outbound::Outbound};
+    use stickler::proto::inbound::Inbound;
 
     use super::Deflate;
 
@@ -327,11 +320,11 @@ mod lending {
         assert_eq!(agreed, Deflate::NotAgreed);
     }
 
-    pub(super) fn lend(_: &mut Inbound, _: &mut Outbound) {
+    pub(super) fn lend(_: &mut Inbound) {
         panic!("an inflater is wanted without compression");
     }
 
-    pub(super) fn reclaim(_: &mut Inbound, _: &mut Outbound) {}
+    pub(super) fn reclaim(_: &mut Inbound) {}
 
     pub(super) fn pause() {
         panic!("a pause without compression");

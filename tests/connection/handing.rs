@@ -226,15 +226,18 @@ async fn who_asks_later_finds_everything_in_order() {
         if pings == 0 {
             expected.remove(2);
         }
-        let so_far = if taken == 3 { 3 + pings } else { taken };
+        // A Ping behind the last message that was taken does not wait for the handler.
+        let so_far = if taken >= 2 { taken + pings } else { taken };
         for (first, payload) in expected.drain(..so_far) {
             let payload = payload.into();
             assert_eq!(peer.frame().await, Frame { first, payload }, "{taken} taken");
         }
         sleep(Duration::from_secs(900)).await;
-        // The peer is paused, no Ping is answered out of turn, and none asks whether it lives.
+        // The peer is paused, no Ping is answered out of turn, and none asks whether it lives. Where
+        // all input was taken, the task has read ahead.
         assert_eq!(peer.frames(), [], "{taken} taken");
-        assert_eq!(peer.untaken(), letters(&["d", "e"]).len(), "{taken} taken");
+        let untaken = if taken == 3 { 0 } else { letters(&["d", "e"]).len() };
+        assert_eq!(peer.untaken(), untaken, "{taken} taken");
         expected.extend([(0x81, "d"), (0x81, "e")]);
         for (first, payload) in expected {
             let payload = payload.into();

@@ -29,11 +29,7 @@ async fn who_asked_elsewhere_meanwhile_is_as_busy_as_any() {
             for expected in expected.by_ref().take(taken) {
                 assert_is(ask(&mut receiver).await, expected);
             }
-            match ask_elsewhere(&mut receiver) {
-                // It may find nothing before this poll ends.
-                Poll::Pending => assert_eq!(taken, 0),
-                seen => assert_is(seen, expected.next().unwrap()),
-            }
+            assert_is(ask_elsewhere(&mut receiver), expected.next().unwrap());
             let last = expected.clone().count();
             for (number, expected) in expected.enumerate() {
                 assert_is(ask(&mut receiver).await, expected);
@@ -50,7 +46,9 @@ async fn who_asked_elsewhere_meanwhile_is_as_busy_as_any() {
         .await;
         peer.send(text("d"));
         settle().await;
-        assert_eq!(peer.untaken(), text("d").len(), "{taken} taken: a busy handler");
+        // Where the input is used up the task reads ahead; where "c" is left it does not.
+        let untaken = if taken == 0 { text("d").len() } else { 0 };
+        assert_eq!(peer.untaken(), untaken, "{taken} taken: a busy handler");
         let pong = peer.frame().await;
         assert_eq!((pong.first, &pong.payload[..]), (0x8a, &b"p"[..]));
         assert_eq!(peer.frame().await.close_code(), 1000);

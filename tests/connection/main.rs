@@ -5,6 +5,7 @@
 use stickler_testing::deflate;
 use stickler_testing::{claims, logs, memory as support, random};
 
+mod ahead;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;

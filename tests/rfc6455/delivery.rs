@@ -22,7 +22,8 @@ struct Hand {
 impl Hand {
     fn receive(&mut self, input: &mut [u8], delivery: Delivery) -> Result<Step, Violation> {
         let limits = MessageLimits::default();
-        self.inbound.receive(input, delivery, &limits, &mut self.outbound, &mut self.batch)
+        let step = self.inbound.receive(input, delivery, &limits);
+        step.inspect_err(|violation| self.outbound.fail(*violation, &mut self.batch))
     }
 
     /// The piece that these bytes give: its payload and whether it is the last.
@@ -175,12 +176,11 @@ fn the_direct_path_offers_exactly_the_rest_of_the_frame() {
     let (mut buffer, room) = hand.inbound.take_direct(7).unwrap();
     assert_eq!((&buffer[..], room), (&b"a"[..], 7));
     buffer.extend(hex("63 62 65 60 63"));
-    let Hand { inbound, outbound, batch } = &mut hand;
-    inbound.restore_direct(buffer, 5, outbound, batch).unwrap();
-    let (mut buffer, room) = inbound.take_direct(1).unwrap();
+    hand.inbound.restore_direct(buffer, 5).unwrap();
+    let (mut buffer, room) = hand.inbound.take_direct(1).unwrap();
     assert_eq!((&buffer[..], room), (&b"aaaaaa"[..], 2));
     buffer.extend(hex("62 65"));
-    inbound.restore_direct(buffer, 2, outbound, batch).unwrap();
+    hand.inbound.restore_direct(buffer, 2).unwrap();
     let step = hand.receive(&mut [], Delivery::Message).unwrap();
     assert!(matches!(step.event, Some(Event::Message(_))));
     assert_eq!(hand.inbound.take_assembled(Vec::new()), b"aaaaaaaa");
@@ -193,9 +193,10 @@ fn s8_1_the_direct_path_fails_at_the_bad_byte() {
     let Hand { inbound, outbound, batch } = &mut hand;
     let (mut buffer, _) = inbound.take_direct(1).unwrap();
     buffer.extend(hex("62 ff"));
-    let fault = inbound.restore_direct(buffer, 2, outbound, batch);
+    let fault = inbound.restore_direct(buffer, 2);
     assert_eq!(fault, Err(Violation::TextNotUtf8));
     assert!(inbound.has_ended() && inbound.take_direct(0).is_none());
+    outbound.fail(Violation::TextNotUtf8, batch);
     assert_eq!(batch[..4], hex("88 29 03ef"));
 }
 
@@ -214,7 +215,7 @@ fn s5_5_1_discarding_may_begin_anywhere() {
         if let Some((mut buffer, room)) = buffer {
             assert_eq!(room, 1);
             buffer.push(0xFF);
-            assert_eq!(inbound.restore_direct(buffer, 1, outbound, batch), Ok(()));
+            assert_eq!(inbound.restore_direct(buffer, 1), Ok(()));
         } else {
             let step = hand.receive(&mut [0xFF], Delivery::Message).unwrap();
             assert_eq!(step, Step { consumed: 1, event: None });

@@ -157,13 +157,12 @@ fn s10_4_a_limit_is_known_at_the_first_byte_of_the_length_that_proves_it() {
 #[test]
 fn s10_4_a_promised_length_allocates_nothing() {
     claims!("6455-10.4-01");
-    use stickler::proto::{inbound::Inbound, outbound::Outbound};
+    use stickler::proto::inbound::Inbound;
     let limits = row("", "", &[]).limits(1 << 40, 1 << 40, 2).limits;
-    let (mut inbound, mut outbound) = (Inbound::new(), Outbound::new());
-    let mut batch = Vec::new();
+    let mut inbound = Inbound::new();
     let mut header = hex("82 ff 000000ffffffffff 00000000 61");
     let delivery = stickler::proto::inbound::Delivery::Message;
-    let step = inbound.receive(&mut header, delivery, &limits, &mut outbound, &mut batch);
+    let step = inbound.receive(&mut header, delivery, &limits);
     assert_eq!(step.unwrap().event, None);
     let (buffer, room) = inbound.take_direct(1).unwrap();
     assert_eq!((buffer.len(), room), (1, 0xFF_FFFF_FFFE));

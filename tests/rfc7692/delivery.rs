@@ -51,12 +51,12 @@ impl Hand {
         input: &mut [u8],
         delivery: Delivery,
     ) -> Result<Step, Violation> {
-        self.inbound.receive(input, delivery, &self.limits, &mut self.outbound, &mut self.batch)
+        self.inbound.receive(input, delivery, &self.limits)
     }
 
     pub(crate) fn lend(&mut self) {
         let inflater = Box::new(Inflater::new(&self.budget).unwrap());
-        self.inbound.lend_inflater(inflater, &mut self.outbound);
+        self.inbound.lend_inflater(inflater);
     }
 
     /// A step that gives no event.
@@ -80,7 +80,7 @@ impl Hand {
 fn an_inflater_is_wanted_with_the_first_payload_and_comes_back_after_the_last() {
     let mut hand = Hand::new();
     hand.quiet("41 80 00000000 00 83 010203");
-    assert!(hand.inbound.reclaim_inflater(&mut hand.outbound).is_none());
+    assert!(hand.inbound.reclaim_inflater().is_none());
     // A header alone takes none.
     hand.quiet("04");
     let mut input = hex("f34ace 80 84 00000000 c9c90700 89");
@@ -94,14 +94,14 @@ fn an_inflater_is_wanted_with_the_first_payload_and_comes_back_after_the_last() 
     assert!(!hand.budget.has_left(1));
     let step = hand.receive(&mut input[..1], Delivery::Message).unwrap();
     assert_eq!(step, Step { consumed: 1, event: None });
-    assert!(hand.inbound.reclaim_inflater(&mut hand.outbound).is_none());
+    assert!(hand.inbound.reclaim_inflater().is_none());
     let step = hand.receive(&mut input[1..], Delivery::Message).unwrap();
     assert_eq!(step.consumed, 12);
     assert!(matches!(step.event, Some(Event::Message(data)) if data.text.is_some()));
     assert_eq!(hand.inbound.take_assembled(Vec::new()), b"Hello");
     assert_eq!(input[13..], [0x89]);
-    assert!(hand.inbound.reclaim_inflater(&mut hand.outbound).is_some());
-    assert!(hand.inbound.reclaim_inflater(&mut hand.outbound).is_none());
+    assert!(hand.inbound.reclaim_inflater().is_some());
+    assert!(hand.inbound.reclaim_inflater().is_none());
     // What is agreed to be taken over stays with the connection, not with the inflater.
     let mut next = hex("c1 85 00000000 f200110000");
     let step = hand.receive(&mut next, Delivery::Message).unwrap();
@@ -235,9 +235,7 @@ fn s7_2_2_a_fault_lets_go_of_everything() {
         hand.inbound.take_assembled(Vec::new());
         assert!(hand.receive(&mut hex(fault), Delivery::Message).is_err());
         assert_eq!((hand.inbound.buffered(), hand.budget.used()), (0, 0));
-        assert!(
-            hand.inbound.reclaim_inflater(&mut hand.outbound).is_none() && hand.inbound.has_ended()
-        );
+        assert!(hand.inbound.reclaim_inflater().is_none() && hand.inbound.has_ended());
     }
 }
 
@@ -248,9 +246,9 @@ fn s7_1_1_2_nothing_goes_from_one_connection_to_another() {
     hand.lend();
     let mut secret = hex("c1 87 00000000 f248cdc9c90700");
     hand.receive(&mut secret, Delivery::Message).unwrap();
-    let inflater = hand.inbound.reclaim_inflater(&mut hand.outbound).unwrap();
+    let inflater = hand.inbound.reclaim_inflater().unwrap();
     let mut other = Hand::new();
-    other.inbound.lend_inflater(inflater, &mut other.outbound);
+    other.inbound.lend_inflater(inflater);
     let mut spy = hex("c1 85 00000000 f200110000");
     assert_eq!(other.receive(&mut spy, Delivery::Message), Err(Violation::DeflateCorrupt));
 }

@@ -45,7 +45,7 @@ pub(crate) async fn stickler_core(mut memory: Memory<'_>) {
         let mut input = &mut buffer[..read.len()];
         loop {
             let step = inbound
-                .receive(input, Delivery::Message, &limits, &mut outbound, &mut batch)
+                .receive(input, Delivery::Message, &limits)
                 .unwrap();
             let Some(event) = step.event else { break };
             let Event::Message(data) = event else { panic!("{event:?}") };

@@ -12,6 +12,8 @@ use crate::proto::violation::Violation;
 pub(in crate::proto) struct Receiving {
     /// Lent by the caller.
     inflater: Option<Box<Inflater>>,
+    /// What the last message left to the next one; with the inflater while one is lent.
+    history: Option<Box<History>>,
     agreed: Agreed,
 }
 
@@ -53,29 +55,27 @@ impl Receiving {
     }
 
     /// Begins a message with an inflater that the caller lends, and what the last one left.
-    pub(in crate::proto) fn lend(
-        &mut self,
-        mut inflater: Box<Inflater>,
-        history: Option<Box<History>>,
-    ) {
-        inflater.begin(history);
+    pub(in crate::proto) fn lend(&mut self, mut inflater: Box<Inflater>) {
+        inflater.begin(self.history.take());
         self.inflater = Some(inflater);
     }
 
-    /// Gives the inflater back, unless a message is unfinished, and what the next message may
-    /// refer to.
+    /// Gives the inflater back, unless a message is unfinished. What the next message may refer
+    /// to stays.
     #[inline]
-    pub(in crate::proto) fn reclaim(&mut self) -> Option<(Box<Inflater>, Option<Box<History>>)> {
+    pub(in crate::proto) fn reclaim(&mut self) -> Option<Box<Inflater>> {
         let mut inflater = self.inflater.take_if(|inflater| !inflater.is_begun())?;
         // RFC 7692 §7.2.2: with context takeover the next message may refer to this one.
-        let keeps = self.agreed == Agreed::ContextTakeover;
-        let history = keeps.then(|| inflater.take_history());
-        Some((inflater, history))
+        if self.agreed == Agreed::ContextTakeover {
+            self.history = Some(inflater.take_history());
+        }
+        Some(inflater)
     }
 
-    /// Lets go of the inflater: nothing will be inflated any more. What was agreed stays.
+    /// Lets go of the inflater and the history: nothing will be inflated any more. What was
+    /// agreed stays.
     pub(in crate::proto) fn forget(&mut self) {
-        self.inflater = None;
+        (self.inflater, self.history) = (None, None);
     }
 
     /// Inflates payload of the current frame into the assembler, unmasking what it takes from

@@ -1,4 +1,4 @@
-//! What a connection keeps between messages for permessage-deflate.
+//! What the sending half of a connection keeps between messages for permessage-deflate.
 
 use std::sync::Arc;
 
@@ -11,9 +11,7 @@ use super::negotiation::Agreement;
 pub(in crate::proto) struct Kept {
     /// What the peer's window holds; `None` before the first message.
     history: Option<History>,
-    /// What the last message received left to the next one.
-    pub(in crate::proto) received: Option<Box<History>>,
-    /// The memory for both; given back with them.
+    /// The memory for the histories of both directions; given back when the connection ends.
     pub(in crate::proto) charge: Option<Arc<Charge>>,
 }
 

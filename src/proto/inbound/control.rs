@@ -1,10 +1,9 @@
-//! Payload of control frames, and what is answered to them (RFC 6455 §5.5).
+//! Payload of control frames (RFC 6455 §5.5).
 
 use super::{Inbound, Stage};
 use crate::proto::close::{CloseFrame, judge_body_prefix};
 use crate::proto::event::{Event, Payload, ReceivedClose, Step};
 use crate::proto::frame::{MAX_CONTROL_LEN, Opcode};
-use crate::proto::outbound::Outbound;
 use crate::proto::violation::Violation;
 
 /// Room for the payload of one control frame (RFC 6455 §5.5).
@@ -38,13 +37,11 @@ impl ControlBuffer {
 }
 
 impl Inbound {
-    /// Reads payload of a control frame, and answers it when it is complete.
+    /// Reads payload of a control frame; the event comes when it is complete.
     pub(super) fn receive_control(
         &mut self,
         input: &mut [u8],
         opcode: Opcode,
-        outbound: &mut Outbound,
-        batch: &mut Vec<u8>,
     ) -> Result<Step, Violation> {
         let len = usize::try_from(self.remaining).map_or(input.len(), |r| r.min(input.len()));
         let payload = input.get_mut(..len).unwrap_or_default();
@@ -63,17 +60,11 @@ impl Inbound {
         }
         self.stage = Stage::Header;
         let at = if is_whole { Payload::Input(0..len) } else { Payload::Control };
-        let body: &[u8] = if is_whole { payload } else { self.control() };
         let event = match opcode {
-            // RFC 6455 §5.5.2: a Ping is answered, and nothing else is.
-            Opcode::Ping => {
-                outbound.pong(body, batch);
-                Event::Ping(at)
-            }
+            Opcode::Ping => Event::Ping(at),
             Opcode::Close => {
                 let close = CloseFrame::parse(self.control())?;
                 let received = ReceivedClose { code: close.code, reason: close.reason.into() };
-                outbound.answer_close(received.code, batch);
                 self.fail();
                 Event::Close(received)
             }

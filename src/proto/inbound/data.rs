@@ -5,7 +5,6 @@ use super::{Inbound, Stage};
 use crate::proto::assembler::{MessageKind, MessageLimits};
 use crate::proto::deflate::receiving::Received;
 use crate::proto::event::{Data, Delivery, Event, Payload, Step};
-use crate::proto::outbound::Outbound;
 use crate::proto::utf8::{self, Checked};
 use crate::proto::violation::Violation;
 
@@ -189,8 +188,6 @@ impl Inbound {
         &mut self,
         mut buffer: Vec<u8>,
         appended: usize,
-        outbound: &mut Outbound,
-        batch: &mut Vec<u8>,
     ) -> Result<(), Violation> {
         if self.discarding || self.stage != Stage::Data {
             // A Close was sent, or the connection failed, while the buffer was lent.
@@ -208,7 +205,7 @@ impl Inbound {
             }
         }
         *self.assembler.buffer_mut() = buffer;
-        judged.inspect_err(|violation| self.fail_by(*violation, outbound, batch))
+        judged.inspect_err(|_| self.fail())
     }
 }
 

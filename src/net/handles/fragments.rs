@@ -1,0 +1,113 @@
+//! A message that is sent fragment by fragment (RFC 6455 §5.4).
+
+use super::compressing::Fragments;
+use super::message::{Choice, Outgoing, Parts};
+use super::sender::{Sender, append};
+use crate::net::ending::Initiator;
+use crate::net::state::shared::Locked;
+use crate::proto::assembler::MessageKind;
+use crate::proto::close::CloseCode;
+use crate::proto::outbound::SendError;
+
+/// A message that is sent fragment by fragment.
+///
+/// Dropped unfinished it fails the connection with 1011: the peer must not take what it has
+/// for the whole message.
+#[derive(Debug)]
+pub struct FragmentedMessage<'a> {
+    sender: &'a Sender,
+    kind: MessageKind,
+    /// What compresses it; `None` if it goes uncompressed.
+    compressed: Option<Fragments>,
+    is_first: bool,
+    is_finished: bool,
+}
+
+impl<'a> FragmentedMessage<'a> {
+    /// Reserves the connection for it.
+    pub(super) fn start(
+        sender: &'a Sender,
+        kind: MessageKind,
+        choice: Choice,
+    ) -> Result<FragmentedMessage<'a>, SendError> {
+        let mut state = sender.lock_for_message()?;
+        let compressed = sender.begin_compressed(choice, &state);
+        state.queue.reserve(true);
+        Ok(FragmentedMessage { sender, kind, compressed, is_first: true, is_finished: false })
+    }
+
+    /// Queues a fragment. Text is given as text, so that the message stays UTF-8.
+    ///
+    /// # Errors
+    /// As [`Sender::send`]; `MessageUnfinished` when the fragment is of the other kind, or the
+    /// message is finished.
+    pub fn send(&mut self, fragment: impl Outgoing) -> Result<(), SendError> {
+        fragment.queue(|parts| self.queue(parts, false))
+    }
+
+    /// Queues the last fragment; nothing more can be sent of this message then.
+    ///
+    /// # Errors
+    /// As [`FragmentedMessage::send`]; after `QueueFull` it may be tried again.
+    pub fn finish(&mut self, fragment: impl Outgoing) -> Result<(), SendError> {
+        fragment.queue(|parts| self.queue(parts, true))
+    }
+
+    fn queue(&mut self, parts: Parts<'_>, fin: bool) -> Result<(), SendError> {
+        if self.is_finished {
+            return Err(SendError::MessageUnfinished);
+        }
+        let mut state = self.sender.lock_for_data()?;
+        match parts {
+            Parts::Copied(kind, _)
+            | Parts::Owned(kind, _)
+            | Parts::Shared(kind, _)
+            | Parts::Taken(kind, _)
+            | Parts::Leased(kind, ..)
+                if kind == self.kind => {}
+            // A prepared message is a whole frame, never a fragment.
+            _ => return Err(SendError::MessageUnfinished),
+        }
+        let first = self.is_first.then_some(self.kind);
+        if let Some(compressed) = &mut self.compressed {
+            compressed.queue(&mut state, first, parts.bytes(), fin)?;
+            self.passed(state, fin);
+            return Ok(());
+        }
+        let header = state.queue.outbound_mut().start_fragment(first, parts.bytes().len(), fin)?;
+        let copied = append(&mut state, Some(&header), parts);
+        self.passed(state, fin);
+        drop(copied);
+        Ok(())
+    }
+
+    /// A fragment was queued.
+    fn passed(&mut self, mut state: Locked<'_>, fin: bool) {
+        self.is_first = false;
+        self.is_finished = fin;
+        state.queue.reserve(!fin);
+        state.wake_task();
+        drop(state);
+        if fin {
+            self.compressed = None;
+        }
+    }
+}
+
+impl Drop for FragmentedMessage<'_> {
+    fn drop(&mut self) {
+        if self.is_finished {
+            return;
+        }
+        let deadline = self.sender.shared.close_deadline();
+        let mut state = self.sender.shared.lock_for_sending();
+        state.queue.reserve(false);
+        if self.is_first {
+            return;
+        }
+        state.close(Initiator::Application, CloseCode::INTERNAL_ERROR, UNFINISHED, deadline);
+        state.wake_task();
+    }
+}
+
+const UNFINISHED: &str = "RFC 6455 5.4: the server did not finish a message";

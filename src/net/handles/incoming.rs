@@ -1,0 +1,245 @@
+//! An opening handshake that awaits the application's decision, and the WebSocket after it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::message::{Message, Outgoing};
+use super::receiver::Receiver;
+use super::sender::Sender;
+use crate::net::error::{Error, Result};
+use crate::net::state::compression::{self, Compression};
+use crate::net::state::shared::Shared;
+use crate::proto::close::CloseCode;
+use crate::proto::deflate;
+use crate::proto::handshake::{
+    FieldError, Offer, Request, Response, ResponseFields, SubprotocolNotOffered, encode_accept,
+};
+use crate::proto::outbound::SendError;
+use crate::proto::rejection::Rejection;
+
+/// An opening handshake in which nothing is wrong, to be accepted or rejected.
+///
+/// Dropped without an answer it is refused with 500, or 503 during shutdown.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Taken by the answer.
+    inner: Option<Box<Inner>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    request: Request,
+    offer: Offer,
+    fields: ResponseFields,
+    /// Which offers of compression are accepted.
+    policy: Option<deflate::Policy>,
+}
+
+impl Incoming {
+    pub(in crate::net) fn new(shared: Arc<Shared>, request: Request, offer: Offer) -> Incoming {
+        let inner = Inner {
+            request,
+            offer,
+            fields: ResponseFields::new(),
+            policy: compression::policy(&shared.context),
+        };
+        Incoming { inner: Some(Box::new(inner)), shared }
+    }
+
+    /// The request; clone it to keep it after the answer.
+    pub fn request(&self) -> &Request {
+        &self.inner().request
+    }
+
+    /// The path of the request target, undecoded.
+    pub fn path(&self) -> &str {
+        self.request().path()
+    }
+
+    /// The peer's address, where the transport has one.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.shared.peer
+    }
+
+    /// The subprotocol that the 101 will name: the first in the client's order that the
+    /// policy knows, unless chosen otherwise.
+    pub fn chosen_subprotocol(&self) -> Option<&str> {
+        self.inner().offer.subprotocol.as_deref()
+    }
+
+    /// Chooses the subprotocol.
+    ///
+    /// # Errors
+    /// The client did not offer it. The handshake is then refused with 500, so
+    /// look into [`Request::subprotocols`] first where that may be.
+    pub fn subprotocol(mut self, name: &str) -> Result<Incoming, SubprotocolNotOffered> {
+        if let Some(inner) = &mut self.inner {
+            inner.offer.choose_subprotocol(&inner.request, name)?;
+        }
+        Ok(self)
+    }
+
+    /// Answers without a subprotocol.
+    #[must_use]
+    pub fn no_subprotocol(mut self) -> Incoming {
+        if let Some(inner) = &mut self.inner {
+            inner.offer.subprotocol = None;
+        }
+        self
+    }
+
+    /// Chooses which offers of compression are accepted on this connection; `None` declines all
+    /// of them (RFC 7692 §7). The configuration decides otherwise.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, policy: Option<deflate::Policy>) -> Incoming {
+        if let Some(inner) = &mut self.inner {
+            inner.policy = policy;
+        }
+        self
+    }
+
+    /// Adds a header field to the 101.
+    ///
+    /// # Errors
+    /// The name is no token, is one of the fields that the handshake itself sets, or the value
+    /// has an octet that no field value has (CR, LF and NUL among them).
+    pub fn field(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Incoming, FieldError> {
+        if let Some(inner) = &mut self.inner {
+            inner.fields.insert(name, value)?;
+        }
+        Ok(self)
+    }
+
+    /// Accepts: the 101 is queued, and the connection is OPEN (RFC 6455 §4.2.2).
+    ///
+    /// # Errors
+    /// When the connection ended or was refused meanwhile, for instance at the handshake
+    /// deadline.
+    ///
+    /// # Cancel safety
+    /// Ready at the first poll; dropped before it, the handshake is refused with 500.
+    pub async fn accept(mut self) -> Result<WebSocket> {
+        let Some(inner) = self.inner.take() else { return Err(SendError::Closed.into()) };
+        let Inner { request, offer, fields, policy } = *inner;
+        let compression =
+            compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
+        let unspoken = if offer.subprotocol.is_none() { request.subprotocols().count() } else { 0 };
+        let mut state = self.shared.lock();
+        if !state.life.is_deciding() {
+            let ended = state.life.finished().and_then(|ending| ending.to_error());
+            return Err(ended.unwrap_or(Error::Send(SendError::Closed)));
+        }
+        let extensions = compression.as_ref().map(Compression::to_string);
+        let (subprotocol, extensions) = (offer.subprotocol.as_deref(), extensions.as_deref());
+        state.queue.append(|_, batch| {
+            encode_accept(&request, &offer.accept_key, subprotocol, extensions, &fields, batch);
+        });
+        state.open();
+        state.agree(compression);
+        state.wake_task();
+        drop(state);
+        if unspoken > 0 {
+            report_unspoken_subprotocols(&self.shared, unspoken);
+        }
+        Ok(WebSocket::new(self.shared.clone()))
+    }
+
+    /// Rejects with any final response.
+    pub fn reject(mut self, response: &Response) {
+        self.inner = None;
+        let mut state = self.shared.lock();
+        if state.life.is_deciding() {
+            state.respond(response, false);
+            state.wake_task();
+        }
+    }
+
+    fn inner(&self) -> &Inner {
+        // The answers take `self`, so only a value that nobody can see has none.
+        self.inner.as_deref().unwrap_or_else(|| unreachable!("an answered handshake"))
+    }
+}
+
+/// The 101 names none of the subprotocols that the client offers: it is counted, and the log says it,
+/// because a browser then fails the connection without a word. Names are not logged: some clients put
+/// tokens there.
+fn report_unspoken_subprotocols(shared: &Shared, offered: usize) {
+    shared.context.count_unspoken_subprotocols();
+    let peer = shared.peer.map(tracing::field::display);
+    let clause = "RFC 6455 4.2.2";
+    tracing::debug!(peer, clause, offered, "accepted, but no offered subprotocol is spoken here");
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if state.life.is_deciding() {
+            let is_draining = self.shared.context.is_draining();
+            let rejection =
+                if is_draining { Rejection::ShuttingDown } else { Rejection::HandlerFailed };
+            state.refuse(&rejection.into());
+            state.wake_task();
+        }
+    }
+}
+
+/// An open connection: a [`Receiver`] and a [`Sender`] in one.
+#[derive(Debug)]
+pub struct WebSocket {
+    receiver: Receiver,
+    sender: Sender,
+}
+
+impl WebSocket {
+    pub(in crate::net) fn new(shared: Arc<Shared>) -> WebSocket {
+        WebSocket { receiver: Receiver::new(shared.clone()), sender: Sender::new(shared) }
+    }
+
+    /// The two handles apart.
+    pub fn split(self) -> (Receiver, Sender) {
+        (self.receiver, self.sender)
+    }
+
+    /// As [`Receiver::next`].
+    ///
+    /// # Errors
+    /// As [`Receiver::next`].
+    ///
+    /// # Cancel safety
+    /// As [`Receiver::next`].
+    pub async fn next(&mut self) -> Result<Option<Message<'_>>> {
+        self.receiver.next().await
+    }
+
+    /// As [`Sender::send`].
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub fn send(&self, message: impl Outgoing) -> Result<(), SendError> {
+        self.sender.send(message)
+    }
+
+    /// As [`Sender::close`]; what the peer still sends is then discarded.
+    ///
+    /// # Errors
+    /// As [`Sender::close`].
+    pub fn close(self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        self.sender.close(code, reason)
+    }
+
+    /// The receiving handle.
+    pub fn receiver(&mut self) -> &mut Receiver {
+        &mut self.receiver
+    }
+
+    /// The sending handle.
+    pub fn sender(&self) -> &Sender {
+        &self.sender
+    }
+}

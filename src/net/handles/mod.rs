@@ -1,0 +1,11 @@
+//! What users hold: an opening handshake to decide about, and the two halves of a connection.
+//!
+//! Nothing here reads or writes: handles look at the shared state, and wake the connection task.
+
+#[cfg_attr(not(feature = "deflate"), path = "no_compressing.rs")]
+pub(super) mod compressing;
+pub(super) mod fragments;
+pub(super) mod incoming;
+pub(super) mod message;
+pub(super) mod receiver;
+pub(super) mod sender;

@@ -1,0 +1,422 @@
+//! The receiving handle of a connection.
+
+mod pieces;
+mod search;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+pub use self::pieces::{Fragments, Piece};
+use self::search::search;
+
+use super::message::{Lent, Message};
+use super::sender::is_large;
+use crate::net::ending::Ending;
+use crate::net::error::Result;
+use crate::net::lent::lease::Lease;
+use crate::net::lent::{cork, pool};
+use crate::net::state::shared::{Locked, Shared};
+use crate::net::state::waiting::Left;
+use crate::net::state::{Received, WRITE_FROM};
+use crate::proto::assembler::{MessageKind, MessageLimits};
+use crate::proto::event::{Data, Delivery, Event, Payload};
+use crate::proto::inbound::{begins_data, short};
+use crate::proto::utf8::Checked;
+
+/// Receives the messages of one connection.
+///
+/// The connection task reads ahead up to the first data frame: Ping, Pong, Close and the end of the
+/// transport are dealt with, whatever the handler does. Data is read only as far as the Receiver
+/// asks for it: a handler that is busy elsewhere pauses a peer that sends messages. Dropped, the
+/// rest of the connection is read and thrown away.
+#[derive(Debug)]
+pub struct Receiver {
+    shared: Arc<Shared>,
+    /// The read buffer that a message is lent from. Unread bytes in it are the input that the state
+    /// has given to this Receiver.
+    lease: Lease,
+    /// The assembled message that is lent.
+    assembled: Vec<u8>,
+    /// Whether something may have been left in the state that is to be taken back when the wait is
+    /// over: a waker, or the wish for the rest of a message.
+    is_waiting: bool,
+    /// What was found last. It stays here: handing it on would cost more than finding it.
+    found: Found,
+}
+
+/// What is lent.
+#[derive(Debug)]
+struct Found {
+    /// Where in the lease it lies, unless it was assembled.
+    start: usize,
+    end: usize,
+    /// The witness of a text.
+    text: Option<Checked>,
+    /// Whether a message ends here; true before the first one.
+    last: bool,
+    /// Whether it was assembled.
+    is_assembled: bool,
+}
+
+impl Receiver {
+    pub(super) fn new(shared: Arc<Shared>) -> Receiver {
+        Receiver {
+            shared,
+            lease: Lease::default(),
+            assembled: Vec::new(),
+            is_waiting: false,
+            found: Found { start: 0, end: 0, text: None, last: true, is_assembled: false },
+        }
+    }
+
+    /// Waits for the next message and lends it until the next call.
+    ///
+    /// `None` after a completed closing handshake. No message is delivered while the queue to
+    /// the peer holds its bound or more. What is left of a message that was begun with
+    /// [`Receiver::next_fragmented`] is skipped.
+    ///
+    /// # Errors
+    /// The rule that the peer broke, the timer that ran out, or the loss of the transport.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped: the connection keeps what has arrived.
+    pub async fn next(&mut self) -> Result<Option<Message<'_>>> {
+        let found = search(self, |this, cx| this.poll_next(cx, Delivery::Message)).await?;
+        Ok(found.then(|| self.lend()))
+    }
+
+    /// Waits for the beginning of the next message, to be received piece by piece.
+    ///
+    /// # Errors
+    /// As [`Receiver::next`].
+    ///
+    /// # Cancel safety
+    /// As [`Receiver::next`].
+    pub async fn next_fragmented(&mut self) -> Result<Option<Fragments<'_>>> {
+        let found = search(self, |this, cx| this.poll_next(cx, Delivery::Pieces)).await?;
+        let is_text = self.found.text.is_some();
+        let kind = if is_text { MessageKind::Text } else { MessageKind::Binary };
+        Ok(found.then(|| Fragments::new(kind, self)))
+    }
+
+    /// The peer's address, where the transport has one.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.shared.peer
+    }
+
+    /// The path of the request target, undecoded.
+    pub fn path(&self) -> String {
+        self.shared.lock().path().to_string()
+    }
+
+    /// Takes back what was left in the state.
+    #[cold]
+    fn stop_waiting(&mut self) {
+        self.is_waiting = false;
+        let left = self.shared.lock().forget_receiver();
+        drop(left);
+    }
+
+    fn lend(&mut self) -> Message<'_> {
+        let Found { start, end, .. } = self.found;
+        let payload = if self.found.is_assembled {
+            Lent::Buffer(&mut self.assembled)
+        } else if is_large(end - start) && self.lease.is_empty() {
+            Lent::Lease(&mut self.lease, start..end)
+        } else {
+            Lent::Slice(self.lease.bytes().get(start..end).unwrap_or_default())
+        };
+        Message::new(payload, self.found.text)
+    }
+
+    /// Skips what is left of a message that was being delivered in pieces, then looks for the next
+    /// one.
+    #[inline]
+    fn poll_next(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
+        while !self.found.last {
+            if !std::task::ready!(self.poll_found(cx, Delivery::Pieces))? {
+                return Poll::Ready(Ok(false));
+            }
+        }
+        self.poll_found(cx, delivery)
+    }
+
+    /// Looks for data, at first without the lock.
+    #[inline]
+    fn poll_found(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
+        if self.receive_short(delivery) {
+            return Poll::Ready(Ok(true));
+        }
+        if self.is_polled_again(cx) {
+            return Poll::Pending;
+        }
+        self.poll_locked(cx, delivery)
+    }
+
+    /// Receives a whole short message from the input that this Receiver has, without the lock. Says
+    /// whether it did.
+    #[inline]
+    fn receive_short(&mut self, delivery: Delivery) -> bool {
+        // Inside a message the core decides.
+        if self.lease.is_empty() || !self.found.last || !self.may_go_on() {
+            return false;
+        }
+        let limits = &self.shared.context.at_hand.message;
+        if !self.found.find_short(&mut self.lease, delivery, limits) {
+            return false;
+        }
+        if !self.lease.unread().first().is_some_and(|first| begins_data(*first)) {
+            self.give_back();
+        }
+        true
+    }
+
+    /// Whether the next message may be delivered, as far as can be seen without the lock.
+    #[inline]
+    fn may_go_on(&self) -> bool {
+        let look_from = self.shared.context.at_hand.look_from;
+        let glance = self.shared.glance();
+        // The cork alone stays below the bound, but with the queue it may not.
+        glance.is_open_below(look_from)
+            && (glance.is_empty()
+                || glance.is_open_below(look_from.saturating_sub(cork::len(self.shared.key()))))
+    }
+
+    /// Gives the input back with its last message, or where a control frame is next: that does not
+    /// wait for the handler. The message stays here, and so does the read buffer unless input is left.
+    fn give_back(&mut self) {
+        let input = if self.lease.is_empty() {
+            Lease::default()
+        } else {
+            let Found { start, end, .. } = self.found;
+            self.assembled.clear();
+            self.assembled
+                .extend_from_slice(self.lease.bytes().get(start..end).unwrap_or_default());
+            self.found.is_assembled = true;
+            std::mem::take(&mut self.lease)
+        };
+        let mut state = self.shared.lock();
+        state.reading.take_back(input);
+        state.wake_task();
+    }
+
+    /// Whether there is nothing to receive, and the task polls the handler again when there is: then
+    /// nobody has to be told that the Receiver waits.
+    #[inline]
+    fn is_polled_again(&mut self, cx: &Context<'_>) -> bool {
+        let is_polled_again = self.lease.is_empty()
+            && !self.is_waiting
+            && self.shared.glance().is_at_rest()
+            && cork::is_polled_here(self.shared.key(), cx.waker());
+        if is_polled_again {
+            self.return_buffers();
+        }
+        is_polled_again
+    }
+
+    /// What was lent is over.
+    #[inline]
+    fn return_buffers(&mut self) {
+        self.lease = Lease::default();
+        if self.assembled.capacity() > 0 {
+            pool::return_message_buffer(std::mem::take(&mut self.assembled));
+        }
+    }
+
+    #[inline(never)]
+    fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
+        // Dropped after the lock was given up.
+        let mut _left = Left::default();
+        let mut state = self.shared.lock();
+        if std::mem::take(&mut self.is_waiting) {
+            _left = state.forget_receiver();
+        }
+        if !self.lease.is_empty() {
+            state.reading.take_back(std::mem::take(&mut self.lease));
+        }
+        if state.life.is_over() {
+            return Poll::Ready(how_it_ended(&mut state));
+        }
+        let context = &self.shared.context;
+        let received = loop {
+            // A Pong takes room too, so the question is asked before each event.
+            match ask_for_room(&mut state, &self.shared, cx) {
+                Room::Enough => {}
+                Room::Awaited => {
+                    self.is_waiting = true;
+                    return Poll::Pending;
+                }
+                Room::AfterThis => return Poll::Pending,
+            }
+            if let Some(input) = state.reading.input_between_messages()
+                && self.found.find_short(input, delivery, &context.at_hand.message)
+            {
+                self.lease = self.found.keep_input(&mut self.assembled, &mut state);
+                return Poll::Ready(Ok(true));
+            }
+            if let Some(received) = state.receive_one(delivery, context) {
+                break received;
+            }
+        };
+        if !state.queue.is_empty() {
+            // On another task nobody else sends a Pong or Close on its way.
+            state.wake_task();
+        }
+        match received {
+            Received::Data(data, last) => {
+                self.lease = self.found.keep(&mut self.assembled, &mut state, data, last);
+                Poll::Ready(Ok(true))
+            }
+            Received::Over => Poll::Ready(how_it_ended(&mut state)),
+            Received::UsedUp => {
+                self.is_waiting = wait_for_input(&mut state, &self.shared, cx, delivery);
+                drop(state);
+                self.return_buffers();
+                Poll::Pending
+            }
+            Received::Paused => {
+                drop(state);
+                // Others get their turn, those too whose input has yet to be noticed.
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Found {
+    /// Looks for a whole short message in front of this input, which begins between messages. Says
+    /// whether there is one.
+    #[inline(always)]
+    fn find_short(
+        &mut self,
+        input: &mut Lease,
+        delivery: Delivery,
+        limits: &MessageLimits,
+    ) -> bool {
+        let position = input.position();
+        let unread = input.unread_mut();
+        let Some(step) = short::receive_short(unread, delivery, limits)
+            .or_else(|| short::receive_medium(unread, delivery, limits))
+        else {
+            return false;
+        };
+        input.consume(step.consumed);
+        let Some(Event::Message(data) | Event::Piece { data, .. }) = step.event else {
+            return false;
+        };
+        let Payload::Input(range) = data.payload else { return false };
+        *self = Found {
+            start: range.start + position,
+            end: range.end + position,
+            text: data.text,
+            last: true,
+            is_assembled: false,
+        };
+        true
+    }
+
+    /// Keeps what was received last, where it is. Gives the read buffer, if it lies in that.
+    fn keep(
+        &mut self,
+        assembled: &mut Vec<u8>,
+        state: &mut Locked<'_>,
+        data: Data,
+        last: bool,
+    ) -> Lease {
+        if let Payload::Input(Range { start, end }) = data.payload {
+            *self = Found { start, end, text: data.text, last, is_assembled: false };
+            return self.keep_input(assembled, state);
+        }
+        *self = Found { start: 0, end: 0, text: data.text, last, is_assembled: true };
+        let mut spent = std::mem::take(assembled);
+        if last {
+            pool::return_message_buffer(std::mem::take(&mut spent));
+        }
+        *assembled = state.reading.take_assembled(spent);
+        state.reclaim_inflater();
+        state.reading.drop_spent_input();
+        Lease::default()
+    }
+
+    /// Keeps what was found in the input, and gives the read buffer with the input behind it. Where a
+    /// control frame is next the input stays with the task, and what was found is copied.
+    fn keep_input(&mut self, assembled: &mut Vec<u8>, state: &mut Locked<'_>) -> Lease {
+        if state.reading.may_go() {
+            return state.reading.give();
+        }
+        state.reading.copy_input(self.start..self.end, assembled);
+        self.is_assembled = true;
+        state.wake_task();
+        Lease::default()
+    }
+}
+
+/// Whether there is room in the queue for the answer to the next message.
+enum Room {
+    Enough,
+    /// Not below the bound; a waker was left for when there is.
+    Awaited,
+    /// Enough, but what is queued is written first: the task polls again at once.
+    AfterThis,
+}
+
+fn ask_for_room(state: &mut Locked<'_>, shared: &Shared, cx: &Context<'_>) -> Room {
+    let queued = state.queue.len() + cork::len(shared.key());
+    if queued >= shared.context.config.limits.max_queued {
+        state.wait_for_room(cx.waker());
+        return Room::Awaited;
+    }
+    let goes_first = queued >= WRITE_FROM
+        // As long as the transport takes it.
+        && !state.queue.is_blocked()
+        && cork::is_polled_here(shared.key(), cx.waker());
+    if goes_first {
+        cx.waker().wake_by_ref();
+        return Room::AfterThis;
+    }
+    Room::Enough
+}
+
+/// Has the Receiver woken when there is input. Says whether something was left in the state for it.
+fn wait_for_input(
+    state: &mut Locked<'_>,
+    shared: &Shared,
+    cx: &Context<'_>,
+    delivery: Delivery,
+) -> bool {
+    let wants_rest = state.reading.await_input(delivery);
+    if cork::is_polled_here(shared.key(), cx.waker()) {
+        return wants_rest;
+    }
+    state.wait_for_input(cx.waker());
+    state.wake_task();
+    true
+}
+
+/// What a Receiver gets once nothing more is received: `false` after a closing handshake.
+fn how_it_ended(state: &mut Locked<'_>) -> Result<bool> {
+    state.life.finished().and_then(Ending::to_error).map_or(Ok(false), Err)
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        pool::return_message_buffer(std::mem::take(&mut self.assembled));
+        let mut state = self.shared.lock();
+        state.reading.take_back(std::mem::take(&mut self.lease));
+        state.reading.lose_receiver();
+        let left = state.forget_receiver();
+        state.wake_task();
+        drop(state);
+        drop(left);
+    }
+}
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Receiver>();
+};

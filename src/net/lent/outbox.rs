@@ -1,0 +1,355 @@
+//! The write batch: small frames copied, large and shared payloads referenced.
+
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+
+use super::lease::Lease;
+use super::pool;
+use crate::proto::frame::HeaderBytes;
+
+/// Frames on their way to one peer, in order.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Outbox {
+    /// Small frames, and the headers of large ones.
+    batch: Vec<u8>,
+    /// Payloads that are not copied, each before the byte of `batch` at its position.
+    large: Vec<(usize, Large)>,
+    /// Bytes of `batch` written: 0 <= batch_written <= batch.len()
+    batch_written: usize,
+    /// Payloads of `large` written as a whole; nothing is left of them.
+    large_written: usize,
+    /// Bytes written of the payload after those.
+    partly_written: usize,
+    /// Bytes that are not written.
+    len: usize,
+}
+
+/// A payload that is written from where it lies.
+#[derive(Debug)]
+pub(in crate::net) enum Large {
+    Owned(Vec<u8>),
+    Shared(Arc<[u8]>),
+    Bytes(Bytes),
+    /// Where it was received.
+    Lease(Lease, Range<usize>),
+}
+
+impl Default for Large {
+    fn default() -> Large {
+        Large::Owned(Vec::new())
+    }
+}
+
+impl Large {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Large::Owned(bytes) => bytes,
+            Large::Shared(bytes) => bytes,
+            Large::Bytes(bytes) => bytes,
+            Large::Lease(lease, at) => lease.bytes().get(at.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Copies what lies in a read buffer, of which the thread lends only so many, or in a buffer
+    /// that is far too large, and gives the thread its buffer back. Runs nothing of the application.
+    pub(in crate::net) fn release_buffer(&mut self) {
+        let is_released = match self {
+            Large::Owned(buffer) => pool::fits(buffer.capacity(), buffer.len()),
+            Large::Shared(_) | Large::Bytes(_) => true,
+            Large::Lease(..) => false,
+        };
+        if is_released {
+            return;
+        }
+        let mut copy = pool::take_fitting_buffer(self.bytes().len());
+        copy.extend_from_slice(self.bytes());
+        if let Large::Owned(buffer) = std::mem::replace(self, Large::Owned(copy)) {
+            pool::return_message_buffer(buffer);
+        }
+    }
+}
+
+impl Outbox {
+    /// Bytes that are not written.
+    pub(in crate::net) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends through `encode`, which only appends.
+    #[inline]
+    pub(in crate::net) fn append<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let before = self.batch.len();
+        let result = encode(&mut self.batch);
+        debug_assert!(self.batch.len() >= before);
+        self.len += self.batch.len() - before;
+        result
+    }
+
+    /// Appends a frame by copying it.
+    #[inline]
+    pub(in crate::net) fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
+        self.append(|batch| {
+            header.append_to(batch, payload.len());
+            batch.extend_from_slice(payload);
+        });
+    }
+
+    /// Appends all of another outbox, of which nothing has been written.
+    pub(in crate::net) fn append_all(&mut self, other: &mut Outbox) {
+        debug_assert_eq!(
+            (other.batch_written, other.large_written, other.partly_written),
+            (0, 0, 0)
+        );
+        let behind = self.batch.len();
+        self.large.extend(other.large.drain(..).map(|(at, large)| (behind + at, large)));
+        self.batch.append(&mut other.batch);
+        self.len += std::mem::take(&mut other.len);
+    }
+
+    /// Appends a payload without copying it, behind its header.
+    pub(in crate::net) fn append_large(&mut self, header: &[u8], mut payload: Large) {
+        // In a read buffer the header fits where the longer one of the peer was.
+        let is_before = match &mut payload {
+            Large::Lease(lease, at) => lease.write_before(at, header),
+            _ => false,
+        };
+        if !is_before {
+            self.append(|batch| batch.extend_from_slice(header));
+        }
+        self.len += payload.bytes().len();
+        self.large.push((self.batch.len(), payload));
+    }
+
+    /// Has payloads wait in no more than they need: the peer takes its time.
+    pub(in crate::net) fn release_buffers(&mut self) {
+        for (_, large) in self.large.iter_mut().skip(self.large_written) {
+            large.release_buffer();
+        }
+    }
+
+    /// Writes once; gives the number of bytes written. Payloads that were written as a whole are
+    /// given back at once: nobody may hold a lock.
+    pub(in crate::net) fn poll_write<T: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let written = if self.large.len() == self.large_written {
+            let rest = self.batch.get(self.batch_written..).unwrap_or_default();
+            std::task::ready!(Pin::new(io).poll_write(cx, rest))?
+        } else {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let count = self.fill(&mut slices);
+            match slices.get(..count).unwrap_or_default() {
+                [slice] => std::task::ready!(Pin::new(io).poll_write(cx, slice))?,
+                slices => std::task::ready!(Pin::new(io).poll_write_vectored(cx, slices))?,
+            }
+        };
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.advance(written);
+        Poll::Ready(Ok(written))
+    }
+
+    /// Fills `slices` with what comes next, and gives how many it filled.
+    fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut runs = self.runs();
+        let mut count = 0;
+        for slot in slices {
+            let Some(run) = runs.next() else { break };
+            *slot = IoSlice::new(run);
+            count += 1;
+        }
+        count
+    }
+
+    /// The runs of bytes that are not written, in order, none empty.
+    fn runs(&self) -> impl Iterator<Item = &[u8]> {
+        let large = self.large.get(self.large_written..).unwrap_or_default();
+        let mut from = self.batch_written;
+        let mut skip = self.partly_written;
+        large
+            .iter()
+            .map(Some)
+            .chain([None])
+            .flat_map(move |next| {
+                let to = next.map_or(self.batch.len(), |(at, _)| *at);
+                let copied = self.batch.get(from..to).unwrap_or_default();
+                from = to;
+                let skipped = std::mem::take(&mut skip);
+                let referenced =
+                    next.and_then(|(_, large)| large.bytes().get(skipped..)).unwrap_or_default();
+                [copied, referenced]
+            })
+            .filter(|run| !run.is_empty())
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.len -= written;
+        while let Some((at, large)) = self.large.get_mut(self.large_written) {
+            let copied = (*at - self.batch_written).min(written);
+            self.batch_written += copied;
+            written -= copied;
+            let left = large.bytes().len() - self.partly_written;
+            if self.batch_written < *at || written < left {
+                self.partly_written += written;
+                return;
+            }
+            written -= left;
+            self.partly_written = 0;
+            self.large_written += 1;
+            // What follows may wait for long. `Bytes` may run code of the application here.
+            if let Large::Owned(buffer) = std::mem::take(large) {
+                pool::return_message_buffer(buffer);
+            }
+        }
+        self.batch_written += written;
+        debug_assert!(self.batch_written <= self.batch.len());
+    }
+
+    /// Empties it for the next user, and frees a batch that grew beyond `max_batch` bytes.
+    pub(in crate::net) fn clear(&mut self, max_batch: usize) {
+        self.large.clear();
+        if self.batch.capacity() > max_batch {
+            self.batch = Vec::new();
+        }
+        self.batch.clear();
+        (self.batch_written, self.large_written, self.partly_written, self.len) = (0, 0, 0, 0);
+    }
+}
+
+/// Runs of bytes that one write takes.
+const MAX_SLICES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A read buffer with these bytes.
+    fn lease(bytes: &[u8]) -> Lease {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        match Lease::poll_read(&mut &*bytes, &mut context) {
+            Poll::Ready(Ok(lease)) => lease,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_header_goes_where_that_of_the_peer_was_if_it_fits() {
+        for (header, at, expected, runs) in [
+            (&b"HH"[..], 4..8, &b"HHpppp"[..], 1),
+            (b"HHHH", 4..8, b"HHHHpppp", 1),
+            (b"HHHHH", 4..8, b"HHHHHpppp", 2),
+            (b"", 4..8, b"pppp", 1),
+            (b"H", 4..6, b"Hpp", 1),
+        ] {
+            let mut outbox = Outbox::default();
+            outbox.append_large(header, Large::Lease(lease(b"rrrrpppp"), at));
+            assert_eq!(outbox.len(), expected.len());
+            assert_eq!(outbox.runs().count(), runs);
+            assert_eq!(outbox.runs().flatten().copied().collect::<Vec<u8>>(), expected);
+        }
+    }
+
+    #[test]
+    fn buffers_are_given_back_wherever_the_peer_stopped() {
+        for written in 0..30 {
+            let mut outbox = Outbox::default();
+            outbox.append(|batch| batch.extend_from_slice(b"abc"));
+            outbox.append_large(b"HH", Large::Lease(lease(b"rrrr0123456789"), 4..14));
+            let mut roomy = Vec::with_capacity(100);
+            roomy.extend([7; 6]);
+            outbox.append_large(b"K", Large::Owned(roomy));
+            outbox.append_large(b"LL", Large::Lease(lease(b"rstuv"), 0..5));
+            let expected: Vec<u8> = outbox.runs().flatten().copied().collect();
+            assert_eq!(expected.len(), 29);
+            outbox.advance(written.min(29));
+            outbox.release_buffers();
+            let rest: Vec<u8> = outbox.runs().flatten().copied().collect();
+            assert_eq!(rest, expected[written.min(29)..], "after {written}");
+            assert_eq!(outbox.len(), rest.len());
+            let unwritten = &outbox.large[outbox.large_written..];
+            assert!(
+                unwritten
+                    .iter()
+                    .all(|(_, large)| matches!(large, Large::Owned(copy) if copy.capacity() < 100))
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_given_back_at_once() {
+        let (first, second) = (Arc::<[u8]>::from([1; 5]), Bytes::from(vec![2; 5]));
+        let mut outbox = Outbox::default();
+        outbox.append(|batch| batch.extend_from_slice(b"abc"));
+        outbox.append_large(b"H", Large::Shared(first.clone()));
+        outbox.append_large(b"H", Large::Bytes(second.clone()));
+        outbox.append_large(b"H", Large::Lease(lease(b"rrrr0123456789"), 4..14));
+        outbox.append(|batch| batch.extend_from_slice(b"rest"));
+        let is_kept = |outbox: &Outbox| {
+            let lease = outbox.large.iter().any(|(_, large)| matches!(large, Large::Lease(..)));
+            (Arc::strong_count(&first) > 1, !second.is_unique(), lease)
+        };
+        for (len, kept) in [
+            (8, (true, true, true)),
+            (1, (false, true, true)),
+            (6, (false, false, true)),
+            (10, (false, false, true)),
+            (1, (false, false, false)),
+        ] {
+            outbox.advance(len);
+            assert_eq!(is_kept(&outbox), kept, "{} left", outbox.len());
+        }
+        assert_eq!(outbox.runs().collect::<Vec<_>>(), [b"rest"]);
+    }
+
+    #[test]
+    fn what_was_held_goes_before_the_rest_as_it_is() {
+        let mut first = Outbox::default();
+        first.append(|batch| batch.extend_from_slice(b"first"));
+        first.append_large(b"F", Large::Owned(vec![1; 3]));
+        let mut rest = Outbox::default();
+        rest.append(|batch| batch.extend_from_slice(b"rest"));
+        rest.append_large(b"R", Large::Owned(vec![2; 3]));
+        rest.append(|batch| batch.extend_from_slice(b"end"));
+        let expected: Vec<u8> = first.runs().chain(rest.runs()).flatten().copied().collect();
+        first.append_all(&mut rest);
+        assert_eq!(first.runs().flatten().copied().collect::<Vec<u8>>(), expected);
+        assert_eq!((first.len(), rest.len()), (expected.len(), 0));
+    }
+
+    #[test]
+    fn every_pattern_of_partial_writes_gives_the_same_bytes() {
+        for step in 1..40 {
+            let mut outbox = Outbox::default();
+            outbox.append_large(&[], Large::Owned(vec![9; 5]));
+            outbox.append(|batch| batch.extend_from_slice(b"abc"));
+            outbox.append_large(&[], Large::Owned(vec![1; 7]));
+            outbox.append_large(&[], Large::Shared(vec![2; 3].into()));
+            outbox.append(|batch| batch.extend_from_slice(b"defg"));
+            outbox.append_large(&[], Large::Bytes(Bytes::from_static(&[3; 11])));
+            let mut seen = Vec::new();
+            while outbox.len() > 0 {
+                let all: Vec<u8> = outbox.runs().flatten().copied().collect();
+                assert_eq!(all.len(), outbox.len());
+                let now = step.min(all.len());
+                seen.extend_from_slice(&all[..now]);
+                outbox.advance(now);
+            }
+            let mut expected = vec![9; 5];
+            expected.extend_from_slice(b"abc");
+            expected.extend([1; 7]);
+            expected.extend([2; 3]);
+            expected.extend_from_slice(b"defg");
+            expected.extend([3; 11]);
+            assert_eq!(seen, expected, "step {step}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What a thread lends: read buffers, outboxes and buffers for large messages.
+//!
+//! An idle connection holds none of them. Each kind is kept up to a cap and freed beyond it;
+//! a read buffer that comes back on another thread than it left is freed.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::lease::ReadBuffer;
+use super::outbox::Outbox;
+
+#[derive(Default)]
+struct Pool {
+    #[allow(clippy::vec_box, reason = "the box is what connections hold while they read")]
+    read_buffers: Vec<Box<ReadBuffer>>,
+    /// Large read buffers that this thread has lent and not taken back.
+    lent: usize,
+    /// Those of them that other threads have freed.
+    strayed: Arc<AtomicUsize>,
+    #[allow(clippy::vec_box, reason = "the box is what connections hold while they write")]
+    outboxes: Vec<Box<Outbox>>,
+    message_buffers: Vec<Vec<u8>>,
+    /// For messages that are inflated.
+    small_buffers: Vec<Vec<u8>>,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::default();
+}
+
+/// A read buffer, empty.
+pub(in crate::net) fn take_read_buffer() -> Box<ReadBuffer> {
+    POOL.try_with(|pool| {
+        let pool = &mut *pool.borrow_mut();
+        if pool.lent - pool.strayed.load(Ordering::Relaxed) >= MAX_LENT {
+            return new_read_buffer(SMALL_READ, None);
+        }
+        pool.lent += 1;
+        pool.read_buffers
+            .pop()
+            .unwrap_or_else(|| new_read_buffer(LARGE_READ, Some(pool.strayed.clone())))
+    })
+    .unwrap_or_else(|_| new_read_buffer(SMALL_READ, None))
+}
+
+fn new_read_buffer(size: usize, strayed: Option<Arc<AtomicUsize>>) -> Box<ReadBuffer> {
+    Box::new(ReadBuffer { bytes: Vec::with_capacity(size), start: 0, strayed })
+}
+
+pub(in crate::net) fn return_read_buffer(buffer: Box<ReadBuffer>) {
+    let mut buffer = Some(buffer);
+    let _ = POOL.try_with(|pool| buffer.take().map(|buffer| pool.borrow_mut().take_back(buffer)));
+    // While a thread ends its pool may be gone.
+    if let Some(strayed) = buffer.and_then(|buffer| buffer.strayed) {
+        strayed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Pool {
+    fn take_back(&mut self, mut buffer: Box<ReadBuffer>) {
+        match &buffer.strayed {
+            Some(home) if Arc::ptr_eq(home, &self.strayed) => {
+                self.lent -= 1;
+                buffer.start = 0;
+                buffer.bytes.clear();
+                keep(&mut self.read_buffers, buffer, MAX_KEPT_READ);
+            }
+            // Counted by the thread that made it; another thread cannot lend it on.
+            Some(home) => {
+                home.fetch_add(1, Ordering::Relaxed);
+            }
+            None => {}
+        }
+    }
+}
+
+pub(in crate::net) fn take_outbox() -> Box<Outbox> {
+    POOL.try_with(|pool| pool.borrow_mut().outboxes.pop()).ok().flatten().unwrap_or_default()
+}
+
+pub(in crate::net) fn return_outbox(mut outbox: Box<Outbox>) {
+    outbox.clear(MAX_KEPT_BATCH);
+    with(|pool| keep(&mut pool.outboxes, outbox, MAX_KEPT_OUTBOXES));
+}
+
+/// A buffer for a large message, empty; its capacity is whatever an earlier one needed.
+pub(in crate::net) fn take_message_buffer() -> Vec<u8> {
+    POOL.try_with(|pool| pool.borrow_mut().message_buffers.pop()).ok().flatten().unwrap_or_default()
+}
+
+/// An empty buffer that is to hold so many bytes and to wait with them: one of about that size,
+/// or a new one.
+pub(in crate::net) fn take_fitting_buffer(len: usize) -> Vec<u8> {
+    let kept = POOL.try_with(|pool| {
+        let kept = &mut pool.borrow_mut().message_buffers;
+        let at = kept.iter().position(|kept| fits(kept.capacity(), len) && kept.capacity() >= len);
+        at.map(|at| kept.swap_remove(at))
+    });
+    kept.ok().flatten().unwrap_or_else(|| Vec::with_capacity(len))
+}
+
+/// Whether so many bytes may wait in a buffer of this capacity: what is queued is bounded by its
+/// length, and is not to hold many times as much.
+pub(in crate::net) fn fits(capacity: usize, len: usize) -> bool {
+    capacity / 2 <= len
+}
+
+/// A buffer for a message that is inflated, empty; it may have no capacity.
+#[cfg(feature = "deflate")]
+pub(in crate::net) fn take_small_buffer() -> Vec<u8> {
+    POOL.try_with(|pool| pool.borrow_mut().small_buffers.pop()).ok().flatten().unwrap_or_default()
+}
+
+pub(in crate::net) fn return_message_buffer(mut buffer: Vec<u8>) {
+    buffer.clear();
+    match buffer.capacity() {
+        1..SMALL_MESSAGE => with(|pool| keep(&mut pool.small_buffers, buffer, MAX_KEPT_MESSAGES)),
+        SMALL_MESSAGE..=MAX_KEPT_MESSAGE => {
+            with(|pool| keep_largest(&mut pool.message_buffers, buffer));
+        }
+        _ => {}
+    }
+}
+
+fn with(visit: impl FnOnce(&mut Pool)) {
+    // While a thread ends its pool may be gone; what comes back then is freed.
+    let _ = POOL.try_with(|pool| visit(&mut pool.borrow_mut()));
+}
+
+fn keep<T>(kept: &mut Vec<T>, item: T, at_most: usize) {
+    if kept.len() < at_most {
+        kept.push(item);
+    }
+}
+
+/// Keeps a buffer, in the place of the smallest one if there are enough.
+fn keep_largest(kept: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
+    if kept.len() < MAX_KEPT_MESSAGES {
+        kept.push(buffer);
+        return;
+    }
+    if let Some(smallest) = kept.iter_mut().min_by_key(|kept| kept.capacity())
+        && smallest.capacity() < buffer.capacity()
+    {
+        *smallest = buffer;
+    }
+}
+
+/// Bytes of a read buffer: what a peer sends at once often fits, 64 KiB with their header do.
+pub(in crate::net) const LARGE_READ: usize = 128 << 10;
+
+/// Bytes of a read buffer when many are lent already.
+const SMALL_READ: usize = 4 << 10;
+
+/// Large read buffers that a thread lends at once.
+const MAX_LENT: usize = 16;
+
+const MAX_KEPT_READ: usize = 4;
+const MAX_KEPT_OUTBOXES: usize = 16;
+const MAX_KEPT_BATCH: usize = 256 << 10;
+const MAX_KEPT_MESSAGES: usize = 4;
+
+/// Buffers of fewer bytes are for messages that are inflated.
+const SMALL_MESSAGE: usize = 64 << 10;
+
+const MAX_KEPT_MESSAGE: usize = 4 << 20;

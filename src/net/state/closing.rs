@@ -1,0 +1,184 @@
+//! Every way in which a connection comes to its end, and what it leaves in the
+//! [`Ending`](crate::net::ending::Ending) (RFC 6455 §7).
+//!
+//! Nothing here wakes the connection task: most of it is what the task itself finds. A handle that
+//! ends a connection wakes the task after.
+
+use super::State;
+use super::life::Deadline;
+use super::waiting::Wakes;
+use crate::net::ending::{Initiator, Timer};
+use crate::net::lent::outbox::Outbox;
+use crate::net::lent::pool;
+use crate::proto::close::{CloseCode, CloseFrame};
+use crate::proto::event::ReceivedClose;
+use crate::proto::handshake::{Refusal, Response};
+use crate::proto::outbound::SendError;
+use crate::proto::rejection::Rejection;
+use crate::proto::violation::Violation;
+
+impl State {
+    /// The 101 is queued: frames from here on (RFC 6455 §4.2.2).
+    pub(in crate::net) fn open(&mut self) {
+        self.life.open();
+        self.timer_due = true;
+    }
+
+    /// Queues what was in the cork of a thread, before all that the task has not taken.
+    pub(in crate::net) fn uncork(&mut self, cork: Box<Outbox>) {
+        if self.life.is_closed() {
+            return pool::return_outbox(cork);
+        }
+        self.queue.uncork(cork);
+    }
+
+    /// Starts the closing handshake, unless it has started.
+    pub(in crate::net) fn close(
+        &mut self,
+        initiator: Initiator,
+        code: CloseCode,
+        reason: &str,
+        deadline: Deadline,
+    ) {
+        let frame = CloseFrame { code: Some(code), reason };
+        // A Close that was sent or received already makes this one void (RFC 6455 §5.5.1).
+        let _ = self.start_closing(initiator, frame, deadline);
+    }
+
+    /// As [`State::close`], and says what was wrong with it.
+    pub(in crate::net) fn start_closing(
+        &mut self,
+        initiator: Initiator,
+        frame: CloseFrame<'_>,
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
+        if !self.life.is_open() {
+            return Err(SendError::Closed);
+        }
+        self.queue.append(|outbound, batch| outbound.close(frame, batch))?;
+        self.life.initiate(initiator);
+        self.life.sent_close(deadline);
+        self.reading.discard();
+        self.timer_due = true;
+        Ok(())
+    }
+
+    /// The peer's Close was read: it is answered, unless ours was sent (RFC 6455 §5.5.1).
+    pub(super) fn receive_close(&mut self, close: ReceivedClose) {
+        self.queue.append(|outbound, batch| outbound.answer_close(close.code, batch));
+        self.life.initiate(Initiator::Peer);
+        self.life.ending().received = Some(close);
+        self.finish();
+    }
+
+    /// The peer broke a rule (RFC 6455 §7.1.7).
+    pub(in crate::net) fn fail(&mut self, violation: Violation) {
+        self.queue.append(|outbound, batch| outbound.fail(violation, batch));
+        self.life.initiate(Initiator::Peer);
+        self.life.ending().violation = Some(violation);
+        self.finish();
+    }
+
+    /// The server shuts down before the peer said a word.
+    pub(in crate::net) fn end_by_shutdown(&mut self) {
+        self.life.initiate(Initiator::Shutdown);
+        self.finish();
+    }
+
+    /// There is no memory to go on with; the peer may try again later (RFC 6455 §7.4: 1013).
+    #[cfg(feature = "deflate")]
+    pub(super) fn overload(&mut self) {
+        self.life.initiate(Initiator::Overload);
+        self.queue.append(|outbound, batch| {
+            outbound.fail_with(CloseCode::TRY_AGAIN_LATER, OVERLOAD, batch);
+        });
+        self.finish();
+    }
+
+    /// The peer did not answer a Ping in time.
+    pub(in crate::net) fn give_up_silent_peer(&mut self) {
+        self.queue.append(|outbound, batch| {
+            outbound.fail_with(CloseCode::INTERNAL_ERROR, NO_PONG, batch);
+        });
+        self.expire(Timer::Keepalive);
+    }
+
+    /// A timer ran out.
+    pub(in crate::net) fn expire(&mut self, timer: Timer) {
+        self.life.initiate(Initiator::Timer);
+        self.life.ending().timer = Some(timer);
+        self.finish();
+    }
+
+    /// A timer ran out, and the peer is waited for no longer.
+    pub(in crate::net) fn expire_at_once(&mut self, timer: Timer) {
+        self.expire(timer);
+        self.life.give_up();
+    }
+
+    /// The transport ended or failed; no Close is sent (RFC 6455 §7.1.5).
+    pub(in crate::net) fn lose(&mut self, kind: Option<std::io::ErrorKind>) {
+        self.life.initiate(Initiator::Transport);
+        let was_clean = self.life.is_finishing();
+        if !was_clean || kind.is_some() {
+            self.life.ending().transport = Some(kind.unwrap_or(std::io::ErrorKind::UnexpectedEof));
+        }
+        self.queue.outbound_mut().shut();
+        self.finish();
+    }
+
+    /// Queues a refusal of the opening handshake.
+    pub(in crate::net) fn refuse(&mut self, refusal: &Refusal) {
+        self.life.initiate(match refusal.rejection {
+            Rejection::ShuttingDown => Initiator::Shutdown,
+            Rejection::HandshakeTooSlow | Rejection::HandlerTooSlow => Initiator::Timer,
+            Rejection::HandlerFailed if std::thread::panicking() => Initiator::HandlerPanic,
+            Rejection::HandlerFailed => Initiator::HandlerError,
+            _ => Initiator::Peer,
+        });
+        self.life.ending().rejection = Some(refusal.rejection);
+        self.respond(&Response::from(*refusal), refusal.head_only);
+    }
+
+    /// Queues the final response to a request that is not to become a WebSocket.
+    pub(in crate::net) fn respond(&mut self, response: &Response, head_only: bool) {
+        self.life.initiate(Initiator::Application);
+        let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+        self.queue.append(|_, batch| response.encode(&date, head_only, batch));
+        self.life.ending().refused = Some(response.status());
+        self.queue.outbound_mut().shut();
+        self.finish();
+    }
+
+    /// Nothing more is read as protocol: write what is queued, then end TCP.
+    fn finish(&mut self) {
+        if self.life.finish() {
+            let outbound = self.queue.outbound();
+            let sent = outbound.has_sent_close().then(|| outbound.sent_code());
+            self.life.ending().sent = sent;
+            self.timer_due = true;
+        }
+        self.reading.finish();
+        self.wakes.add(Wakes::INPUT);
+        self.wakes.add(Wakes::ROOM);
+    }
+
+    /// The transport is gone. What was queued comes back, to be dropped without the lock: `Bytes`
+    /// may run code of the application then.
+    #[must_use]
+    pub(in crate::net) fn closed(&mut self) -> Option<Box<Outbox>> {
+        self.life.close();
+        self.reading.finish();
+        self.wakes.add(Wakes::INPUT);
+        self.wakes.add(Wakes::ROOM);
+        self.wakes.add(Wakes::END);
+        self.queue.shut()
+    }
+}
+
+/// The reason of the Close that ends a connection for want of memory.
+#[cfg(feature = "deflate")]
+const OVERLOAD: &str = "RFC 6455 10.4: no memory is left to inflate the message";
+
+/// The reason of the Close that gives up a silent peer.
+const NO_PONG: &str = "RFC 6455 5.5.2: no answer to a Ping in time";

@@ -1,0 +1,100 @@
+//! permessage-deflate on one connection (RFC 7692): what is agreed, and lending inflaters.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::State;
+use super::context::Context;
+use crate::net::lent::engines::{has_inflater, make_room, return_inflater, take_inflater};
+use crate::net::lent::pool;
+use crate::proto::deflate::budget::Charge;
+use crate::proto::deflate::{self, Agreement, Policy, WindowBits};
+use crate::proto::extension::ExtensionOffer;
+
+/// What was agreed on a connection, with the memory that it may keep between messages.
+#[derive(Clone, Debug)]
+pub(in crate::net) struct Compression {
+    agreement: Agreement,
+    /// The charge for what the connection may keep between messages.
+    kept: Arc<Charge>,
+}
+
+impl fmt::Display for Compression {
+    /// The value of Sec-WebSocket-Extensions.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.agreement.fmt(f)
+    }
+}
+
+/// Which offers are accepted unless the application chooses otherwise.
+pub(in crate::net) fn policy(context: &Context) -> Option<Policy> {
+    context.config.deflate.policy
+}
+
+/// Decides on the offers of a client (RFC 7692 §7). Declines all of them while the memory for
+/// compression is spent, and says so in the log.
+pub(in crate::net) fn negotiate(
+    context: &Context,
+    offers: &[ExtensionOffer],
+    policy: Option<&Policy>,
+) -> Option<Compression> {
+    let agreement = deflate::negotiate(offers, policy?)?;
+    let budget = &context.budget;
+    let keeps = kept_by(&agreement);
+    // A quarter is left to the messages of those who have agreed already.
+    let needs = keeps + budget.limit() / 4;
+    let kept = make_room(|| budget.has_left(needs).then(|| budget.charge(keeps)).flatten());
+    if let Some(kept) = kept
+        && has_inflater(budget)
+    {
+        return Some(Compression { agreement, kept: Arc::new(kept) });
+    }
+    if let Some(suppressed) = context.memory_told.admit(context.now()) {
+        let (used, limit) = (budget.used(), budget.limit());
+        tracing::warn!(
+            clause = "RFC 7692 7",
+            used,
+            limit,
+            suppressed,
+            "declined permessage-deflate: the memory for compression is spent"
+        );
+    }
+    None
+}
+
+/// What a connection keeps between messages at most, in bytes.
+fn kept_by(agreement: &Agreement) -> usize {
+    let sent = agreement.server_max_window_bits().size();
+    let sent = if agreement.server_no_context_takeover() { 0 } else { sent };
+    let received = if agreement.client_no_context_takeover() { 0 } else { WindowBits::MAX.size() };
+    sent + received
+}
+
+impl State {
+    /// Messages may be compressed from here on, in both directions.
+    pub(in crate::net) fn agree(&mut self, compression: Option<Compression>) {
+        let Some(Compression { agreement, kept }) = compression else { return };
+        self.reading.agree(&agreement);
+        self.queue.outbound_mut().agree(&agreement, Some(kept));
+    }
+
+    /// Lends an inflater for the message that has begun, or fails the connection with 1013.
+    /// Says whether it goes on.
+    pub(super) fn lend_inflater(&mut self, context: &Context) -> bool {
+        let lent = take_inflater(&context.budget);
+        let is_lent = lent.is_some();
+        match lent {
+            Some(inflater) => self.reading.lend_inflater(inflater, pool::take_small_buffer()),
+            None => self.overload(),
+        }
+        is_lent
+    }
+
+    /// Gives an inflater back that no message needs at present.
+    #[inline]
+    pub(in crate::net) fn reclaim_inflater(&mut self) {
+        if let Some(inflater) = self.reading.reclaim_inflater() {
+            return_inflater(inflater);
+        }
+    }
+}

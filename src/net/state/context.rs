@@ -1,0 +1,333 @@
+//! What connections share: configuration, the register of live ones, and a coarse clock.
+//!
+//! One task wakes for the timers of all of them. A connection keeps at most one entry in the
+//! register of times and moves it lazily, so that messages never touch it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::WRITE_FROM;
+use super::rate_limit::RateLimit;
+use super::shared::Shared;
+use crate::net::config::Config;
+use crate::proto::assembler::MessageLimits;
+#[cfg(feature = "deflate")]
+use crate::proto::deflate::budget::Budget;
+use crate::proto::handshake::{Request, Response};
+
+/// Answers well-formed requests that do not ask for a WebSocket.
+pub type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
+
+/// What the connections of one runtime share.
+pub struct Context {
+    pub(in crate::net) config: Arc<Config>,
+    /// What every message looks at, near at hand.
+    pub(in crate::net) at_hand: AtHand,
+    pub(in crate::net) http: Option<HttpHook>,
+    /// The instant that times in this context count from.
+    start: Instant,
+    is_draining: AtomicBool,
+    live: AtomicUsize,
+    panics: AtomicU64,
+    unspoken_subprotocols: AtomicU64,
+    register: Mutex<Register>,
+    /// An entry was made that is due before all others.
+    rearmed: Notify,
+    emptied: Notify,
+    pub(in crate::net) violations_told: RateLimit,
+    pub(in crate::net) refusals_told: RateLimit,
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) memory_told: RateLimit,
+    /// Memory for compression; the contexts of one server share it.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) budget: Arc<Budget>,
+}
+
+/// Limits of the configuration.
+pub(in crate::net) struct AtHand {
+    pub(in crate::net) message: MessageLimits,
+    /// With so many bytes queued the queue is looked at before the next message.
+    pub(in crate::net) look_from: usize,
+}
+
+#[derive(Default)]
+struct Register {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// When to look at which slots, by tick.
+    due: BTreeMap<u64, Vec<Place>>,
+    has_ticker: bool,
+    /// Where the clock runs, or ran last: the runtime of the connections.
+    runtime: Option<Handle>,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    connection: Option<Arc<Shared>>,
+}
+
+/// Where a connection is registered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::net) struct Place {
+    slot: u32,
+    generation: u32,
+}
+
+impl Context {
+    /// A context without connections.
+    pub fn new(config: Arc<Config>, http: Option<HttpHook>) -> Context {
+        Context {
+            #[cfg(feature = "deflate")]
+            memory_told: RateLimit::default(),
+            #[cfg(feature = "deflate")]
+            budget: Arc::new(Budget::new(config.deflate.max_memory)),
+            at_hand: AtHand {
+                message: config.limits.message,
+                look_from: config.limits.max_queued.min(WRITE_FROM),
+            },
+            config,
+            http,
+            start: Instant::now(),
+            is_draining: AtomicBool::new(false),
+            live: AtomicUsize::new(0),
+            panics: AtomicU64::new(0),
+            unspoken_subprotocols: AtomicU64::new(0),
+            register: Mutex::default(),
+            rearmed: Notify::new(),
+            emptied: Notify::new(),
+            violations_told: RateLimit::default(),
+            refusals_told: RateLimit::default(),
+        }
+    }
+
+    /// Contexts for this many runtimes, which share what the configuration bounds for all.
+    pub fn several(
+        config: &Arc<Config>,
+        http: Option<&HttpHook>,
+        count: usize,
+    ) -> Vec<Arc<Context>> {
+        let first = Context::new(config.clone(), http.cloned());
+        #[cfg(feature = "deflate")]
+        let budget = first.budget.clone();
+        let more = (1..count).map(|_| Context {
+            #[cfg(feature = "deflate")]
+            budget: budget.clone(),
+            ..Context::new(config.clone(), http.cloned())
+        });
+        std::iter::once(first).chain(more).take(count).map(Arc::new).collect()
+    }
+
+    /// Tells every connection 1001, refuses undecided opening handshakes with 503 and all
+    /// later ones too.
+    pub fn shutdown(&self) {
+        self.is_draining.store(true, Ordering::SeqCst);
+        let connections: Vec<_> =
+            self.register().slots.iter().filter_map(|slot| slot.connection.clone()).collect();
+        for connection in connections {
+            connection.shutdown();
+        }
+    }
+
+    /// Runs a task on the runtime of the connections. It is dropped when that has ended.
+    #[cfg(feature = "server")]
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let runtime = self.register().runtime.clone();
+        if let Some(runtime) = runtime {
+            runtime.spawn(task);
+        }
+    }
+
+    /// Bytes that may wait for one peer.
+    #[cfg(feature = "server")]
+    pub(crate) fn max_queued(&self) -> usize {
+        self.config.limits.max_queued
+    }
+
+    /// Connections that have not ended.
+    pub fn connections(&self) -> usize {
+        self.live.load(Ordering::SeqCst)
+    }
+
+    /// Handlers that panicked.
+    pub fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
+
+    /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
+    pub fn unspoken_subprotocols(&self) -> u64 {
+        self.unspoken_subprotocols.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no connection is left.
+    ///
+    /// # Cancel safety
+    /// Holds no state.
+    pub async fn emptied(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.connections() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    pub(in crate::net) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::SeqCst)
+    }
+
+    pub(in crate::net) fn count_panic(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_unspoken_subprotocols(&self) {
+        self.unspoken_subprotocols.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The time since this context began.
+    pub(in crate::net) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Registers a connection, and starts the clock for the first one.
+    pub(in crate::net) fn enter(self: &Arc<Context>, connection: Arc<Shared>) -> Place {
+        self.live.fetch_add(1, Ordering::SeqCst);
+        let mut register = self.register();
+        if !std::mem::replace(&mut register.has_ticker, true) {
+            let runtime = Handle::current();
+            runtime.spawn(tick(Ticker(Some(self.clone()))));
+            register.runtime = Some(runtime);
+        }
+        let slot = register.free.pop().unwrap_or_else(|| {
+            register.slots.push(Slot::default());
+            u32::try_from(register.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        let Some(entry) = register.slots.get_mut(slot as usize) else { return Place::default() };
+        entry.connection = Some(connection);
+        Place { slot, generation: entry.generation }
+    }
+
+    pub(in crate::net) fn leave(&self, place: Place) {
+        {
+            let mut register = self.register();
+            if let Some(entry) = register.slots.get_mut(place.slot as usize) {
+                entry.generation = entry.generation.wrapping_add(1);
+                entry.connection = None;
+                register.free.push(place.slot);
+            }
+        }
+        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.emptied.notify_waiters();
+            self.rearmed.notify_one();
+        }
+    }
+
+    /// Wakes the connection at this tick.
+    pub(in crate::net) fn arm(&self, place: Place, tick: u64) {
+        let mut register = self.register();
+        let is_first = register.due.first_key_value().is_none_or(|(first, _)| tick < *first);
+        register.due.entry(tick).or_default().push(place);
+        drop(register);
+        if is_first {
+            self.rearmed.notify_one();
+        }
+    }
+
+    /// Takes the connections that are due, and tells when the next ones are.
+    fn take_due(&self) -> (Vec<Arc<Shared>>, Option<Instant>) {
+        let now = self.now();
+        let mut register = self.register();
+        let mut connections = Vec::new();
+        while let Some(entry) = register.due.first_entry() {
+            if at(*entry.key()) > now {
+                let next = self.start + at(*entry.key());
+                return (connections, Some(next));
+            }
+            for place in entry.remove() {
+                let slot = register.slots.get(place.slot as usize);
+                let live = slot.filter(|slot| slot.generation == place.generation);
+                connections.extend(live.and_then(|slot| slot.connection.clone()));
+            }
+        }
+        (connections, None)
+    }
+
+    fn register(&self) -> MutexGuard<'_, Register> {
+        self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("connections", &self.connections()).finish_non_exhaustive()
+    }
+}
+
+/// The clock task's hold on its context: when it ends, another may start.
+struct Ticker(Option<Arc<Context>>);
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        if let Some(context) = &self.0 {
+            context.register().has_ticker = false;
+        }
+    }
+}
+
+async fn tick(mut ticker: Ticker) {
+    let Some(context) = ticker.0.clone() else { return };
+    loop {
+        let (due, next) = context.take_due();
+        for connection in due {
+            connection.fire_timer();
+        }
+        if context.is_idle() {
+            ticker.0 = None;
+            return;
+        }
+        match next {
+            Some(next) => {
+                tokio::select! {
+                    () = tokio::time::sleep_until(next) => {}
+                    () = context.rearmed.notified() => {}
+                }
+            }
+            None => context.rearmed.notified().await,
+        }
+    }
+}
+
+impl Context {
+    /// Whether the clock may stop; decided under the lock, so that no connection enters
+    /// unseen.
+    fn is_idle(&self) -> bool {
+        let mut register = self.register();
+        let idle = self.live.load(Ordering::SeqCst) == 0;
+        if idle {
+            register.due.clear();
+            register.has_ticker = false;
+        }
+        idle
+    }
+}
+
+/// The first tick at which this time has come.
+pub(in crate::net) fn tick_of(time: Duration) -> u64 {
+    let ticks = time.as_millis().div_ceil(GRAIN.as_millis());
+    u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
+fn at(tick: u64) -> Duration {
+    let millis = u64::try_from(GRAIN.as_millis()).unwrap_or(1);
+    Duration::from_millis(tick.saturating_mul(millis))
+}
+
+/// How coarse the clock is.
+const GRAIN: Duration = Duration::from_millis(16);

@@ -1,0 +1,223 @@
+//! The state of one connection, which its handles and its task share behind one lock.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`Life`] | where the connection is in its life, and how it ends |
+//! | [`Reading`] | the receiving half: the core's `Inbound`, and who has the unread input |
+//! | [`Queue`] | the sending half: the core's `Outbound`, and the frames that wait |
+//! | [`Waiters`] | wakers of futures that wait for something of the connection |
+//!
+//! What needs more than one part stands here and in `closing.rs`.
+
+mod closing;
+#[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
+pub(super) mod compression;
+pub(super) mod context;
+mod glance;
+mod life;
+mod pings;
+mod queue;
+mod rate_limit;
+mod reading;
+pub(super) mod shared;
+pub(super) mod waiting;
+
+use std::task::Waker;
+
+pub(super) use self::life::Deadline;
+
+use self::context::{Context, Place};
+use self::glance::{Glance, Looks};
+use self::life::Life;
+use self::pings::Pings;
+use self::queue::Queue;
+use self::reading::Reading;
+use self::waiting::{Waiters, Wakes};
+use crate::net::lent::lease::Lease;
+use crate::proto::event::{Data, Delivery, Event};
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) life: Life,
+    pub(super) reading: Reading,
+    pub(super) queue: Queue,
+    pub(super) waiters: Waiters,
+    /// Who is to be woken when the lock is given up.
+    pub(super) wakes: Wakes,
+    pub(super) pings: Pings,
+    /// Whether the task is to look at the timers.
+    pub(super) timer_due: bool,
+    /// The tick at which the clock wakes this connection; `u64::MAX` for none.
+    pub(super) armed: u64,
+    pub(super) place: Place,
+    pub(super) task: Option<Waker>,
+    /// The path of the request target; `None` for the most common one, `/`.
+    path: Option<Box<Path>>,
+}
+
+/// The path of a request target, undecoded.
+#[derive(Debug)]
+struct Path(Box<str>);
+
+/// What receiving came to.
+#[derive(Debug)]
+pub(super) enum Received {
+    /// Data, and whether the message ends with it.
+    Data(Data, bool),
+    /// The input is used up, or not here.
+    UsedUp,
+    /// There is more to inflate; others get their turn first.
+    Paused,
+    /// Nothing more will be received.
+    Over,
+}
+
+/// How far the task has come with the input that is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Advanced {
+    /// To its end.
+    ToTheEnd,
+    /// To data, which is for the Receiver.
+    ToData,
+    /// There is more to do once others had their turn.
+    Paused,
+    /// The connection finishes.
+    Over,
+}
+
+impl State {
+    /// A connection whose request head is to be whole by then.
+    fn new(deadline: Deadline) -> State {
+        State {
+            life: Life::new(deadline),
+            reading: Reading::new(),
+            queue: Queue::new(),
+            waiters: Waiters::default(),
+            wakes: Wakes::NOBODY,
+            pings: Pings::default(),
+            timer_due: true,
+            armed: u64::MAX,
+            place: Place::default(),
+            task: None,
+            path: None,
+        }
+    }
+
+    /// The path of the request target.
+    pub(super) fn path(&self) -> &str {
+        self.path.as_ref().map_or("/", |path| &path.0)
+    }
+
+    pub(super) fn set_path(&mut self, path: &str) {
+        self.path = if path == "/" { None } else { Some(Box::new(Path(path.into()))) };
+    }
+
+    /// Wakes the connection task, unless this thread is polling its handler: the task looks at
+    /// everything after.
+    #[inline]
+    pub(super) fn wake_task(&mut self) {
+        self.wakes.add(Wakes::TASK);
+    }
+
+    /// Wakes a Receiver that waits for input on another task.
+    #[inline]
+    pub(super) fn wake_receiver(&mut self) {
+        if self.waiters.is_any() {
+            self.wakes.add(Wakes::INPUT);
+        }
+    }
+
+    /// The task has read this. Says what is next in it: control frames are dealt with.
+    pub(super) fn arrive(&mut self, lease: Lease, context: &Context) -> Advanced {
+        self.reading.arrive(lease);
+        let advanced = self.advance(context);
+        if advanced == Advanced::ToData {
+            self.wake_receiver();
+        }
+        advanced
+    }
+
+    /// Deals with the input that is here up to the next data: Ping, Pong, Close, violations. When
+    /// data is not heard any more, it is judged and thrown away, and the input is dealt with to its end.
+    pub(super) fn advance(&mut self, context: &Context) -> Advanced {
+        while self.life.is_open() {
+            let is_unheard = self.reading.is_unheard();
+            if !is_unheard && self.reading.has_data_next() {
+                return Advanced::ToData;
+            }
+            if !is_unheard && !self.reading.has_control_next() {
+                return Advanced::ToTheEnd;
+            }
+            match self.receive_one(Delivery::Pieces, context) {
+                None => {}
+                Some(Received::Data(data, _)) => {
+                    self.reading.throw_away(&data);
+                    self.reclaim_inflater();
+                    self.reading.drop_spent_input();
+                }
+                Some(Received::UsedUp) => return Advanced::ToTheEnd,
+                Some(Received::Paused) => return Advanced::Paused,
+                Some(Received::Over) => return Advanced::Over,
+            }
+        }
+        Advanced::Over
+    }
+
+    /// Receives one event from the input that is here. `None`: it was dealt with, go on.
+    pub(super) fn receive_one(
+        &mut self,
+        delivery: Delivery,
+        context: &Context,
+    ) -> Option<Received> {
+        let event = match self.reading.receive(delivery, &context.config.limits.message) {
+            Err(violation) => {
+                self.fail(violation);
+                return Some(Received::Over);
+            }
+            Ok(None) => return Some(Received::UsedUp),
+            Ok(Some(event)) => event,
+        };
+        match event {
+            // The data may lie in the input: that stays, be it read to its end.
+            Event::Message(data) => return Some(Received::Data(data, true)),
+            Event::Piece { data, last } => return Some(Received::Data(data, last)),
+            Event::Paused => {
+                self.reading.drop_spent_input();
+                return Some(Received::Paused);
+            }
+            Event::Close(close) => {
+                self.receive_close(close);
+                return Some(Received::Over);
+            }
+            // RFC 6455 §5.5.2: a Ping is answered, whether or not anybody takes data.
+            Event::Ping(at) => {
+                let payload = self.reading.control_payload(&at);
+                self.queue.append(|outbound, batch| outbound.pong(payload, batch));
+            }
+            Event::Pong(at) if self.pings.is_waiting() => {
+                self.pings.answered(self.reading.control_payload(&at), context.now());
+            }
+            Event::Pong(_) => {}
+            Event::NoInflater if self.lend_inflater(context) => return None,
+            Event::NoInflater => return Some(Received::Over),
+        }
+        self.reading.drop_spent_input();
+        None
+    }
+
+    #[inline]
+    fn glance(&self) -> Glance {
+        Glance::new(
+            self.queue.len(),
+            Looks {
+                is_open: self.life.is_open() && self.queue.outbound().is_open(),
+                is_timer_due: self.timer_due,
+                is_at_rest: self.reading.is_at_rest(),
+                is_plain: self.queue.is_plain(),
+            },
+        )
+    }
+}
+
+/// With so many bytes queued they are written before the next message, in bytes.
+pub(super) const WRITE_FROM: usize = 64 << 10;

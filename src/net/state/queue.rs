@@ -1,0 +1,220 @@
+//! The queue to the peer: the core's sending half and the frames that wait for the task.
+//!
+//! The queue is the home of outgoing bytes. Two places borrow from it: the cork of a thread goes
+//! before everything that is here (`lent/cork.rs`), and the task takes frames out to write them.
+
+use std::time::Duration;
+
+use crate::net::lent::outbox::{Large, Outbox};
+use crate::net::lent::pool;
+use crate::net::state::life::Deadline;
+#[cfg(feature = "deflate")]
+use crate::proto::deflate::Agreement;
+use crate::proto::frame::HeaderBytes;
+use crate::proto::outbound::{Outbound, SendError};
+
+/// What is sent on one connection, and what waits to be written.
+#[derive(Debug)]
+pub(in crate::net) struct Queue {
+    outbound: Outbound,
+    /// Frames that the task has not taken.
+    waiting: Option<Box<Outbox>>,
+    /// Bytes of frames that the task has taken and not written, as far as it has said.
+    in_flight: usize,
+    /// When the transport last took bytes, while it refuses more; never while it takes them.
+    blocked_since: Deadline,
+    /// Whether a message is being sent by a `FragmentedMessage`, be it that nothing of it was sent.
+    is_reserved: bool,
+}
+
+impl Queue {
+    pub(in crate::net) fn new() -> Queue {
+        Queue {
+            outbound: Outbound::new(),
+            waiting: None,
+            in_flight: 0,
+            blocked_since: Deadline::NEVER,
+            is_reserved: false,
+        }
+    }
+
+    /// What the core knows of sending.
+    #[inline]
+    pub(in crate::net) fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    #[inline]
+    pub(in crate::net) fn outbound_mut(&mut self) -> &mut Outbound {
+        &mut self.outbound
+    }
+
+    /// Bytes that are queued for the peer.
+    #[inline]
+    pub(in crate::net) fn len(&self) -> usize {
+        self.in_flight + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
+    }
+
+    /// Whether nothing is queued.
+    pub(in crate::net) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a message may be queued, as far as its length goes.
+    #[inline]
+    pub(in crate::net) fn has_room(&self, max_queued: usize) -> bool {
+        self.len() < max_queued
+    }
+
+    /// Whether frames wait that the task has not taken.
+    pub(in crate::net) fn has_waiting(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.len() > 0)
+    }
+
+    /// Whether messages go as they are, one frame each, with nothing to be said about them.
+    #[inline]
+    pub(in crate::net) fn is_plain(&self) -> bool {
+        !self.is_reserved && self.outbound.is_plain()
+    }
+
+    /// Whether a message may begin now.
+    ///
+    /// # Errors
+    /// As [`Queue::check_data`], and while a `FragmentedMessage` is unfinished.
+    #[inline]
+    pub(in crate::net) fn check_message(&self, max_queued: usize) -> Result<(), SendError> {
+        self.check_data(max_queued)?;
+        if self.is_reserved { Err(SendError::MessageUnfinished) } else { Ok(()) }
+    }
+
+    /// Whether a part of a message may be queued now.
+    ///
+    /// # Errors
+    /// After a Close, and while the queue is full.
+    #[inline]
+    pub(in crate::net) fn check_data(&self, max_queued: usize) -> Result<(), SendError> {
+        // A full queue may have room again, a closed connection not.
+        if !self.outbound.is_open() {
+            return Err(SendError::Closed);
+        }
+        if self.has_room(max_queued) { Ok(()) } else { Err(SendError::QueueFull) }
+    }
+
+    /// A `FragmentedMessage` has the queue for itself, or gives it back.
+    pub(in crate::net) fn reserve(&mut self, is_reserved: bool) {
+        self.is_reserved = is_reserved;
+    }
+
+    /// What was agreed about compression.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(in crate::net) fn agreement(&self) -> Option<Agreement> {
+        self.outbound.agreement()
+    }
+
+    /// Appends what the core encodes.
+    #[inline]
+    pub(in crate::net) fn append<R>(
+        &mut self,
+        encode: impl FnOnce(&mut Outbound, &mut Vec<u8>) -> R,
+    ) -> R {
+        let waiting = self.waiting.get_or_insert_with(pool::take_outbox);
+        let outbound = &mut self.outbound;
+        let result = waiting.append(|batch| encode(outbound, batch));
+        if waiting.len() == 0 {
+            self.waiting.take().into_iter().for_each(pool::return_outbox);
+        }
+        result
+    }
+
+    /// Appends a frame by copying it.
+    #[inline]
+    pub(in crate::net) fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
+        self.waiting.get_or_insert_with(pool::take_outbox).append_frame(header, payload);
+    }
+
+    /// Appends whole frames that were encoded before, by copying them.
+    pub(in crate::net) fn append_encoded(&mut self, frames: &[u8]) {
+        self.append(|_, batch| batch.extend_from_slice(frames));
+    }
+
+    /// Appends a payload without copying it, behind its header. What has to wait for the transport
+    /// does so in no more memory than it needs.
+    pub(in crate::net) fn append_large(&mut self, header: &[u8], mut payload: Large) {
+        if self.in_flight > 0 || self.is_blocked() {
+            payload.release_buffer();
+        }
+        self.waiting.get_or_insert_with(pool::take_outbox).append_large(header, payload);
+    }
+
+    /// Queues what was in the cork: before all that the task has not taken.
+    pub(in crate::net) fn uncork(&mut self, mut cork: Box<Outbox>) {
+        if let Some(mut rest) = self.waiting.take() {
+            cork.append_all(&mut rest);
+            pool::return_outbox(rest);
+        }
+        self.waiting = Some(cork);
+    }
+
+    /// What the task is to write next; what it took before is written. The Pong that waited under
+    /// back-pressure goes before frames that wait as a whole.
+    pub(in crate::net) fn take_next(&mut self) -> Option<Box<Outbox>> {
+        self.in_flight = 0;
+        self.unblock();
+        let next = self.take_pong().or_else(|| self.waiting.take())?;
+        self.in_flight = next.len();
+        Some(next)
+    }
+
+    fn take_pong(&mut self) -> Option<Box<Outbox>> {
+        if !self.outbound.has_waiting_pong() {
+            return None;
+        }
+        let mut outbox = pool::take_outbox();
+        if outbox.append(|batch| self.outbound.release_pong(batch)) {
+            return Some(outbox);
+        }
+        pool::return_outbox(outbox);
+        None
+    }
+
+    /// The transport refuses bytes: so many of those that the task took are left. Says whether the
+    /// time of this is to be noted, because it took some since, or took them until now.
+    pub(in crate::net) fn block(&mut self, left: usize, took_some: bool, now: Duration) -> bool {
+        self.in_flight = left;
+        self.outbound.set_congested(true);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.release_buffers();
+        }
+        let is_news = took_some || !self.is_blocked();
+        if is_news {
+            self.blocked_since = Deadline::at(Some(now));
+        }
+        is_news
+    }
+
+    fn unblock(&mut self) {
+        self.outbound.set_congested(false);
+        self.blocked_since = Deadline::NEVER;
+    }
+
+    /// Whether the transport refuses bytes.
+    #[inline]
+    pub(in crate::net) fn is_blocked(&self) -> bool {
+        self.blocked_since != Deadline::NEVER
+    }
+
+    /// When the transport last took bytes, while it refuses more.
+    pub(in crate::net) fn blocked_since(&self) -> Option<Duration> {
+        self.blocked_since.time()
+    }
+
+    /// The transport is gone. What was queued comes back, to be dropped without the lock: `Bytes`
+    /// may run code of the application then.
+    #[must_use]
+    pub(in crate::net) fn shut(&mut self) -> Option<Box<Outbox>> {
+        self.outbound.shut();
+        self.in_flight = 0;
+        self.waiting.take()
+    }
+}

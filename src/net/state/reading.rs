@@ -1,0 +1,334 @@
+//! The receiving half of a connection: the core's `Inbound`, the unread input, and who has it.
+
+use crate::net::lent::lease::Lease;
+use crate::net::lent::pool;
+use crate::proto::assembler::MessageLimits;
+#[cfg(feature = "deflate")]
+use crate::proto::deflate::{Agreement, Inflater};
+use crate::proto::event::{Data, Delivery, Event, Payload};
+use crate::proto::inbound::Inbound;
+use crate::proto::violation::Violation;
+
+/// Who has the unread input. The answer to "does the task read?" is: in `Empty`, and nowhere else.
+///
+/// ```text
+///         the task reads; control frames are answered at once
+///                 +--------+
+///                 v        |
+///               Empty -----+
+///                 |   ^
+///   data is first |   | all of it is read
+///                 v   |
+///               Unread            nobody reads: TCP pauses the peer
+///                 |   ^
+///     a message   |   | a control frame is next, or no whole short message,
+///   lies in front |   | or the Receiver is dropped
+///                 v   |
+///             WithReceiver        as long as short messages follow;
+///                 |               its last message given: Empty
+///
+///  any --- a Close in both directions, a violation, loss, a timer ---> Nobody
+/// ```
+///
+/// The core's `Inbound` never moves: a Receiver that has the input receives whole short messages
+/// from it, between which the core knows nothing. Everything else is received here, under the lock.
+#[derive(Debug)]
+enum Input {
+    /// There is none.
+    Empty,
+    /// It is here.
+    Unread(Lease),
+    /// The Receiver has it.
+    WithReceiver,
+    /// The connection finishes: nothing is read as protocol.
+    Nobody,
+}
+
+/// Who takes data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taker {
+    /// The Receiver, when it asks.
+    Receiver,
+    /// The Receiver, which waits for the rest of a message, to have it as a whole: a large frame may
+    /// be read straight into it.
+    Waiting,
+    /// Nobody: there is no Receiver any more. The task judges data and throws it away.
+    Nobody,
+}
+
+/// The receiving half of a connection.
+#[derive(Debug)]
+pub(in crate::net) struct Reading {
+    inbound: Inbound,
+    input: Input,
+    taker: Taker,
+}
+
+impl Reading {
+    pub(in crate::net) fn new() -> Reading {
+        Reading { inbound: Inbound::new(), input: Input::Empty, taker: Taker::Receiver }
+    }
+
+    /// Messages may be compressed from here on.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn agree(&mut self, agreement: &Agreement) {
+        self.inbound.agree(agreement);
+    }
+
+    /// Whether the task reads.
+    #[inline]
+    pub(in crate::net) fn wants_input(&self) -> bool {
+        matches!(self.input, Input::Empty)
+    }
+
+    /// Whether the task reads, and there is nothing that the state must be asked about: no message is
+    /// unfinished, and there is a Receiver to take the next one.
+    #[inline]
+    pub(in crate::net) fn is_at_rest(&self) -> bool {
+        self.wants_input() && self.taker != Taker::Nobody && self.inbound.is_between_messages()
+    }
+
+    /// Whether data is thrown away as it comes: there is no Receiver, or our Close was sent.
+    pub(in crate::net) fn is_unheard(&self) -> bool {
+        self.taker == Taker::Nobody || self.inbound.is_discarding()
+    }
+
+    /// The task has read this.
+    pub(in crate::net) fn arrive(&mut self, lease: Lease) {
+        if self.wants_input() && !lease.is_empty() {
+            self.input = Input::Unread(lease);
+        }
+    }
+
+    /// Whether data is next in the input that is here. Before it the task waits for the Receiver.
+    #[inline]
+    pub(in crate::net) fn has_data_next(&self) -> bool {
+        match &self.input {
+            Input::Unread(lease) => self.inbound.begins_with_data(lease.unread()),
+            _ => false,
+        }
+    }
+
+    /// Whether a control frame is next in the input that is here.
+    #[inline]
+    pub(in crate::net) fn has_control_next(&self) -> bool {
+        matches!(self.input, Input::Unread(_)) && !self.has_data_next()
+    }
+
+    /// The input that is here, if it begins between messages.
+    #[inline]
+    pub(in crate::net) fn input_between_messages(&mut self) -> Option<&mut Lease> {
+        match &mut self.input {
+            Input::Unread(lease) if self.inbound.is_between_messages() => Some(lease),
+            _ => None,
+        }
+    }
+
+    /// Receives one event from the input that is here; `None` when it is used up, or not here.
+    /// Positions in the event are relative to all bytes of the lease.
+    ///
+    /// # Errors
+    /// The rule that the peer broke.
+    #[inline]
+    pub(in crate::net) fn receive(
+        &mut self,
+        delivery: Delivery,
+        limits: &MessageLimits,
+    ) -> Result<Option<Event>, Violation> {
+        let (input, position) = match &mut self.input {
+            Input::Unread(lease) => {
+                let position = lease.position();
+                (lease.unread_mut(), position)
+            }
+            // A message that was read straight into its buffer, or is being inflated, gives events
+            // without further input.
+            Input::Empty => (&mut [][..], 0),
+            Input::WithReceiver | Input::Nobody => return Ok(None),
+        };
+        let is_lent = delivery == Delivery::Message
+            && input.len() >= LEND_FROM
+            && lend_message_buffer(&mut self.inbound);
+        let step = self.inbound.receive(input, delivery, limits)?;
+        if let Input::Unread(lease) = &mut self.input {
+            lease.consume(step.consumed);
+        }
+        if is_lent {
+            reclaim_message_buffer(&mut self.inbound);
+        }
+        let Some(event) = step.event else {
+            self.input = Input::Empty;
+            return Ok(None);
+        };
+        Ok(Some(event.moved_by(position)))
+    }
+
+    /// The payload of the Ping or Pong that was received last.
+    pub(in crate::net) fn control_payload(&self, at: &Payload) -> &[u8] {
+        let bytes = match &self.input {
+            Input::Unread(lease) => lease.bytes(),
+            _ => &[],
+        };
+        self.inbound.control_payload(at, bytes)
+    }
+
+    /// Whether the data that was received last lies in the input, and may be given away with it: no
+    /// control frame is next, which the task is to see.
+    pub(in crate::net) fn may_go(&self) -> bool {
+        match &self.input {
+            Input::Unread(lease) => lease.is_empty() || self.has_data_next(),
+            _ => false,
+        }
+    }
+
+    /// Gives the input to the Receiver, with the data in it that was received last.
+    pub(in crate::net) fn give(&mut self) -> Lease {
+        let Input::Unread(lease) = &mut self.input else { return Lease::default() };
+        let lease = std::mem::take(lease);
+        self.input = if lease.is_empty() { Input::Empty } else { Input::WithReceiver };
+        lease
+    }
+
+    /// The Receiver gives the input back, read to its end or not.
+    pub(in crate::net) fn take_back(&mut self, lease: Lease) {
+        if matches!(self.input, Input::WithReceiver) {
+            self.input = if lease.is_empty() { Input::Empty } else { Input::Unread(lease) };
+        }
+    }
+
+    /// Lets go of input that is read to its end.
+    #[inline]
+    pub(in crate::net) fn drop_spent_input(&mut self) {
+        if matches!(&self.input, Input::Unread(lease) if lease.is_empty()) {
+            self.input = Input::Empty;
+        }
+    }
+
+    /// Copies these bytes of the input that is here.
+    pub(in crate::net) fn copy_input(&self, range: std::ops::Range<usize>, to: &mut Vec<u8>) {
+        to.clear();
+        if let Input::Unread(lease) = &self.input {
+            to.extend_from_slice(lease.bytes().get(range).unwrap_or_default());
+        }
+    }
+
+    /// What waits here for a busy Receiver leaves the large read buffer, of which the thread lends
+    /// only so many.
+    pub(in crate::net) fn settle(&mut self) {
+        if let Input::Unread(lease) = &mut self.input {
+            lease.settle();
+        }
+    }
+
+    /// The Receiver waits for input. Says whether a message is unfinished of which it wants the rest.
+    pub(in crate::net) fn await_input(&mut self, delivery: Delivery) -> bool {
+        let waits = delivery == Delivery::Message && !self.inbound.is_between_messages();
+        if waits && self.taker == Taker::Receiver {
+            self.taker = Taker::Waiting;
+        }
+        waits
+    }
+
+    /// The Receiver does not wait any more.
+    #[inline]
+    pub(in crate::net) fn stop_awaiting(&mut self) {
+        if self.taker == Taker::Waiting {
+            self.taker = Taker::Receiver;
+        }
+    }
+
+    /// The Receiver is gone.
+    pub(in crate::net) fn lose_receiver(&mut self) {
+        self.taker = Taker::Nobody;
+    }
+
+    /// The buffer for reading the rest of a large frame straight into its message, and how many
+    /// bytes the frame still has; if the Receiver waits for that message.
+    pub(in crate::net) fn take_direct(&mut self) -> Option<(Vec<u8>, usize)> {
+        let waits = self.taker == Taker::Waiting && self.wants_input();
+        if waits && self.inbound.buffered() >= DIRECT_BEHIND {
+            self.inbound.take_direct(DIRECT_FROM)
+        } else {
+            None
+        }
+    }
+
+    /// Takes the buffer back, to which `appended` masked bytes were appended.
+    ///
+    /// # Errors
+    /// The rule that the peer broke.
+    pub(in crate::net) fn restore_direct(
+        &mut self,
+        buffer: Vec<u8>,
+        appended: usize,
+    ) -> Result<(), Violation> {
+        self.inbound.restore_direct(buffer, appended)
+    }
+
+    /// Takes the message, or the piece of one, that was assembled last; `spent` is a buffer for the
+    /// next one.
+    pub(in crate::net) fn take_assembled(&mut self, spent: Vec<u8>) -> Vec<u8> {
+        self.inbound.take_assembled(spent)
+    }
+
+    /// Throws away a piece of a message that nobody hears.
+    pub(in crate::net) fn throw_away(&mut self, data: &Data) {
+        if data.payload == Payload::Assembled {
+            pool::return_message_buffer(self.inbound.take_assembled(Vec::new()));
+        }
+    }
+
+    /// Lends an inflater for the message that has begun.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn lend_inflater(&mut self, inflater: Box<Inflater>, buffer: Vec<u8>) {
+        self.inbound.lend_inflater(inflater);
+        // Nothing of the message is there yet.
+        let unused = self.inbound.take_assembled(buffer);
+        debug_assert!(unused.is_empty());
+        pool::return_message_buffer(unused);
+    }
+
+    /// Takes the inflater back, if no message needs it at present.
+    #[inline]
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn reclaim_inflater(&mut self) -> Option<Box<Inflater>> {
+        self.inbound.reclaim_inflater()
+    }
+
+    /// Our Close was sent: from here on data is judged as framing and thrown away.
+    pub(in crate::net) fn discard(&mut self) {
+        self.inbound.discard();
+    }
+
+    /// Nothing more is read as protocol.
+    pub(in crate::net) fn finish(&mut self) {
+        self.inbound.fail();
+        self.input = Input::Nobody;
+    }
+}
+
+/// Lends a buffer for the message that may have begun, unless one has. Says whether it did.
+fn lend_message_buffer(inbound: &mut Inbound) -> bool {
+    let is_unused = inbound.buffered() == 0;
+    if is_unused {
+        let spare = inbound.take_assembled(pool::take_message_buffer());
+        pool::return_message_buffer(spare);
+    }
+    is_unused
+}
+
+/// Takes the buffer back if nothing was put into it.
+fn reclaim_message_buffer(inbound: &mut Inbound) {
+    if inbound.buffered() == 0 {
+        pool::return_message_buffer(inbound.take_assembled(Vec::new()));
+    }
+}
+
+/// With so much input a message of it may not be in it as a whole, in bytes.
+const LEND_FROM: usize = 64 << 10;
+
+/// Frames with so much to come are read straight into their message, in bytes.
+const DIRECT_FROM: usize = 32 << 10;
+
+/// So much of a message has come through the read buffer before it gets one of its own: an
+/// announcement alone takes no memory. In bytes.
+const DIRECT_BEHIND: usize = 4 << 10;

@@ -1,0 +1,170 @@
+//! The lock of a connection, and what may be seen without it.
+
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use super::context::{Context, tick_of};
+use super::glance::{Glance, LastGlance};
+use super::waiting::{Wakes, Woken};
+use super::{Deadline, State};
+use crate::net::ending::Initiator;
+use crate::net::lent::cork;
+use crate::proto::close::CloseCode;
+use crate::proto::rejection::Rejection;
+
+/// One connection, as its handles and its task see it.
+#[derive(Debug)]
+pub(in crate::net) struct Shared {
+    pub(in crate::net) context: Arc<Context>,
+    pub(in crate::net) peer: Option<SocketAddr>,
+    glance: LastGlance,
+    state: Mutex<State>,
+}
+
+/// The state, locked. When the lock is given up the glance is renewed, and then those are woken who
+/// are to be.
+#[derive(Debug)]
+pub(in crate::net) struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    glance: &'a LastGlance,
+    /// Nobody before the end; stands behind the guard, and is dropped after it.
+    woken: Woken,
+}
+
+impl Shared {
+    pub(in crate::net) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
+        let deadline = Deadline::at(context.now().checked_add(context.config.timeouts.handshake));
+        let shared = Arc::new(Shared {
+            context: context.clone(),
+            peer,
+            glance: LastGlance::default(),
+            state: Mutex::new(State::new(deadline)),
+        });
+        let place = context.enter(shared.clone());
+        shared.lock().place = place;
+        if context.is_draining() {
+            // The shutdown may have come before the connection was registered.
+            shared.shutdown();
+        }
+        shared
+    }
+
+    #[inline(always)]
+    pub(in crate::net) fn lock(&self) -> Locked<'_> {
+        // A panic while the lock is held is ours; the connection goes on to its end.
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { state, glance: &self.glance, woken: Woken::default() }
+    }
+
+    /// As [`Shared::lock`], for a caller that queues or counts frames: those in the cork of this
+    /// thread are queued first.
+    #[inline]
+    pub(in crate::net) fn lock_for_sending(&self) -> Locked<'_> {
+        let cork = cork::take(self.key());
+        let mut state = self.lock();
+        if let Some(frames) = cork {
+            state.uncork(frames);
+        }
+        state
+    }
+
+    /// The name of the connection, for the cork.
+    #[inline]
+    pub(in crate::net) fn key(&self) -> cork::Key {
+        cork::Key::of(&self.glance)
+    }
+
+    /// Remembers the connection task, for those who have to wake it.
+    pub(in crate::net) fn remember_task(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let replaced = self.lock().task.replace(waker);
+        drop(replaced);
+    }
+
+    /// What the state was when its lock was last given up.
+    #[inline]
+    pub(in crate::net) fn glance(&self) -> Glance {
+        self.glance.load()
+    }
+
+    /// Ends the registration; the connection task is going.
+    pub(in crate::net) fn leave(&self) {
+        let place = self.lock().place;
+        self.context.leave(place);
+    }
+
+    /// Has the clock wake this connection at `deadline`, or earlier.
+    pub(in crate::net) fn arm(&self, state: &mut State, deadline: Deadline) {
+        let Some(deadline) = deadline.time() else { return };
+        let tick = tick_of(deadline);
+        if tick < state.armed {
+            state.armed = tick;
+            self.context.arm(state.place, tick);
+        }
+    }
+
+    /// When a closing handshake that starts now is overdue.
+    pub(in crate::net) fn close_deadline(&self) -> Deadline {
+        Deadline::at(self.context.now().checked_add(self.context.config.timeouts.close))
+    }
+
+    pub(in crate::net) fn fire_timer(&self) {
+        let mut state = self.lock();
+        state.armed = u64::MAX;
+        state.timer_due = true;
+        state.wake_task();
+    }
+
+    /// The server shuts down (RFC 6455 §7.4.1: 1001).
+    pub(in crate::net) fn shutdown(&self) {
+        let now = self.context.now();
+        let mut state = self.lock();
+        if state.life.is_opening() {
+            // A peer that has sent half a head is refused at once; one that is silent gets a moment.
+            state.life.hurry(Deadline::at(Some(now + LATE_MOMENT)));
+            state.timer_due = true;
+        } else if state.life.is_deciding() {
+            state.refuse(&Rejection::ShuttingDown.into());
+        } else if state.life.is_open() {
+            state.close(Initiator::Shutdown, CloseCode::GOING_AWAY, "", self.close_deadline());
+        }
+        state.wake_task();
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    #[inline]
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.glance.store(self.state.glance());
+        if self.state.wakes != Wakes::NOBODY {
+            // The task looks at everything when it has polled its handler.
+            if cork::is_open(cork::Key::of(self.glance)) {
+                self.state.wakes.remove(Wakes::TASK);
+            }
+            self.woken = self.state.take_woken();
+        }
+    }
+}
+
+/// How long a connection that has not asked for anything may still do so when the server
+/// shuts down.
+const LATE_MOMENT: Duration = Duration::from_millis(250);

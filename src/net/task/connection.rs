@@ -1,0 +1,257 @@
+//! The connection task: it alone reads, writes and runs the timers, and it polls the handler.
+//!
+//! One turn reads once, polls the handler with what came, and writes all replies in one write, until
+//! nobody has anything to do.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::opening::{Opened, Opening};
+use super::reading::Arrived;
+use super::transport::Transport;
+use crate::net::ending::{Ending, Initiator};
+use crate::net::error::{Error, Result};
+use crate::net::handles::incoming::Incoming;
+use crate::net::lent::cork;
+use crate::net::lent::outbox::Outbox;
+use crate::net::read_vec::ReadVec;
+use crate::net::state::context::Context as Shares;
+use crate::net::state::shared::Shared;
+use crate::proto::close::CloseCode;
+
+/// Serves one connection on any transport, from its first byte to its end.
+///
+/// The handler is called once for an opening handshake in which nothing is wrong. When it
+/// returns, `Ok` closes with 1000, an error or a panic with 1011, unless a Close was sent or
+/// received before.
+///
+/// # Cancel safety
+/// Dropped, the transport is dropped with it and the connection ends without a Close.
+pub fn serve<T, H, F>(
+    io: T,
+    peer: Option<SocketAddr>,
+    context: Arc<Shares>,
+    handler: H,
+) -> impl Future<Output = Ending> + Send
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F + Send,
+    F: Future<Output = Result<()>> + Send,
+{
+    serve_transport(io, peer, context, handler)
+}
+
+/// Does what [`serve`] does, on a transport that has its own way to read.
+pub(crate) fn serve_transport<T, H, F>(
+    io: T,
+    peer: Option<SocketAddr>,
+    context: Arc<Shares>,
+    handler: H,
+) -> impl Future<Output = Ending> + Send
+where
+    T: ReadVec + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F + Send,
+    F: Future<Output = Result<()>> + Send,
+{
+    let shared = Shared::new(context, peer);
+    let stage = Stage::Opening { opening: Opening::default(), handler: Some(handler) };
+    Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
+}
+
+/// Serves a connection that is open already.
+pub(in crate::net) fn serve_open<T, F>(
+    io: T,
+    shared: Arc<Shared>,
+    handler: F,
+) -> impl Future<Output = Ending> + Send
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+    F: Future<Output = Result<()>> + Send,
+{
+    let stage: Stage<fn(Incoming) -> F, F> = Stage::Running { handler };
+    Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
+}
+
+pin_project! {
+    #[project = ConnectionNow]
+    struct Connection<T, H, F> {
+        transport: Transport<T>,
+        // The waker that `shared` has, to see without the lock that it is still the right one.
+        task: Option<Waker>,
+        shared: Registered,
+        #[pin]
+        stage: Stage<H, F>,
+    }
+}
+
+pin_project! {
+    #[project = StageNow]
+    enum Stage<H, F> {
+        Opening { opening: Opening, handler: Option<H> },
+        Running { #[pin] handler: F },
+        /// There is no handler, or it has returned.
+        Over,
+    }
+}
+
+/// The connection's place among the live ones, given up when its task ends or is dropped.
+struct Registered(Arc<Shared>);
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        let mut unsent = None;
+        if !state.life.is_closed() {
+            state.lose(Some(std::io::ErrorKind::Interrupted));
+            unsent = state.closed();
+        }
+        drop(state);
+        drop(unsent);
+        self.0.leave();
+    }
+}
+
+impl<T, H, F> Future for Connection<T, H, F>
+where
+    T: ReadVec + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F,
+    F: Future<Output = Result<()>>,
+{
+    type Output = Ending;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
+        let mut this = self.project();
+        this.remember_task(cx);
+        ready!(this.poll_opening(cx));
+        this.turn(cx);
+        if this.shared.0.glance().is_quiet() {
+            return Poll::Pending;
+        }
+        ready!(this.transport.poll_end(&this.shared.0, cx));
+        // The transport is gone, but the handler has its time to finish.
+        this.poll_handler(cx);
+        if let StageNow::Running { .. } = this.stage.as_mut().project() {
+            return Poll::Pending;
+        }
+        let ending = this.shared.0.lock().life.ended().cloned();
+        Poll::Ready(ending.unwrap_or_default())
+    }
+}
+
+impl<T, H, F> ConnectionNow<'_, T, H, F>
+where
+    T: ReadVec + AsyncWrite + Unpin + Send,
+    H: FnOnce(Incoming) -> F,
+    F: Future<Output = Result<()>>,
+{
+    /// Has the state wake this task from here on.
+    fn remember_task(&mut self, cx: &Context<'_>) {
+        if !self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            *self.task = Some(cx.waker().clone());
+            self.shared.0.remember_task(cx.waker());
+        }
+    }
+
+    /// The opening handshake, up to the call of the handler; ready when it is over.
+    fn poll_opening(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = &self.shared.0;
+        let StageNow::Opening { opening, handler } = self.stage.as_mut().project() else {
+            return Poll::Ready(());
+        };
+        shared.check_opening_timers(opening);
+        let opened = match &mut self.transport.io {
+            Some(io) => opening.poll(io, shared, cx),
+            None => Poll::Ready(Opened::Finished),
+        };
+        let next = match opened {
+            // Shutting down and deadlines finish a connection that never spoke.
+            Poll::Pending if shared.lock().life.is_opening() => return Poll::Pending,
+            Poll::Ready(Opened::Incoming(incoming)) => {
+                let call = handler
+                    .take()
+                    .map(|handler| catch_unwind(AssertUnwindSafe(|| handler(incoming))));
+                match call {
+                    Some(Ok(handler)) => Stage::Running { handler },
+                    Some(Err(_)) => {
+                        end_handler(shared, None);
+                        Stage::Over
+                    }
+                    None => Stage::Over,
+                }
+            }
+            _ => Stage::Over,
+        };
+        self.stage.set(next);
+        Poll::Ready(())
+    }
+
+    /// Reads, polls the handler and writes until nobody has anything to do.
+    fn turn(&mut self, cx: &mut Context<'_>) {
+        self.transport.begin_turn();
+        // Whatever woke the task, the handler may have waited for it.
+        let mut is_handlers_turn = true;
+        loop {
+            let arrived = self.transport.poll_read(&self.shared.0, cx);
+            is_handlers_turn |= arrived == Arrived::ForHandler;
+            let cork = if is_handlers_turn { self.poll_handler(cx) } else { None };
+            self.transport.poll_write(cork, &self.shared.0, cx);
+            if arrived == Arrived::Nothing && !is_handlers_turn {
+                break;
+            }
+            is_handlers_turn = false;
+        }
+    }
+
+    /// Polls the handler, if there is one. Gives what it sent within the poll.
+    fn poll_handler(&mut self, cx: &mut Context<'_>) -> Option<Box<Outbox>> {
+        let StageNow::Running { handler } = self.stage.as_mut().project() else { return None };
+        let shared = &self.shared.0;
+        let open = cork::open(shared.key(), cx.waker());
+        let polled = match catch_unwind(AssertUnwindSafe(|| handler.poll(cx))) {
+            Ok(polled) => polled.map(Some),
+            Err(_) => Poll::Ready(None),
+        };
+        let Poll::Ready(result) = polled else { return open.close() };
+        let result = self.stage.as_mut().drop_handler(result);
+        // The Close goes behind what the handler has sent.
+        if let Some(frames) = open.close() {
+            shared.lock().uncork(frames);
+        }
+        end_handler(shared, result);
+        None
+    }
+}
+
+impl<H, F> Stage<H, F> {
+    /// Drops the handler, which has come to this result; `None` stands for a panic, here too.
+    fn drop_handler(mut self: Pin<&mut Self>, result: Option<Result<()>>) -> Option<Result<()>> {
+        catch_unwind(AssertUnwindSafe(|| self.set(Stage::Over))).ok().and(result)
+    }
+}
+
+/// The handler has returned, or panicked (`None`): that closes what is still open.
+fn end_handler(shared: &Shared, result: Option<Result<()>>) {
+    let (initiator, code) = match result {
+        Some(Ok(())) => (Initiator::Application, CloseCode::NORMAL),
+        Some(Err(error)) => {
+            if let Error::Application(error) = &error {
+                tracing::error!(peer = ?shared.peer, %error, "the handler failed");
+            }
+            (Initiator::HandlerError, CloseCode::INTERNAL_ERROR)
+        }
+        None => {
+            shared.context.count_panic();
+            tracing::error!(peer = ?shared.peer, "the handler panicked");
+            (Initiator::HandlerPanic, CloseCode::INTERNAL_ERROR)
+        }
+    };
+    let deadline = shared.close_deadline();
+    shared.lock().close(initiator, code, "", deadline);
+}

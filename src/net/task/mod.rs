@@ -1,0 +1,11 @@
+//! What runs: the task of one connection. It alone reads, writes and runs the timers, and it polls
+//! the handler.
+
+mod closing;
+pub(super) mod connection;
+mod opening;
+mod reading;
+mod report;
+mod timers;
+mod transport;
+mod writing;

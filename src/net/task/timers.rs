@@ -1,0 +1,133 @@
+//! The timers of one connection, run when the coarse clock or a change of phase asks.
+
+use std::time::Duration;
+
+use super::opening::Opening;
+use crate::net::ending::Timer;
+use crate::net::state::shared::Shared;
+use crate::net::state::{Deadline, State};
+use crate::proto::keepalive::{Keepalive, Silence};
+use crate::proto::rejection::Rejection;
+
+impl Shared {
+    /// The handshake deadline while the head is incomplete: 408, or nothing for silence.
+    pub(super) fn check_opening_timers(&self, opening: &Opening) {
+        let mut state = self.lock();
+        if !state.timer_due || !state.life.is_opening() {
+            return;
+        }
+        state.timer_due = false;
+        if self.context.is_draining() && !opening.is_silent() {
+            return state.refuse(&opening.refusal(Rejection::ShuttingDown));
+        }
+        let deadline = state.life.deadline();
+        if !deadline.is_past(self.context.now()) {
+            return self.arm(&mut state, deadline);
+        }
+        if !opening.is_silent() {
+            state.refuse(&opening.refusal(Rejection::HandshakeTooSlow));
+        }
+        if self.context.is_draining() {
+            state.end_by_shutdown();
+        } else {
+            state.expire(Timer::Handshake);
+        }
+        if opening.is_silent() {
+            // Nothing was exchanged, so there is nothing to wait for either.
+            state.life.give_up();
+        }
+    }
+
+    pub(super) fn check_timers_if_due(&self, state: &mut State, keepalive: &mut Keepalive) {
+        if state.timer_due {
+            self.check_timers(state, keepalive);
+        }
+    }
+
+    /// Runs what is due after the head is complete, and arms the clock for what is not.
+    fn check_timers(&self, state: &mut State, keepalive: &mut Keepalive) {
+        state.timer_due = false;
+        let now = self.context.now();
+        let next = if state.life.is_deciding() {
+            if state.life.deadline().is_past(now) {
+                state.refuse(&Rejection::HandlerTooSlow.into());
+                state.expire(Timer::Handshake);
+            }
+            state.life.deadline()
+        } else if state.life.is_open() {
+            Deadline::at(self.check_open(state, keepalive, now))
+        } else if state.life.is_finishing() {
+            state.life.wait_for_end(self.close_deadline());
+            if state.life.deadline().is_past(now) {
+                state.life.give_up();
+                state.life.note_late_end();
+            }
+            state.life.deadline()
+        } else {
+            Deadline::NEVER
+        };
+        if !next.is_past(now) {
+            self.arm(state, next);
+        }
+    }
+
+    /// Back-pressure, the closing handshake and silence; gives when to look again.
+    fn check_open(
+        &self,
+        state: &mut State,
+        keepalive: &mut Keepalive,
+        now: Duration,
+    ) -> Option<Duration> {
+        let timeouts = &self.context.config.timeouts;
+        let mut next = None;
+        if let Some(deadline) =
+            state.queue.blocked_since().and_then(|since| since.checked_add(timeouts.write))
+        {
+            if deadline <= now {
+                state.expire_at_once(Timer::Write);
+                return None;
+            }
+            next = Some(deadline);
+        }
+        if state.life.awaits_close() {
+            let deadline = state.life.deadline();
+            if deadline.is_past(now) {
+                state.expire_at_once(Timer::Close);
+                return None;
+            }
+            return next.into_iter().chain(deadline.time()).min();
+        }
+        let Some(interval) = timeouts.keepalive_interval else { return next };
+        if keepalive.is_new() || !state.reading.wants_input() || state.queue.is_blocked() {
+            // Silence begins with the OPEN state, and while nobody reads it is ours.
+            keepalive.heard(now);
+        }
+        let silence = loop {
+            match keepalive.judge(now, interval, timeouts.keepalive_timeout) {
+                Silence::Ping => {
+                    state.send_keepalive_ping(now);
+                    keepalive.pinged(now);
+                    if interval.is_zero() || timeouts.keepalive_timeout.is_zero() {
+                        break now + Duration::from_millis(1);
+                    }
+                }
+                Silence::Until(due) => break due,
+                Silence::Dead => {
+                    state.give_up_silent_peer();
+                    return None;
+                }
+            }
+        };
+        Some(next.map_or(silence, |next| next.min(silence)))
+    }
+}
+
+impl State {
+    fn send_keepalive_ping(&mut self, now: Duration) {
+        // The time sent tells one Ping from another.
+        let data = u32::try_from(now.as_millis() & u128::from(u32::MAX)).unwrap_or(0).to_be_bytes();
+        if self.queue.append(|outbound, batch| outbound.ping(&data, batch)).is_ok() {
+            self.pings.sent(&data, now);
+        }
+    }
+}
