@@ -127,6 +127,11 @@ impl Assembler {
         self.buffer.len()
     }
 
+    /// Whether no memory is held.
+    pub(super) const fn has_no_buffer(&self) -> bool {
+        self.buffer.capacity() == 0
+    }
+
     pub(super) const fn cut_len(&self) -> usize {
         self.validator.cut_len()
     }

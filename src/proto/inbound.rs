@@ -128,6 +128,7 @@ impl Inbound {
     #[inline]
     pub fn begins_with_data(&self, input: &[u8]) -> bool {
         match self.stage {
+            // Of a header that was begun.
             Stage::Header if self.header_len > 0 => {
                 self.header.first().is_some_and(|first| begins_data(*first))
             }
@@ -145,6 +146,22 @@ impl Inbound {
             self.assembler.forget();
             self.deflate.forget();
         }
+    }
+
+    /// Lets go of the payload of the last control frame, which was looked at.
+    pub fn forget_control(&mut self) {
+        if self.stage == Stage::Header {
+            self.control = None;
+        }
+    }
+
+    /// Whether nothing is known that a new one would not know: no frame or message is begun, nothing is
+    /// kept, no compression was agreed, and our Close was not sent.
+    pub fn is_as_new(&self) -> bool {
+        self.is_between_messages()
+            && self.control.is_none()
+            && !self.deflate.is_agreed()
+            && self.assembler.has_no_buffer()
     }
 
     /// Whether data is thrown away, after our own Close.

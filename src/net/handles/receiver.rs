@@ -329,6 +329,7 @@ impl Found {
         last: bool,
     ) -> Lease {
         if let Payload::Input(Range { start, end }) = data.payload {
+            state.reading.release_inbound();
             *self = Found { start, end, text: data.text, last, is_assembled: false };
             return self.keep_input(assembled, state);
         }
@@ -340,6 +341,7 @@ impl Found {
         *assembled = state.reading.take_assembled(spent);
         state.reclaim_inflater();
         state.reading.drop_spent_input();
+        state.reading.release_inbound();
         Lease::default()
     }
 

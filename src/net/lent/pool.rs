@@ -1,4 +1,4 @@
-//! What a thread lends: read buffers, outboxes and buffers for large messages.
+//! What a thread lends: read buffers, outboxes, the core's receiving halves, buffers for large messages.
 //!
 //! An idle connection holds none of them. Each kind is kept up to a cap and freed beyond it;
 //! a read buffer that comes back on another thread than it left is freed.
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::lease::ReadBuffer;
 use super::outbox::Outbox;
+use crate::proto::inbound::Inbound;
 
 #[derive(Default)]
 struct Pool {
@@ -20,6 +21,8 @@ struct Pool {
     strayed: Arc<AtomicUsize>,
     #[allow(clippy::vec_box, reason = "the box is what connections hold while they write")]
     outboxes: Vec<Box<Outbox>>,
+    #[allow(clippy::vec_box, reason = "the box is what connections hold inside a message")]
+    inbounds: Vec<Box<Inbound>>,
     message_buffers: Vec<Vec<u8>>,
     /// For messages that are inflated.
     small_buffers: Vec<Vec<u8>>,
@@ -82,6 +85,17 @@ pub(in crate::net) fn take_outbox() -> Box<Outbox> {
 pub(in crate::net) fn return_outbox(mut outbox: Box<Outbox>) {
     outbox.clear(MAX_KEPT_BATCH);
     with(|pool| keep(&mut pool.outboxes, outbox, MAX_KEPT_OUTBOXES));
+}
+
+/// The core's receiving half, as new.
+pub(in crate::net) fn take_inbound() -> Box<Inbound> {
+    POOL.try_with(|pool| pool.borrow_mut().inbounds.pop()).ok().flatten().unwrap_or_default()
+}
+
+/// Takes one back that is as new.
+pub(in crate::net) fn return_inbound(inbound: Box<Inbound>) {
+    debug_assert!(inbound.is_as_new());
+    with(|pool| keep(&mut pool.inbounds, inbound, MAX_KEPT_INBOUNDS));
 }
 
 /// A buffer for a large message, empty; its capacity is whatever an earlier one needed.
@@ -158,6 +172,7 @@ const MAX_LENT: usize = 16;
 
 const MAX_KEPT_READ: usize = 4;
 const MAX_KEPT_OUTBOXES: usize = 16;
+const MAX_KEPT_INBOUNDS: usize = 16;
 const MAX_KEPT_BATCH: usize = 256 << 10;
 const MAX_KEPT_MESSAGES: usize = 4;
 

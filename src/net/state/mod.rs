@@ -154,6 +154,7 @@ impl State {
                     self.reading.throw_away(&data);
                     self.reclaim_inflater();
                     self.reading.drop_spent_input();
+                    self.reading.release_inbound();
                 }
                 Some(Received::UsedUp) => return Advanced::ToTheEnd,
                 Some(Received::Paused) => return Advanced::Paused,
@@ -202,6 +203,7 @@ impl State {
             Event::NoInflater => return Some(Received::Over),
         }
         self.reading.drop_spent_input();
+        self.reading.release_inbound();
         None
     }
 

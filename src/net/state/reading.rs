@@ -6,7 +6,7 @@ use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::{Agreement, Inflater};
 use crate::proto::event::{Data, Delivery, Event, Payload};
-use crate::proto::inbound::Inbound;
+use crate::proto::inbound::{Inbound, begins_data};
 use crate::proto::violation::Violation;
 
 /// Who has the unread input. The answer to "does the task read?" is: in `Empty`, and nowhere else.
@@ -30,8 +30,8 @@ use crate::proto::violation::Violation;
 ///  any --- a Close in both directions, a violation, loss, a timer ---> Nobody
 /// ```
 ///
-/// The core's `Inbound` never moves: a Receiver that has the input receives whole short messages
-/// from it, between which the core knows nothing. Everything else is received here, under the lock.
+/// The core's `Inbound` stays here: a Receiver that has the input receives whole short messages from
+/// it, between which the core knows nothing. Everything else is received here, under the lock.
 #[derive(Debug)]
 enum Input {
     /// There is none.
@@ -59,20 +59,43 @@ enum Taker {
 /// The receiving half of a connection.
 #[derive(Debug)]
 pub(in crate::net) struct Reading {
-    inbound: Inbound,
+    /// The core's receiving half; `None` where it knows nothing, which is so between messages unless
+    /// compression was agreed. The thread lends it.
+    inbound: Option<Box<Inbound>>,
     input: Input,
     taker: Taker,
 }
 
 impl Reading {
     pub(in crate::net) fn new() -> Reading {
-        Reading { inbound: Inbound::new(), input: Input::Empty, taker: Taker::Receiver }
+        Reading { inbound: None, input: Input::Empty, taker: Taker::Receiver }
     }
 
     /// Messages may be compressed from here on.
     #[cfg(feature = "deflate")]
     pub(in crate::net) fn agree(&mut self, agreement: &Agreement) {
-        self.inbound.agree(agreement);
+        self.inbound().agree(agreement);
+    }
+
+    /// The core's receiving half, borrowed from the thread if there is none.
+    fn inbound(&mut self) -> &mut Inbound {
+        self.inbound.get_or_insert_with(pool::take_inbound)
+    }
+
+    /// Gives the core's receiving half back if it knows nothing any more. What was received last has
+    /// been looked at.
+    #[inline]
+    pub(in crate::net) fn release_inbound(&mut self) {
+        let is_spent = |inbound: &mut Box<Inbound>| {
+            inbound.forget_control();
+            inbound.is_as_new()
+        };
+        self.inbound.take_if(is_spent).into_iter().for_each(pool::return_inbound);
+    }
+
+    #[inline]
+    fn is_between_messages(&self) -> bool {
+        self.inbound.as_ref().is_none_or(|inbound| inbound.is_between_messages())
     }
 
     /// Whether the task reads.
@@ -85,12 +108,13 @@ impl Reading {
     /// unfinished, and there is a Receiver to take the next one.
     #[inline]
     pub(in crate::net) fn is_at_rest(&self) -> bool {
-        self.wants_input() && self.taker != Taker::Nobody && self.inbound.is_between_messages()
+        self.wants_input() && self.taker != Taker::Nobody && self.is_between_messages()
     }
 
     /// Whether data is thrown away as it comes: there is no Receiver, or our Close was sent.
     pub(in crate::net) fn is_unheard(&self) -> bool {
-        self.taker == Taker::Nobody || self.inbound.is_discarding()
+        self.taker == Taker::Nobody
+            || self.inbound.as_ref().is_some_and(|inbound| inbound.is_discarding())
     }
 
     /// The task has read this.
@@ -104,7 +128,10 @@ impl Reading {
     #[inline]
     pub(in crate::net) fn has_data_next(&self) -> bool {
         match &self.input {
-            Input::Unread(lease) => self.inbound.begins_with_data(lease.unread()),
+            Input::Unread(lease) => match &self.inbound {
+                Some(inbound) => inbound.begins_with_data(lease.unread()),
+                None => lease.unread().first().is_some_and(|first| begins_data(*first)),
+            },
             _ => false,
         }
     }
@@ -118,8 +145,9 @@ impl Reading {
     /// The input that is here, if it begins between messages.
     #[inline]
     pub(in crate::net) fn input_between_messages(&mut self) -> Option<&mut Lease> {
+        let is_between = self.is_between_messages();
         match &mut self.input {
-            Input::Unread(lease) if self.inbound.is_between_messages() => Some(lease),
+            Input::Unread(lease) if is_between => Some(lease),
             _ => None,
         }
     }
@@ -135,6 +163,7 @@ impl Reading {
         delivery: Delivery,
         limits: &MessageLimits,
     ) -> Result<Option<Event>, Violation> {
+        let inbound = self.inbound.get_or_insert_with(pool::take_inbound);
         let (input, position) = match &mut self.input {
             Input::Unread(lease) => {
                 let position = lease.position();
@@ -147,13 +176,13 @@ impl Reading {
         };
         let is_lent = delivery == Delivery::Message
             && input.len() >= LEND_FROM
-            && lend_message_buffer(&mut self.inbound);
-        let step = self.inbound.receive(input, delivery, limits)?;
+            && lend_message_buffer(inbound);
+        let step = inbound.receive(input, delivery, limits)?;
         if let Input::Unread(lease) = &mut self.input {
             lease.consume(step.consumed);
         }
         if is_lent {
-            reclaim_message_buffer(&mut self.inbound);
+            reclaim_message_buffer(inbound);
         }
         let Some(event) = step.event else {
             self.input = Input::Empty;
@@ -168,7 +197,7 @@ impl Reading {
             Input::Unread(lease) => lease.bytes(),
             _ => &[],
         };
-        self.inbound.control_payload(at, bytes)
+        self.inbound.as_ref().map_or(&[], |inbound| inbound.control_payload(at, bytes))
     }
 
     /// Whether the data that was received last lies in the input, and may be given away with it: no
@@ -221,7 +250,7 @@ impl Reading {
 
     /// The Receiver waits for input. Says whether a message is unfinished of which it wants the rest.
     pub(in crate::net) fn await_input(&mut self, delivery: Delivery) -> bool {
-        let waits = delivery == Delivery::Message && !self.inbound.is_between_messages();
+        let waits = delivery == Delivery::Message && !self.is_between_messages();
         if waits && self.taker == Taker::Receiver {
             self.taker = Taker::Waiting;
         }
@@ -245,11 +274,11 @@ impl Reading {
     /// bytes the frame still has; if the Receiver waits for that message.
     pub(in crate::net) fn take_direct(&mut self) -> Option<(Vec<u8>, usize)> {
         let waits = self.taker == Taker::Waiting && self.wants_input();
-        if waits && self.inbound.buffered() >= DIRECT_BEHIND {
-            self.inbound.take_direct(DIRECT_FROM)
-        } else {
-            None
+        let inbound = self.inbound.as_mut().filter(|_| waits)?;
+        if inbound.buffered() < DIRECT_BEHIND {
+            return None;
         }
+        inbound.take_direct(DIRECT_FROM)
     }
 
     /// Takes the buffer back, to which `appended` masked bytes were appended.
@@ -261,28 +290,32 @@ impl Reading {
         buffer: Vec<u8>,
         appended: usize,
     ) -> Result<(), Violation> {
-        self.inbound.restore_direct(buffer, appended)
+        match &mut self.inbound {
+            Some(inbound) => inbound.restore_direct(buffer, appended),
+            // The connection has finished meanwhile.
+            None => Ok(()),
+        }
     }
 
     /// Takes the message, or the piece of one, that was assembled last; `spent` is a buffer for the
     /// next one.
     pub(in crate::net) fn take_assembled(&mut self, spent: Vec<u8>) -> Vec<u8> {
-        self.inbound.take_assembled(spent)
+        self.inbound().take_assembled(spent)
     }
 
     /// Throws away a piece of a message that nobody hears.
     pub(in crate::net) fn throw_away(&mut self, data: &Data) {
         if data.payload == Payload::Assembled {
-            pool::return_message_buffer(self.inbound.take_assembled(Vec::new()));
+            pool::return_message_buffer(self.take_assembled(Vec::new()));
         }
     }
 
     /// Lends an inflater for the message that has begun.
     #[cfg(feature = "deflate")]
     pub(in crate::net) fn lend_inflater(&mut self, inflater: Box<Inflater>, buffer: Vec<u8>) {
-        self.inbound.lend_inflater(inflater);
+        self.inbound().lend_inflater(inflater);
         // Nothing of the message is there yet.
-        let unused = self.inbound.take_assembled(buffer);
+        let unused = self.take_assembled(buffer);
         debug_assert!(unused.is_empty());
         pool::return_message_buffer(unused);
     }
@@ -291,17 +324,17 @@ impl Reading {
     #[inline]
     #[cfg(feature = "deflate")]
     pub(in crate::net) fn reclaim_inflater(&mut self) -> Option<Box<Inflater>> {
-        self.inbound.reclaim_inflater()
+        self.inbound.as_mut().and_then(|inbound| inbound.reclaim_inflater())
     }
 
     /// Our Close was sent: from here on data is judged as framing and thrown away.
     pub(in crate::net) fn discard(&mut self) {
-        self.inbound.discard();
+        self.inbound().discard();
     }
 
     /// Nothing more is read as protocol.
     pub(in crate::net) fn finish(&mut self) {
-        self.inbound.fail();
+        self.inbound = None;
         self.input = Input::Nobody;
     }
 }
