@@ -21,6 +21,7 @@ impl Shared {
             return state.refuse(&opening.refusal(Rejection::ShuttingDown));
         }
         let deadline = state.life.deadline();
+        // RFC 6455 §7.2.2: a handshake that does not come is not waited for.
         if !deadline.is_past(self.context.now()) {
             return self.arm(&mut state, deadline);
         }
