@@ -21,7 +21,6 @@ impl Shared {
             return state.refuse(&opening.refusal(Rejection::ShuttingDown));
         }
         let deadline = state.life.deadline();
-        // RFC 6455 §7.2.2: a handshake that does not come is not waited for.
         if !deadline.is_past(self.context.now()) {
             return self.arm(&mut state, deadline);
         }
@@ -31,6 +30,7 @@ impl Shared {
         if self.context.is_draining() {
             state.end_by_shutdown();
         } else {
+            // RFC 6455 §7.2.2: the end is that of TCP, no Close is sent.
             state.expire(Timer::Handshake);
         }
         if opening.is_silent() {
