@@ -197,6 +197,7 @@ impl Outbound {
     /// As [`Outbound::start_fragment`].
     pub fn check_fragment(&self, first: Option<MessageKind>) -> Result<(), SendError> {
         self.check_open()?;
+        // RFC 6455 §5.4: fragments of two messages are not mixed.
         let fits = first.is_some() == (self.stage == Stage::Open);
         if fits { Ok(()) } else { Err(SendError::MessageUnfinished) }
     }

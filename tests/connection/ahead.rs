@@ -10,6 +10,7 @@ use stickler::{Config, Endpoint, Sender};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
 
+use crate::claims::claims;
 use crate::support::{Frame, REQUEST, binary, close, frame, open, settle, text};
 
 /// Sends a tick every second, and never receives.
@@ -22,6 +23,7 @@ async fn tick(sender: &Sender) -> stickler::Result<()> {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_only_sends_answers_pings_and_the_close() {
+    claims!("6455-5.5.1-09", "6455-5.5.2-01");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let socket = incoming.accept().await?;
         tick(socket.sender()).await

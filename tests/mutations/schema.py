@@ -43,7 +43,6 @@ class Mutation:
         self.name = entry.pop("name", self.rows[0])
         self.breaks = entry.pop("breaks")
         also = entry.pop("also", [])
-        self.file = entry.get("file")
         self.edits = [Edit(self, edit, source) for edit in [entry, *also]]
         self.file = self.edits[0].file
 
@@ -57,49 +56,42 @@ class Edit:
 
     The place is behind the clause comment that begins with `at`: the whole `statement`, its `condition`, its `value`,
     or `before` it. Each of these keys holds the new text, where OLD stands for the old one. With `old`, the place is
-    that text, in the statement, or without `at` in the file, behind `after`; then `new` holds the new text.
+    that expression in the statement; then `new` holds the new text.
     """
 
-    FORMS = ("expression", "statement", "before")
-    PARTS = {"statement": "statement", "condition": "expression", "value": "expression", "before": "before"}
+    # What may be changed, and how both texts stand side by side then.
+    FORMS = {
+        "statement": "statement", "condition": "expression", "value": "expression", "before": "before",
+        "new": "expression",
+    }
 
     def __init__(self, mutation, entry, source):
         self.name, self.number = mutation.name, mutation.number
-        self.at, self.file = entry.pop("at", ""), entry.pop("file", mutation.file)
-        self.after, self.old = entry.pop("after", "").strip("\n"), entry.pop("old", "").strip("\n")
-        parts = [part for part in ("new", *self.PARTS) if part in entry]
-        if len(parts) != 1 or (parts == ["new"]) != bool(self.old) or not (self.at or self.file):
-            raise SystemExit(f"{source}: {self.name}: one of new and old, {', '.join(self.PARTS)}, and a place")
+        self.at, self.old = entry.pop("at", ""), entry.pop("old", "").strip("\n")
+        parts = [part for part in self.FORMS if part in entry]
+        if len(parts) != 1 or (parts == ["new"]) != bool(self.old) or not self.at:
+            raise SystemExit(f"{source}: {self.name}: at, and one of {', '.join(self.FORMS)}; new with old")
         self.part = parts[0]
         self.new = entry.pop(self.part).strip("\n")
-        self.form = entry.pop("form", self.PARTS.get(self.part, "expression"))
-        if entry or self.form not in self.FORMS:
-            raise SystemExit(f"{source}: {self.name}: what is {', '.join(entry) or self.form}?")
-        if self.at:
-            self.file = file_of(self.at, self.name)
+        self.form = self.FORMS[self.part]
+        if entry:
+            raise SystemExit(f"{source}: {self.name}: what is {', '.join(entry)}?")
+        self.file = file_of(self.at, self.name)
 
     def parts(self):
-        return [self.at or self.file, self.after, self.old, self.part, self.new, self.form]
+        return [self.at, self.old, self.part, self.new]
 
     def span(self, text):
         """Where the old text stands in the file, its unit tests left aside."""
         text = without_tests(text)
-        start, end = 0, len(text)
-        if self.at:
-            start = places.behind(text, places.comments(text, self.at)[0])
-            end = places.end(text, start)
-            if not self.old:
-                return self.checked(places.part(text, start, end, self.part))
-        if self.after:
-            if text.count(self.after) != 1:
-                raise SystemExit(f"{self.name}: {self.after!r} stands {text.count(self.after)} times in {self.file}")
-            start = text.index(self.after) + len(self.after)
-        elif text.count(self.old, start, end) != 1:
-            count = text.count(self.old, start, end)
-            raise SystemExit(f"{self.name}: {self.old!r} stands {count} times in {self.file} {self.at}")
-        at = text.find(self.old, start, end)
-        if at < 0:
-            raise SystemExit(f"{self.name}: {self.old!r} is not in {self.file} behind {self.after!r}")
+        start = places.behind(text, places.comments(text, self.at)[0])
+        end = places.end(text, start)
+        if not self.old:
+            return self.checked(places.part(text, start, end, self.part))
+        count = text.count(self.old, start, end)
+        if count != 1:
+            raise SystemExit(f"{self.name}: {self.old!r} stands {count} times in {self.file} behind {self.at!r}")
+        at = text.index(self.old, start, end)
         return at, at + len(self.old)
 
     def instead_of(self, old):
@@ -201,7 +193,10 @@ def choice(form, plain, old, edits, krate):
         return "".join(edit.instead_of(plain).replace("MUTANT", awake[edit]) + "\n" for edit in edits) + old
     arms = "".join(f"if {awake[edit]} {{ {edit.instead_of(plain)} }} else " for edit in edits)
     whole = f"{arms}{{ {old} }}"
-    return whole if form == "statement" else f"({whole})"
+    if form == "statement":
+        return whole
+    # Behind an arm that is a block there is no comma.
+    return f"{{ {whole} }}" if plain.startswith("{") else f"({whole})"
 
 
 def mutated_files(mutations):

@@ -1,4 +1,4 @@
-//! The report as a table for the README, and as a list for programs.
+//! The report as a table for people, and as a list for programs.
 
 use std::{
     collections::BTreeSet,
@@ -34,7 +34,7 @@ pub(crate) fn title(rfc: &str) -> &'static str {
     TITLES.iter().find(|(number, _)| *number == rfc).map_or("", |(_, title)| title)
 }
 
-/// One line for each RFC, for the README.
+/// One line for each RFC, for people.
 pub(crate) fn markdown(report: &Report) -> Result<String, fmt::Error> {
     let mut table = String::from(
         "| RFC | rules | proven by test | never in Autobahn | not applicable | not yet |\n\

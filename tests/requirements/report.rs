@@ -112,7 +112,8 @@ impl Report {
         root: &Path,
     ) -> Report {
         let folders = ["tests", "cli/tests"].map(|folder| root.join(folder));
-        let faults = run.map(|run| run.faults(&rules, &folders)).unwrap_or_default();
+        let faults =
+            run.map(|run| run.faults(&rules, &folders, &root.join("testing"))).unwrap_or_default();
         let mut tests = run.map(|run| tests(run, root)).unwrap_or_default();
         let mutations = read_mutations(&root.join("tests/mutations/results.tsv"));
         let rules = rules.into_iter().map(|rule| {

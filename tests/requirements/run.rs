@@ -43,12 +43,14 @@ impl Run {
         Ok(Run { claims: read_claims(records)?, binaries: read_log(log)? })
     }
 
-    /// What does not fit together: a run that proves every rule has no faults.
-    pub(crate) fn faults(&self, rules: &[Rule], tests: &[PathBuf]) -> Vec<String> {
+    /// What does not fit together: a run that proves every rule has no faults. `tests` are the folders of the test
+    /// binaries; what they share, a library, is in the folder `shared`.
+    pub(crate) fn faults(&self, rules: &[Rule], tests: &[PathBuf], shared: &Path) -> Vec<String> {
         let mut faults = Vec::new();
         self.compare_with_rules(rules, &mut faults);
         self.compare_with_tests(&mut faults);
         self.compare_with_files(tests, &mut faults);
+        self.compare_with_shared(shared, &mut faults);
         faults
     }
 
@@ -108,6 +110,17 @@ impl Run {
             };
             for id in ids(&fs::read_to_string(file).unwrap_or_default()) {
                 if !binaries.contains(&OURS) && !claimed(id) {
+                    faults.push(format!("{}: {id} is claimed by no test", file.display()));
+                }
+            }
+        }
+    }
+
+    /// Every id in what the test binaries share was claimed by one of them.
+    fn compare_with_shared(&self, shared: &Path, faults: &mut Vec<String>) {
+        for file in sources(shared) {
+            for id in ids(&fs::read_to_string(&file).unwrap_or_default()) {
+                if !self.claims.keys().any(|claim| claim.id == id) {
                     faults.push(format!("{}: {id} is claimed by no test", file.display()));
                 }
             }
@@ -219,6 +232,7 @@ mod tests {
                          status: tested\n\n1234-1-02 MAY both\n  rule: a\n  when: b\n  then: c\n  \
                          autobahn: none\n  status: not yet: nobody has built it\n";
     const TEST: &str = "/// What it is about.\n#[test]\nfn one() { claims!(\"1234-1-01\"); }\n";
+    const SHARED: &str = "const ROWS: [&str; 1] = [\"1234-1-01\"];";
     const RECORD: &str = "1234-1-01\tmade_up\tinner::one\tok\nhostile-7\tmade_up\tinner::one\tok\n";
     const LOG: &str = "warning: Running late (\n   Running tests/made_up.rs (DEPS/made_up-0123)\n\
                        test inner::one ... ok\nsaid test a_test - should panic ... ok\n\n   Doc-tests made\n\
@@ -228,13 +242,14 @@ mod tests {
     fn faults(name: &str, edit: impl Fn(&str, &str) -> String) -> Vec<String> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("requirements").join(name);
         let _ = fs::remove_dir_all(&folder);
-        for part in ["records", "tests"] {
+        for part in ["records", "tests", "shared"] {
             fs::create_dir_all(folder.join(part)).unwrap();
         }
         let test = folder.join("tests/made_up.rs");
         let made_of = format!("made_up: {0}\n\n{0}:\n", test.display());
         fs::write(&test, edit("test", TEST)).unwrap();
         fs::write(folder.join("made_up-0123.d"), edit("made of", &made_of)).unwrap();
+        fs::write(folder.join("shared/table.rs"), edit("shared", SHARED)).unwrap();
         fs::write(folder.join("records/made_up.tsv"), edit("record", RECORD)).unwrap();
         let log = edit("log", LOG).replace("DEPS", &folder.display().to_string());
         fs::write(folder.join("log"), log).unwrap();
@@ -245,7 +260,7 @@ mod tests {
             assert!(place.is_none_or(|place| place == (true, 3)), "{place:?}");
         }
         let rules = parse(1234, RULES).unwrap();
-        run.faults(&rules, &[folder.join("tests")])
+        run.faults(&rules, &[folder.join("tests")], &folder.join("shared"))
     }
 
     #[test]
@@ -273,6 +288,7 @@ mod tests {
                 "made_up.rs: 1234-1-02 is claimed by no",
             ),
             ("made of", ":\n", "\n", "made_up.rs belongs to no test binary"),
+            ("shared", "1234-1-01", "1234-1-02", "table.rs: 1234-1-02 is claimed by no test"),
         ]
         .into_iter()
         .enumerate()

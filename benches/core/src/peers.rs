@@ -44,9 +44,7 @@ pub(crate) async fn stickler_core(mut memory: Memory<'_>) {
         buffer[..read.len()].copy_from_slice(read);
         let mut input = &mut buffer[..read.len()];
         loop {
-            let step = inbound
-                .receive(input, Delivery::Message, &limits)
-                .unwrap();
+            let step = inbound.receive(input, Delivery::Message, &limits).unwrap();
             let Some(event) = step.event else { break };
             let Event::Message(data) = event else { panic!("{event:?}") };
             let assembled;

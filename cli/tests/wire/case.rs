@@ -51,6 +51,12 @@ impl Case {
         Case { held, ..self }
     }
 
+    /// Whether its id or its name holds this text, or it proves this rule.
+    fn is_asked_for(&self, filter: &str) -> bool {
+        let proves = || self.claims.iter().chain(self.held).any(|rule| *rule == filter);
+        self.id.contains(filter) || self.name.contains(filter) || proves()
+    }
+
     /// A case on the shared server of a profile.
     pub(crate) fn on(
         profile: Profile,
@@ -107,10 +113,7 @@ pub(crate) fn run(group: &str, cases: Vec<Case>) {
 /// The same with another number of cases side by side; 1 where a case measures the process.
 pub(crate) fn run_at_once(group: &str, cases: Vec<Case>, at_once: usize) {
     let filter = std::env::var("WIRE_CASE").unwrap_or_default();
-    let cases: Vec<Case> = cases
-        .into_iter()
-        .filter(|case| case.id.contains(&filter) || case.name.contains(&filter))
-        .collect();
+    let cases: Vec<Case> = cases.into_iter().filter(|case| case.is_asked_for(&filter)).collect();
     let begun = Instant::now();
     let servers = Servers::default();
     let next = AtomicUsize::new(0);

@@ -8,7 +8,8 @@
 //! What can be asked of any server stands in the table of `stickler check`; `checked.rs` plays it here too, in
 //! more deliveries and with what only this server promises.
 //!
-//! `WIRE_CASE=6455-5.2 cargo test --test wire` plays only the cases whose id or name holds that text.
+//! `WIRE_CASE=6455-5.2 cargo test --test wire` plays only the cases whose id or name holds that text, or
+//! that prove the rule of this id.
 #![cfg(target_os = "linux")]
 
 use stickler_testing::{claims, deflate};

@@ -43,6 +43,7 @@ impl Sending {
     }
 
     fn shape(&self, payload_len: usize) -> Shape {
+        // RFC 7692 §7.2.1: no reference goes further back than was agreed.
         Shape::of(self.level, self.agreement.server_max_window_bits(), payload_len)
     }
 

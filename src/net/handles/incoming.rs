@@ -135,6 +135,7 @@ impl Incoming {
             let ended = state.life.finished().and_then(|ending| ending.to_error());
             return Err(ended.unwrap_or(Error::Send(SendError::Closed)));
         }
+        // RFC 7692 §5: the 101 names the extension that was agreed on.
         let extensions = compression.as_ref().map(Compression::to_string);
         let (subprotocol, extensions) = (offer.subprotocol.as_deref(), extensions.as_deref());
         state.queue.append(|_, batch| {

@@ -52,7 +52,7 @@ impl Sender {
     /// A payload is copied, unless it has 16 KiB or more and need not be: one that is owned or
     /// prepared, and one just received that was assembled or ended its read. Where
     /// permessage-deflate was agreed it is compressed, if that makes it shorter;
-    /// [`Compressed`](super::Compressed) and [`Uncompressed`](super::Uncompressed) decide
+    /// [`Compressed`](crate::Compressed) and [`Uncompressed`](crate::Uncompressed) decide
     /// otherwise for one message.
     ///
     /// # Errors

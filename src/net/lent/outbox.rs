@@ -123,6 +123,7 @@ impl Outbox {
             self.append(|batch| batch.extend_from_slice(header));
         }
         self.len += payload.bytes().len();
+        // RFC 6455 §6.1: a large payload keeps its place behind what was queued before.
         self.large.push((self.batch.len(), payload));
     }
 

@@ -68,6 +68,7 @@ impl State {
         self.queue.append(|outbound, batch| outbound.answer_close(close.code, batch));
         self.life.initiate(Initiator::Peer);
         self.life.ending().received = Some(close);
+        // RFC 6455 §5.5.1: after both Close frames the server ends TCP at once.
         self.finish();
     }
 
@@ -76,6 +77,7 @@ impl State {
         self.queue.append(|outbound, batch| outbound.fail(violation, batch));
         self.life.initiate(Initiator::Peer);
         self.life.ending().violation = Some(violation);
+        // RFC 6455 §7.1.7: a failed connection is ended.
         self.finish();
     }
 
@@ -123,8 +125,8 @@ impl State {
         if !was_clean || kind.is_some() {
             self.life.ending().transport = Some(kind.unwrap_or(std::io::ErrorKind::UnexpectedEof));
         }
-        self.queue.outbound_mut().shut();
-        self.finish();
+        // RFC 6455 §7.2.1: a connection whose transport is lost is over.
+        self.finish_without_close();
     }
 
     /// Queues a refusal of the opening handshake.
@@ -146,6 +148,12 @@ impl State {
         let date = httpdate::fmt_http_date(std::time::SystemTime::now());
         self.queue.append(|_, batch| response.encode(&date, head_only, batch));
         self.life.ending().refused = Some(response.status());
+        // RFC 6455 §4.2.2: behind a refusal no frame is read or sent.
+        self.finish_without_close();
+    }
+
+    /// As [`State::finish`], and no frame is sent from here on, not even a Close.
+    fn finish_without_close(&mut self) {
         self.queue.outbound_mut().shut();
         self.finish();
     }

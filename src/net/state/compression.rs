@@ -43,10 +43,10 @@ pub(in crate::net) fn negotiate(
     let keeps = kept_by(&agreement);
     // A quarter is left to the messages of those who have agreed already.
     let needs = keeps + budget.limit() / 4;
-    let kept = make_room(|| budget.has_left(needs).then(|| budget.charge(keeps)).flatten());
-    if let Some(kept) = kept
-        && has_inflater(budget)
-    {
+    // RFC 7692 §7: no offer is accepted without the memory for it.
+    let kept = make_room(|| budget.has_left(needs).then(|| budget.charge(keeps)).flatten())
+        .filter(|_| has_inflater(budget));
+    if let Some(kept) = kept {
         return Some(Compression { agreement, kept: Arc::new(kept) });
     }
     if let Some(suppressed) = context.memory_told.admit(context.now()) {

@@ -80,6 +80,7 @@ impl Opening {
                 self.received.extend_from_slice(lease.unread());
                 return Ok(None);
             };
+            // RFC 9112 §9.3.2: when a request is refused, the one behind it is not read.
             let request =
                 Request::parse(lease.unread().get(..head_len).unwrap_or_default(), limits);
             lease.consume(head_len);
@@ -123,6 +124,7 @@ fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, 
             }
             state.life.decide();
             state.set_path(request.path());
+            // RFC 6455 §4.1: what came in one read with the head is kept for after the 101.
             state.reading.arrive(early);
             drop(state);
             Ok(Opened::Incoming(Incoming::new(shared.clone(), request, offer)))

@@ -30,6 +30,7 @@ impl Shared {
         if self.context.is_draining() {
             state.end_by_shutdown();
         } else {
+            // RFC 6455 §7.2.2: the end is that of TCP, no Close is sent.
             state.expire(Timer::Handshake);
         }
         if opening.is_silent() {

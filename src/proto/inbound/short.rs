@@ -1,6 +1,6 @@
 //! The way of most messages: one frame, not long, here as a whole, between others. It needs no
 //! state and decides nothing of its own. What it does not recognise, and what breaks a rule,
-//! goes the general way; that the two agree is for `tests/chunking.rs` to show.
+//! goes the general way; that the two agree is for `tests/chunking/` to show.
 
 use super::{Inbound, Stage};
 use crate::proto::assembler::MessageLimits;
