@@ -21,6 +21,7 @@ mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
 mod embedding;
+mod end_behind;
 mod endings;
 mod fragments;
 mod handing;

@@ -36,7 +36,8 @@ use crate::proto::violation::Violation;
 enum Input {
     /// There is none.
     Empty,
-    /// It is here.
+    /// It is here. Without a byte it stands for data of a frame that has arrived as a whole, and that
+    /// the core has yet to give.
     Unread(Lease),
     /// The Receiver has it.
     WithReceiver,
@@ -113,6 +114,12 @@ impl Reading {
     #[inline]
     pub(in crate::net) fn has_control_next(&self) -> bool {
         matches!(self.input, Input::Unread(_)) && !self.has_data_next()
+    }
+
+    /// Whether the task is to go on: it reads, or a control frame is next.
+    #[inline]
+    pub(in crate::net) fn is_for_task(&self) -> bool {
+        self.wants_input() || self.has_control_next()
     }
 
     /// The input that is here, if it begins between messages.
@@ -195,11 +202,13 @@ impl Reading {
         }
     }
 
-    /// Lets go of input that is read to its end.
+    /// Lets go of input that is read to its end. It stays `Unread`, without a byte, while data is due
+    /// that needs no more input: the task does not read past that.
     #[inline]
     pub(in crate::net) fn drop_spent_input(&mut self) {
         if matches!(&self.input, Input::Unread(lease) if lease.is_empty()) {
-            self.input = Input::Empty;
+            let is_due = self.inbound.has_data_due();
+            self.input = if is_due { Input::Unread(Lease::default()) } else { Input::Empty };
         }
     }
 
@@ -261,7 +270,12 @@ impl Reading {
         buffer: Vec<u8>,
         appended: usize,
     ) -> Result<(), Violation> {
-        self.inbound.restore_direct(buffer, appended)
+        self.inbound.restore_direct(buffer, appended)?;
+        if self.wants_input() && self.inbound.has_data_due() {
+            // The frame is whole: the Receiver comes before what is behind the frame.
+            self.input = Input::Unread(Lease::default());
+        }
+        Ok(())
     }
 
     /// Takes the message, or the piece of one, that was assembled last; `spent` is a buffer for the
