@@ -250,7 +250,11 @@ impl Receiver {
                     self.is_waiting = true;
                     return Poll::Pending;
                 }
-                Room::AfterThis => return Poll::Pending,
+                Room::AfterThis => {
+                    drop(state);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
             if let Some(input) = state.reading.input_between_messages()
                 && self.found.find_short(input, delivery, &context.at_hand.message)
@@ -361,7 +365,7 @@ enum Room {
     Enough,
     /// Not below the bound; a waker was left for when there is.
     Awaited,
-    /// Enough, but what is queued is written first: the task polls again at once.
+    /// Enough, but what is queued is written first, and the task is to poll again at once.
     AfterThis,
 }
 
@@ -375,11 +379,7 @@ fn ask_for_room(state: &mut Locked<'_>, shared: &Shared, cx: &Context<'_>) -> Ro
         // As long as the transport takes it.
         && !state.queue.is_blocked()
         && cork::is_polled_here(shared.key(), cx.waker());
-    if goes_first {
-        cx.waker().wake_by_ref();
-        return Room::AfterThis;
-    }
-    Room::Enough
+    if goes_first { Room::AfterThis } else { Room::Enough }
 }
 
 /// Has the Receiver woken when there is input. Says whether something was left in the state for it.
