@@ -17,6 +17,7 @@ mod deflate;
 mod logs;
 
 mod ahead;
+mod ahead_elsewhere;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;

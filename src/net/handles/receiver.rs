@@ -248,6 +248,9 @@ impl Receiver {
                 Room::Enough => {}
                 Room::Awaited => {
                     self.is_waiting = true;
+                    // A Pong may have filled the queue just now. A Receiver on another task has to
+                    // wake the connection task, which writes it.
+                    state.wake_task();
                     return Poll::Pending;
                 }
                 Room::AfterThis => {
@@ -260,6 +263,7 @@ impl Receiver {
                 && self.found.find_short(input, delivery, &context.at_hand.message)
             {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);
+                wake_for_the_rest(&mut state);
                 return Poll::Ready(Ok(true));
             }
             if let Some(received) = state.receive_one(delivery, context) {
@@ -273,6 +277,7 @@ impl Receiver {
         match received {
             Received::Data(data, last) => {
                 self.lease = self.found.keep(&mut self.assembled, &mut state, data, last);
+                wake_for_the_rest(&mut state);
                 Poll::Ready(Ok(true))
             }
             Received::Over => Poll::Ready(how_it_ended(&mut state)),
@@ -355,7 +360,6 @@ impl Found {
         }
         state.reading.copy_input(self.start..self.end, assembled);
         self.is_assembled = true;
-        state.wake_task();
         Lease::default()
     }
 }
@@ -380,6 +384,15 @@ fn ask_for_room(state: &mut Locked<'_>, shared: &Shared, cx: &Context<'_>) -> Ro
         && !state.queue.is_blocked()
         && cork::is_polled_here(shared.key(), cx.waker());
     if goes_first { Room::AfterThis } else { Room::Enough }
+}
+
+/// The Receiver was given data. The connection task goes on behind it, unless data is next: a
+/// Receiver on another task has to wake it for that.
+#[inline]
+fn wake_for_the_rest(state: &mut Locked<'_>) {
+    if state.reading.is_for_task() {
+        state.wake_task();
+    }
 }
 
 /// Has the Receiver woken when there is input. Says whether something was left in the state for it.

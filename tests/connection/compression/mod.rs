@@ -178,7 +178,7 @@ pub(crate) fn zeros(len: usize) -> Vec<u8> {
 }
 
 #[test]
-pub(crate) fn zeros_are_what_they_say() {
+fn zeros_are_what_they_say() {
     for len in [1, 2, 300, 2065, 4096, 10_000, 100_000] {
         let inflated = inflate_message(b"", &zeros(len)).map_err(|(fault, _)| fault).unwrap();
         assert!(inflated.output == vec![0; len], "{len}: {}", inflated.output.len());
