@@ -4,8 +4,8 @@
 use std::future::pending;
 use std::time::Duration;
 
-use stickler::{Config, Receiver};
-use tokio::time::timeout;
+use stickler::{CloseCode, Config, Receiver};
+use tokio::time::{Instant, timeout};
 
 use crate::support::{binary, close, frame, open, settle, text};
 
@@ -106,4 +106,35 @@ async fn a_pong_that_fills_the_queue_goes_out_though_the_receiver_is_on_another_
     assert_eq!(peer.frame().await.close_code(), 1000);
     peer.end();
     assert!(serving.await.unwrap().is_clean());
+}
+
+/// The Receiver finds the end of the connection in the input that it holds, while our Close is out
+/// already: there is nothing to write.
+#[tokio::test(start_paused = true)]
+async fn what_a_receiver_on_another_task_finds_ends_the_connection_at_once() {
+    for end in [close(1000), frame(0x8f, "")] {
+        let is_close = end == close(1000);
+        let (peer, serving) = open(Config::default(), async move |incoming| {
+            let (mut receiver, sender) = incoming.accept().await?.split();
+            let closing = sender.clone();
+            let elsewhere = tokio::spawn(async move {
+                assert!(receiver.next().await.unwrap().is_some());
+                closing.close(CloseCode::NORMAL, "").unwrap();
+                settle().await;
+                assert_eq!(receiver.next().await.is_ok_and(|message| message.is_none()), is_close);
+                pending::<()>().await;
+            });
+            sender.closed().await;
+            elsewhere.abort();
+            Ok(())
+        })
+        .await;
+        settle().await;
+        let start = Instant::now();
+        peer.send([text("a"), text("b"), end].concat());
+        peer.end();
+        assert_eq!(peer.frame().await.close_code(), 1000);
+        assert_eq!(serving.await.unwrap().is_clean(), is_close);
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
 }

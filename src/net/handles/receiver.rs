@@ -280,7 +280,11 @@ impl Receiver {
                 wake_for_the_rest(&mut state);
                 Poll::Ready(Ok(true))
             }
-            Received::Over => Poll::Ready(how_it_ended(&mut state)),
+            Received::Over => {
+                // With our Close sent before, the queue may be empty; the task has to end TCP.
+                state.wake_task();
+                Poll::Ready(how_it_ended(&mut state))
+            }
             Received::UsedUp => {
                 self.is_waiting = wait_for_input(&mut state, &self.shared, cx, delivery);
                 drop(state);
