@@ -245,6 +245,11 @@ impl Reading {
         }
     }
 
+    /// Whether the Receiver waits for the rest of a message, to have it as a whole.
+    pub(in crate::net) fn awaits_rest(&self) -> bool {
+        self.taker == Taker::Waiting
+    }
+
     /// The Receiver is gone.
     pub(in crate::net) fn lose_receiver(&mut self) {
         self.taker = Taker::Nobody;
@@ -253,7 +258,7 @@ impl Reading {
     /// The buffer for reading the rest of a large frame straight into its message, and how many
     /// bytes the frame still has; if the Receiver waits for that message.
     pub(in crate::net) fn take_direct(&mut self) -> Option<(Vec<u8>, usize)> {
-        let waits = self.taker == Taker::Waiting && self.wants_input();
+        let waits = self.awaits_rest() && self.wants_input();
         if waits && self.inbound.buffered() >= DIRECT_BEHIND {
             self.inbound.take_direct(DIRECT_FROM)
         } else {
