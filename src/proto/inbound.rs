@@ -138,6 +138,13 @@ impl Inbound {
         }
     }
 
+    /// Whether the payload of the current data frame has arrived as a whole, and something of it is
+    /// yet to be given: [`Inbound::receive`] gives it without further input.
+    #[inline]
+    pub fn has_data_due(&self) -> bool {
+        self.stage == Stage::Data && self.remaining == 0 && !self.discarding
+    }
+
     /// From now on data is validated as framing and thrown away (RFC 6455 §5.5.1: after our
     /// own Close nothing needs to be processed but the peer's).
     pub fn discard(&mut self) {

@@ -298,3 +298,36 @@ async fn wake_and_drop(looked: mpsc::Sender<&'static str>) {
     let _ = serving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(looks(), ["woken", "dropped", "woken", "dropped"]);
 }
+
+/// What is queued is written before the next message: the Receiver has its task polled again for that.
+#[test]
+fn a_waker_that_looks_when_the_queue_goes_first_finds_no_lock_held() {
+    let (looked, looks) = mpsc::channel();
+    // Should it hang, it does so on a thread that nobody waits for.
+    std::thread::spawn(move || crate::run(let_the_queue_go_first(looked)));
+    assert_eq!(looks.recv_timeout(Duration::from_secs(10)), Ok("woken"));
+}
+
+async fn let_the_queue_go_first(looked: mpsc::Sender<&'static str>) {
+    let (io, peer_io) = Via::Memory(1_000_000).pair().await;
+    let go = Arc::new(Notify::new());
+    let may_go = go.clone();
+    let slot = Arc::new(OnceLock::new());
+    let told = slot.clone();
+    let mut serving = Box::pin(Endpoint::new(config()).serve(io, None, async move |incoming| {
+        let (mut receiver, sender) = Incoming::accept(incoming).await?.split();
+        may_go.notified().await;
+        let _ = told.set(sender.clone());
+        sender.send(vec![0; 70_000])?;
+        while receiver.next().await?.is_some() {}
+        Ok(())
+    }));
+    let (_peer, mut writer) = tokio::select! {
+        opened = Peer::open(peer_io, Compression::None) => opened,
+        _ = &mut serving => panic!("an end"),
+    };
+    writer.write_all(&frame(0x82, "")).await.unwrap();
+    let _ = serving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    go.notify_one();
+    let _ = serving.as_mut().poll(&mut Context::from_waker(&Looking::waker(&slot, &looked)));
+}

@@ -6,10 +6,12 @@ use stickler_testing::deflate;
 use stickler_testing::{claims, logs, memory as support, random};
 
 mod ahead;
+mod ahead_elsewhere;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
 mod embedding;
+mod end_behind;
 mod endings;
 mod fragments;
 mod handing;

@@ -248,14 +248,22 @@ impl Receiver {
                 Room::Enough => {}
                 Room::Awaited => {
                     self.is_waiting = true;
+                    // A Pong may have filled the queue just now. A Receiver on another task has to
+                    // wake the connection task, which writes it.
+                    state.wake_task();
                     return Poll::Pending;
                 }
-                Room::AfterThis => return Poll::Pending,
+                Room::AfterThis => {
+                    drop(state);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
             if let Some(input) = state.reading.input_between_messages()
                 && self.found.find_short(input, delivery, &context.at_hand.message)
             {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);
+                wake_for_the_rest(&mut state);
                 return Poll::Ready(Ok(true));
             }
             if let Some(received) = state.receive_one(delivery, context) {
@@ -269,9 +277,14 @@ impl Receiver {
         match received {
             Received::Data(data, last) => {
                 self.lease = self.found.keep(&mut self.assembled, &mut state, data, last);
+                wake_for_the_rest(&mut state);
                 Poll::Ready(Ok(true))
             }
-            Received::Over => Poll::Ready(how_it_ended(&mut state)),
+            Received::Over => {
+                // With our Close sent before, the queue may be empty; the task has to end TCP.
+                state.wake_task();
+                Poll::Ready(how_it_ended(&mut state))
+            }
             Received::UsedUp => {
                 self.is_waiting = wait_for_input(&mut state, &self.shared, cx, delivery);
                 drop(state);
@@ -353,7 +366,6 @@ impl Found {
         }
         state.reading.copy_input(self.start..self.end, assembled);
         self.is_assembled = true;
-        state.wake_task();
         Lease::default()
     }
 }
@@ -363,7 +375,7 @@ enum Room {
     Enough,
     /// Not below the bound; a waker was left for when there is.
     Awaited,
-    /// Enough, but what is queued is written first: the task polls again at once.
+    /// Enough, but what is queued is written first, and the task is to poll again at once.
     AfterThis,
 }
 
@@ -377,11 +389,16 @@ fn ask_for_room(state: &mut Locked<'_>, shared: &Shared, cx: &Context<'_>) -> Ro
         // As long as the transport takes it.
         && !state.queue.is_blocked()
         && cork::is_polled_here(shared.key(), cx.waker());
-    if goes_first {
-        cx.waker().wake_by_ref();
-        return Room::AfterThis;
+    if goes_first { Room::AfterThis } else { Room::Enough }
+}
+
+/// The Receiver was given data. The connection task goes on behind it, unless data is next: a
+/// Receiver on another task has to wake it for that.
+#[inline]
+fn wake_for_the_rest(state: &mut Locked<'_>) {
+    if state.reading.is_for_task() {
+        state.wake_task();
     }
-    Room::Enough
 }
 
 /// Has the Receiver woken when there is input. Says whether something was left in the state for it.

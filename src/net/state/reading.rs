@@ -36,7 +36,8 @@ use crate::proto::violation::Violation;
 enum Input {
     /// There is none.
     Empty,
-    /// It is here.
+    /// It is here. Without a byte it stands for data of a frame that has arrived as a whole, and that
+    /// the core has yet to give.
     Unread(Lease),
     /// The Receiver has it.
     WithReceiver,
@@ -93,6 +94,11 @@ impl Reading {
         self.inbound.take_if(is_spent).into_iter().for_each(pool::return_inbound);
     }
 
+    /// Whether data is due that needs no more input.
+    fn has_data_due(&self) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.has_data_due())
+    }
+
     #[inline]
     fn is_between_messages(&self) -> bool {
         self.inbound.as_ref().is_none_or(|inbound| inbound.is_between_messages())
@@ -142,6 +148,12 @@ impl Reading {
         matches!(self.input, Input::Unread(_)) && !self.has_data_next()
     }
 
+    /// Whether the task is to go on: it reads, or a control frame is next.
+    #[inline]
+    pub(in crate::net) fn is_for_task(&self) -> bool {
+        self.wants_input() || self.has_control_next()
+    }
+
     /// The input that is here, if it begins between messages.
     #[inline]
     pub(in crate::net) fn input_between_messages(&mut self) -> Option<&mut Lease> {
@@ -163,6 +175,9 @@ impl Reading {
         delivery: Delivery,
         limits: &MessageLimits,
     ) -> Result<Option<Event>, Violation> {
+        if self.inbound.is_none() && self.wants_input() {
+            return Ok(None);
+        }
         let inbound = self.inbound.get_or_insert_with(pool::take_inbound);
         let (input, position) = match &mut self.input {
             Input::Unread(lease) => {
@@ -186,6 +201,7 @@ impl Reading {
         }
         let Some(event) = step.event else {
             self.input = Input::Empty;
+            self.release_inbound();
             return Ok(None);
         };
         Ok(Some(event.moved_by(position)))
@@ -224,11 +240,13 @@ impl Reading {
         }
     }
 
-    /// Lets go of input that is read to its end.
+    /// Lets go of input that is read to its end. It stays `Unread`, without a byte, while data is due
+    /// that needs no more input: the task does not read past that.
     #[inline]
     pub(in crate::net) fn drop_spent_input(&mut self) {
         if matches!(&self.input, Input::Unread(lease) if lease.is_empty()) {
-            self.input = Input::Empty;
+            self.input =
+                if self.has_data_due() { Input::Unread(Lease::default()) } else { Input::Empty };
         }
     }
 
@@ -265,6 +283,11 @@ impl Reading {
         }
     }
 
+    /// Whether the Receiver waits for the rest of a message, to have it as a whole.
+    pub(in crate::net) fn awaits_rest(&self) -> bool {
+        self.taker == Taker::Waiting
+    }
+
     /// The Receiver is gone.
     pub(in crate::net) fn lose_receiver(&mut self) {
         self.taker = Taker::Nobody;
@@ -273,7 +296,7 @@ impl Reading {
     /// The buffer for reading the rest of a large frame straight into its message, and how many
     /// bytes the frame still has; if the Receiver waits for that message.
     pub(in crate::net) fn take_direct(&mut self) -> Option<(Vec<u8>, usize)> {
-        let waits = self.taker == Taker::Waiting && self.wants_input();
+        let waits = self.awaits_rest() && self.wants_input();
         let inbound = self.inbound.as_mut().filter(|_| waits)?;
         if inbound.buffered() < DIRECT_BEHIND {
             return None;
@@ -290,11 +313,14 @@ impl Reading {
         buffer: Vec<u8>,
         appended: usize,
     ) -> Result<(), Violation> {
-        match &mut self.inbound {
-            Some(inbound) => inbound.restore_direct(buffer, appended),
-            // The connection has finished meanwhile.
-            None => Ok(()),
+        // Without it the connection has finished during the read.
+        let Some(inbound) = &mut self.inbound else { return Ok(()) };
+        inbound.restore_direct(buffer, appended)?;
+        if self.wants_input() && self.has_data_due() {
+            // The frame is whole: the Receiver comes before what is behind the frame.
+            self.input = Input::Unread(Lease::default());
         }
+        Ok(())
     }
 
     /// Takes the message, or the piece of one, that was assembled last; `spent` is a buffer for the

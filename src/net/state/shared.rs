@@ -159,6 +159,9 @@ impl Drop for Locked<'_> {
             // The task looks at everything when it has polled its handler.
             if cork::is_open(cork::Key::of(self.glance)) {
                 self.state.wakes.remove(Wakes::TASK);
+                if self.state.wakes == Wakes::NOBODY {
+                    return;
+                }
             }
             self.woken = self.state.take_woken();
         }

@@ -143,7 +143,8 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         let restored = state.reading.restore_direct(buffer, appended);
         if let Err(violation) = restored {
             state.fail(violation);
-        } else if appended == remaining {
+        } else if appended == remaining || !state.reading.awaits_rest() {
+            // A Receiver that waits for pieces by now takes what there is.
             state.wake_receiver();
         }
         drop(state);
@@ -203,7 +204,10 @@ const READ_PER_TURN: u32 = 256 << 10;
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Wake, Waker};
+
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
     use crate::net::config::Config;
@@ -251,6 +255,42 @@ mod tests {
         let mut state = shared.lock();
         assert!(state.queue.shut().is_none());
         assert!(state.reading.take_direct().is_some());
+    }
+
+    struct Noted(AtomicBool);
+
+    impl Wake for Noted {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// The Receiver gives `next` up and waits for pieces, on another thread, while the task reads.
+    #[tokio::test]
+    async fn a_receiver_that_asks_for_pieces_during_a_read_is_woken_for_what_was_read() {
+        let shared = opened();
+        {
+            let mut state = shared.lock();
+            state.arrive(lease(&beginning(8 << 10)), &shared.context);
+            state.receive_one(Delivery::Message, &shared.context);
+            state.reading.await_input(Delivery::Message);
+        }
+        let (io, mut peer) = tokio::io::duplex(10);
+        peer.write_all(&[7; 10]).await.unwrap();
+        let mut transport = Transport::new(io);
+        transport.begin_turn();
+        let into = transport.advance(&shared);
+        let Ok(ReadInto::Message(buffer, remaining)) = into else { panic!("not into the message") };
+        let noted = Arc::new(Noted(AtomicBool::new(false)));
+        {
+            let mut state = shared.lock();
+            drop(state.forget_receiver());
+            state.wait_for_input(&noted.clone().into());
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let arrived = transport.read_message(&shared, buffer, remaining, &mut cx);
+        assert_eq!(arrived, Arrived::ForTask);
+        assert!(noted.0.load(Ordering::SeqCst));
     }
 
     #[tokio::test]

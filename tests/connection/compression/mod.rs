@@ -34,8 +34,8 @@ impl Got {
 }
 
 /// A client that has agreed on compression.
-struct Client {
-    peer: Peer,
+pub(crate) struct Client {
+    pub(crate) peer: Peer,
     /// The value of Sec-WebSocket-Extensions in the 101.
     line: String,
     received: Window,
@@ -132,7 +132,11 @@ where
     (client, serving)
 }
 
-async fn agree<H, F>(config: Config, offer: &str, handler: H) -> (Client, JoinHandle<Ending>)
+pub(crate) async fn agree<H, F>(
+    config: Config,
+    offer: &str,
+    handler: H,
+) -> (Client, JoinHandle<Ending>)
 where
     H: FnOnce(Incoming) -> F + Send + 'static,
     F: Future<Output = stickler::Result<()>> + Send + 'static,
@@ -140,7 +144,7 @@ where
     agree_on(&Endpoint::new(config), offer, handler).await
 }
 
-const OFFER: &str = "permessage-deflate; client_max_window_bits";
+pub(crate) const OFFER: &str = "permessage-deflate; client_max_window_bits";
 
 /// Every agreement about context takeover.
 fn takeovers() -> [Config; 2] {
@@ -154,7 +158,7 @@ fn record(number: usize) -> String {
 }
 
 /// The payload of a compressed message of so many zeros.
-fn zeros(len: usize) -> Vec<u8> {
+pub(crate) fn zeros(len: usize) -> Vec<u8> {
     use crate::deflate::{Token, Writer};
     const COPY: Token = Token::Copy { length: 258, distance: 1 };
     // Eight copies of 258 bytes are 13 bytes in the fixed code, so a stream of many repeats itself.
