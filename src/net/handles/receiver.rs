@@ -227,76 +227,100 @@ impl Receiver {
         }
     }
 
+    /// Looks for data under the lock: the input comes home, one event is received from it, and what
+    /// that came to is kept.
     #[inline(never)]
     fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
         // Dropped after the lock was given up.
         let mut _left = Left::default();
         let mut state = self.shared.lock();
+        // For a Receiver on another task: the connection task has to look at what changes here.
+        state.wake_task();
         if std::mem::take(&mut self.is_waiting) {
             _left = state.forget_receiver();
         }
         if !self.lease.is_empty() {
             state.reading.take_back(std::mem::take(&mut self.lease));
         }
-        if state.life.is_over() {
-            return Poll::Ready(how_it_ended(&mut state));
-        }
-        let context = &self.shared.context;
-        let received = loop {
-            // A Pong takes room too, so the question is asked before each event.
-            match ask_for_room(&mut state, &self.shared, cx) {
-                Room::Enough => {}
-                Room::Awaited => {
-                    self.is_waiting = true;
-                    // A Pong may have filled the queue just now. A Receiver on another task has to
-                    // wake the connection task, which writes it.
-                    state.wake_task();
-                    return Poll::Pending;
-                }
-                Room::AfterThis => {
-                    drop(state);
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-            }
-            if let Some(input) = state.reading.input_between_messages()
-                && self.found.find_short(input, delivery, &context.at_hand.message)
-            {
+        match look(&mut state, &self.shared, &mut self.found, cx, delivery) {
+            Looked::Short => {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);
-                wake_for_the_rest(&mut state);
-                return Poll::Ready(Ok(true));
-            }
-            if let Some(received) = state.receive_one(delivery, context) {
-                break received;
-            }
-        };
-        if !state.queue.is_empty() {
-            // On another task nobody else sends a Pong or Close on its way.
-            state.wake_task();
-        }
-        match received {
-            Received::Data(data, last) => {
-                self.lease = self.found.keep(&mut self.assembled, &mut state, data, last);
-                wake_for_the_rest(&mut state);
                 Poll::Ready(Ok(true))
             }
-            Received::Over => {
-                // With our Close sent before, the queue may be empty; the task has to end TCP.
-                state.wake_task();
-                Poll::Ready(how_it_ended(&mut state))
+            Looked::Received(Received::Data(data, last)) => {
+                self.lease = self.found.keep(&mut self.assembled, &mut state, data, last);
+                Poll::Ready(Ok(true))
             }
-            Received::UsedUp => {
+            Looked::Received(Received::Over) => {
+                let ending = state.life.finished();
+                Poll::Ready(ending.and_then(Ending::to_error).map_or(Ok(false), Err))
+            }
+            Looked::Received(Received::UsedUp) => {
                 self.is_waiting = wait_for_input(&mut state, &self.shared, cx, delivery);
                 drop(state);
                 self.return_buffers();
                 Poll::Pending
             }
-            Received::Paused => {
+            Looked::Received(Received::Paused) => {
                 drop(state);
                 // Others get their turn, those too whose input has yet to be noticed.
                 let _ = pin!(tokio::task::yield_now()).poll(cx);
                 Poll::Pending
             }
+            Looked::Full => {
+                state.wait_for_room(cx.waker());
+                self.is_waiting = true;
+                Poll::Pending
+            }
+            Looked::WriteFirst => {
+                drop(state);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// What a look under the lock came to.
+enum Looked {
+    /// A whole short message was found.
+    Short,
+    Received(Received),
+    /// The queue holds its bound.
+    Full,
+    /// The queue is below its bound, but long: the task is to write it, and to poll again at once.
+    WriteFirst,
+}
+
+/// Receives from the input that is here up to the next data, if there is room for the answer to it.
+fn look(
+    state: &mut Locked<'_>,
+    shared: &Shared,
+    found: &mut Found,
+    cx: &Context<'_>,
+    delivery: Delivery,
+) -> Looked {
+    let config = &shared.context.config;
+    loop {
+        if state.life.is_over() {
+            return Looked::Received(Received::Over);
+        }
+        // Asked before each event, since a Pong takes room too.
+        let queued = state.queue.len() + cork::len(shared.key());
+        if queued >= config.limits.max_queued {
+            return Looked::Full;
+        }
+        let may_write = !state.queue.is_blocked();
+        if queued >= WRITE_FROM && may_write && cork::is_polled_here(shared.key(), cx.waker()) {
+            return Looked::WriteFirst;
+        }
+        if let Some(input) = state.reading.input_between_messages()
+            && found.find_short(input, delivery, &shared.context.at_hand.message)
+        {
+            return Looked::Short;
+        }
+        if let Some(received) = state.receive_one(delivery, &shared.context) {
+            return Looked::Received(received);
         }
     }
 }
@@ -370,37 +394,6 @@ impl Found {
     }
 }
 
-/// Whether there is room in the queue for the answer to the next message.
-enum Room {
-    Enough,
-    /// Not below the bound; a waker was left for when there is.
-    Awaited,
-    /// Enough, but what is queued is written first, and the task is to poll again at once.
-    AfterThis,
-}
-
-fn ask_for_room(state: &mut Locked<'_>, shared: &Shared, cx: &Context<'_>) -> Room {
-    let queued = state.queue.len() + cork::len(shared.key());
-    if queued >= shared.context.config.limits.max_queued {
-        state.wait_for_room(cx.waker());
-        return Room::Awaited;
-    }
-    let goes_first = queued >= WRITE_FROM
-        // As long as the transport takes it.
-        && !state.queue.is_blocked()
-        && cork::is_polled_here(shared.key(), cx.waker());
-    if goes_first { Room::AfterThis } else { Room::Enough }
-}
-
-/// The Receiver was given data. The connection task goes on behind it, unless data is next: a
-/// Receiver on another task has to wake it for that.
-#[inline]
-fn wake_for_the_rest(state: &mut Locked<'_>) {
-    if state.reading.is_for_task() {
-        state.wake_task();
-    }
-}
-
 /// Has the Receiver woken when there is input. Says whether something was left in the state for it.
 fn wait_for_input(
     state: &mut Locked<'_>,
@@ -413,13 +406,7 @@ fn wait_for_input(
         return wants_rest;
     }
     state.wait_for_input(cx.waker());
-    state.wake_task();
     true
-}
-
-/// What a Receiver gets once nothing more is received: `false` after a closing handshake.
-fn how_it_ended(state: &mut Locked<'_>) -> Result<bool> {
-    state.life.finished().and_then(Ending::to_error).map_or(Ok(false), Err)
 }
 
 impl Drop for Receiver {

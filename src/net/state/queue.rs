@@ -55,11 +55,6 @@ impl Queue {
         self.in_flight + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
-    /// Whether nothing is queued.
-    pub(in crate::net) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Whether a message may be queued, as far as its length goes.
     #[inline]
     pub(in crate::net) fn has_room(&self, max_queued: usize) -> bool {

@@ -148,12 +148,6 @@ impl Reading {
         matches!(self.input, Input::Unread(_)) && !self.has_data_next()
     }
 
-    /// Whether the task is to go on: it reads, or a control frame is next.
-    #[inline]
-    pub(in crate::net) fn is_for_task(&self) -> bool {
-        self.wants_input() || self.has_control_next()
-    }
-
     /// The input that is here, if it begins between messages.
     #[inline]
     pub(in crate::net) fn input_between_messages(&mut self) -> Option<&mut Lease> {
