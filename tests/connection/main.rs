@@ -18,6 +18,7 @@ mod logs;
 
 mod ahead;
 mod ahead_elsewhere;
+mod ahead_random;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
