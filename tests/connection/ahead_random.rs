@@ -1,5 +1,5 @@
 //! Whatever the Receiver has taken, and wherever it is: control frames before the first data that it
-//! has not asked for are answered, and it gets every message.
+//! has not asked for are answered, and it gets every message that arrived as a whole.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn payload(random: &mut Random) -> Vec<u8> {
 
 async fn run(seed: u64) {
     let mut random = Random::new(seed);
-    let (is_elsewhere, in_pieces) = (random.below(3) > 0, random.below(2) == 0);
+    let [is_elsewhere, in_pieces, is_cut] = [(); 3].map(|()| random.below(2) == 0);
     let told = Arc::new(Semaphore::new(0));
     let (taker, mut takes) = unbounded_channel();
     let tell = told.clone();
@@ -117,12 +117,20 @@ async fn run(seed: u64) {
         let more = random.below(most + 1).min(bytes.len() - sent);
         peer.send(&bytes[sent..sent + more]);
         sent += more;
+        if sent == bytes.len() && is_cut {
+            // The end of the transport overtakes nothing.
+            peer.end();
+        }
         if random.below(3) > 0 {
             expect(&mut model, sent, &peer, &mut takes, &mut pongs, &mut taken, seed).await;
         }
     }
     expect(&mut model, sent, &peer, &mut takes, &mut pongs, &mut taken, seed).await;
     tell.add_permits(1);
+    if is_cut {
+        assert!(!serving.await.unwrap().is_clean(), "seed {seed}");
+        return;
+    }
     peer.send(close(1000));
     assert_eq!(peer.frame().await.close_code(), 1000, "seed {seed}");
     peer.end();
