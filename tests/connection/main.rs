@@ -7,6 +7,7 @@ use stickler_testing::{claims, logs, memory as support, random};
 
 mod ahead;
 mod ahead_elsewhere;
+mod ahead_random;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use stickler::net::{Initiator, Timer};
-use stickler::{CloseCode, Config, Error};
+use stickler::{CloseCode, Config, Error, MessageKind, SendError};
 use tokio::time::{Instant, advance, sleep};
 
 use crate::claims::claims;
@@ -260,4 +260,24 @@ async fn waiting_for_the_end_costs_nothing_meanwhile() {
     peer.send(close(1000));
     peer.end();
     serving.await.unwrap();
+}
+
+/// The write timer sends no Close, and the transport is still there while the handler is told.
+#[tokio::test(start_paused = true)]
+async fn nothing_can_be_sent_once_the_write_timer_ran_out() {
+    let (peer, serving) = open(Config::default(), async |incoming| {
+        let (mut receiver, sender) = incoming.accept().await?.split();
+        sender.send(vec![7; 1000])?;
+        let timer = Timer::Write;
+        assert!(matches!(receiver.next().await, Err(Error::Timeout(ended)) if ended == timer));
+        assert!(!sender.is_open());
+        assert_eq!(sender.send("more"), Err(SendError::Closed));
+        assert_eq!(sender.send(vec![7; 100_000]), Err(SendError::Closed));
+        assert_eq!(sender.ping(b""), Err(SendError::Closed));
+        assert_eq!(sender.start(MessageKind::Text).map(drop), Err(SendError::Closed));
+        Ok(())
+    })
+    .await;
+    peer.give_room(0);
+    assert_eq!(serving.await.unwrap().timer, Some(Timer::Write));
 }

@@ -109,6 +109,8 @@ impl State {
     pub(in crate::net) fn expire(&mut self, timer: Timer) {
         self.life.initiate(Initiator::Timer);
         self.life.ending().timer = Some(timer);
+        // The write timer ends the connection without a Close; nothing is sent all the same.
+        self.queue.outbound_mut().shut();
         self.finish();
     }
 
