@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 10] = [
+const ROOMS: [Room; 13] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -64,6 +64,28 @@ const ROOMS: [Room; 10] = [
         ],
         roots: &["proto", "net"],
         never: &["std::fs", "std::env", "std::process", "std::net::TcpListener", "TcpListener"],
+    },
+    // Inside `net` each folder knows those below it only: task, handles, state, lent.
+    Room {
+        name: "net/handles",
+        at: "src/net/handles",
+        crates: &["*"],
+        roots: &["*"],
+        never: &["crate::net::task"],
+    },
+    Room {
+        name: "net/state",
+        at: "src/net/state",
+        crates: &["*"],
+        roots: &["*"],
+        never: &["crate::net::task", "crate::net::handles"],
+    },
+    Room {
+        name: "net/lent",
+        at: "src/net/lent",
+        crates: &["*"],
+        roots: &["*"],
+        never: &["crate::net::task", "crate::net::handles", "crate::net::state"],
     },
     Room {
         name: "server",
@@ -246,7 +268,8 @@ fn the_guard_sees_what_it_is_for() {
         let file = if at.is_dir() { at.join("inner").join("file.rs") } else { at };
         faults(room, &file, text, &dependencies)
     };
-    let [proto, net, server, units, connect, apps, lab, health, cli, serve] = &ROOMS;
+    let [proto, net, handles, state, lent, server, units, connect, apps, lab, health, cli, serve] =
+        &ROOMS;
     for (room, text) in [
         (proto, "use tokio::time;"),
         (proto, "use std::io;"),
@@ -267,6 +290,9 @@ fn the_guard_sees_what_it_is_for() {
         (net, "use crate::{Server};"),
         (net, "let listener = tokio::net::TcpListener::bind(a);"),
         (net, "use socket2::Socket;"),
+        (handles, "use crate::net::task::connection::serve;"),
+        (state, "use super::super::super::handles::sender::Sender;"),
+        (lent, "use crate::net::{lent::pool, state::State};"),
         (server, "use clap::Parser;"),
         (server, "std::process::exit(1)"),
         (serve, "#[path = \"../../src/net/mod.rs\"] mod net;"),
