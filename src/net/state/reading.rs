@@ -21,8 +21,8 @@ use crate::proto::violation::Violation;
 ///                 v   |
 ///               Unread            nobody reads: TCP pauses the peer
 ///                 |   ^
-///     a message   |   | a control frame is next, or no whole short message,
-///   lies in front |   | or the Receiver is dropped
+///     a message   |   | a control frame is next; or the Receiver asks, and no whole
+///   lies in front |   | short message is next; or the Receiver is dropped
 ///                 v   |
 ///             WithReceiver        as long as short messages follow;
 ///                 |               its last message given: Empty
