@@ -57,20 +57,30 @@ impl Cork {
 /// The cork while it is open for a connection; it holds what the thread's cork was before. A handler
 /// may drive another connection within its poll.
 #[derive(Debug)]
-pub(in crate::net) struct Open(Cork);
+pub(in crate::net) struct Open(Option<Cork>);
 
 /// Opens the cork: from here on this thread polls the handler of the connection, with this waker.
 #[inline]
 pub(in crate::net) fn open(connection: Key, waker: &Waker) -> Open {
     let waker = (waker.data(), std::ptr::from_ref(waker.vtable()));
-    Open(swap(Cork { connection, waker, frames: None }))
+    Open(Some(swap(Cork { connection, waker, frames: None })))
 }
 
 impl Open {
     /// The poll has ended: what was gathered.
     #[inline]
-    pub(in crate::net) fn close(self) -> Option<Box<Outbox>> {
-        swap(self.0).frames
+    pub(in crate::net) fn close(mut self) -> Option<Box<Outbox>> {
+        self.0.take().and_then(|before| swap(before).frames)
+    }
+}
+
+/// A panic that leaves the poll shuts the cork too.
+impl Drop for Open {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(before) = self.0.take() {
+            drop(swap(before));
+        }
     }
 }
 

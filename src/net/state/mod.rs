@@ -141,11 +141,11 @@ impl State {
     /// data is not heard any more, it is judged and thrown away, and the input is dealt with to its end.
     pub(super) fn advance(&mut self, context: &Context) -> Advanced {
         while self.life.is_open() {
-            let is_unheard = self.reading.is_unheard();
-            if !is_unheard && self.reading.has_data_next() {
+            let throws_away = self.reading.throws_away();
+            if !throws_away && self.reading.has_data_next() {
                 return Advanced::ToData;
             }
-            if !is_unheard && !self.reading.has_control_next() {
+            if !throws_away && !self.reading.has_control_next() {
                 return Advanced::ToTheEnd;
             }
             match self.receive_one(Delivery::Pieces, context) {

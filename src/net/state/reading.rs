@@ -52,7 +52,7 @@ enum Taker {
     Receiver,
     /// The Receiver, which waits for the rest of a message, to have it as a whole: a large frame may
     /// be read straight into it.
-    Waiting,
+    WantsRest,
     /// Nobody: there is no Receiver any more. The task judges data and throws it away.
     Nobody,
 }
@@ -118,7 +118,7 @@ impl Reading {
     }
 
     /// Whether data is thrown away as it comes: there is no Receiver, or our Close was sent.
-    pub(in crate::net) fn is_unheard(&self) -> bool {
+    pub(in crate::net) fn throws_away(&self) -> bool {
         self.taker == Taker::Nobody
             || self.inbound.as_ref().is_some_and(|inbound| inbound.is_discarding())
     }
@@ -264,7 +264,7 @@ impl Reading {
     pub(in crate::net) fn await_input(&mut self, delivery: Delivery) -> bool {
         let waits = delivery == Delivery::Message && !self.is_between_messages();
         if waits && self.taker == Taker::Receiver {
-            self.taker = Taker::Waiting;
+            self.taker = Taker::WantsRest;
         }
         waits
     }
@@ -272,14 +272,14 @@ impl Reading {
     /// The Receiver does not wait any more.
     #[inline]
     pub(in crate::net) fn stop_awaiting(&mut self) {
-        if self.taker == Taker::Waiting {
+        if self.taker == Taker::WantsRest {
             self.taker = Taker::Receiver;
         }
     }
 
     /// Whether the Receiver waits for the rest of a message, to have it as a whole.
     pub(in crate::net) fn awaits_rest(&self) -> bool {
-        self.taker == Taker::Waiting
+        self.taker == Taker::WantsRest
     }
 
     /// The Receiver is gone.
