@@ -1,7 +1,9 @@
 //! One log event for each connection, where it ends: the clause, never a payload.
 
-use crate::net::ending::{Ending, Initiator};
+use crate::net::ending::{Ending, Initiator, Timer};
 use crate::net::state::shared::Shared;
+use crate::proto::rejection::Rejection;
+use crate::proto::violation::Violation;
 
 impl Shared {
     /// Nothing more is read as protocol. A fault is logged now: the peer may take its time to
@@ -27,67 +29,78 @@ impl Shared {
     }
 
     fn report(&self, ending: &Ending) {
-        let peer = self.peer.map(tracing::field::display);
-        let initiator = ending.initiator;
-        let code = ending.code().get();
-        let sent = ending.sent.flatten().map(|sent| sent.get());
         if let Some(violation) = ending.violation {
-            let Some(suppressed) = self.context.violations_told.admit(self.context.now()) else {
-                return;
-            };
-            let clause = violation.section();
-            let code = violation.close_code().get();
-            let sentence = violation.sentence();
-            tracing::info!(
-                peer,
-                clause,
-                code,
-                ?violation,
-                suppressed,
-                "failed the connection: {sentence}"
-            );
+            self.report_violation(violation);
         } else if let Some(status) = ending.refused {
-            let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else {
-                return;
-            };
-            match ending.rejection {
-                Some(rejection) => {
-                    let (clause, sentence) = (rejection.section(), rejection.sentence());
-                    tracing::info!(
-                        peer,
-                        clause,
-                        status,
-                        ?rejection,
-                        suppressed,
-                        "refused the opening handshake: {sentence}"
-                    );
-                }
-                None => tracing::debug!(peer, status, "answered without a WebSocket"),
-            }
-        } else if initiator == Initiator::Overload {
+            self.report_refusal(status, ending.rejection);
+        } else if ending.initiator == Initiator::Overload {
             self.report_overload();
         } else if let Some(timer) = ending.timer
             && !ending.is_clean()
         {
-            let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else {
-                return;
-            };
-            let clause = timer.section();
-            tracing::info!(
-                peer,
-                clause,
-                ?timer,
-                code,
-                sent,
-                suppressed,
-                "ended the connection: {timer}"
-            );
+            self.report_timer(timer, ending);
         } else {
-            let clean = ending.is_clean();
+            let peer = self.peer.map(tracing::field::display);
+            let (initiator, code) = (ending.initiator, ending.code().get());
+            let (sent, clean) = (sent_code(ending), ending.is_clean());
             let transport = ending.transport.map(tracing::field::debug);
             tracing::debug!(peer, ?initiator, code, sent, clean, transport, "the connection ended");
         }
     }
+
+    fn report_violation(&self, violation: Violation) {
+        let Some(suppressed) = self.context.violations_told.admit(self.context.now()) else {
+            return;
+        };
+        let peer = self.peer.map(tracing::field::display);
+        let (clause, code) = (violation.section(), violation.close_code().get());
+        let sentence = violation.sentence();
+        tracing::info!(
+            peer,
+            clause,
+            code,
+            ?violation,
+            suppressed,
+            "failed the connection: {sentence}"
+        );
+    }
+
+    fn report_refusal(&self, status: u16, rejection: Option<Rejection>) {
+        let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else { return };
+        let peer = self.peer.map(tracing::field::display);
+        let Some(rejection) = rejection else {
+            return tracing::debug!(peer, status, "answered without a WebSocket");
+        };
+        let (clause, sentence) = (rejection.section(), rejection.sentence());
+        tracing::info!(
+            peer,
+            clause,
+            status,
+            ?rejection,
+            suppressed,
+            "refused the opening handshake: {sentence}"
+        );
+    }
+
+    fn report_timer(&self, timer: Timer, ending: &Ending) {
+        let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else { return };
+        let peer = self.peer.map(tracing::field::display);
+        let (clause, code, sent) = (timer.section(), ending.code().get(), sent_code(ending));
+        tracing::info!(
+            peer,
+            clause,
+            ?timer,
+            code,
+            sent,
+            suppressed,
+            "ended the connection: {timer}"
+        );
+    }
+}
+
+/// The status code of the Close that was sent, if it had one.
+fn sent_code(ending: &Ending) -> Option<u16> {
+    ending.sent.flatten().map(|sent| sent.get())
 }
 
 /// Without compression nothing is inflated.
