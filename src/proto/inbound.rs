@@ -1,7 +1,7 @@
 //! Bytes from the peer become events (RFC 6455 §5, §6.2, §7).
 //!
 //! Four promises hold here. Input is swallowed until an event or its end; any split of the
-//! same bytes gives the same events, replies and failure; a step never looks past its event;
+//! same bytes gives the same events and failure; a step never looks past its event;
 //! a rule is checked at the first byte that proves it broken, and after that no byte is read
 //! as protocol.
 
