@@ -94,4 +94,5 @@ fn s8_1_all_characters() {
             expect.clear();
         }
     }
+    assert!(expect.is_empty(), "the last batch was not looked at");
 }

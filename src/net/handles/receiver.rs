@@ -30,7 +30,8 @@ use crate::proto::utf8::Checked;
 /// Receives the messages of one connection.
 ///
 /// The connection task reads ahead up to the first data frame: Ping, Pong, Close and the end of the
-/// transport are dealt with, whatever the handler does. Data is read as far as the Receiver asks for
+/// transport are dealt with, whatever the handler does. What stands behind a message waits until
+/// that message was taken. Data is read as far as the Receiver asks for
 /// it, and at most one read further: a handler that is busy elsewhere pauses a peer that sends
 /// messages. Dropped, the
 /// rest of the connection is read and thrown away.

@@ -69,6 +69,13 @@ impl Sender {
             Parts::Copied(kind, payload) if !is_large(payload.len()) => {
                 self.queue_copied(kind, payload, choice)
             }
+            // What is short is copied, whoever owns it.
+            Parts::Owned(kind, payload) if !is_large(payload.len()) => {
+                self.queue_copied(kind, &payload, choice)
+            }
+            Parts::Shared(kind, payload) if !is_large(payload.len()) => {
+                self.queue_copied(kind, &payload, choice)
+            }
             parts => self.queue_any(parts, choice),
         }
     }

@@ -6,9 +6,10 @@
 //!
 //! The order of what goes out:
 //!
-//! | first | then | last |
-//! |---|---|---|
-//! | the cork | a Pong or Close that the same poll found, and what other threads queued during it | what the handler sends after that: a queue that is not empty closes the cork |
+//! 1. what was queued before the poll;
+//! 2. the cork: what the handler sends within the poll, as long as nothing is queued;
+//! 3. a Pong or Close that is found in the same poll, and what other threads queue during it;
+//! 4. what the handler sends after that: a queue that is not empty closes the cork.
 
 use std::cell::RefCell;
 use std::task::{RawWakerVTable, Waker};
@@ -54,8 +55,8 @@ impl Cork {
     };
 }
 
-/// The cork while it is open for a connection; it holds what the thread's cork was before. A handler
-/// may drive another connection within its poll.
+/// The cork is open for a connection until this is closed. It holds the cork that the thread had
+/// before: a handler may drive another connection within its poll.
 #[derive(Debug)]
 pub(in crate::net) struct Open(Option<Cork>);
 
