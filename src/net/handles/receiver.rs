@@ -171,6 +171,7 @@ impl Receiver {
         if !self.found.find_short(&mut self.lease, delivery, limits) {
             return false;
         }
+        // The last message of the input, or a control frame behind it: that is for the task.
         if !self.lease.unread().first().is_some_and(|first| begins_data(*first)) {
             self.give_back();
         }
@@ -192,8 +193,10 @@ impl Receiver {
     /// wait for the handler. The message stays here, and so does the read buffer unless input is left.
     fn give_back(&mut self) {
         let input = if self.lease.is_empty() {
+            // The buffer stays here, for the message in it.
             Lease::default()
         } else {
+            // The buffer goes with the input, so the message is copied out of it.
             let Found { start, end, .. } = self.found;
             self.assembled.clear();
             self.assembled
@@ -210,7 +213,9 @@ impl Receiver {
     /// nobody has to be told that the Receiver waits.
     #[inline]
     fn is_polled_again(&mut self, cx: &Context<'_>) -> bool {
+        // At rest the input is with the state and used up, so this Receiver has none.
         let is_polled_again = self.lease.is_empty()
+            // A waker that was left elsewhere is taken back under the lock.
             && !self.is_waiting
             && self.shared.glance().is_at_rest()
             && cork::is_polled_here(self.shared.key(), cx.waker());
@@ -241,6 +246,7 @@ impl Receiver {
         if std::mem::take(&mut self.is_waiting) {
             _left = state.forget_receiver();
         }
+        // Unread bytes in the lease come home first: the core goes on with them in place.
         if !self.lease.is_empty() {
             state.reading.take_back(std::mem::take(&mut self.lease));
         }
@@ -275,6 +281,7 @@ impl Receiver {
                 Poll::Pending
             }
             Looked::WriteFirst => {
+                // Waking may run code of the application, which may look at the connection.
                 drop(state);
                 cx.waker().wake_by_ref();
                 Poll::Pending
@@ -304,6 +311,7 @@ fn look(
 ) -> Looked {
     let config = &shared.context.config;
     loop {
+        // Whoever ended the connection, on whatever thread, did it under the lock.
         if state.life.is_over() {
             return Looked::Received(Received::Over);
         }
@@ -415,6 +423,7 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         pool::return_message_buffer(std::mem::take(&mut self.assembled));
         let mut state = self.shared.lock();
+        // What this Receiver had not read is judged and thrown away by the task.
         state.reading.take_back(std::mem::take(&mut self.lease));
         state.reading.lose_receiver();
         let left = state.forget_receiver();

@@ -98,6 +98,7 @@ fn swap(mut cork: Cork) -> Cork {
 fn with<R: Default>(connection: Key, visit: impl FnOnce(&mut Cork) -> R) -> R {
     let visited = CORK.try_with(|slot| {
         let cork = &mut *slot.borrow_mut();
+        // The cork of this thread may be open for a connection that is driven from a handler.
         if cork.connection == connection { visit(cork) } else { R::default() }
     });
     visited.unwrap_or_default()
@@ -140,6 +141,7 @@ pub(in crate::net) fn append(
     payload: &[u8],
 ) -> bool {
     with(connection, |cork| {
+        // The bound of the queue holds for the cork too.
         let len = cork.frames.as_ref().map_or(0, |frames| frames.len());
         if len + MAX_HEADER_LEN + payload.len() >= bound {
             return false;

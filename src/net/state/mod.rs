@@ -131,6 +131,7 @@ impl State {
     pub(super) fn arrive(&mut self, lease: Lease, context: &Context) -> Advanced {
         self.reading.arrive(lease);
         let advanced = self.advance(context);
+        // A Receiver in the handler is polled by the task; only one elsewhere left a waker.
         if advanced == Advanced::ToData {
             self.wake_receiver();
         }
@@ -142,6 +143,7 @@ impl State {
     pub(super) fn advance(&mut self, context: &Context) -> Advanced {
         while self.life.is_open() {
             let throws_away = self.reading.throws_away();
+            // Data waits for the Receiver, and with it whatever stands behind it.
             if !throws_away && self.reading.has_data_next() {
                 return Advanced::ToData;
             }
@@ -150,6 +152,7 @@ impl State {
             }
             match self.receive_one(Delivery::Pieces, context) {
                 None => {}
+                // Only where it is thrown away: it was judged like any other.
                 Some(Received::Data(data, _)) => {
                     self.reading.throw_away(&data);
                     self.reclaim_inflater();

@@ -116,6 +116,7 @@ impl Queue {
         let waiting = self.waiting.get_or_insert_with(pool::take_outbox);
         let outbound = &mut self.outbound;
         let result = waiting.append(|batch| encode(outbound, batch));
+        // The core may have had nothing to say; a connection keeps no empty outbox.
         if waiting.len() == 0 {
             self.waiting.take().into_iter().for_each(pool::return_outbox);
         }
@@ -136,6 +137,7 @@ impl Queue {
     /// Appends a payload without copying it, behind its header. What has to wait for the transport
     /// does so in no more memory than it needs.
     pub(in crate::net) fn append_large(&mut self, header: &[u8], mut payload: Large) {
+        // A thread lends only so many read buffers, and the transport may refuse bytes for long.
         if self.in_flight > 0 || self.is_blocked() {
             payload.release_buffer();
         }
@@ -144,6 +146,7 @@ impl Queue {
 
     /// Queues what was in the cork: before all that the task has not taken.
     pub(in crate::net) fn uncork(&mut self, mut cork: Box<Outbox>) {
+        // The cork was begun while nothing was queued, so the rest came later.
         if let Some(mut rest) = self.waiting.take() {
             cork.append_all(&mut rest);
             pool::return_outbox(rest);
@@ -154,6 +157,7 @@ impl Queue {
     /// What the task is to write next; what it took before is written. The Pong that waited under
     /// back-pressure goes before frames that wait as a whole.
     pub(in crate::net) fn take_next(&mut self) -> Option<Box<Outbox>> {
+        // The task asks for more only when all that it took is written and flushed.
         self.in_flight = 0;
         self.unblock();
         let next = self.take_pong().or_else(|| self.waiting.take())?;

@@ -106,6 +106,7 @@ struct Registered(Arc<Shared>);
 
 impl Drop for Registered {
     fn drop(&mut self) {
+        // A task that is dropped, at the end of its runtime for instance, has not ended TCP.
         let mut state = self.0.lock();
         let mut unsent = None;
         if !state.life.is_closed() {
@@ -131,6 +132,7 @@ where
         this.remember_task(cx);
         ready!(this.poll_opening(cx));
         this.turn(cx);
+        // Whatever another thread changes from here on wakes the task again.
         if this.shared.0.glance().is_quiet() {
             return Poll::Pending;
         }
@@ -200,7 +202,10 @@ where
         loop {
             let arrived = self.transport.poll_read(&self.shared.0, cx);
             is_handlers_turn |= arrived == Arrived::ForHandler;
+            // What is read is in the state before the handler is polled: on whatever thread its
+            // Receiver asks, it finds it.
             let cork = if is_handlers_turn { self.poll_handler(cx) } else { None };
+            // Before the next read: a Pong that this finds behind a message goes behind the cork.
             self.transport.poll_write(cork, &self.shared.0, cx);
             if arrived == Arrived::Nothing && !is_handlers_turn {
                 break;
@@ -213,12 +218,14 @@ where
     fn poll_handler(&mut self, cx: &mut Context<'_>) -> Option<Box<Outbox>> {
         let StageNow::Running { handler } = self.stage.as_mut().project() else { return None };
         let shared = &self.shared.0;
+        // From here to the close of the cork nobody has to wake this task.
         let open = cork::open(shared.key(), cx.waker());
         let polled = match catch_unwind(AssertUnwindSafe(|| handler.poll(cx))) {
             Ok(polled) => polled.map(Some),
             Err(_) => Poll::Ready(None),
         };
         let Poll::Ready(result) = polled else { return open.close() };
+        // Destructors may send too, so the cork is still open.
         let result = self.stage.as_mut().drop_handler(result);
         // The Close goes behind what the handler has sent.
         if let Some(frames) = open.close() {
