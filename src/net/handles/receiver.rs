@@ -387,8 +387,7 @@ impl Found {
         }
         *assembled = state.reading.take_assembled(spent);
         state.reclaim_inflater();
-        state.reading.drop_spent_input();
-        state.reading.release_inbound();
+        state.reading.release_spent();
         Lease::default()
     }
 

@@ -156,8 +156,7 @@ impl State {
                 Some(Received::Data(data, _)) => {
                     self.reading.throw_away(&data);
                     self.reclaim_inflater();
-                    self.reading.drop_spent_input();
-                    self.reading.release_inbound();
+                    self.reading.release_spent();
                 }
                 Some(Received::UsedUp) => return Advanced::ToTheEnd,
                 Some(Received::Paused) => return Advanced::Paused,
@@ -186,7 +185,7 @@ impl State {
             Event::Message(data) => return Some(Received::Data(data, true)),
             Event::Piece { data, last } => return Some(Received::Data(data, last)),
             Event::Paused => {
-                self.reading.drop_spent_input();
+                self.reading.release_spent();
                 return Some(Received::Paused);
             }
             Event::Close(close) => {
@@ -205,8 +204,7 @@ impl State {
             Event::NoInflater if self.lend_inflater(context) => return None,
             Event::NoInflater => return Some(Received::Over),
         }
-        self.reading.drop_spent_input();
-        self.reading.release_inbound();
+        self.reading.release_spent();
         None
     }
 

@@ -234,14 +234,16 @@ impl Reading {
         }
     }
 
-    /// Lets go of input that is read to its end. It stays `Unread`, without a byte, while data is due
-    /// that needs no more input: the task does not read past that.
+    /// What was received last has been looked at: lets go of input that is read to its end, and of the
+    /// core's receiving half if it knows nothing any more. Without a byte the input stays `Unread`
+    /// while data is due that needs no more input: the task does not read past that.
     #[inline]
-    pub(in crate::net) fn drop_spent_input(&mut self) {
+    pub(in crate::net) fn release_spent(&mut self) {
         if matches!(&self.input, Input::Unread(lease) if lease.is_empty()) {
             self.input =
                 if self.has_data_due() { Input::Unread(Lease::default()) } else { Input::Empty };
         }
+        self.release_inbound();
     }
 
     /// Copies these bytes of the input that is here.

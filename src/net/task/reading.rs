@@ -70,7 +70,6 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         if arrived == Arrived::Nothing && shared.glance().is_timer_due() {
             // What has arrived by now counts before the clock does.
             shared.check_timers_if_due(&mut shared.lock(), &mut self.keepalive);
-            return Arrived::Nothing;
         }
         arrived
     }
