@@ -138,11 +138,16 @@ pub mod net;
 #[cfg(feature = "server")]
 pub mod server;
 
+/// The crate `http`, whose types are in this crate's signatures.
+#[cfg(feature = "net")]
+pub use ::http;
+#[cfg(feature = "http")]
+pub use net::{Answer, Body, BodyError};
 #[cfg(feature = "net")]
 pub use net::{
     Binary, Config, Ending, Endpoint, Error, FragmentedMessage, Fragments, Incoming, Initiator,
-    Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece, Receiver, Result,
-    Sender, Text, Timeouts, Timer, WebSocket, negotiate, serve_connection,
+    Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError,
+    Result, Sender, Text, Timeouts, Timer, WebSocket, negotiate, serve_connection,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

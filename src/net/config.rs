@@ -72,6 +72,9 @@ pub struct Limits {
     /// and a Close are always queued; of Pongs those for what had been read, or the newest where
     /// the transport takes no bytes.
     pub max_queued: usize,
+    /// The content of a request that does not ask for a WebSocket, where the application answers those;
+    /// 1 MiB by default. More gets 413.
+    pub max_body_size: usize,
 }
 
 impl Default for Limits {
@@ -80,6 +83,7 @@ impl Default for Limits {
             message: MessageLimits::default(),
             head: HeadLimits::default(),
             max_queued: 1 << 20,
+            max_body_size: 1 << 20,
         }
     }
 }

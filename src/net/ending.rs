@@ -24,9 +24,12 @@ pub struct Ending {
     pub timer: Option<Timer>,
     /// What the transport failed with.
     pub transport: Option<io::ErrorKind>,
-    /// The status of the refusal, when the opening handshake did not lead to a 101.
+    /// The status of the application's own answer: of [`Incoming::reject`](super::Incoming::reject),
+    /// or to a request that asked for no WebSocket.
+    pub answered: Option<u16>,
+    /// The status of a refusal of ours.
     pub refused: Option<u16>,
-    /// Which of our own reasons the refusal had.
+    /// Which reason the refusal had.
     pub rejection: Option<Rejection>,
 }
 
@@ -91,10 +94,12 @@ impl Timer {
 }
 
 impl Ending {
-    /// Whether it is known by now that the peer or a timer was at fault, or want of memory.
+    /// Whether all that the log says of it is known by now: what the fault was, of the peer, of a timer
+    /// or of memory, or what the application answered.
     pub(super) fn is_fault(&self) -> bool {
         self.violation.is_some()
             || self.refused.is_some()
+            || self.answered.is_some()
             || self.timer.is_some()
             || self.initiator == Initiator::Overload
     }

@@ -12,12 +12,14 @@ use super::config::Config;
 use super::ending::Ending;
 use super::error::Result;
 use super::handles::incoming::{Incoming, WebSocket};
+#[cfg(feature = "http")]
+use super::http::{Answer, Body, HttpService};
 use super::state::compression::{self, Compression};
-use super::state::context::{Context, HttpHook};
+use super::state::context::Context;
 use super::state::shared::Shared;
 use super::task::connection::{serve, serve_open};
 use crate::proto::handshake::{
-    AcceptKey, Offer, Policy, Refusal, Request, Response, Subprotocol, Verdict, judge, refuse_plain,
+    AcceptKey, Offer, Policy, Refusal, Request, Subprotocol, Verdict, judge, refuse_plain,
 };
 
 /// Serves connections that the application accepted itself, on its own runtime.
@@ -36,13 +38,39 @@ impl Endpoint {
         Endpoint { context: Arc::new(Context::new(Arc::new(config), None)) }
     }
 
-    /// As [`Endpoint::new`], with an answer to requests that do not ask for a WebSocket.
-    pub fn with_http<H>(config: Config, hook: H) -> Endpoint
+    /// As [`Endpoint::new`], with an answer to requests that do not ask for a WebSocket. The
+    /// server's method `http` says what the handler gets, and what its answer may be.
+    #[cfg(feature = "http")]
+    pub fn with_http<H, F>(config: Config, handler: H) -> Endpoint
     where
-        H: Fn(&Request) -> Option<Response> + Send + Sync + 'static,
+        H: Fn(http::Request<Body>) -> F + Send + Sync + 'static,
+        F: Future<Output: Answer> + Send + 'static,
     {
-        let hook: HttpHook = Arc::new(hook);
-        Endpoint { context: Arc::new(Context::new(Arc::new(config), Some(hook))) }
+        Endpoint::answering(config, HttpService::of_handler(handler))
+    }
+
+    /// As [`Endpoint::with_http`], with a service of tower's kind, such as a `Router` of axum.
+    #[cfg(feature = "http")]
+    pub fn with_http_service<S, B>(config: Config, service: S) -> Endpoint
+    where
+        S: tower_service::Service<
+                http::Request<Body>,
+                Response = http::Response<B>,
+                Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+                Future: Send,
+            > + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Endpoint::answering(config, HttpService::of_service(service))
+    }
+
+    #[cfg(feature = "http")]
+    fn answering(config: Config, service: HttpService) -> Endpoint {
+        Endpoint { context: Arc::new(Context::new(Arc::new(config), Some(service))) }
     }
 
     /// Serves one connection from its first byte. Call it inside a tokio runtime; the future

@@ -16,6 +16,8 @@ mod ending;
 mod endpoint;
 mod error;
 mod handles;
+#[cfg_attr(not(feature = "http"), path = "no_http.rs")]
+mod http;
 mod lent;
 mod read_vec;
 mod state;
@@ -33,10 +35,15 @@ pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, T
 #[cfg(feature = "deflate")]
 pub use handles::message::{Compressed, Uncompressed};
 pub use handles::receiver::{Fragments, Piece, Receiver};
+pub use handles::rejecting::RejectError;
 pub use handles::sender::Sender;
 #[cfg(feature = "server")]
+pub(crate) use http::HttpService;
+#[cfg(feature = "http")]
+pub use http::{Answer, Body, BodyError};
+#[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
-pub use state::context::{Context, HttpHook};
+pub use state::context::Context;
 pub use task::connection::serve;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;

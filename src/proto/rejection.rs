@@ -83,6 +83,9 @@ rejections! {
     ChunkedNotFinal => "RFC 9112 6.3", 400, "the final transfer coding is not chunked";
     TransferCodingUnknown => "RFC 9112 6.1", 501, "a transfer coding is unknown here";
     RequestHasContent => "RFC 9110 9.3.1", 400, "an opening handshake has no content";
+    ContentTooLarge => "RFC 9110 15.5.14", 413, "the content is larger than is allowed here";
+    ContentTooSlow => "RFC 9110 15.5.9", 408, "the content did not arrive in time";
+    ContentMalformed => "RFC 9112 7.1", 400, "the content ends early, or its chunks are malformed";
 
     // Expect, method, request-target.
     ExpectationUnknown => "RFC 9110 10.1.1", 417, "the only expectation met here is 100-continue";

@@ -29,8 +29,8 @@ use self::shutdown::Shutdown;
 pub use self::topic::{Subscription, Topic};
 use self::worker::{Shared, Worker};
 use crate::net::Result;
-use crate::net::{Config, Context, HttpHook, Incoming, Limits, Timeouts};
-use crate::proto::handshake::{Policy, Request, Response};
+use crate::net::{Answer, Body, Config, Context, HttpService, Incoming, Limits, Timeouts};
+use crate::proto::handshake::Policy;
 
 /// A WebSocket server that is bound to its addresses and not yet serving.
 ///
@@ -53,7 +53,7 @@ pub struct Server {
     bound: Vec<Bound>,
     workers: Option<NonZeroUsize>,
     config: Config,
-    http: Option<HttpHook>,
+    http: Option<HttpService>,
     caps: Caps,
     control: Arc<Control>,
 }
@@ -140,14 +140,58 @@ impl Server {
         self
     }
 
-    /// Answers well-formed requests that do not ask for a WebSocket. Without an
-    /// answer, or without this hook, they get 426.
+    /// Answers requests that do not ask for a WebSocket, of any method, on the same port. Without this
+    /// they get 426, or 405 where they are no GET.
+    ///
+    /// A request is judged as strictly as an opening handshake before the handler sees it. Its content
+    /// is bounded by `Limits::max_body_size` and is to arrive within `Timeouts::handshake` after the
+    /// head; the peer's address is among its extensions, as a [`SocketAddr`]. How long the handler takes
+    /// is its own matter. The connection is closed after the answer, whose `Connection`, `Date` and
+    /// framing are not the handler's to set. A panic or an error is answered with 500 and logged.
+    ///
+    /// ```no_run
+    /// use stickler::{Body, Server, http};
+    ///
+    /// # async fn chat(incoming: stickler::Incoming) -> stickler::Result<()> { Ok(()) }
+    /// # fn main() -> std::io::Result<()> {
+    /// Server::bind("127.0.0.1:9001")?.http(page).serve(chat)
+    /// # }
+    ///
+    /// async fn page(request: http::Request<Body>) -> http::Result<http::Response<Body>> {
+    ///     match (request.method(), request.uri().path()) {
+    ///         (&http::Method::GET, "/") => Ok(http::Response::new("hello".into())),
+    ///         _ => http::Response::builder().status(404).body(Body::empty()),
+    ///     }
+    /// }
+    /// ```
     #[must_use]
-    pub fn http<H>(mut self, hook: H) -> Self
+    pub fn http<H, F>(mut self, handler: H) -> Self
     where
-        H: Fn(&Request) -> Option<Response> + Send + Sync + 'static,
+        H: Fn(http::Request<Body>) -> F + Send + Sync + 'static,
+        F: Future<Output: Answer> + Send + 'static,
     {
-        self.http = Some(Arc::new(hook));
+        self.http = Some(HttpService::of_handler(handler));
+        self
+    }
+
+    /// As [`http`](Self::http), by a service of tower's kind, such as a `Router` of axum. Each request gets
+    /// a clone of it.
+    #[must_use]
+    pub fn http_service<S, B>(mut self, service: S) -> Self
+    where
+        S: tower_service::Service<
+                http::Request<Body>,
+                Response = http::Response<B>,
+                Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+                Future: Send,
+            > + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.http = Some(HttpService::of_service(service));
         self
     }
 

@@ -20,7 +20,11 @@ mod handing_elsewhere;
 mod handing_random;
 mod messages;
 mod opening;
+#[cfg(feature = "http")]
+mod plain;
 mod pressure;
+mod rejecting;
+mod request;
 mod tasks;
 mod thread_end;
 mod timers;

@@ -199,42 +199,76 @@ fn s6455_4_2_2_the_application_may_answer_with_any_final_status() {
     }
 }
 
-/// RFC 9110 §15, RFC 6585: what the status is called; nothing stands behind one that has no name here.
+/// RFC 9110 §15 and the register of IANA: what the status is called; one that has no name is called by its
+/// class (RFC 9110 §15).
 #[test]
 fn s9112_4_a_status_line_calls_the_status_by_its_name() {
     let names = [
         (200, "OK"),
+        (201, "Created"),
+        (202, "Accepted"),
+        (203, "Non-Authoritative Information"),
         (204, "No Content"),
         (205, "Reset Content"),
+        (206, "Partial Content"),
+        (207, "Multi-Status"),
+        (208, "Already Reported"),
+        (226, "IM Used"),
+        (300, "Multiple Choices"),
         (301, "Moved Permanently"),
         (302, "Found"),
         (303, "See Other"),
         (304, "Not Modified"),
+        (305, "Use Proxy"),
         (307, "Temporary Redirect"),
         (308, "Permanent Redirect"),
         (400, "Bad Request"),
         (401, "Unauthorized"),
+        (402, "Payment Required"),
         (403, "Forbidden"),
         (404, "Not Found"),
         (405, "Method Not Allowed"),
+        (406, "Not Acceptable"),
+        (407, "Proxy Authentication Required"),
         (408, "Request Timeout"),
         (409, "Conflict"),
         (410, "Gone"),
+        (411, "Length Required"),
+        (412, "Precondition Failed"),
+        (413, "Content Too Large"),
         (414, "URI Too Long"),
+        (415, "Unsupported Media Type"),
+        (416, "Range Not Satisfiable"),
         (417, "Expectation Failed"),
+        (418, "I'm a teapot"),
         (421, "Misdirected Request"),
+        (422, "Unprocessable Content"),
+        (423, "Locked"),
+        (424, "Failed Dependency"),
+        (425, "Too Early"),
         (426, "Upgrade Required"),
+        (428, "Precondition Required"),
         (429, "Too Many Requests"),
         (431, "Request Header Fields Too Large"),
+        (451, "Unavailable For Legal Reasons"),
         (500, "Internal Server Error"),
         (501, "Not Implemented"),
+        (502, "Bad Gateway"),
         (503, "Service Unavailable"),
+        (504, "Gateway Timeout"),
         (505, "HTTP Version Not Supported"),
+        (506, "Variant Also Negotiates"),
+        (507, "Insufficient Storage"),
+        (508, "Loop Detected"),
+        (510, "Not Extended"),
+        (511, "Network Authentication Required"),
     ];
     for status in 200..=599 {
         let mut bytes = Vec::new();
         Response::new(status).unwrap().encode(DATE, false, &mut bytes);
-        let name = names.iter().find(|known| known.0 == status).map_or("", |known| known.1);
+        let classes = ["", "", "Success", "Redirection", "Client Error", "Server Error"];
+        let class = classes[usize::from(status / 100)];
+        let name = names.iter().find(|known| known.0 == status).map_or(class, |known| known.1);
         assert_eq!(split(&bytes).0, format!("HTTP/1.1 {status} {name}"));
     }
 }

@@ -18,6 +18,7 @@ mod answers;
 mod errors;
 mod fields;
 mod limits;
+mod methods;
 mod order;
 mod policy;
 mod request_line;
@@ -232,10 +233,14 @@ fn every_rejection_has_a_vector() {
     for rejection in Rejection::ALL {
         let shown =
             |row: &Row| matches!(&row.expect, Expect::Refused(_, shown, _) if shown == rejection);
-        // The last five come from the server's own state; their answers are in `answers`.
+        // Those of content are about plain requests, the last five about the server's own state; their
+        // answers are in `answers`.
         let own = matches!(
             rejection,
-            Rejection::HandshakeTooSlow
+            Rejection::ContentTooLarge
+                | Rejection::ContentTooSlow
+                | Rejection::ContentMalformed
+                | Rejection::HandshakeTooSlow
                 | Rejection::HandlerFailed
                 | Rejection::HandlerTooSlow
                 | Rejection::Overloaded

@@ -11,6 +11,7 @@ use stickler_testing::{
 
 mod endings;
 mod frames;
+mod plain;
 mod responses;
 
 const REQUEST: &str = "GET / HTTP/1.1\r\n\

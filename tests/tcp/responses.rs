@@ -1,6 +1,6 @@
 //! The 101, and what the application answers (RFC 6455 §4.2.2).
 
-use stickler::proto::handshake::Response;
+use stickler::http::Response;
 use stickler::{Config, Incoming};
 
 use crate::claims::claims;
@@ -60,23 +60,22 @@ fn s4_2_2_what_was_not_asked_for_is_not_answered() {
 
 #[test]
 fn s4_2_2_the_application_greets_at_once_or_sends_away() {
-    let server = Running::new(Config::default(), |incoming: Incoming| async move {
+    let server = Running::new(Config::default(), |mut incoming: Incoming| async move {
         let refusal = match incoming.path() {
             "/login" => (401, "WWW-Authenticate", "Basic realm=\"x\""),
             "/moved" => (302, "Location", "https://example.com/"),
             _ => {
                 // Fields of the application go out, unless they would split the answer.
-                assert_eq!(incoming.request().field("cookie"), Some(&b"a=b"[..]));
-                let incoming = incoming.field("X-Room", "blue").unwrap();
-                assert!(Response::new(403).unwrap().insert("X", "a\r\nY: b").is_err());
+                assert_eq!(incoming.cookie("a"), Some("b"));
+                assert!(incoming.header("X", "a\r\nY: b").is_err());
+                incoming.header("X-Room", "blue").unwrap();
                 let socket = incoming.accept().await?;
                 socket.send("welcome")?;
                 return Ok(());
             }
         };
-        let response = Response::new(refusal.0).unwrap().with_field(refusal.1, refusal.2).unwrap();
-        incoming.reject(&response);
-        Ok(())
+        let response = Response::builder().status(refusal.0).header(refusal.1, refusal.2);
+        Ok(incoming.reject(response.body("")?)?)
     });
     for (id, path, status, field) in [
         ("6455-4.2.2-03", "/login", 401, ("www-authenticate", "Basic realm=\"x\"")),

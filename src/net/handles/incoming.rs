@@ -1,7 +1,10 @@
 //! An opening handshake that awaits the application's decision, and the WebSocket after it.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use http::request::Parts;
 
 use super::message::{Message, Outgoing};
 use super::receiver::Receiver;
@@ -12,7 +15,7 @@ use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
 use crate::proto::deflate;
 use crate::proto::handshake::{
-    FieldError, Offer, Request, Response, ResponseFields, SubprotocolNotOffered, encode_accept,
+    Offer, Request, Response, ResponseFields, SubprotocolNotOffered, encode_accept,
 };
 use crate::proto::outbound::SendError;
 use crate::proto::rejection::Rejection;
@@ -20,16 +23,16 @@ use crate::proto::rejection::Rejection;
 /// An opening handshake in which nothing is wrong, to be accepted or rejected.
 ///
 /// Dropped without an answer it is refused with 500, or 503 during shutdown.
-#[derive(Debug)]
 pub struct Incoming {
     /// Taken by the answer.
     inner: Option<Box<Inner>>,
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
-struct Inner {
-    request: Request,
+pub(super) struct Inner {
+    pub(super) head: Request,
+    /// The other view of the head, once somebody has asked for it.
+    pub(super) parts: OnceLock<Box<Parts>>,
     offer: Offer,
     fields: ResponseFields,
     /// Which offers of compression are accepted.
@@ -37,24 +40,15 @@ struct Inner {
 }
 
 impl Incoming {
-    pub(in crate::net) fn new(shared: Arc<Shared>, request: Request, offer: Offer) -> Incoming {
+    pub(in crate::net) fn new(shared: Arc<Shared>, head: Request, offer: Offer) -> Incoming {
         let inner = Inner {
-            request,
+            head,
+            parts: OnceLock::new(),
             offer,
             fields: ResponseFields::new(),
             policy: compression::policy(&shared.context),
         };
         Incoming { inner: Some(Box::new(inner)), shared }
-    }
-
-    /// The request; clone it to keep it after the answer.
-    pub fn request(&self) -> &Request {
-        &self.inner().request
-    }
-
-    /// The path of the request target, undecoded.
-    pub fn path(&self) -> &str {
-        self.request().path()
     }
 
     /// The peer's address, where the transport has one.
@@ -71,49 +65,26 @@ impl Incoming {
     /// Chooses the subprotocol.
     ///
     /// # Errors
-    /// The client did not offer it. The handshake is then refused with 500, so
-    /// look into [`Request::subprotocols`] first where that may be.
-    pub fn subprotocol(mut self, name: &str) -> Result<Incoming, SubprotocolNotOffered> {
-        if let Some(inner) = &mut self.inner {
-            inner.offer.choose_subprotocol(&inner.request, name)?;
-        }
+    /// The client did not offer it, which leaves the choice as it was; [`Request::subprotocols`] of
+    /// [`Incoming::head`] are what it offers.
+    pub fn subprotocol(&mut self, name: &str) -> Result<&mut Incoming, SubprotocolNotOffered> {
+        let inner = self.inner_mut();
+        inner.offer.choose_subprotocol(&inner.head, name)?;
         Ok(self)
     }
 
     /// Answers without a subprotocol.
-    #[must_use]
-    pub fn no_subprotocol(mut self) -> Incoming {
-        if let Some(inner) = &mut self.inner {
-            inner.offer.subprotocol = None;
-        }
+    pub fn no_subprotocol(&mut self) -> &mut Incoming {
+        self.inner_mut().offer.subprotocol = None;
         self
     }
 
     /// Chooses which offers of compression are accepted on this connection; `None` declines all
     /// of them (RFC 7692 §7). The configuration decides otherwise.
     #[cfg(feature = "deflate")]
-    #[must_use]
-    pub fn deflate(mut self, policy: Option<deflate::Policy>) -> Incoming {
-        if let Some(inner) = &mut self.inner {
-            inner.policy = policy;
-        }
+    pub fn deflate(&mut self, policy: Option<deflate::Policy>) -> &mut Incoming {
+        self.inner_mut().policy = policy;
         self
-    }
-
-    /// Adds a header field to the 101.
-    ///
-    /// # Errors
-    /// The name is no token, is one of the fields that the handshake itself sets, or the value
-    /// has an octet that no field value has (CR, LF and NUL among them).
-    pub fn field(
-        mut self,
-        name: impl Into<String>,
-        value: impl Into<String>,
-    ) -> Result<Incoming, FieldError> {
-        if let Some(inner) = &mut self.inner {
-            inner.fields.insert(name, value)?;
-        }
-        Ok(self)
     }
 
     /// Accepts: the 101 is queued, and the connection is OPEN (RFC 6455 §4.2.2).
@@ -126,10 +97,10 @@ impl Incoming {
     /// Ready at the first poll; dropped before it, the handshake is refused with 500.
     pub async fn accept(mut self) -> Result<WebSocket> {
         let Some(inner) = self.inner.take() else { return Err(SendError::Closed.into()) };
-        let Inner { request, offer, fields, policy } = *inner;
+        let Inner { head, offer, fields, policy, .. } = *inner;
         let compression =
             compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
-        let unspoken = if offer.subprotocol.is_none() { request.subprotocols().count() } else { 0 };
+        let unspoken = if offer.subprotocol.is_none() { head.subprotocols().count() } else { 0 };
         let mut state = self.shared.lock();
         if !state.life.is_deciding() {
             let ended = state.life.finished().and_then(|ending| ending.to_error());
@@ -139,7 +110,7 @@ impl Incoming {
         let extensions = compression.as_ref().map(Compression::to_string);
         let (subprotocol, extensions) = (offer.subprotocol.as_deref(), extensions.as_deref());
         state.queue.append(|_, batch| {
-            encode_accept(&request, &offer.accept_key, subprotocol, extensions, &fields, batch);
+            encode_accept(&head, &offer.accept_key, subprotocol, extensions, &fields, batch);
         });
         state.open();
         state.agree(compression);
@@ -151,19 +122,41 @@ impl Incoming {
         Ok(WebSocket::new(self.shared.clone()))
     }
 
-    /// Rejects with any final response.
-    pub fn reject(mut self, response: &Response) {
+    /// Answers without a WebSocket.
+    pub(super) fn answer(mut self, response: &Response) {
         self.inner = None;
         let mut state = self.shared.lock();
         if state.life.is_deciding() {
-            state.respond(response, false);
+            state.reject(response);
             state.wake_task();
         }
     }
 
-    fn inner(&self) -> &Inner {
+    /// The header fields that the application adds to the 101.
+    pub(super) fn response_fields(&mut self) -> &mut ResponseFields {
+        &mut self.inner_mut().fields
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
         // The answers take `self`, so only a value that nobody can see has none.
         self.inner.as_deref().unwrap_or_else(|| unreachable!("an answered handshake"))
+    }
+
+    fn inner_mut(&mut self) -> &mut Inner {
+        self.inner.as_deref_mut().unwrap_or_else(|| unreachable!("an answered handshake"))
+    }
+}
+
+impl fmt::Debug for Incoming {
+    /// Leaves the header fields out, on both sides: they carry credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Incoming");
+        shown.field("peer", &self.shared.peer);
+        if let Some(inner) = &self.inner {
+            shown.field("path", &inner.head.path());
+            shown.field("subprotocol", &inner.offer.subprotocol.as_deref());
+        }
+        shown.finish_non_exhaustive()
     }
 }
 

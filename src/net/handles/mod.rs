@@ -8,4 +8,6 @@ pub(super) mod fragments;
 pub(super) mod incoming;
 pub(super) mod message;
 pub(super) mod receiver;
+pub(super) mod rejecting;
+mod request;
 pub(super) mod sender;

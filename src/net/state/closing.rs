@@ -140,16 +140,46 @@ impl State {
             Rejection::HandlerFailed => Initiator::HandlerError,
             _ => Initiator::Peer,
         });
-        self.life.ending().rejection = Some(refusal.rejection);
-        self.respond(&Response::from(*refusal), refusal.head_only);
+        self.note_refusal(refusal.rejection);
+        self.send_response(&Response::from(*refusal), refusal.head_only);
     }
 
-    /// Queues the final response to a request that is not to become a WebSocket.
-    pub(in crate::net) fn respond(&mut self, response: &Response, head_only: bool) {
+    /// Queues the application's own answer to an opening handshake.
+    pub(in crate::net) fn reject(&mut self, response: &Response) {
         self.life.initiate(Initiator::Application);
+        self.life.ending().answered = Some(response.status());
+        self.send_response(response, false);
+    }
+
+    /// A plain request was answered with this status: by the application, unless we had a reason of
+    /// our own.
+    #[cfg(feature = "http")]
+    pub(in crate::net) fn answered(&mut self, status: u16, rejection: Option<Rejection>) {
+        match rejection {
+            Some(rejection) => {
+                self.life.initiate(match rejection {
+                    Rejection::HandlerFailed => Initiator::HandlerError,
+                    _ => Initiator::Peer,
+                });
+                self.note_refusal(rejection);
+            }
+            None => {
+                self.life.initiate(Initiator::Application);
+                self.life.ending().answered = Some(status);
+            }
+        }
+        self.finish_without_close();
+    }
+
+    fn note_refusal(&mut self, rejection: Rejection) {
+        let ending = self.life.ending();
+        ending.rejection = Some(rejection);
+        ending.refused = Some(rejection.status());
+    }
+
+    fn send_response(&mut self, response: &Response, head_only: bool) {
         let date = httpdate::fmt_http_date(std::time::SystemTime::now());
         self.queue.append(|_, batch| response.encode(&date, head_only, batch));
-        self.life.ending().refused = Some(response.status());
         // RFC 6455 §4.2.2: behind a refusal no frame is read or sent.
         self.finish_without_close();
     }

@@ -16,20 +16,18 @@ use super::WRITE_FROM;
 use super::rate_limit::RateLimit;
 use super::shared::Shared;
 use crate::net::config::Config;
+use crate::net::http::HttpService;
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::budget::Budget;
-use crate::proto::handshake::{Request, Response};
-
-/// Answers well-formed requests that do not ask for a WebSocket.
-pub type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 
 /// What the connections of one runtime share.
 pub struct Context {
     pub(in crate::net) config: Arc<Config>,
     /// What every message looks at, near at hand.
     pub(in crate::net) at_hand: AtHand,
-    pub(in crate::net) http: Option<HttpHook>,
+    /// Answers plain requests.
+    pub(in crate::net) http: Option<HttpService>,
     /// The instant that times in this context count from.
     start: Instant,
     is_draining: AtomicBool,
@@ -82,7 +80,7 @@ pub(in crate::net) struct Place {
 
 impl Context {
     /// A context without connections.
-    pub fn new(config: Arc<Config>, http: Option<HttpHook>) -> Context {
+    pub fn new(config: Arc<Config>, http: Option<HttpService>) -> Context {
         Context {
             #[cfg(feature = "deflate")]
             memory_told: RateLimit::default(),
@@ -110,7 +108,7 @@ impl Context {
     /// Contexts for this many runtimes, which share what the configuration bounds for all.
     pub fn several(
         config: &Arc<Config>,
-        http: Option<&HttpHook>,
+        http: Option<&HttpService>,
         count: usize,
     ) -> Vec<Arc<Context>> {
         let first = Context::new(config.clone(), http.cloned());

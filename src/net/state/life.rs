@@ -8,6 +8,7 @@ use crate::net::ending::{Ending, Initiator, Timer};
 ///
 /// ```text
 ///  Opening --the head is whole--> Deciding --101--> Open
+///     |    \-- a plain request --> Answering --its end--> Finishing
 ///     |                              |               |
 ///     +-- refused, too slow, lost ---+               +-- a Close in both directions, failed, lost,
 ///     v                              v               v   a timer ran out
@@ -23,6 +24,8 @@ enum Stage {
     Opening(Deadline),
     /// The application decides about the opening handshake; it is to have decided by then.
     Deciding(Deadline),
+    /// A plain request is answered by the application, which has the time that it takes.
+    Answering,
     /// Frames are exchanged; the closing handshake is part of it.
     Open(Closing),
     /// What is queued is written, then TCP ends; nothing is read as protocol.
@@ -154,6 +157,13 @@ impl Life {
     pub(in crate::net) fn decide(&mut self) {
         if let Stage::Opening(deadline) = self.stage {
             self.stage = Stage::Deciding(deadline);
+        }
+    }
+
+    /// A plain request is whole; the application answers it.
+    pub(in crate::net) fn answer(&mut self) {
+        if self.is_opening() {
+            self.stage = Stage::Answering;
         }
     }
 

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::answering::Answering;
 use super::opening::{Opened, Opening};
 use super::reading::Arrived;
 use super::transport::Transport;
@@ -75,7 +76,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send,
     F: Future<Output = Result<()>> + Send,
 {
-    let stage: Stage<fn(Incoming) -> F, F> = Stage::Running { handler };
+    let stage: Stage<T, fn(Incoming) -> F, F> = Stage::Running { handler };
     Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
 }
 
@@ -87,14 +88,16 @@ pin_project! {
         task: Option<Waker>,
         shared: Registered,
         #[pin]
-        stage: Stage<H, F>,
+        stage: Stage<T, H, F>,
     }
 }
 
 pin_project! {
     #[project = StageNow]
-    enum Stage<H, F> {
+    enum Stage<T, H, F> {
         Opening { opening: Opening, handler: Option<H> },
+        /// A plain request; the transport is there meanwhile.
+        Answering { answering: Box<Answering<T>> },
         Running { #[pin] handler: F },
         /// There is no handler, or it has returned.
         Over,
@@ -131,6 +134,7 @@ where
         let mut this = self.project();
         this.remember_task(cx);
         ready!(this.poll_opening(cx));
+        ready!(this.poll_answering(cx));
         this.turn(cx);
         // Whatever another thread changes from here on wakes the task again.
         if this.shared.0.glance().is_quiet() {
@@ -188,9 +192,27 @@ where
                     None => Stage::Over,
                 }
             }
+            Poll::Ready(Opened::Plain(plain)) => match self.transport.io.take() {
+                Some(io) => {
+                    let answering = Box::new(Answering::new(io, plain, shared));
+                    Stage::Answering { answering }
+                }
+                None => Stage::Over,
+            },
             _ => Stage::Over,
         };
         self.stage.set(next);
+        Poll::Ready(())
+    }
+
+    /// A plain request, up to the end of its answer; ready when there is none.
+    fn poll_answering(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let StageNow::Answering { answering } = self.stage.as_mut().project() {
+            let rest = ready!(answering.poll(&self.shared.0, cx));
+            self.transport.io = rest.io;
+            self.transport.is_reported = rest.is_reported;
+            self.stage.set(Stage::Over);
+        }
         Poll::Ready(())
     }
 
@@ -236,7 +258,7 @@ where
     }
 }
 
-impl<H, F> Stage<H, F> {
+impl<T, H, F> Stage<T, H, F> {
     /// Drops the handler, which has come to this result; `None` stands for a panic, here too.
     fn drop_handler(mut self: Pin<&mut Self>, result: Option<Result<()>>) -> Option<Result<()>> {
         catch_unwind(AssertUnwindSafe(|| self.set(Stage::Over))).ok().and(result)

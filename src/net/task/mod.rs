@@ -1,9 +1,15 @@
 //! What runs: the task of one connection. It alone reads, writes and runs the timers, and it polls
 //! the handler.
 
+#[cfg_attr(not(feature = "http"), path = "no_answering.rs")]
+mod answering;
 mod closing;
 pub(super) mod connection;
+#[cfg(feature = "http")]
+mod hyper_io;
 mod opening;
+#[cfg(feature = "http")]
+mod panics;
 mod reading;
 mod report;
 mod timers;

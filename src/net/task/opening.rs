@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::answering::Plain;
 use crate::net::handles::incoming::Incoming;
 use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::shared::Shared;
 use crate::proto::handshake::{
-    HeadScanner, Refusal, Request, Response, Verdict, judge, refuse_plain,
+    HeadLimits, HeadScanner, Refusal, Request, Verdict, judge, refuse_plain,
 };
 use crate::proto::rejection::Rejection;
 
@@ -25,6 +26,8 @@ pub(super) struct Opening {
 pub(super) enum Opened {
     /// The application is to decide.
     Incoming(Incoming),
+    /// The application's service is to answer.
+    Plain(Plain),
     /// It was answered, or the transport ended.
     Finished,
 }
@@ -81,8 +84,8 @@ impl Opening {
                 return Ok(None);
             };
             // RFC 9112 §9.3.2: when a request is refused, the one behind it is not read.
-            let request =
-                Request::parse(lease.unread().get(..head_len).unwrap_or_default(), limits);
+            let head = lease.unread().get(..head_len).unwrap_or_default();
+            let request = parse(head, limits, shared);
             lease.consume(head_len);
             request?
         } else {
@@ -92,7 +95,7 @@ impl Opening {
                 return Ok(None);
             };
             let head = self.received.get(..head_len).unwrap_or_default();
-            let request = Request::parse(head, limits);
+            let request = parse(head, limits, shared);
             lease.consume(head_len.saturating_sub(before));
             request?
         };
@@ -100,44 +103,63 @@ impl Opening {
     }
 }
 
+/// Reads a whole head. Where the application answers plain requests, their method may be any.
+fn parse(head: &[u8], limits: &HeadLimits, shared: &Shared) -> Result<Request, Refusal> {
+    match &shared.context.http {
+        None => Request::parse(head, limits),
+        Some(_) => Request::parse_any_method(head, limits),
+    }
+}
+
 /// Judges a whole request. Bytes behind the head are kept and read as frames after the 101.
 fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
     let context = &shared.context;
     if context.is_draining() {
-        return Err(Rejection::ShuttingDown.into());
+        return Err(refuse_late(&request));
+    }
+    if request.target().len() > MAX_TARGET_LEN {
+        return Err(Rejection::TargetTooLong.into());
     }
     let policy = &context.config.policy;
-    match judge(&request, policy)? {
+    let verdict = judge(&request, policy)?;
+    let offer = match verdict {
+        Verdict::WebSocket(offer) => offer,
         Verdict::PlainHttp => {
-            let answer = context.http.as_ref().and_then(|hook| call(&**hook, &request));
-            match answer {
-                Some(response) => shared.lock().respond(&response, false),
-                None => return Err(refuse_plain(&request, policy)),
-            }
-            Ok(Opened::Finished)
+            let refusal = refuse_plain(&request, policy);
+            let plain = Plain::take(request, early, shared)?.ok_or(refusal)?;
+            return answer(plain, shared);
         }
-        Verdict::WebSocket(offer) => {
-            let mut state = shared.lock();
-            // A shutdown that came since found nothing to refuse yet.
-            if context.is_draining() {
-                return Err(Rejection::ShuttingDown.into());
-            }
-            state.life.decide();
-            state.set_path(request.path());
-            // RFC 6455 §4.1: what came in one read with the head is kept for after the 101.
-            state.reading.arrive(early);
-            drop(state);
-            Ok(Opened::Incoming(Incoming::new(shared.clone(), request, offer)))
-        }
+    };
+    let mut state = shared.lock();
+    // A shutdown that came since found nothing to refuse yet.
+    if context.is_draining() {
+        return Err(Rejection::ShuttingDown.into());
     }
+    state.life.decide();
+    state.set_path(request.path());
+    // RFC 6455 §4.1: what came in one read with the head is kept for after the 101.
+    state.reading.arrive(early);
+    drop(state);
+    Ok(Opened::Incoming(Incoming::new(shared.clone(), request, offer)))
 }
 
-/// Calls the application's hook; a panic in it is its own and gets 500.
-fn call(
-    hook: &(dyn Fn(&Request) -> Option<Response> + Send + Sync),
-    request: &Request,
-) -> Option<Response> {
-    let call = std::panic::AssertUnwindSafe(|| hook(request));
-    std::panic::catch_unwind(call)
-        .unwrap_or_else(|_| Some(Response::from(Refusal::from(Rejection::HandlerFailed))))
+/// From here on the request has as much time as the application gives it.
+fn answer(plain: Plain, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
+    let mut state = shared.lock();
+    if shared.context.is_draining() {
+        let head_only = plain.is_head();
+        return Err(Refusal { head_only, ..Rejection::ShuttingDown.into() });
+    }
+    state.life.answer();
+    state.set_path(plain.path());
+    drop(state);
+    Ok(Opened::Plain(plain))
 }
+
+/// The refusal of a request that came during shutdown.
+fn refuse_late(request: &Request) -> Refusal {
+    Refusal { head_only: request.method() == "HEAD", ..Rejection::ShuttingDown.into() }
+}
+
+/// The longest request-target that the crate `http` takes.
+const MAX_TARGET_LEN: usize = 65_534;

@@ -31,8 +31,10 @@ impl Shared {
     fn report(&self, ending: &Ending) {
         if let Some(violation) = ending.violation {
             self.report_violation(violation);
-        } else if let Some(status) = ending.refused {
-            self.report_refusal(status, ending.rejection);
+        } else if let Some(rejection) = ending.rejection {
+            self.report_refusal(rejection);
+        } else if let Some(status) = ending.answered {
+            self.report_answer(status);
         } else if ending.initiator == Initiator::Overload {
             self.report_overload();
         } else if let Some(timer) = ending.timer
@@ -65,13 +67,18 @@ impl Shared {
         );
     }
 
-    fn report_refusal(&self, status: u16, rejection: Option<Rejection>) {
+    /// An answer of the application is no refusal, whatever its status.
+    fn report_answer(&self, status: u16) {
+        let peer = self.peer.map(tracing::field::display);
+        let path = self.lock().path().to_owned();
+        tracing::debug!(peer, status, path, "answered the request");
+    }
+
+    fn report_refusal(&self, rejection: Rejection) {
         let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else { return };
         let peer = self.peer.map(tracing::field::display);
-        let Some(rejection) = rejection else {
-            return tracing::debug!(peer, status, "answered without a WebSocket");
-        };
-        let (clause, sentence) = (rejection.section(), rejection.sentence());
+        let (clause, status) = (rejection.section(), rejection.status());
+        let sentence = rejection.sentence();
         tracing::info!(
             peer,
             clause,

@@ -79,7 +79,10 @@ impl core::error::Error for SubprotocolNotOffered {}
 /// The first broken rule, in the order: scheme of an absolute request-target, Upgrade, Connection,
 /// version, key, subprotocol and extension grammar, authority, resource, Origin, subprotocol.
 pub fn judge(request: &Request, policy: &Policy) -> Result<Verdict, Refusal> {
-    Ok(decide(request, policy)?)
+    decide(request, policy).map_err(|rejection| {
+        // RFC 9110 §9.3.2: the answer to HEAD has no content.
+        Refusal { head_only: request.method() == "HEAD", ..rejection.into() }
+    })
 }
 
 fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
@@ -91,6 +94,10 @@ fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
     if !asks_for_websocket(request)? {
         check_authority(request, policy)?;
         return Ok(Verdict::PlainHttp);
+    }
+    // RFC 6455 §4.2.1: a handshake is a GET.
+    if request.method() != "GET" {
+        return Err(Rejection::MethodNotAllowed);
     }
     check_connection(request)?;
     check_version(request)?;

@@ -20,7 +20,7 @@ mod origin;
 mod policy;
 mod refusal;
 mod request;
-mod response;
+pub(crate) mod response;
 mod target;
 
 pub use accept::{AcceptKey, encode_accept};

@@ -1,8 +1,9 @@
 //! The request of an opening handshake, read once (RFC 9112 §3, RFC 6455 §4.2.1).
 //!
-//! A [`Request`] is a GET with a usable request-target, one valid Host and no content; whether it
-//! asks for a WebSocket is for [`judge`](super::judge) to say. httparse splits the fields; what
-//! it lets pass and we do not, the scanner has refused before.
+//! A [`Request`] has a usable request-target, one valid Host and content whose end is known. It is a
+//! GET without content, unless the caller serves other methods too. Whether it asks for a WebSocket is
+//! for [`judge`](super::judge) to say. httparse splits the fields; what it lets pass and we do not, the
+//! scanner has refused before.
 
 use core::fmt;
 
@@ -18,9 +19,11 @@ use super::{
     target::{Scheme, Target},
 };
 
-/// A well-formed GET request without content.
+/// A well-formed request: a GET without content, unless [`Request::parse_any_method`] read it.
 #[derive(Clone)]
 pub struct Request {
+    /// `None` for GET, which most are.
+    method: Option<Box<str>>,
     target: Target,
     authority: Authority,
     fields: Fields,
@@ -34,11 +37,24 @@ impl Request {
     /// The first broken rule, in the order: size, message grammar, HTTP version, Host, body
     /// framing, Expect, method, request-target.
     pub fn parse(head: &[u8], limits: &HeadLimits) -> Result<Self, Refusal> {
+        Self::parse_methods(head, limits, Methods::Get)
+    }
+
+    /// As [`Request::parse`], for a server that answers plain HTTP too: a request of another method is
+    /// no fault. CONNECT, TRACE and `OPTIONS *` are for no resource of such a server, and stay one.
+    ///
+    /// # Errors
+    /// As [`Request::parse`].
+    pub fn parse_any_method(head: &[u8], limits: &HeadLimits) -> Result<Self, Refusal> {
+        Self::parse_methods(head, limits, Methods::Any)
+    }
+
+    fn parse_methods(head: &[u8], limits: &HeadLimits, methods: Methods) -> Result<Self, Refusal> {
         let mut scanner = HeadScanner::new();
         if scanner.scan(head, limits)? != Some(head.len()) {
             return Err(Refusal::of(Rejection::NotARequest, head));
         }
-        Self::parse_scanned(head, scanner.fields())
+        Self::parse_scanned(head, scanner.fields(), methods)
             .map_err(|rejection| Refusal::of(rejection, head))
     }
 
@@ -63,12 +79,13 @@ impl Request {
             kept.push(name, value);
             Ok(())
         });
-        let request = parsed.and_then(|()| Self::check(method.as_bytes(), target.as_bytes(), kept));
+        let (octets, methods) = (method.as_bytes(), Methods::Get);
+        let request = parsed.and_then(|()| Self::check(octets, target.as_bytes(), kept, methods));
         request.map_err(|rejection| Refusal { head_only: method == "HEAD", ..rejection.into() })
     }
 
     /// Parses a head that the scanner has let pass, with `count` field lines.
-    fn parse_scanned(head: &[u8], count: usize) -> Result<Self, Rejection> {
+    fn parse_scanned(head: &[u8], count: usize, methods: Methods) -> Result<Self, Rejection> {
         let head = head.strip_prefix(b"\r\n").unwrap_or(head);
         let end = head.iter().position(|&octet| octet == b'\r').ok_or(Rejection::NotARequest)?;
         let (line, rest) = head.split_at_checked(end).ok_or(Rejection::NotARequest)?;
@@ -93,11 +110,16 @@ impl Request {
         let mut fields = Fields::with_capacity(count, names, values);
         // RFC 9110 §5.5: the octets of a value stay what they are.
         parsed.iter().for_each(|field| fields.push(field.name, field.value));
-        Self::check(method, target, fields)
+        Self::check(method, target, fields, methods)
     }
 
     /// The checks between the HTTP version and Upgrade.
-    fn check(method: &[u8], target: &[u8], fields: Fields) -> Result<Self, Rejection> {
+    fn check(
+        method: &[u8],
+        target: &[u8],
+        fields: Fields,
+        methods: Methods,
+    ) -> Result<Self, Rejection> {
         let host = match fields.single("host") {
             // RFC 9112 §3.2: there is one Host, and it is valid.
             Single::Missing => return Err(Rejection::HostMissing),
@@ -110,16 +132,16 @@ impl Request {
             return Err(Rejection::RequestHasContent);
         }
         let expects_continue = framing::parse_expect(&fields)?;
-        check_method(method)?;
+        let method = parse_method(method, target, methods)?;
         let (target, authority) = Target::parse(target)?;
         // RFC 9112 §3.2.2: the authority of an absolute-form replaces Host.
-        Ok(Self { target, authority: authority.unwrap_or(host), fields, expects_continue })
+        Ok(Self { method, target, authority: authority.unwrap_or(host), fields, expects_continue })
     }
 
-    /// The method, which is always GET.
+    /// The method: GET, unless [`Request::parse_any_method`] read the request.
     #[must_use]
     pub fn method(&self) -> &str {
-        "GET"
+        self.method.as_deref().unwrap_or("GET")
     }
 
     /// The request-target as it was sent.
@@ -195,6 +217,7 @@ impl fmt::Debug for Request {
         let (target, authority) = (self.target(), &self.authority);
         formatter
             .debug_struct("Request")
+            .field("method", &self.method())
             .field("target", &target)
             .field("authority", authority)
             .finish_non_exhaustive()
@@ -224,14 +247,31 @@ fn check_version(version: &[u8]) -> Result<(), Rejection> {
     }
 }
 
-/// RFC 9110 §9.1: methods are compared as they are; known ones get 405, others 501.
-fn check_method(method: &[u8]) -> Result<(), Rejection> {
-    match method {
+/// Which methods are no fault.
+#[derive(Clone, Copy)]
+enum Methods {
+    Get,
+    Any,
+}
+
+/// RFC 9110 §9.1: methods are compared as they are; known ones get 405, others 501. `None` is GET.
+fn parse_method(
+    method: &[u8],
+    target: &[u8],
+    methods: Methods,
+) -> Result<Option<Box<str>>, Rejection> {
+    match (method, methods) {
         // RFC 6455 §4.2.1: a handshake is a GET.
-        b"GET" => Ok(()),
-        b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"CONNECT" | b"OPTIONS" | b"TRACE" | b"PATCH" => {
+        (b"GET", _) => Ok(None),
+        // RFC 9110 §9.3.6 to §9.3.8: a tunnel, the request itself, the server as a whole.
+        (b"CONNECT" | b"TRACE", _) => Err(Rejection::MethodNotAllowed),
+        (b"OPTIONS", _) if target == b"*" => Err(Rejection::MethodNotAllowed),
+        (other, Methods::Any) => {
+            token(other).map(|name| Some(name.into())).ok_or(Rejection::RequestLineMalformed)
+        }
+        (b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"OPTIONS" | b"PATCH", Methods::Get) => {
             Err(Rejection::MethodNotAllowed)
         }
-        _ => Err(Rejection::MethodUnknown),
+        (_, Methods::Get) => Err(Rejection::MethodUnknown),
     }
 }

@@ -95,6 +95,12 @@ impl Response {
         Ok(self)
     }
 
+    /// The same with these header fields.
+    #[cfg(feature = "net")]
+    pub(crate) fn with_fields(self, fields: ResponseFields) -> Self {
+        Self { fields, ..self }
+    }
+
     /// The same with this content, `text/plain` unless a Content-Type is added. Statuses that
     /// allow none (204, 205, 304) are sent without it.
     #[must_use]
@@ -212,8 +218,7 @@ impl ResponseFields {
         if !is_token(name.as_bytes()) {
             return Err(FieldError::NameInvalid);
         }
-        if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(&name)) || is_handshake_field(&name)
-        {
+        if is_own_field(&name) || is_handshake_field(&name) {
             return Err(FieldError::NameReserved);
         }
         // RFC 9110 §5.5: a value neither holds controls nor begins or ends with whitespace.
@@ -289,44 +294,84 @@ const OWN_FIELDS: [&str; 9] = [
     "Upgrade",
 ];
 
+/// Whether the field frames the message or governs the connection.
+fn is_own_field(name: &str) -> bool {
+    OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
 /// RFC 6455 §11.3: the fields of the handshake itself.
-fn is_handshake_field(name: &str) -> bool {
+pub(crate) fn is_handshake_field(name: &str) -> bool {
     name.get(..14).is_some_and(|prefix| prefix.eq_ignore_ascii_case("sec-websocket-"))
 }
 
 /// When to try again, by default.
 const RETRY_AFTER_SECONDS: &str = "1";
 
-/// The reason phrase of the statuses that are in use here.
-fn reason(status: u16) -> &'static str {
+/// The reason phrase as the register of IANA has it, and for a status that nobody has registered the
+/// name of its class: it is never empty (RFC 9112 §4, RFC 9110 §15).
+pub(crate) fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
         204 => "No Content",
         205 => "Reset Content",
+        206 => "Partial Content",
+        207 => "Multi-Status",
+        208 => "Already Reported",
+        226 => "IM Used",
+        300 => "Multiple Choices",
         301 => "Moved Permanently",
         302 => "Found",
         303 => "See Other",
         304 => "Not Modified",
+        305 => "Use Proxy",
         307 => "Temporary Redirect",
         308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
         408 => "Request Timeout",
         409 => "Conflict",
         410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
         414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
         417 => "Expectation Failed",
+        418 => "I'm a teapot",
         421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
         426 => "Upgrade Required",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
         500 => "Internal Server Error",
         501 => "Not Implemented",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
-        _ => "",
+        506 => "Variant Also Negotiates",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        510 => "Not Extended",
+        511 => "Network Authentication Required",
+        ..=299 => "Success",
+        300..=399 => "Redirection",
+        400..=499 => "Client Error",
+        _ => "Server Error",
     }
 }

@@ -63,8 +63,9 @@ async fn the_handler_decides_for_its_connection() {
         (off, both, Some("permessage-deflate")),
     ] {
         let (peer, serving, head) =
-            open_on(&Endpoint::new(config), &offering(OFFER), async move |incoming| {
-                let socket = incoming.deflate(policy).accept().await?;
+            open_on(&Endpoint::new(config), &offering(OFFER), async move |mut incoming| {
+                incoming.deflate(policy);
+                let socket = incoming.accept().await?;
                 assert_eq!(socket.sender().agreement().is_some(), line.is_some());
                 socket.sender().send("compressible ".repeat(20))?;
                 socket.split().0.next().await?;

@@ -1,0 +1,5 @@
+//! Without the feature `http` no plain request is answered by the application.
+
+/// There is none.
+#[derive(Clone)]
+pub enum HttpService {}

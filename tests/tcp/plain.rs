@@ -1,0 +1,95 @@
+//! Plain HTTP and WebSockets on one port.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use stickler::http::{Request, Response};
+use stickler::{Body, Server};
+
+use crate::{REQUEST, Running, close, echo, frame};
+
+fn server() -> Server {
+    Server::bind("127.0.0.1:0").unwrap().workers(NonZeroUsize::MIN)
+}
+
+#[test]
+fn a_router_of_axum_and_websockets_share_a_port() {
+    let router = Router::new()
+        .route("/", get("a page"))
+        .route("/form", post(async |content: String| format!("you said {content}")))
+        .route("/ws", get("not by upgrade"));
+    let server = Running::of(server().http_service(router).start(echo).unwrap());
+    let ask = |request: &str| {
+        let mut client = server.connect();
+        client.send(request);
+        let head = client.head();
+        (head.status(), String::from_utf8(client.rest()).unwrap())
+    };
+    assert_eq!(ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), (200, "a page".into()));
+    assert_eq!(ask("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"), (200, String::new()));
+    assert_eq!(ask("DELETE / HTTP/1.1\r\nHost: h\r\n\r\n").0, 405);
+    assert_eq!(ask("GET /no HTTP/1.1\r\nHost: h\r\n\r\n").0, 404);
+    let form = "POST /form HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(ask(form), (200, "you said hello".into()));
+    // axum knows the bound of the content by its error.
+    let large = format!("{:x}\r\n{}\r\n0\r\n\r\n", 1_048_577, "x".repeat(1_048_577));
+    let large =
+        format!("POST /form HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{large}");
+    assert_eq!(ask(&large).0, 413);
+
+    let mut client = server.connect();
+    client.send(REQUEST.replace("GET /", "GET /ws"));
+    assert_eq!(client.head().status(), 101);
+    client.send(frame(0x81, "hello"));
+    assert_eq!(client.frame(), (0x81, b"hello".to_vec()));
+    client.send(close(1000, ""));
+    assert_eq!(client.close_code(), 1000);
+    server.stop();
+}
+
+/// The answer is not lost by a reset, although the client goes on sending.
+#[test]
+fn an_answer_before_the_content_arrives_whole() {
+    let handler = async |request: Request<Body>| {
+        assert!(request.extensions().get::<std::net::SocketAddr>().is_some());
+        Response::new(vec![b'x'; 300_000])
+    };
+    let server = Running::of(server().http(handler).start(echo).unwrap());
+    for lines in ["Content-Length: 1000000", "Content-Length: 9000000"] {
+        let mut client = server.connect();
+        client.send(format!("POST / HTTP/1.1\r\nHost: h\r\n{lines}\r\n\r\n"));
+        client.send(vec![b'y'; 500_000]);
+        let head = client.head();
+        let body = client.rest();
+        match head.status() {
+            200 => assert_eq!(body.len(), 300_000),
+            status => assert_eq!((status, lines), (413, "Content-Length: 9000000")),
+        }
+    }
+    server.stop();
+}
+
+#[test]
+fn a_shutdown_waits_for_the_answer_until_its_deadline() {
+    let (ask, asked) = std::sync::mpsc::channel();
+    let handler = move |_| {
+        let ask = ask.clone();
+        async move {
+            let (go, gone) = tokio::sync::oneshot::channel();
+            ask.send(go).unwrap();
+            gone.await.map(|()| Response::new("late"))
+        }
+    };
+    let server = Running::of(server().http(handler).start(echo).unwrap());
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    let go = asked.recv().unwrap();
+    server.handle.shutdown(Duration::from_secs(20));
+    go.send(()).unwrap();
+    assert_eq!(client.head().status(), 200);
+    assert_eq!(client.rest(), b"late");
+    drop(client);
+    server.wait();
+}
