@@ -26,11 +26,10 @@ async fn room(mut incoming: Incoming) -> stickler::Result<()> {
         incoming.subprotocol("chat.v2")?;
     }
     incoming.header("X-Room", name.as_str())?;
-    let mut socket = incoming.accept().await?;
-    socket.send(format!("welcome to {name}"))?;
-    while let Some(message) = socket.next().await? {
-        let reply = format!("{} bytes", message.as_bytes().len());
-        socket.send(reply)?;
+    let (mut receiver, sender) = incoming.accept()?.split();
+    sender.send(format!("welcome to {name}"))?;
+    while let Some(message) = receiver.recv().await? {
+        sender.send(format!("{} bytes", message.as_bytes().len()))?;
     }
     Ok(())
 }

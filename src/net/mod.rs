@@ -26,9 +26,9 @@ mod task;
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
 pub use config::{Config, Limits, Timeouts};
-pub use ending::{Ending, Initiator, Timer};
-pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
-pub use error::{Error, Result};
+pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
+pub use endpoint::{Endpoint, Negotiated};
+pub use error::{BoxError, Error, Result};
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::{Incoming, WebSocket};
 pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
@@ -43,7 +43,7 @@ pub(crate) use http::HttpService;
 pub use http::{Answer, Body, BodyError};
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
-pub use state::context::Context;
-pub use task::connection::serve;
+#[cfg(feature = "server")]
+pub(crate) use state::context::Context;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;

@@ -2,4 +2,4 @@
 
 /// There is none.
 #[derive(Clone)]
-pub enum HttpService {}
+pub(crate) enum HttpService {}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use stickler::http::{Method, Request, Response, header};
-use stickler::net::{Initiator, Timer};
+use stickler::net::{Initiator, TimeoutKind};
 use stickler::{Answer, Body, BodyError, Config, Ending, Endpoint, Rejection};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -365,7 +365,7 @@ async fn a_client_that_does_not_read_the_answer_is_cut_off() {
         peer.give_room(1);
     }
     let ending = serving.await.unwrap();
-    assert_eq!((ending.timer, ending.answered), (Some(Timer::Write), None));
+    assert_eq!((ending.timeout, ending.answered), (Some(TimeoutKind::Write), None));
     assert!(start.elapsed().abs_diff(Duration::from_secs(22)) < Duration::from_millis(100));
     assert!(peer.has_ended());
 }

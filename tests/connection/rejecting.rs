@@ -33,7 +33,7 @@ async fn an_invalid_answer_is_an_error_that_has_the_handshake_still() {
         let (lines, _listening) = listen(|| {});
         let (peer, serving) = connect(&Endpoint::new(Config::default()), async move |incoming| {
             let error = incoming.reject(response).unwrap_err();
-            error.into_incoming().unwrap().accept().await.map(drop)
+            error.into_incoming().unwrap().accept().map(drop)
         });
         peer.send(REQUEST);
         assert!(peer.head().await.starts_with("HTTP/1.1 101 "));
@@ -94,7 +94,7 @@ async fn a_field_that_cannot_be_added_leaves_the_handshake_as_it_was() {
             assert_eq!(refused("x", value), FieldError::ValueInvalid);
         }
         incoming.header("set-cookie", "a=b")?.header("Set-Cookie", "c=d")?;
-        incoming.accept().await.map(drop)
+        incoming.accept().map(drop)
     });
     peer.send(REQUEST);
     let head = peer.head().await;

@@ -69,7 +69,7 @@ fn s4_2_2_the_application_greets_at_once_or_sends_away() {
                 assert_eq!(incoming.cookie("a"), Some("b"));
                 assert!(incoming.header("X", "a\r\nY: b").is_err());
                 incoming.header("X-Room", "blue").unwrap();
-                let socket = incoming.accept().await?;
+                let socket = incoming.accept()?;
                 socket.send("welcome")?;
                 return Ok(());
             }

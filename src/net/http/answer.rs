@@ -7,7 +7,8 @@ use http::{Response, StatusCode};
 use http_body_util::LengthLimitError;
 use hyper::ext::ReasonPhrase;
 
-use super::{Body, BodyError, BoxError};
+use super::{Body, BodyError};
+use crate::net::error::BoxError;
 use crate::proto::handshake::Refusal;
 use crate::proto::handshake::response::{is_handshake_field, reason};
 use crate::proto::rejection::Rejection;

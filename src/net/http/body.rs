@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Empty, Full, LengthLimitError, Limited};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::BoxError;
+use crate::net::error::BoxError;
 
 /// The content of a request or of an answer (RFC 9110 §6.4).
 ///

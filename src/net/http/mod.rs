@@ -12,6 +12,3 @@ pub use answer::Answer;
 pub(in crate::net) use answer::{Fault, check};
 pub use body::{Body, BodyError};
 pub(crate) use service::HttpService;
-
-/// Any error of an application.
-pub(in crate::net) type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -8,14 +8,15 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{Answer, Body, BoxError};
+use super::{Answer, Body};
+use crate::net::error::BoxError;
 
 /// A response, or why there is none.
 pub(in crate::net) type Answered = Result<Response<Body>, BoxError>;
 
 /// Answers requests that do not ask for a WebSocket; cheap to clone.
 #[derive(Clone)]
-pub struct HttpService(Arc<dyn Fn(Request<Body>) -> Answering + Send + Sync>);
+pub(crate) struct HttpService(Arc<dyn Fn(Request<Body>) -> Answering + Send + Sync>);
 
 /// The future of an answer.
 type Answering = Pin<Box<dyn Future<Output = Answered> + Send>>;

@@ -6,6 +6,7 @@
 //! believes so: the task does, as for every other connection.
 
 use std::any::Any;
+use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,10 +20,11 @@ use hyper::server::conn::http1::{Builder, Connection, Parts};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
+use super::handler::{Chain, said};
 use super::hyper_io::{HyperIo, Written};
-use super::panics;
-use crate::net::ending::{Initiator, Timer};
-use crate::net::http::{Body, BoxError, Fault, HttpService, check};
+use crate::net::ending::{Initiator, TimeoutKind};
+use crate::net::error::BoxError;
+use crate::net::http::{Body, Fault, HttpService, check};
 use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::shared::Shared;
@@ -178,7 +180,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
                 Some(Initiator::HandlerError)
             }
             End::Panicked(panic) => {
-                panics::report(shared, &**panic);
+                report_panic(shared, &**panic);
                 Some(Initiator::HandlerPanic)
             }
         };
@@ -193,7 +195,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
             }
         }
         match (end, outcome) {
-            _ if written == Written::TooSlowly => state.expire_at_once(Timer::Write),
+            _ if written == Written::TooSlowly => state.expire_at_once(TimeoutKind::Write),
             (End::Lost(kind), _) => state.lose(Some(kind)),
             (_, Some((status, rejection))) => {
                 state.answered(status, rejection);
@@ -222,7 +224,7 @@ impl End {
         if error.is_user() {
             return End::Failed(error);
         }
-        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+        let source = error.source().and_then(|source| source.downcast_ref());
         End::Lost(source.map_or(io::ErrorKind::UnexpectedEof, io::Error::kind))
     }
 }
@@ -269,7 +271,7 @@ async fn answer(
     shared: &Shared,
 ) -> Result<Response<Body>, Rejection> {
     let panicked = |panic: Box<dyn Any + Send>| {
-        panics::report(shared, &*panic);
+        report_panic(shared, &*panic);
         Rejection::HandlerFailed
     };
     let called = catch_unwind(AssertUnwindSafe(|| service.call(request)));
@@ -290,12 +292,19 @@ async fn answer(
     })
 }
 
-/// The application's own error, which nobody else hears.
-fn report_failure(shared: &Shared, error: &(dyn std::error::Error + 'static)) {
+/// Logs the application's own error, which nobody else hears.
+fn report_failure(shared: &Shared, error: &(dyn StdError + 'static)) {
     let peer = shared.peer.map(tracing::field::display);
     let path = shared.lock().path().to_owned();
-    let cause = error.source().map(tracing::field::display);
-    tracing::error!(peer, path, %error, cause, "the answer to a plain request failed");
+    tracing::error!(peer, path, error = %Chain(error), "the answer to a plain request failed");
+}
+
+/// Counts a panic of the application, and logs it.
+fn report_panic(shared: &Shared, panic: &(dyn Any + Send)) {
+    shared.context.count_panic();
+    let peer = shared.peer.map(tracing::field::display);
+    let path = shared.lock().path().to_owned();
+    tracing::error!(peer, path, panic = said(panic), "the answer to a plain request panicked");
 }
 
 /// hyper takes no smaller buffer.

@@ -5,11 +5,10 @@
 mod answering;
 mod closing;
 pub(super) mod connection;
+mod handler;
 #[cfg(feature = "http")]
 mod hyper_io;
 mod opening;
-#[cfg(feature = "http")]
-mod panics;
 mod reading;
 mod report;
 mod timers;
