@@ -28,22 +28,25 @@
 //!
 //! A handshake with a fault never reaches the handler: it is refused with the clause, a
 //! [`Rejection`]. A [`Policy`] decides what needs no code: paths, origins, hosts, subprotocols. The
-//! handler gets the rest as an [`Incoming`], with the whole [`Request`], and may take its time until
-//! the deadline. Then it accepts, or rejects with any final [`Response`].
+//! handler gets the rest as an [`Incoming`], with the whole request, and may take its time until
+//! the deadline. Then it accepts, or rejects with any final [`http::Response`].
 #![cfg_attr(feature = "net", doc = "```")]
 #![cfg_attr(not(feature = "net"), doc = "```text")]
-//! use stickler::{Incoming, Response};
+//! use stickler::Incoming;
+//! use stickler::http::{Response, header};
 //!
 //! async fn room(incoming: Incoming) -> stickler::Result<()> {
-//!     if incoming.request().field("Authorization").is_none() {
-//!         let response = Response::new(401)?.with_field("WWW-Authenticate", "Bearer")?;
-//!         incoming.reject(&response);
-//!         return Ok(());
+//!     if incoming.bearer().is_none() {
+//!         let response = Response::builder().status(401).header(header::WWW_AUTHENTICATE, "Bearer");
+//!         return Ok(incoming.reject(response.body("")?)?);
 //!     }
 //!     let socket = incoming.accept()?; // the 101 is queued, and the connection is open
 //!     Ok(socket.send("welcome")?)
 //! }
 //! ```
+//!
+//! Requests that ask for no WebSocket are answered by `Server::http` or `Server::http_service`, if by
+//! anybody: pages, forms, a router of axum, on the same port.
 //!
 //! # Receiving
 //!
@@ -124,8 +127,8 @@
 //!
 //! # Features
 //!
-//! `net` (one connection on tokio), `server` (many connections) and `deflate` (permessage-deflate) are
-//! on by default. Without any, what is left is [`proto`].
+//! `net` (one connection on tokio), `http` (answers to plain requests), `server` (many connections,
+//! implies `http`) and `deflate` (permessage-deflate) are on by default. Without any, what is left is [`proto`].
 //!
 //! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
 

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::claims::claims;
 use crate::logs::listen;
 use crate::support::{Peer, REQUEST, close, connect, echo, settle};
 
@@ -489,6 +490,26 @@ async fn fields_of_the_connection_are_the_servers() {
     let head = finish(&peer, serving).await.0.to_ascii_lowercase();
     for line in ["upgrade: websocket", "connection: upgrade, close", "sec-websocket-version: 13"] {
         assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} in {head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_http_is_answered_by_the_endpoints_hook() {
+    claims!("6455-4.2.1-15");
+    for (hooked, path, status) in
+        [(true, "/page", 200), (true, "/other", 404), (false, "/page", 426)]
+    {
+        let page = async |request: Request<Body>| {
+            let status = if request.uri().path() == "/page" { 200 } else { 404 };
+            Response::builder().status(status).body("hello").unwrap()
+        };
+        let config = Config::default();
+        let endpoint =
+            if hooked { Endpoint::with_http(config, page) } else { Endpoint::new(config) };
+        let (peer, serving) = connect(&endpoint, echo);
+        peer.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        let (head, ..) = finish(&peer, serving).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
     }
 }
 
