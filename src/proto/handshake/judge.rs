@@ -80,7 +80,7 @@ impl core::error::Error for SubprotocolNotOffered {}
 /// version, key, subprotocol and extension grammar, authority, resource, Origin, subprotocol.
 pub fn judge(request: &Request, policy: &Policy) -> Result<Verdict, Refusal> {
     decide(request, policy).map_err(|rejection| {
-        // RFC 9110 §9.3.2: the answer to HEAD has no content.
+        // The answer to HEAD has no content (RFC 9110 §9.3.2).
         Refusal { head_only: request.method() == "HEAD", ..rejection.into() }
     })
 }
@@ -95,7 +95,7 @@ fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
         check_authority(request, policy)?;
         return Ok(Verdict::PlainHttp);
     }
-    // RFC 6455 §4.2.1: a handshake is a GET.
+    // RFC 6455 §4.1: no other method than GET opens a WebSocket.
     if request.method() != "GET" {
         return Err(Rejection::MethodNotAllowed);
     }
