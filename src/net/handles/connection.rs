@@ -32,7 +32,7 @@ macro_rules! connection_methods {
             ///
             /// # Cancel safety
             /// Nothing is left of the future when it is dropped.
-            pub async fn peer_close(&self) -> Option<$crate::ReceivedClose> {
+            pub async fn peer_close(&self) -> Option<$crate::proto::event::ReceivedClose> {
                 use $crate::net::state::waiting::{Awaited, Waiting};
                 let mut waiting = Waiting::new(&self.$($shared).+);
                 let close = |state: &$crate::net::state::State| state.life.received_close().cloned();
