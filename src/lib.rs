@@ -148,9 +148,10 @@ pub use ::http;
 pub use net::{Answer, Body, BodyError};
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, BoxError, Config, Ending, Endpoint, Error, FragmentedMessage, Fragments, Incoming,
-    Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece, Receiver,
-    RejectError, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, WebSocket,
+    Binary, BoxError, Config, ConnectionId, Ending, Endpoint, Error, FragmentedMessage, Fragments,
+    Incoming, Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece,
+    Receiver, RejectError, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError,
+    WebSocket,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

@@ -30,13 +30,14 @@ pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
 pub use endpoint::{Endpoint, Negotiated};
 pub use error::{BoxError, Error, Result};
 pub use handles::fragments::FragmentedMessage;
-pub use handles::incoming::{Incoming, WebSocket};
+pub use handles::incoming::Incoming;
 pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
 #[cfg(feature = "deflate")]
 pub use handles::message::{Compressed, Uncompressed};
 pub use handles::receiver::{Fragments, Piece, Receiver};
 pub use handles::rejecting::RejectError;
-pub use handles::sender::Sender;
+pub use handles::sender::{Sender, TrySendError};
+pub use handles::websocket::WebSocket;
 #[cfg(feature = "server")]
 pub(crate) use http::HttpService;
 #[cfg(feature = "http")]
@@ -45,5 +46,6 @@ pub use http::{Answer, Body, BodyError};
 pub(crate) use read_vec::ReadVec;
 #[cfg(feature = "server")]
 pub(crate) use state::context::Context;
+pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;

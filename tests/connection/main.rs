@@ -15,9 +15,12 @@ mod embedding;
 mod end_behind;
 mod endings;
 mod fragments;
+mod full;
 mod handing;
 mod handing_elsewhere;
 mod handing_random;
+mod handles;
+mod heard;
 mod messages;
 mod opening;
 #[cfg(feature = "http")]

@@ -4,6 +4,7 @@
 
 #[cfg_attr(not(feature = "deflate"), path = "no_compressing.rs")]
 pub(super) mod compressing;
+pub(super) mod connection;
 pub(super) mod fragments;
 pub(super) mod incoming;
 pub(super) mod message;
@@ -11,3 +12,5 @@ pub(super) mod receiver;
 pub(super) mod rejecting;
 mod request;
 pub(super) mod sender;
+mod sending;
+pub(super) mod websocket;
