@@ -493,6 +493,73 @@ async fn fields_of_the_connection_are_the_servers() {
     }
 }
 
+/// However the handler frames its answer, it goes out with one length, and the right one.
+#[tokio::test(start_paused = true)]
+async fn s9112_6_the_framing_of_an_answer_is_the_servers() {
+    async fn framed(request: Request<Body>) -> Response<Body> {
+        let streamed = || stream::iter(["hel", "lo"].map(|piece| Ok::<_, String>(piece.into())));
+        let (length, body) = match request.uri().path() {
+            "/short" => ("3", Body::from("hello")),
+            "/long" => ("7", Body::from("hello")),
+            "/twice" => ("5, 5", Body::from("hello")),
+            "/streamed" => ("5", Body::from_stream(streamed())),
+            "/bad" => ("+5", Body::from_stream(streamed())),
+            path => panic!("{path}"),
+        };
+        let answer = Response::builder().header("Content-Length", length);
+        let answer = match request.uri().path() {
+            "/streamed" => answer.header("Transfer-Encoding", "gzip, chunked"),
+            _ => answer.header("Transfer-Encoding", "identity"),
+        };
+        answer.body(body).unwrap()
+    }
+    for path in ["/short", "/long", "/twice", "/streamed", "/bad"] {
+        let (peer, serving) = serve(framed);
+        peer.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        let (head, body, ending) = finish(&peer, serving).await;
+        assert_eq!(ending.answered, Some(200), "{path}");
+        let chunked = path == "/bad";
+        assert_eq!(head.contains("\r\nTransfer-Encoding: chunked\r\n"), chunked, "{head}");
+        assert_eq!(head.matches("Transfer-Encoding").count(), usize::from(chunked), "{head}");
+        assert_eq!(head.contains("\r\nContent-Length: 5\r\n"), !chunked, "{head}");
+        assert_eq!(head.matches("Content-Length").count(), usize::from(!chunked), "{head}");
+        let body = String::from_utf8(body).unwrap();
+        assert_eq!(body, if chunked { "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n" } else { "hello" });
+    }
+    // The answer to HEAD may tell of content that it has not made.
+    let (peer, serving) = serve(async |_| {
+        Response::builder().header("Content-Length", "77").body(Body::empty()).unwrap()
+    });
+    peer.send("HEAD / HTTP/1.1\r\nHost: test\r\n\r\n");
+    let (head, body, _) = finish(&peer, serving).await;
+    assert!(head.contains("\r\nContent-Length: 77\r\n") && body.is_empty(), "{head}");
+}
+
+/// What the strict head lets pass, hyper and the crate `http` take too.
+#[tokio::test(start_paused = true)]
+async fn methods_and_targets_are_taken_as_they_were_judged() {
+    let mut config = Config::default();
+    config.limits.head.max_head_size = 200_000;
+    let endpoint = Endpoint::with_http(config, async |request: Request<Body>| {
+        Response::new(request.uri().path().len().to_string())
+    });
+    for (method, len, status) in [
+        ("!#$%&'*+-.^_`|~", 9, 200),
+        ("aA0zZ9", 65_534, 200),
+        ("POST", 65_535, 414),
+        ("GET", 65_535, 414),
+    ] {
+        let (peer, serving) = connect(&endpoint, echo);
+        let path = "x".repeat(len - 1);
+        peer.send(format!("{method} /{path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        let (head, body, _) = finish(&peer, serving).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {len}: {head}");
+        if status == 200 {
+            assert_eq!(body, len.to_string().as_bytes());
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn plain_http_is_answered_by_the_endpoints_hook() {
     claims!("6455-4.2.1-15");

@@ -2,8 +2,11 @@
 
 use std::error::Error;
 
-use http::header::{CONNECTION, HeaderName, HeaderValue, TE, UPGRADE};
-use http::{Response, StatusCode};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body::Body as _;
 use http_body_util::LengthLimitError;
 use hyper::ext::ReasonPhrase;
 
@@ -79,13 +82,20 @@ impl Fault {
     }
 }
 
-/// Gives the response its last form. What governs the connection is the server's: of that nothing
-/// stays which the application set.
+/// Gives the response to a request of this method its last form. What governs the connection and frames
+/// the message is the server's: of that nothing stays which the application set, save the length of
+/// content that has no other.
 ///
 /// # Errors
 /// The status is not of a final response, or a field belongs to the opening handshake.
-pub(in crate::net) fn check(mut response: Response<Body>) -> Result<Response<Body>, BoxError> {
+pub(in crate::net) fn check(
+    mut response: Response<Body>,
+    method: &Method,
+) -> Result<Response<Body>, BoxError> {
     let status = response.status();
+    let has_length = response.body().size_hint().exact().is_some();
+    // RFC 9110 §8.6: here it tells of content that is not sent.
+    let is_told_only = method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
     if !(200..=599).contains(&status.as_u16()) {
         return Err(format!("{status} is not the status of a final response (200 to 599)").into());
     }
@@ -93,8 +103,11 @@ pub(in crate::net) fn check(mut response: Response<Body>) -> Result<Response<Bod
     if let Some(name) = fields.keys().find(|name| is_handshake_field(name.as_str())) {
         return Err(format!("{name} is set by the server alone").into());
     }
-    for name in [CONNECTION, TE, UPGRADE, KEEP_ALIVE, PROXY_CONNECTION] {
+    for name in [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, KEEP_ALIVE, PROXY_CONNECTION] {
         fields.remove(name);
+    }
+    if has_length && !is_told_only || !is_one_number(fields) {
+        fields.remove(CONTENT_LENGTH);
     }
     if status == StatusCode::UPGRADE_REQUIRED {
         // RFC 9110 §15.5.22, RFC 6455 §4.4: what to upgrade to, and the versions spoken here.
@@ -108,6 +121,14 @@ pub(in crate::net) fn check(mut response: Response<Body>) -> Result<Response<Bod
         response.extensions_mut().insert(phrase);
     }
     Ok(response)
+}
+
+/// Whether the length is one decimal number (RFC 9112 §6.3).
+fn is_one_number(fields: &HeaderMap) -> bool {
+    let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
+    let (Some(length), None) = (lengths.next(), lengths.next()) else { return false };
+    let is_digits = |length: &str| length.bytes().all(|digit| digit.is_ascii_digit());
+    length.to_str().is_ok_and(|length| is_digits(length) && length.parse::<u64>().is_ok())
 }
 
 /// The answer that names the clause, in hyper's form.

@@ -274,6 +274,7 @@ async fn answer(
         report_panic(shared, &*panic);
         Rejection::HandlerFailed
     };
+    let method = request.method().clone();
     let called = catch_unwind(AssertUnwindSafe(|| service.call(request)));
     let mut answering = called.map_err(panicked)?;
     let answered = poll_fn(|cx| {
@@ -283,7 +284,7 @@ async fn answer(
     let answered = answered.await.map_err(panicked)?;
     let checked = answered
         .map_err(Fault::of)
-        .and_then(|response| check(response).map_err(Fault::Application));
+        .and_then(|response| check(response, &method).map_err(Fault::Application));
     checked.map_err(|fault| {
         if let Fault::Application(error) = &fault {
             report_failure(shared, &**error);
