@@ -14,7 +14,7 @@ async fn room(mut incoming: Incoming) -> stickler::Result<()> {
     };
     // A browser sends the cookie that the form has set.
     if incoming.cookie("name").is_none() {
-        return refuse(incoming, 401, "who are you?\n");
+        return refuse(incoming, 403, "who are you?\n");
     }
     // Clients that are no browsers send no Origin (RFC 6455 §10.2).
     if incoming.head().origin().is_some_and(|origin| origin != b"https://chat.example") {
@@ -45,7 +45,7 @@ async fn name_of(room: &str) -> String {
 async fn page(request: Request<Body>) -> stickler::Result<Response<Body>> {
     let answer = Response::builder().header(header::CONTENT_TYPE, "text/html; charset=utf-8");
     match (request.method(), request.uri().path()) {
-        (&Method::GET, "/") => Ok(answer.body(FORM.into())?),
+        (&Method::GET | &Method::HEAD, "/") => Ok(answer.body(FORM.into())?),
         (&Method::POST, "/login") => {
             // Larger than the limit: 413. Too slow: 408.
             let form = request.into_body().form().await?;

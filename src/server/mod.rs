@@ -159,7 +159,7 @@ impl Server {
     ///
     /// async fn page(request: http::Request<Body>) -> http::Result<http::Response<Body>> {
     ///     match (request.method(), request.uri().path()) {
-    ///         (&http::Method::GET, "/") => Ok(http::Response::new("hello".into())),
+    ///         (&http::Method::GET | &http::Method::HEAD, "/") => Ok(http::Response::new("hello".into())),
     ///         _ => http::Response::builder().status(404).body(Body::empty()),
     ///     }
     /// }
