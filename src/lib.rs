@@ -141,8 +141,8 @@ pub mod server;
 #[cfg(feature = "net")]
 pub use net::{
     Binary, Config, Ending, Endpoint, Error, FragmentedMessage, Fragments, Incoming, Initiator,
-    Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece, Receiver, Result,
-    Sender, Text, Timeouts, Timer, WebSocket, negotiate, serve_connection,
+    Limits, Message, Negotiated, NotUtf8, Outgoing, OwnedMessage, OwnedText, Piece, Receiver,
+    Result, Sender, Text, Timeouts, Timer, WebSocket, negotiate, serve_connection,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

@@ -29,9 +29,11 @@ pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
 pub use error::{Error, Result};
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::{Incoming, WebSocket};
-pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
+pub use handles::message::{Binary, Message, Text};
+pub use handles::outgoing::Outgoing;
 #[cfg(feature = "deflate")]
-pub use handles::message::{Compressed, Uncompressed};
+pub use handles::outgoing::{Compressed, Uncompressed};
+pub use handles::owned::{NotUtf8, OwnedMessage, OwnedText};
 pub use handles::receiver::{Fragments, Piece, Receiver};
 pub use handles::sender::Sender;
 #[cfg(feature = "server")]

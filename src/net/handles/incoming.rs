@@ -1,9 +1,11 @@
 //! An opening handshake that awaits the application's decision, and the WebSocket after it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::message::{Message, Outgoing};
+use super::message::Message;
+use super::outgoing::Outgoing;
 use super::receiver::Receiver;
 use super::sender::Sender;
 use crate::net::error::{Error, Result};
@@ -20,14 +22,12 @@ use crate::proto::rejection::Rejection;
 /// An opening handshake in which nothing is wrong, to be accepted or rejected.
 ///
 /// Dropped without an answer it is refused with 500, or 503 during shutdown.
-#[derive(Debug)]
 pub struct Incoming {
     /// Taken by the answer.
     inner: Option<Box<Inner>>,
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Inner {
     request: Request,
     offer: Offer,
@@ -177,6 +177,18 @@ fn report_unspoken_subprotocols(shared: &Shared, offered: usize) {
     tracing::debug!(peer, clause, offered, "accepted, but no offered subprotocol is spoken here");
 }
 
+impl fmt::Debug for Incoming {
+    /// Leaves out the query and the values of header fields: they carry credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.inner.as_deref();
+        f.debug_struct("Incoming")
+            .field("peer", &self.shared.peer)
+            .field("request", &inner.map(|inner| &inner.request))
+            .field("fields", &inner.map_or(0, |inner| inner.fields.iter().count()))
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Incoming {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
@@ -191,10 +203,16 @@ impl Drop for Incoming {
 }
 
 /// An open connection: a [`Receiver`] and a [`Sender`] in one.
-#[derive(Debug)]
 pub struct WebSocket {
     receiver: Receiver,
     sender: Sender,
+}
+
+impl fmt::Debug for WebSocket {
+    /// As of its [`Receiver`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("receiver", &self.receiver).finish_non_exhaustive()
+    }
 }
 
 impl WebSocket {

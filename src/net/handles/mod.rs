@@ -7,5 +7,7 @@ pub(super) mod compressing;
 pub(super) mod fragments;
 pub(super) mod incoming;
 pub(super) mod message;
+pub(super) mod outgoing;
+pub(super) mod owned;
 pub(super) mod receiver;
 pub(super) mod sender;

@@ -1,5 +1,6 @@
 //! The sending handle of a connection.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use super::compressing::Sending;
 use super::fragments::FragmentedMessage;
-use super::message::{Choice, Outgoing, Parts};
+use super::outgoing::{Choice, Outgoing, Parts};
 use crate::net::ending::{Ending, Initiator};
 use crate::net::lent::cork;
 use crate::net::state::State;
@@ -24,7 +25,7 @@ use crate::proto::outbound::SendError;
 
 /// Sends on one connection. Cheap to clone; clones send on the same connection, from any
 /// task. Nothing here awaits the transport: the connection task writes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sender {
     pub(super) shared: Arc<Shared>,
 }
@@ -257,6 +258,13 @@ impl Sender {
     /// The path of the request target, undecoded.
     pub fn path(&self) -> String {
         self.shared.lock().path().to_string()
+    }
+}
+
+impl fmt::Debug for Sender {
+    /// Lengths and states, without the lock; never what is queued.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("connection", &self.shared).finish()
     }
 }
 
