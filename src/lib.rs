@@ -125,7 +125,7 @@
 //! # Features
 //!
 //! `net` (one connection on tokio), `server` (many connections) and `deflate` (permessage-deflate) are
-//! on by default. Without any, what is left is [`proto`].
+//! on by default. Without any, what is left is [`proto`]. `json` adds `Json` and `Message::json`, by serde.
 //!
 //! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
 
@@ -146,6 +146,8 @@ pub use net::{
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};
+#[cfg(feature = "json")]
+pub use net::{Json, JsonError, JsonErrorKind};
 pub use proto::assembler::{MessageKind, MessageLimits};
 pub use proto::close::CloseCode;
 pub use proto::event::ReceivedClose;

@@ -29,6 +29,8 @@ pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
 pub use error::{Error, Result};
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::{Incoming, WebSocket};
+#[cfg(feature = "json")]
+pub use handles::json::{Json, JsonError, JsonErrorKind};
 pub use handles::message::{Binary, Message, Text};
 pub use handles::outgoing::Outgoing;
 #[cfg(feature = "deflate")]

@@ -92,6 +92,8 @@ pub enum SendError {
     CloseCodeNotSendable,
     /// A reason of more than 123 bytes (RFC 6455 §5.5).
     ReasonTooLong,
+    /// A value that cannot be written as JSON; nothing was queued. Only `Json` has it (feature `json`).
+    NotSerializable,
 }
 
 impl std::fmt::Display for SendError {
@@ -102,6 +104,7 @@ impl std::fmt::Display for SendError {
             SendError::MessageUnfinished => "a fragmented message is unfinished",
             SendError::ControlTooLong => "a control frame holds at most 125 bytes",
             SendError::CloseCodeNotSendable => "a server does not send this status code",
+            SendError::NotSerializable => "the value cannot be written as JSON",
             SendError::ReasonTooLong => "the reason in a Close frame holds at most 123 bytes",
         })
     }

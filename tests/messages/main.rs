@@ -5,4 +5,6 @@ use stickler_testing::memory as support;
 
 mod conversions;
 mod debug;
+#[cfg(feature = "json")]
+mod json;
 mod outgoing;

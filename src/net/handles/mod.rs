@@ -6,6 +6,8 @@
 pub(super) mod compressing;
 pub(super) mod fragments;
 pub(super) mod incoming;
+#[cfg(feature = "json")]
+pub(super) mod json;
 pub(super) mod message;
 pub(super) mod outgoing;
 pub(super) mod owned;
