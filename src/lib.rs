@@ -133,11 +133,15 @@
 
 pub mod proto;
 
+#[cfg(feature = "futures")]
+pub mod adapters;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "server")]
 pub mod server;
 
+#[cfg(feature = "futures")]
+pub use adapters::stream::MessageStream;
 #[cfg(feature = "net")]
 pub use net::{
     Binary, Config, Ending, Endpoint, Error, FragmentedMessage, Fragments, Incoming, Initiator,

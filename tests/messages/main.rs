@@ -8,3 +8,5 @@ mod debug;
 #[cfg(feature = "json")]
 mod json;
 mod outgoing;
+#[cfg(feature = "futures")]
+mod stream;

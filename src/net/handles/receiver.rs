@@ -15,6 +15,8 @@ pub use self::pieces::{Fragments, Piece};
 use self::search::search;
 
 use super::message::{Lent, Message};
+#[cfg(feature = "futures")]
+use super::owned::OwnedMessage;
 use super::sender::is_large;
 use crate::net::ending::Ending;
 use crate::net::error::Result;
@@ -102,6 +104,22 @@ impl Receiver {
         let is_text = self.found.text.is_some();
         let kind = if is_text { MessageKind::Text } else { MessageKind::Binary };
         Ok(found.then(|| Fragments::new(kind, self)))
+    }
+
+    /// As `next`, for a Stream, which gives messages for keeping. What a poll that is pending leaves in
+    /// the state is taken back by the next one, by `stop_polling`, or with the Receiver.
+    #[cfg(feature = "futures")]
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<OwnedMessage>>> {
+        let found = std::task::ready!(self.poll_next(cx, Delivery::Message))?;
+        Poll::Ready(Ok(found.then(|| self.lend().into_owned())))
+    }
+
+    /// There is no next `poll_recv`.
+    #[cfg(feature = "futures")]
+    pub(crate) fn stop_polling(&mut self) {
+        if self.is_waiting {
+            self.stop_waiting();
+        }
     }
 
     /// The peer's address, where the transport has one.
