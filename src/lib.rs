@@ -141,7 +141,7 @@ pub mod net;
 pub mod server;
 
 #[cfg(feature = "futures")]
-pub use adapters::stream::MessageStream;
+pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 #[cfg(feature = "net")]
 pub use net::{
     Binary, Config, Ending, Endpoint, Error, FragmentedMessage, Fragments, Incoming, Initiator,

@@ -36,6 +36,8 @@ pub use handles::outgoing::Outgoing;
 #[cfg(feature = "deflate")]
 pub use handles::outgoing::{Compressed, Uncompressed};
 pub use handles::owned::{NotUtf8, OwnedMessage, OwnedText};
+#[cfg(feature = "futures")]
+pub(crate) use handles::polled::PolledSender;
 pub use handles::receiver::{Fragments, Piece, Receiver};
 pub use handles::sender::Sender;
 #[cfg(feature = "server")]

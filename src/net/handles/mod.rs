@@ -11,5 +11,7 @@ pub(super) mod json;
 pub(super) mod message;
 pub(super) mod outgoing;
 pub(super) mod owned;
+#[cfg(feature = "futures")]
+pub(super) mod polled;
 pub(super) mod receiver;
 pub(super) mod sender;

@@ -182,7 +182,9 @@ impl State {
         self.wakes.add(Wakes::INPUT);
         self.wakes.add(Wakes::ROOM);
         self.wakes.add(Wakes::END);
-        self.queue.shut()
+        let lost = self.queue.shut();
+        self.tell_written();
+        lost
     }
 }
 

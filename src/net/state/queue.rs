@@ -25,6 +25,9 @@ pub(in crate::net) struct Queue {
     blocked_since: Deadline,
     /// Whether a message is being sent by a `FragmentedMessage`, be it that nothing of it was sent.
     is_reserved: bool,
+    /// Whether the transport went before all of it was written.
+    #[cfg_attr(not(feature = "futures"), allow(dead_code, reason = "a Sink asks"))]
+    has_lost: bool,
 }
 
 impl Queue {
@@ -35,6 +38,7 @@ impl Queue {
             in_flight: 0,
             blocked_since: Deadline::NEVER,
             is_reserved: false,
+            has_lost: false,
         }
     }
 
@@ -53,6 +57,15 @@ impl Queue {
     #[inline]
     pub(in crate::net) fn len(&self) -> usize {
         self.in_flight + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
+    }
+
+    /// Whether all of it was written; `None` while that is not known.
+    #[cfg(feature = "futures")]
+    pub(in crate::net) fn written(&self) -> Option<Result<(), SendError>> {
+        if self.has_lost {
+            return Some(Err(SendError::Closed));
+        }
+        (self.len() == 0).then_some(Ok(()))
     }
 
     /// Whether a message may be queued, as far as its length goes.
@@ -213,6 +226,7 @@ impl Queue {
     #[must_use]
     pub(in crate::net) fn shut(&mut self) -> Option<Box<Outbox>> {
         self.outbound.shut();
+        self.has_lost |= self.len() > 0;
         self.in_flight = 0;
         self.waiting.take()
     }

@@ -15,6 +15,9 @@ use super::shared::{Locked, Shared};
 pub(in crate::net) enum Awaited {
     /// Room in the queue.
     Room,
+    /// That all of the queue is written.
+    #[cfg(feature = "futures")]
+    Written,
     /// The end of TCP.
     End,
 }
@@ -23,14 +26,12 @@ pub(in crate::net) enum Awaited {
 #[derive(Debug)]
 pub(in crate::net) struct Waiting<'a> {
     shared: &'a Shared,
-    awaited: Awaited,
-    /// `None` until it had to wait.
-    key: Option<Key>,
+    place: Place,
 }
 
 impl<'a> Waiting<'a> {
     pub(in crate::net) fn new(shared: &'a Shared, awaited: Awaited) -> Waiting<'a> {
-        Waiting { shared, awaited, key: None }
+        Waiting { shared, place: Place::of(awaited) }
     }
 
     /// Looks for it, and waits if it is not there.
@@ -39,9 +40,39 @@ impl<'a> Waiting<'a> {
         cx: &Context<'_>,
         look: impl Fn(&State) -> Option<R>,
     ) -> Poll<R> {
+        self.place.poll(self.shared, cx, look)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.place.give_up(self.shared);
+    }
+}
+
+/// A place among those who wait for the same thing of one connection. Whoever has it gives it up.
+#[derive(Debug)]
+pub(in crate::net) struct Place {
+    awaited: Awaited,
+    /// `None` until it had to wait.
+    key: Option<Key>,
+}
+
+impl Place {
+    pub(in crate::net) fn of(awaited: Awaited) -> Place {
+        Place { awaited, key: None }
+    }
+
+    /// As [`Waiting::poll`].
+    pub(in crate::net) fn poll<R>(
+        &mut self,
+        shared: &Shared,
+        cx: &Context<'_>,
+        look: impl Fn(&State) -> Option<R>,
+    ) -> Poll<R> {
         let mut waker = None;
         loop {
-            let mut state = self.lock();
+            let mut state = self.lock(shared);
             if let Some(found) = look(&state) {
                 return Poll::Ready(found);
             }
@@ -59,18 +90,18 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    fn lock(&self) -> Locked<'a> {
+    fn lock<'a>(&self, shared: &'a Shared) -> Locked<'a> {
         match self.awaited {
-            Awaited::Room => self.shared.lock_for_sending(),
-            Awaited::End => self.shared.lock(),
+            Awaited::Room => shared.lock_for_sending(),
+            #[cfg(feature = "futures")]
+            Awaited::Written => shared.lock_for_sending(),
+            Awaited::End => shared.lock(),
         }
     }
-}
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let Some(key) = self.key else { return };
-        let mut state = self.shared.lock();
+    pub(in crate::net) fn give_up(&mut self, shared: &Shared) {
+        let Some(key) = self.key.take() else { return };
+        let mut state = shared.lock();
         let waker = state.waiters.get_if_any().and_then(|all| all.of(self.awaited).remove(&key));
         drop(state);
         drop(waker);
@@ -105,6 +136,12 @@ impl Waiters {
         self.0.is_some()
     }
 
+    /// Whether somebody waits for all of the queue to be written.
+    #[cfg(feature = "futures")]
+    fn is_written_awaited(&self) -> bool {
+        self.0.as_ref().is_some_and(|all| !all.written.is_empty())
+    }
+
     /// Whether somebody waits for room in the queue.
     pub(in crate::net) fn is_room_awaited(&self) -> bool {
         self.0.as_ref().is_some_and(|all| !all.room.is_empty())
@@ -116,6 +153,8 @@ struct All {
     /// The Receiver, when it waits for input elsewhere than in the connection task.
     input: Option<Waker>,
     room: BTreeMap<Key, Waker>,
+    #[cfg(feature = "futures")]
+    written: BTreeMap<Key, Waker>,
     end: BTreeMap<Key, Waker>,
     newest: u64,
 }
@@ -129,6 +168,8 @@ impl All {
     fn of(&mut self, awaited: Awaited) -> &mut BTreeMap<Key, Waker> {
         match awaited {
             Awaited::Room => &mut self.room,
+            #[cfg(feature = "futures")]
+            Awaited::Written => &mut self.written,
             Awaited::End => &mut self.end,
         }
     }
@@ -146,6 +187,8 @@ impl Wakes {
     pub(in crate::net) const INPUT: Wakes = Wakes(2);
     pub(in crate::net) const ROOM: Wakes = Wakes(4);
     pub(in crate::net) const END: Wakes = Wakes(8);
+    #[cfg(feature = "futures")]
+    pub(in crate::net) const WRITTEN: Wakes = Wakes(16);
 
     #[inline]
     pub(in crate::net) fn add(&mut self, others: Wakes) {
@@ -204,7 +247,12 @@ impl State {
         let Some(all) = self.waiters.get_if_any() else { return task.into_iter().collect() };
         let input = if wakes.has(Wakes::INPUT) { all.input.take() } else { None };
         let mut many = BTreeMap::new();
-        for (wake, awaited) in [(Wakes::ROOM, Awaited::Room), (Wakes::END, Awaited::End)] {
+        for (wake, awaited) in [
+            (Wakes::ROOM, Awaited::Room),
+            (Wakes::END, Awaited::End),
+            #[cfg(feature = "futures")]
+            (Wakes::WRITTEN, Awaited::Written),
+        ] {
             if wakes.has(wake) {
                 // Keys differ, whatever is waited for.
                 many.append(all.of(awaited));
@@ -219,6 +267,15 @@ impl State {
         if self.waiters.is_room_awaited() && self.life.is_open() && self.queue.has_room(max_queued)
         {
             self.wakes.add(Wakes::ROOM);
+        }
+    }
+
+    /// Wakes those who wait for all of the queue to be written, if it is.
+    #[inline]
+    pub(in crate::net) fn tell_written(&mut self) {
+        #[cfg(feature = "futures")]
+        if self.waiters.is_written_awaited() && self.queue.written().is_some() {
+            self.wakes.add(Wakes::WRITTEN);
         }
     }
 
