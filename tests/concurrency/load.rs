@@ -125,8 +125,8 @@ impl Sent {
             Shape::Slice | Shape::LargeSlice => sender.send(bytes),
             Shape::LargeVec => sender.send(payload.into_bytes()),
             Shape::LargeBytes => sender.send(Bytes::from(payload)),
-            Shape::Prepared => sender.send(&Prepared::text(&payload)),
-            Shape::LargePrepared => sender.send(&Prepared::binary(bytes)),
+            Shape::Prepared => sender.send(Prepared::text(&payload)),
+            Shape::LargePrepared => sender.send(Prepared::binary(bytes)),
             Shape::Compressed => sender.send(compressed(&payload)),
             Shape::Uncompressed => sender.send(uncompressed(&payload)),
             Shape::Ping => sender.ping(bytes),
@@ -152,7 +152,7 @@ impl Sent {
     async fn deliver_fragments(self, sender: &Sender) -> Result<(), SendError> {
         let payload = self.payload();
         let mut random = self.random();
-        let mut message = sender.start(MessageKind::Text)?;
+        let mut message = sender.start_message(MessageKind::Text)?;
         let cut = payload.floor_char_boundary(random.below(payload.len()));
         let (first, last) = payload.split_at(cut);
         while let Err(error) = message.send(first) {

@@ -122,31 +122,32 @@ fn a_prepared_message_is_made_from_whatever_is_a_message() {
 #[tokio::test(start_paused = true)]
 async fn a_lent_message_answers_as_an_owned_one_does() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, _sender) = incoming.accept().await?.split();
+        let (mut receiver, _sender) = incoming.accept()?.split();
+        let string = String::from("hello");
         for _ in 0..2 {
-            let message = receiver.next().await?.expect("a message");
+            let message = receiver.recv().await?.expect("a message");
             assert_eq!((message.kind(), message.len()), (MessageKind::Text, 5));
             assert!(!message.is_empty() && message == "hello" && message != "hell");
             assert_eq!(message.to_string(), "hello");
             assert_eq!(<_ as AsRef<[u8]>>::as_ref(&message), b"hello");
             assert_eq!(&Prepared::from(&message).frame()[..], b"\x81\x05hello");
             let stickler::Message::Text(text) = message else { panic!("no text") };
-            assert!(text == "hello" && text == String::from("hello") && text.as_str() == "hello");
+            assert!(text == "hello" && text == string && text.as_str() == "hello");
             assert_eq!(<_ as AsRef<str>>::as_ref(&text), "hello");
             assert_eq!((text.to_string(), String::from(text)), ("hello".into(), "hello".into()));
         }
-        let text = receiver.next().await?.expect("a message").into_text();
+        let text = receiver.recv().await?.expect("a message").into_text();
         assert_eq!(text, Some(STATIC));
-        let bytes = receiver.next().await?.expect("a message").into_bytes();
+        let bytes = receiver.recv().await?.expect("a message").into_bytes();
         assert_eq!(bytes, "hello");
-        let message = receiver.next().await?.expect("a message");
+        let message = receiver.recv().await?.expect("a message");
         assert_eq!(message.to_string(), "5 bytes");
         assert!(message != "hello");
         assert_eq!(OwnedMessage::from(message), OwnedMessage::binary("hello"));
-        assert!(receiver.next().await?.expect("a message").into_text().is_none());
-        let message = receiver.next().await?.expect("a message");
+        assert!(receiver.recv().await?.expect("a message").into_text().is_none());
+        let message = receiver.recv().await?.expect("a message");
         let stickler::Message::Binary(payload) = message else { panic!("no binary") };
-        assert!(payload == *b"hello" && payload == &b"hello"[..]);
+        assert!(payload == *b"hello" && payload == b"hello"[..]);
         assert_eq!(Bytes::from(payload), "hello");
         Ok(())
     })

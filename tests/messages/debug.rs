@@ -50,26 +50,25 @@ async fn handles_show_lengths_and_states() -> Result<()> {
         assert_quiet("Incoming", &incoming);
         let incoming = incoming.field("Set-Cookie", SECRET)?.subprotocol(SECRET)?;
         assert_quiet("Incoming", &incoming);
-        let mut socket = incoming.accept().await?;
+        let mut socket = incoming.accept()?;
         socket.send(long())?;
         socket.sender().ping(SECRET.as_bytes())?;
         assert_quiet("WebSocket", &socket);
-        let message = socket.next().await?.expect("a message");
+        let message = socket.recv().await?.expect("a message");
         assert_quiet("Message", &message);
         let (mut receiver, sender) = socket.split();
         sender.send(long())?;
         assert!(sender.queued() > 10_000);
         assert_quiet("Receiver", &receiver);
         assert_quiet("Sender", &sender);
-        let fragmented = sender.start(MessageKind::Text)?;
+        let fragmented = sender.start_message(MessageKind::Text)?;
         assert_quiet("FragmentedMessage", &fragmented);
         drop(fragmented);
-        let mut fragments = receiver.next_fragmented().await?.expect("a message");
+        let mut fragments = receiver.recv_fragments().await?.expect("a message");
         assert_quiet("Fragments", &fragments);
-        let piece = fragments.next().await?.expect("a piece");
+        let piece = fragments.recv().await?.expect("a piece");
         assert_quiet("Piece", &piece);
-        drop(fragments);
-        while receiver.next().await?.is_some() {}
+        while receiver.recv().await?.is_some() {}
         assert_quiet("Receiver", &receiver);
         Ok(())
     })
@@ -93,7 +92,7 @@ async fn handles_show_lengths_and_states() -> Result<()> {
 async fn a_sender_says_what_is_queued_and_whether_it_is_open() {
     let endpoint = Endpoint::new(Config::default());
     let (peer, serving) = connect(&endpoint, async |incoming| {
-        let sender = incoming.accept().await?.sender().clone();
+        let sender = incoming.accept()?.sender().clone();
         sender.send(vec![0; 20_000])?;
         let shown = format!("{sender:?}");
         assert!(shown.contains("is_open: true") && shown.contains("queued: 20"), "{shown}");
@@ -110,11 +109,8 @@ async fn a_sender_says_what_is_queued_and_whether_it_is_open() {
 #[test]
 fn values_show_lengths() {
     let secret = Bytes::from_static(SECRET.as_bytes());
-    let response = Response::new(401)
-        .and_then(|response| Ok(response.with_body(SECRET)))
-        .unwrap()
-        .with_field("Set-Cookie", SECRET)
-        .unwrap();
+    let response =
+        Response::new(401).unwrap().with_body(SECRET).with_field("Set-Cookie", SECRET).unwrap();
     let close = CloseFrame { code: None, reason: SECRET };
     let received = ReceivedClose { code: None, reason: SECRET.into() };
     let invalid: NotUtf8 = OwnedText::try_from([SECRET.as_bytes(), &[0xff]].concat()).unwrap_err();
@@ -124,7 +120,7 @@ fn values_show_lengths() {
         ("OwnedMessage", &OwnedMessage::binary(secret)),
         ("NotUtf8", &invalid),
         ("Error", &Error::application(invalid.clone())),
-        ("Prepared", &Prepared::text(&long())),
+        ("Prepared", &Prepared::text(long())),
         ("Response", &response),
         ("ResponseFields", response.fields()),
         ("CloseFrame", &close),

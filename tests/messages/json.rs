@@ -47,8 +47,8 @@ fn unwritable() -> BTreeMap<&'static str, Vec<BTreeMap<Vec<u8>, u8>>> {
 }
 
 async fn shop(incoming: Incoming) -> Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(message) = receiver.recv().await? {
         match message.json::<Order>() {
             Ok(order) => sender.send(Json(&order))?,
             Err(error) => sender.send(error.to_string())?,
@@ -172,7 +172,7 @@ fn assert_quiet(error: &(impl std::error::Error + 'static)) {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_written_is_refused_and_said_where() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let socket = incoming.accept().await?;
+        let socket = incoming.accept()?;
         assert_eq!(socket.send(Json(unwritable())), Err(SendError::NotSerializable));
         assert_eq!(socket.send(Json(&unwritable())), Err(SendError::NotSerializable));
         socket.send(Json(()))?;

@@ -24,7 +24,7 @@ async fn whatever_is_text_or_bytes_is_sent_as_such() {
         let mut config = Config::default();
         config.limits.max_queued = 10 << 20;
         let (peer, serving) = open(config, async move |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             let str = string.as_str();
             let owned = OwnedText::from(str);
             let message = OwnedMessage::text(str);
@@ -46,7 +46,7 @@ async fn whatever_is_text_or_bytes_is_sent_as_such() {
             );
             sender.send(count.to_string())?;
             for _ in 0..2 {
-                let message = receiver.next().await?.expect("a message");
+                let message = receiver.recv().await?.expect("a message");
                 sender.send(&message)?;
                 match &message {
                     stickler::Message::Text(text) => sender.send(text)?,
@@ -55,7 +55,7 @@ async fn whatever_is_text_or_bytes_is_sent_as_such() {
                 sender.send(message)?;
             }
             sender.send([1, 2])?;
-            sender.send(&[1, 2])?;
+            sender.send(b"\x01\x02")?;
             Ok(())
         })
         .await;
@@ -89,7 +89,7 @@ async fn long_payloads_that_are_counted_are_shared() {
     let text = Arc::<str>::from("x".repeat(20_000));
     let expected = [bytes.as_ptr() as usize, text.as_ptr() as usize];
     let (peer, serving) = open(Config::default(), async move |incoming| {
-        let socket = incoming.accept().await?;
+        let socket = incoming.accept()?;
         socket.send(&bytes)?;
         socket.send(&text)?;
         Ok(())

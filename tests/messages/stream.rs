@@ -10,7 +10,7 @@ use futures_core::FusedStream;
 use futures_sink::Sink;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use stickler::{
-    Config, Error, MessageSink, OwnedMessage, Prepared, Result, SendError, Timer, Violation,
+    Config, Error, MessageSink, OwnedMessage, Prepared, Result, SendError, TimeoutKind, Violation,
 };
 
 use crate::support::{binary, close, frame, open, settle, text};
@@ -18,7 +18,7 @@ use crate::support::{binary, close, frame, open, settle, text};
 #[tokio::test(start_paused = true)]
 async fn messages_come_as_items_up_to_the_close() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (receiver, sender) = incoming.accept().await?.split();
+        let (receiver, sender) = incoming.accept()?.split();
         let mut messages = receiver.into_stream();
         assert!(!messages.is_terminated());
         let mut kept = Vec::new();
@@ -44,7 +44,7 @@ async fn messages_come_as_items_up_to_the_close() {
 #[tokio::test(start_paused = true)]
 async fn an_error_is_the_last_item() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (receiver, _sender) = incoming.accept().await?.split();
+        let (receiver, _sender) = incoming.accept()?.split();
         let items: Vec<Result<OwnedMessage>> = receiver.into_stream().collect().await;
         assert_eq!(items.len(), 2);
         assert_eq!(*items[0].as_ref().unwrap(), "one");
@@ -60,7 +60,7 @@ async fn an_error_is_the_last_item() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_polled_wherever_it_is_and_gives_its_receiver_back() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (receiver, sender) = incoming.accept().await?.split();
+        let (receiver, sender) = incoming.accept()?.split();
         let elsewhere = tokio::spawn(async move {
             let mut messages = receiver.into_stream();
             assert_eq!(messages.next().await.expect("a message")?, "one");
@@ -70,7 +70,7 @@ async fn a_stream_is_polled_wherever_it_is_and_gives_its_receiver_back() {
             assert_eq!(messages.next().now_or_never().map(|_| ()), None);
             let mut receiver = messages.into_inner().expect("it goes on");
             sender.send("ready")?;
-            assert_eq!(receiver.next().await?.expect("a message"), "two");
+            assert_eq!(receiver.recv().await?.expect("a message"), "two");
             let mut messages = receiver.into_stream();
             assert!(messages.next().await.is_none());
             assert!(messages.into_inner().is_none());
@@ -89,7 +89,7 @@ async fn a_stream_is_polled_wherever_it_is_and_gives_its_receiver_back() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_forwards_into_a_sink() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (receiver, sender) = incoming.accept().await?.split();
+        let (receiver, sender) = incoming.accept()?.split();
         receiver.into_stream().forward(sender.into_sink()).await
     })
     .await;
@@ -105,7 +105,7 @@ async fn a_stream_forwards_into_a_sink() {
 #[tokio::test(start_paused = true)]
 async fn a_sink_takes_whatever_may_be_sent() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let mut socket = incoming.accept().await?.into_stream();
+        let mut socket = incoming.accept()?.into_stream();
         socket.send("one").await?;
         socket.send(vec![2]).await?;
         socket.feed(&Prepared::text("three")).await?;
@@ -143,9 +143,9 @@ async fn a_flush_is_ready_when_all_was_written_and_not_before() {
         let polls = Arc::new(AtomicUsize::new(0));
         let seen = polls.clone();
         let (peer, serving) = open(Config::default(), async move |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             let mut sink = sender.clone().into_sink();
-            receiver.next().await?.expect("a message");
+            receiver.recv().await?.expect("a message");
             let flushed = async move {
                 flush(&mut sink, &AtomicUsize::new(0)).await?;
                 sink.feed("x".repeat(40_000)).await?;
@@ -161,7 +161,7 @@ async fn a_flush_is_ready_when_all_was_written_and_not_before() {
             } else {
                 flushed.await?;
             }
-            receiver.next().await?;
+            receiver.recv().await?;
             Ok(())
         })
         .await;
@@ -195,8 +195,8 @@ async fn a_sink_is_ready_when_the_queue_has_room() {
     let mut config = Config::default();
     config.limits.max_queued = 1_000;
     let (peer, serving) = open(config, async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        receiver.next().await?.expect("a message");
+        let (mut receiver, sender) = incoming.accept()?.split();
+        receiver.recv().await?.expect("a message");
         let mut sink = sender.into_sink();
         sink.feed(vec![0; 2_000]).await?;
         assert_eq!(sink.feed("refused").now_or_never().map(|_| ()), None);
@@ -205,7 +205,7 @@ async fn a_sink_is_ready_when_the_queue_has_room() {
             Err(Error::Send(SendError::QueueFull))
         ));
         sink.feed("taken").await?;
-        receiver.next().await?;
+        receiver.recv().await?;
         Ok(())
     })
     .await;
@@ -224,8 +224,8 @@ async fn a_sink_is_ready_when_the_queue_has_room() {
 #[tokio::test(start_paused = true)]
 async fn a_flush_fails_when_the_transport_goes_first() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        receiver.next().await?.expect("a message");
+        let (mut receiver, sender) = incoming.accept()?.split();
+        receiver.recv().await?.expect("a message");
         let mut sink = sender.into_sink();
         sink.feed("never").await?;
         let flushed = flush(&mut sink, &AtomicUsize::new(0)).await;
@@ -248,7 +248,7 @@ async fn a_flush_fails_when_the_transport_goes_first() {
 #[tokio::test(start_paused = true)]
 async fn close_ends_the_connection_whatever_the_peer_sends_before() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let mut socket = incoming.accept().await?.into_stream();
+        let mut socket = incoming.accept()?.into_stream();
         socket.feed("last").await?;
         SinkExt::<&str>::close(&mut socket).await?;
         assert!(socket.next().await.is_none());
@@ -267,9 +267,9 @@ async fn close_ends_the_connection_whatever_the_peer_sends_before() {
 #[tokio::test(start_paused = true)]
 async fn close_fails_when_the_peer_does_not_answer() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let mut socket = incoming.accept().await?.into_stream();
+        let mut socket = incoming.accept()?.into_stream();
         let closed = SinkExt::<&str>::close(&mut socket).await;
-        assert!(matches!(closed, Err(Error::Timeout(Timer::Close))), "{closed:?}");
+        assert!(matches!(closed, Err(Error::Timeout(TimeoutKind::Close))), "{closed:?}");
         Ok(())
     })
     .await;

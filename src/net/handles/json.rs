@@ -34,10 +34,10 @@ use crate::proto::outbound::SendError;
 /// }
 ///
 /// async fn greet(mut socket: WebSocket) -> stickler::Result<()> {
-///     while let Some(message) = socket.next().await? {
+///     while let Some(message) = socket.recv().await? {
 ///         let question: Question = message.json()?;
 ///         let greeting = format!("hello, {}", question.name);
-///         socket.sender().send(Json(Answer { greeting: &greeting }))?;
+///         socket.send(Json(Answer { greeting: &greeting }))?;
 ///     }
 ///     Ok(())
 /// }
