@@ -86,8 +86,7 @@ async fn handles_show_lengths_and_states() -> Result<()> {
     Ok(())
 }
 
-/// A Sender is formatted while its connection is locked: by a waker that the connection clones, say. So
-/// `Debug` takes no lock.
+/// What can be seen without the lock is enough: whoever formats a Sender may be called under it.
 #[tokio::test(start_paused = true)]
 async fn a_sender_says_what_is_queued_and_whether_it_is_open() {
     let endpoint = Endpoint::new(Config::default());
