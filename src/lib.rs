@@ -145,9 +145,10 @@ pub mod server;
 pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, BoxError, Config, Ending, Endpoint, Error, FragmentedMessage, Fragments, Incoming,
-    Initiator, Limits, Message, Negotiated, NotUtf8, Outgoing, OwnedMessage, OwnedText, Piece,
-    Receiver, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, WebSocket,
+    Binary, BoxError, Config, ConnectionId, Ending, Endpoint, Error, FragmentedMessage, Fragments,
+    Incoming, Initiator, Limits, Message, Negotiated, NotUtf8, Outgoing, OwnedMessage, OwnedText,
+    Piece, Receiver, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError,
+    WebSocket,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

@@ -67,13 +67,12 @@ impl fmt::Debug for MessageStream {
 ///
 /// | of the Sink | here |
 /// |---|---|
-/// | ready | the queue to the peer is below its bound |
-/// | `start_send` | as [`Sender::send`] |
-/// | flush | all that is queued on the connection was written to the transport, whoever sent it |
+/// | ready | the queue to the peer is below its bound: [`Sender::ready`] |
+/// | `start_send` | as [`Sender::send`], but never refused for a queue that is full |
+/// | flush | all that is queued on the connection was written to the transport, whoever sent it: [`Sender::flushed`] |
 /// | close | a Close 1000 is sent, unless there was one, and the connection has ended, TCP included |
 ///
-/// An error of `start_send` leaves the connection as it is; it is [`QueueFull`](crate::SendError::QueueFull) where other
-/// Senders of the connection have filled the queue since it was ready. Flush fails when the transport went before all was
+/// An error of `start_send` leaves the connection as it is. Flush fails when the transport went before all was
 /// written; close with what ended the connection other than a closing handshake.
 ///
 /// Before `close` drop the [`Receiver`] or keep calling it, so that nobody holds back input. Dropping the

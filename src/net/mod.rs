@@ -28,7 +28,7 @@ pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
 pub use endpoint::{Endpoint, Negotiated};
 pub use error::{BoxError, Error, Result};
 pub use handles::fragments::FragmentedMessage;
-pub use handles::incoming::{Incoming, WebSocket};
+pub use handles::incoming::Incoming;
 #[cfg(feature = "json")]
 pub use handles::json::{Json, JsonError, JsonErrorKind};
 pub use handles::message::{Binary, Message, Text};
@@ -39,10 +39,12 @@ pub use handles::owned::{NotUtf8, OwnedMessage, OwnedText};
 #[cfg(feature = "futures")]
 pub(crate) use handles::polled::PolledSender;
 pub use handles::receiver::{Fragments, Piece, Receiver};
-pub use handles::sender::Sender;
+pub use handles::sender::{Sender, TrySendError};
+pub use handles::websocket::WebSocket;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 #[cfg(feature = "server")]
 pub(crate) use state::context::{Context, HttpHook};
+pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;

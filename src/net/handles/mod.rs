@@ -4,6 +4,7 @@
 
 #[cfg_attr(not(feature = "deflate"), path = "no_compressing.rs")]
 pub(super) mod compressing;
+pub(super) mod connection;
 pub(super) mod fragments;
 pub(super) mod incoming;
 #[cfg(feature = "json")]
@@ -15,3 +16,5 @@ pub(super) mod owned;
 pub(super) mod polled;
 pub(super) mod receiver;
 pub(super) mod sender;
+mod sending;
+pub(super) mod websocket;

@@ -135,7 +135,7 @@ pub(super) mod sealed {
     use super::{Compressed, Uncompressed};
     use crate::net::handles::message::{Binary, Lent, Message, Text};
     use crate::net::handles::owned::{OwnedMessage, OwnedText};
-    use crate::net::handles::sender::is_large;
+    use crate::net::handles::sending::is_large;
     use crate::proto::assembler::MessageKind::{self, Binary as B, Text as T};
     use crate::proto::outbound::SendError;
     use crate::proto::prepared::Prepared;
