@@ -231,7 +231,7 @@ impl State {
             Awaited::Room { voice, below } => {
                 !self.life.is_open() || self.queue.has_room(voice, below)
             }
-            Awaited::Flush => self.queue.len() == 0 || self.life.is_closed(),
+            Awaited::Flush => self.queue.is_flushed() || self.life.is_closed(),
             Awaited::PeerClose => self.life.is_over(),
             Awaited::End => self.life.is_closed(),
         }
