@@ -137,6 +137,8 @@ pub mod proto;
 pub mod net;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "net")]
+mod topic;
 
 #[cfg(feature = "net")]
 pub use net::{
@@ -157,7 +159,9 @@ pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
-pub use server::{Counters, Handle, Server, Serving, Subscription, Topic};
+pub use server::{Counters, Handle, Server, Serving};
+#[cfg(feature = "net")]
+pub use topic::{Subscription, Topic};
 
 /// Compiles what README.md and the pages in `docs` show.
 #[cfg(all(doctest, feature = "server", feature = "deflate"))]

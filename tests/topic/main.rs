@@ -1,7 +1,8 @@
 //! Topics: who gets what is published, in which order, and what it costs in memory.
-#![cfg(feature = "server")]
+#![cfg(feature = "net")]
 
 mod rounds;
+#[cfg(feature = "server")]
 mod workers;
 
 use stickler::{

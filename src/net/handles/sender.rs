@@ -11,7 +11,6 @@ use super::message::{Choice, Outgoing, Parts};
 use crate::net::ending::{Ending, Initiator};
 use crate::net::lent::cork;
 use crate::net::state::State;
-#[cfg(feature = "server")]
 use crate::net::state::context::Context;
 use crate::net::state::shared::{Locked, Shared};
 use crate::net::state::waiting::{Awaited, Waiting};
@@ -36,7 +35,6 @@ impl Sender {
     }
 
     /// What this connection shares with the others of its runtime.
-    #[cfg(feature = "server")]
     pub(crate) fn context(&self) -> &Arc<Context> {
         &self.shared.context
     }
