@@ -161,7 +161,7 @@ pub use proto::violation::Violation;
 #[cfg(feature = "server")]
 pub use server::{Counters, Handle, Server, Serving};
 #[cfg(feature = "net")]
-pub use topic::{Subscription, Topic};
+pub use topic::{Subscription, Topic, Topics};
 
 /// Compiles what README.md and the pages in `docs` show.
 #[cfg(all(doctest, feature = "server", feature = "deflate"))]

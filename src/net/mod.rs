@@ -27,6 +27,7 @@ pub use config::{Config, Limits, Timeouts};
 pub use ending::{Ending, Initiator, Timer};
 pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
 pub use error::{Error, Result};
+pub(crate) use handles::backlog::Backlog;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::{Incoming, WebSocket};
 pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};

@@ -1,33 +1,86 @@
 //! A connection's place among the subscribers of a topic.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
+use super::Shared;
 use super::branch::Branch;
+use super::member::Member;
 
-/// One connection's place among the subscribers of a [`Topic`], given up when this is dropped:
-/// messages that have not been queued to it by then are not.
+/// One connection's place among the subscribers of a [`Topic`](crate::Topic), given up when this is
+/// dropped: messages that have not been queued to it by then are not.
 ///
 /// It keeps the connection's state, but not the connection: that ends as if it were not there.
 #[must_use = "dropping it unsubscribes"]
 pub struct Subscription {
     pub(super) branch: Arc<Branch>,
     pub(super) number: u64,
+    /// A topic of [`Topics`](crate::Topics) is there as long as it has subscribers.
+    _topic: Arc<Shared>,
 }
 
 impl Subscription {
+    pub(super) fn new(topic: Arc<Shared>, branch: Arc<Branch>, number: u64) -> Subscription {
+        Subscription { branch, number, _topic: topic }
+    }
+
     /// Messages that this subscriber missed so far, because it did not take earlier ones.
     #[must_use]
     pub fn skipped(&self) -> u64 {
-        self.branch.lock().members.get(&self.number).map_or(0, |member| member.skipped)
+        self.branch.lock().member(self.number).map_or(0, Member::skipped)
+    }
+
+    /// Waits until this subscriber has missed messages that the last call did not tell of, and gives
+    /// their number. The application may close the connection then, or send what makes up for them.
+    ///
+    /// It never returns for a subscriber that takes everything, nor after the end of the connection
+    /// unless messages were missed before. A value that a newer one has replaced
+    /// ([`Topic::publish_latest`](crate::Topic::publish_latest)) is not missed.
+    ///
+    /// ```
+    /// use stickler::{CloseCode, Incoming, Topic};
+    ///
+    /// async fn follow(incoming: Incoming, news: Topic) -> stickler::Result<()> {
+    ///     let (mut receiver, sender) = incoming.accept().await?.split();
+    ///     let mut subscription = news.subscribe(&sender);
+    ///     loop {
+    ///         tokio::select! {
+    ///             message = receiver.next() => if message?.is_none() { return Ok(()) },
+    ///             missed = subscription.lagged() => {
+    ///                 let reason = format!("{missed} messages behind");
+    ///                 return Ok(sender.close(CloseCode::TRY_AGAIN_LATER, &reason)?);
+    ///             }
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// What a call has not told of, the next one does.
+    pub async fn lagged(&mut self) -> u64 {
+        poll_fn(|cx| self.poll_lagged(cx)).await
+    }
+
+    fn poll_lagged(&mut self, cx: &Context<'_>) -> Poll<u64> {
+        // Cloning and dropping a waker may run code of the application: not under the lock.
+        let mut waker = Some(cx.waker().clone());
+        let mut roll = self.branch.lock();
+        let missed = roll.member_mut(self.number).and_then(|member| member.tell_missed(&mut waker));
+        drop(roll);
+        // What is in `waker` now is dropped here: this one, or the one before.
+        missed.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let sender = self.branch.lock().remove(self.number);
-        // Outside of the lock: it may be the last handle of its connection.
-        drop(sender);
+        let member = self.branch.lock().remove(self.number);
+        // Outside of the lock: it may have the last handle of its connection.
+        if let Some(mut member) = member {
+            member.let_go().into_iter().for_each(Waker::wake);
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Topics: who gets what is published, in which order, and what it costs in memory.
 #![cfg(feature = "net")]
 
+mod lagging;
+mod latest;
+mod names;
 mod rounds;
 #[cfg(feature = "server")]
 mod workers;

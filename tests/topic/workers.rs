@@ -70,6 +70,10 @@ fn every_worker_delivers() {
     for peer in &mut room.peers {
         assert_eq!(read_text(peer), "from outside");
     }
+    assert_eq!(room.topic.publish_latest("key", Prepared::text("the newest")), 60);
+    for peer in &mut room.peers {
+        assert_eq!(read_text(peer), "the newest");
+    }
     room.peers[7].send(support::text("from a handler"));
     for peer in &mut room.peers {
         assert_eq!(read_text(peer), "from a handler");
