@@ -26,7 +26,7 @@ use self::limits::{Admission, Caps};
 use self::listener::Bound;
 use self::shutdown::Shutdown;
 use self::worker::{Shared, Worker};
-use crate::net::Result;
+use crate::net::BoxError;
 use crate::net::{Config, Context, HttpHook, Incoming, Limits, Timeouts};
 use crate::proto::handshake::{Policy, Request, Response};
 
@@ -40,8 +40,8 @@ use crate::proto::handshake::{Policy, Request, Response};
 /// }
 ///
 /// async fn echo(incoming: Incoming) -> stickler::Result<()> {
-///     let (mut receiver, sender) = incoming.accept().await?.split();
-///     while let Some(message) = receiver.next().await? {
+///     let (mut receiver, sender) = incoming.accept()?.split();
+///     while let Some(message) = receiver.recv().await? {
 ///         sender.send(message)?;
 ///     }
 ///     Ok(())
@@ -188,10 +188,11 @@ impl Server {
     /// # Errors
     ///
     /// When a worker cannot start, or ended by a fault of this crate.
-    pub fn serve<H, F>(self, handler: H) -> io::Result<()>
+    pub fn serve<H, F, E>(self, handler: H) -> io::Result<()>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         self.start(handler)?.wait()
     }
@@ -201,10 +202,11 @@ impl Server {
     /// # Errors
     ///
     /// When a worker cannot start.
-    pub fn start<H, F>(self, handler: H) -> io::Result<Serving>
+    pub fn start<H, F, E>(self, handler: H) -> io::Result<Serving>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         let serving = Serving { handle: self.handle() };
         let workers = self

@@ -23,7 +23,7 @@ use super::permit::Permit;
 use super::refusal::refuse;
 use super::shutdown::Watch;
 use super::socket::Socket;
-use crate::net::Result;
+use crate::net::BoxError;
 use crate::net::{self, Context, Incoming};
 
 /// What all workers of a server share.
@@ -58,14 +58,15 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts the thread, and sends one message once the worker accepts or cannot.
-    pub(super) fn start<H, F>(
+    pub(super) fn start<H, F, E>(
         mut self,
         handler: Arc<H>,
         ready: mpsc::Sender<io::Result<()>>,
     ) -> io::Result<()>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         let thread = thread::Builder::new().name(format!("stickler-{}", self.index));
         thread.spawn(move || {
@@ -87,10 +88,11 @@ impl Worker {
     }
 
     /// Accepts until the shutdown, then waits for the connections or the deadline.
-    async fn run<H, F>(self, listeners: Vec<TcpListener>, handler: Arc<H>)
+    async fn run<H, F, E>(self, listeners: Vec<TcpListener>, handler: Arc<H>)
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         let control = &self.shared.control;
         let mut accepting = JoinSet::new();
@@ -139,10 +141,11 @@ struct Door<H> {
     shutdown: Watch,
 }
 
-impl<H, F> Door<H>
+impl<H, F, E> Door<H>
 where
     H: Fn(Incoming) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<()>> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<BoxError> + 'static,
 {
     async fn accept_until_shutdown(mut self) {
         loop {

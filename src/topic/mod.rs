@@ -43,9 +43,9 @@ use crate::proto::prepared::Prepared;
 /// use stickler::{Incoming, Prepared, Topic};
 ///
 /// async fn join(incoming: Incoming, room: Topic) -> stickler::Result<()> {
-///     let (mut receiver, sender) = incoming.accept().await?.split();
+///     let (mut receiver, sender) = incoming.accept()?.split();
 ///     let _subscription = room.subscribe(&sender);
-///     while let Some(message) = receiver.next().await? {
+///     while let Some(message) = receiver.recv().await? {
 ///         if let Some(text) = message.as_text() {
 ///             room.publish(Prepared::text(text));
 ///         }
@@ -116,9 +116,9 @@ impl Topic {
     /// use stickler::{Incoming, Prepared, Topic};
     ///
     /// async fn join(incoming: Incoming, room: Topic) -> stickler::Result<()> {
-    ///     let (mut receiver, sender) = incoming.accept().await?.split();
+    ///     let (mut receiver, sender) = incoming.accept()?.split();
     ///     let me = room.subscribe(&sender);
-    ///     while let Some(message) = receiver.next().await? {
+    ///     while let Some(message) = receiver.recv().await? {
     ///         if let Some(text) = message.as_text() {
     ///             room.publish_except(Prepared::text(text), &me);
     ///         }

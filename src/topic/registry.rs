@@ -24,10 +24,10 @@ use crate::proto::prepared::Prepared;
 ///
 /// async fn join(incoming: Incoming, rooms: Topics) -> stickler::Result<()> {
 ///     let room = rooms.topic("room/7");
-///     let (mut receiver, sender) = incoming.accept().await?.split();
+///     let (mut receiver, sender) = incoming.accept()?.split();
 ///     let me = room.subscribe(&sender);
 ///     room.publish(Prepared::text(format!("{} are here", room.subscribers())));
-///     while let Some(message) = receiver.next().await? {
+///     while let Some(message) = receiver.recv().await? {
 ///         if let Some(text) = message.as_text() {
 ///             room.publish_except(Prepared::text(text), &me);
 ///         }

@@ -43,11 +43,11 @@ impl Subscription {
     /// use stickler::{CloseCode, Incoming, Topic};
     ///
     /// async fn follow(incoming: Incoming, news: Topic) -> stickler::Result<()> {
-    ///     let (mut receiver, sender) = incoming.accept().await?.split();
+    ///     let (mut receiver, sender) = incoming.accept()?.split();
     ///     let mut subscription = news.subscribe(&sender);
     ///     loop {
     ///         tokio::select! {
-    ///             message = receiver.next() => if message?.is_none() { return Ok(()) },
+    ///             message = receiver.recv() => if message?.is_none() { return Ok(()) },
     ///             missed = subscription.lagged() => {
     ///                 let reason = format!("{missed} messages behind");
     ///                 return Ok(sender.close(CloseCode::TRY_AGAIN_LATER, &reason)?);

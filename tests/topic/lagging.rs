@@ -39,11 +39,11 @@ async fn lagged_wakes_a_handler_that_waits() {
     let (endpoint, topic) = (narrow(20), Topic::new());
     let news = topic.clone();
     let handler = async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         let mut subscription = news.subscribe(&sender);
         loop {
             tokio::select! {
-                message = receiver.next() => if message?.is_none() { return Ok(()) },
+                message = receiver.recv() => if message?.is_none() { return Ok(()) },
                 missed = subscription.lagged() => {
                     let reason = format!("{missed} behind");
                     return Ok(sender.close(CloseCode::TRY_AGAIN_LATER, &reason)?);

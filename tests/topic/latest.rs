@@ -265,7 +265,7 @@ async fn s5_4_a_value_is_kept_until_a_fragmented_message_ends() {
     let (endpoint, topic) = (endpoint(), Topic::new());
     let open = connect(&endpoint).await;
     let _subscription = topic.subscribe(&open.sender);
-    let mut message = open.sender.start(MessageKind::Text).unwrap();
+    let mut message = open.sender.start_message(MessageKind::Text).unwrap();
     message.send("begun, ").unwrap();
     topic.publish_latest("a", Prepared::text("old"));
     topic.publish_latest("a", Prepared::text("new"));
@@ -273,7 +273,7 @@ async fn s5_4_a_value_is_kept_until_a_fragmented_message_ends() {
     message.finish("ended").unwrap();
     assert_eq!(open.texts().await, ["begun, ", "ended", "new"]);
     // Nor does it wait longer if nothing was sent.
-    let message = open.sender.start(MessageKind::Text).unwrap();
+    let message = open.sender.start_message(MessageKind::Text).unwrap();
     topic.publish_latest("a", Prepared::text("newer"));
     assert_eq!(open.texts().await, [""; 0]);
     drop(message);
@@ -287,9 +287,9 @@ async fn values_are_fresh_and_answers_prompt_at_100_kilobytes_a_second() {
     let topic = Topic::new();
     let room = topic.clone();
     let handler = async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         let _subscription = room.subscribe(&sender);
-        while let Some(message) = receiver.next().await? {
+        while let Some(message) = receiver.recv().await? {
             sender.send(message)?;
         }
         Ok(())

@@ -22,10 +22,10 @@ use crate::proto::deflate::budget::Budget;
 use crate::proto::handshake::{Request, Response};
 
 /// Answers well-formed requests that do not ask for a WebSocket.
-pub type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
+pub(crate) type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 
 /// What the connections of one runtime share.
-pub struct Context {
+pub(crate) struct Context {
     pub(in crate::net) config: Arc<Config>,
     /// What every message looks at, near at hand.
     pub(in crate::net) at_hand: AtHand,
@@ -82,7 +82,7 @@ pub(in crate::net) struct Place {
 
 impl Context {
     /// A context without connections.
-    pub fn new(config: Arc<Config>, http: Option<HttpHook>) -> Context {
+    pub(crate) fn new(config: Arc<Config>, http: Option<HttpHook>) -> Context {
         Context {
             #[cfg(feature = "deflate")]
             memory_told: RateLimit::default(),
@@ -108,7 +108,8 @@ impl Context {
     }
 
     /// Contexts for this many runtimes, which share what the configuration bounds for all.
-    pub fn several(
+    #[cfg(feature = "server")]
+    pub(crate) fn several(
         config: &Arc<Config>,
         http: Option<&HttpHook>,
         count: usize,
@@ -126,7 +127,7 @@ impl Context {
 
     /// Tells every connection 1001, refuses undecided opening handshakes with 503 and all
     /// later ones too.
-    pub fn shutdown(&self) {
+    pub(crate) fn shutdown(&self) {
         self.is_draining.store(true, Ordering::SeqCst);
         let connections: Vec<_> =
             self.register().slots.iter().filter_map(|slot| slot.connection.clone()).collect();
@@ -149,17 +150,19 @@ impl Context {
     }
 
     /// Connections that have not ended.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.live.load(Ordering::SeqCst)
     }
 
     /// Handlers that panicked.
-    pub fn panics(&self) -> u64 {
+    #[cfg(feature = "server")]
+    pub(crate) fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
     }
 
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
-    pub fn unspoken_subprotocols(&self) -> u64 {
+    #[cfg(feature = "server")]
+    pub(crate) fn unspoken_subprotocols(&self) -> u64 {
         self.unspoken_subprotocols.load(Ordering::Relaxed)
     }
 
@@ -167,7 +170,7 @@ impl Context {
     ///
     /// # Cancel safety
     /// Holds no state.
-    pub async fn emptied(&self) {
+    pub(crate) async fn emptied(&self) {
         loop {
             let emptied = self.emptied.notified();
             if self.connections() == 0 {
