@@ -74,7 +74,7 @@
 //! ```
 //!
 //! A [`Prepared`] message is encoded once for many connections, and a [`Topic`] sends it to all its
-//! subscribers, on whatever worker they are. Where permessage-deflate was agreed, `Compressed` and
+//! subscribers, on whatever worker they are; [`Topics`] has topics by name. Where permessage-deflate was agreed, `Compressed` and
 //! `Uncompressed` decide for one message whether it is compressed; `DeflateConfig` decides for all.
 //!
 //! # Closing
