@@ -162,3 +162,25 @@ impl Drop for Home {
         drop(registry);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last handle of a topic is dropped on one thread, and before the topic has left another
+    /// thread asks for its name.
+    #[test]
+    fn a_topic_that_goes_does_not_take_a_newer_one_along() {
+        let topics = Topics::new();
+        let going = Home { registry: Arc::downgrade(&topics.registry), name: "room".into() };
+        topics.registry.lock().insert(going.name.clone(), Weak::new());
+        assert!(topics.find("room").is_none());
+        let newer = topics.topic("room");
+        drop(going);
+        assert_eq!(topics.names(), ["room"]);
+        let same = topics.find("room").unwrap();
+        assert!(Arc::ptr_eq(&same.shared, &newer.shared));
+        drop((newer, same));
+        assert!(topics.is_empty());
+    }
+}
