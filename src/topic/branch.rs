@@ -137,10 +137,9 @@ async fn catch_up(mut duty: Duty) {
 impl Duty {
     /// Waits until the member can be sent more. Says whether there is something to send.
     async fn await_room(&self) -> bool {
-        let little = LITTLE.min(self.branch.context.max_queued());
-        let mut ready = pin!(self.sender.ready_for_message_below(little));
+        let mut ready = pin!(self.sender.ready_for_message_below(LITTLE));
         poll_fn(|cx| {
-            // Who unsubscribes wakes this task, which has nothing to do then.
+            // A subscription that is dropped wakes this task, which has nothing to do then.
             let mut roll = self.branch.lock();
             let member = roll.member_mut(self.number);
             if !member.is_some_and(|member| member.is_awaited_by(cx.waker())) {

@@ -165,15 +165,26 @@ impl Member {
         self.sender.take()
     }
 
-    /// Tells of messages that were missed since it last did; if there are none, has this waker woken
-    /// when one is. What is in `waker` then is to be dropped without the lock.
-    pub(super) fn tell_missed(&mut self, waker: &mut Option<Waker>) -> Option<u64> {
-        let extra = self.extra.get_or_insert_default();
+    /// The messages that were missed since this was last asked, if there are some.
+    pub(super) fn tell_missed(&mut self) -> Option<u64> {
+        let extra = self.extra.as_mut()?;
         let missed = extra.skipped - std::mem::replace(&mut extra.told, extra.skipped);
-        if missed == 0 {
-            std::mem::swap(&mut extra.listener, waker);
-        }
         (missed > 0).then_some(missed)
+    }
+
+    /// Whether this waker is to be woken when a message is missed.
+    pub(super) fn is_listened_to_by(&self, waker: &Waker) -> bool {
+        let listener = self.extra.as_ref().and_then(|extra| extra.listener.as_ref());
+        listener.is_some_and(|listener| listener.will_wake(waker))
+    }
+
+    /// Has another waker woken, or none. The one before is to be dropped without the lock.
+    #[must_use]
+    pub(super) fn replace_listener(&mut self, waker: Option<Waker>) -> Option<Waker> {
+        if waker.is_none() && self.extra.is_none() {
+            return None;
+        }
+        std::mem::replace(&mut self.extra.get_or_insert_default().listener, waker)
     }
 
     fn held(&mut self) -> Option<&mut Held> {

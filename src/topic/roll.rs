@@ -56,7 +56,7 @@ struct Waiting {
 pub(super) struct Left {
     /// Each may be the last handle of its connection.
     pub(super) gone: Vec<Sender>,
-    /// Those who wait to hear that they miss messages.
+    /// Of tasks that wait to hear that a subscriber misses messages.
     pub(super) wakers: Vec<Waker>,
     /// Members who have begun to hold values back, and for whom a task is to be started.
     pub(super) behind: Vec<(u64, Sender)>,
@@ -144,7 +144,8 @@ impl Roll {
     pub(super) fn is_at_hand(&self, publication: &Publication<'_>) -> bool {
         self.members.len() <= AT_ONCE
             && self.is_here()
-            // A value is held back from who is slow, so who only had no turn yet gets one first.
+            // A value is held back for subscribers that are slow. A connection whose task only had no turn
+            // yet gets its turn first.
             && (publication.key.is_none() || !self.members.values().any(Member::wants_turn))
     }
 

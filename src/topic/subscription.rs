@@ -60,24 +60,54 @@ impl Subscription {
     /// # Cancel safety
     /// What a call has not told of, the next one does.
     pub async fn lagged(&mut self) -> u64 {
-        poll_fn(|cx| self.poll_lagged(cx)).await
+        let listening = Listening(self);
+        poll_fn(|cx| listening.poll(cx)).await
     }
+}
 
-    fn poll_lagged(&mut self, cx: &Context<'_>) -> Poll<u64> {
+/// A future that waits for missed messages. Dropped, it leaves no waker behind.
+struct Listening<'a>(&'a Subscription);
+
+impl Listening<'_> {
+    fn poll(&self, cx: &Context<'_>) -> Poll<u64> {
         // Cloning and dropping a waker may run code of the application: not under the lock.
-        let mut waker = Some(cx.waker().clone());
-        let mut roll = self.branch.lock();
-        let missed = roll.member_mut(self.number).and_then(|member| member.tell_missed(&mut waker));
+        let mut waker = None;
+        loop {
+            let mut roll = self.0.branch.lock();
+            let Some(member) = roll.member_mut(self.0.number) else { return Poll::Pending };
+            if let Some(missed) = member.tell_missed() {
+                return Poll::Ready(missed);
+            }
+            if member.is_listened_to_by(cx.waker()) {
+                return Poll::Pending;
+            }
+            let Some(waker) = waker.take() else {
+                drop(roll);
+                waker = Some(cx.waker().clone());
+                continue;
+            };
+            let replaced = member.replace_listener(Some(waker));
+            drop(roll);
+            drop(replaced);
+            return Poll::Pending;
+        }
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        let mut roll = self.0.branch.lock();
+        let member = roll.member_mut(self.0.number);
+        let waker = member.and_then(|member| member.replace_listener(None));
         drop(roll);
-        // What is in `waker` now is dropped here: this one, or the one before.
-        missed.map_or(Poll::Pending, Poll::Ready)
+        drop(waker);
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
         let member = self.branch.lock().remove(self.number);
-        // Outside of the lock: it may have the last handle of its connection.
+        // Without the lock: it may have the last handle of its connection.
         if let Some(mut member) = member {
             member.let_go().into_iter().for_each(Waker::wake);
         }

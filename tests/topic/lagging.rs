@@ -1,6 +1,7 @@
 //! A subscriber's handler learns that it misses messages; the one who published is left out.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use stickler::{CloseCode, Incoming, Prepared, Topic};
@@ -73,7 +74,7 @@ async fn lagged_wakes_a_handler_that_waits() {
 async fn lagged_wakes_without_a_lock() {
     struct Looks(Topic);
     impl std::task::Wake for Looks {
-        fn wake(self: std::sync::Arc<Self>) {
+        fn wake(self: Arc<Self>) {
             assert_eq!(self.0.skipped(), 1);
             assert_eq!(self.0.subscribers(), 1);
         }
@@ -82,7 +83,7 @@ async fn lagged_wakes_without_a_lock() {
     let open = connect(&endpoint).await;
     let mut subscription = topic.subscribe(&open.sender);
     open.peer.give_room(0);
-    let waker = std::sync::Arc::new(Looks(topic.clone())).into();
+    let waker = Arc::new(Looks(topic.clone())).into();
     let mut lagged = pin!(subscription.lagged());
     assert!(lagged.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
     for number in 0..3 {
@@ -90,6 +91,29 @@ async fn lagged_wakes_without_a_lock() {
         settle().await;
     }
     assert_eq!(lagged.await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lagged_leaves_no_waker_behind() {
+    struct Nobody;
+    impl std::task::Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+    let topic = Topic::new();
+    let open = connect(&endpoint()).await;
+    let mut subscription = topic.subscribe(&open.sender);
+    let nobody = Arc::new(Nobody);
+    let waker = nobody.clone().into();
+    for _ in 0..2 {
+        let mut lagged = Box::pin(subscription.lagged());
+        let mut context = std::task::Context::from_waker(&waker);
+        assert!(lagged.as_mut().poll(&mut context).is_pending());
+        assert!(lagged.as_mut().poll(&mut context).is_pending());
+        // The two here, and the one that waits.
+        assert_eq!(Arc::strong_count(&nobody), 3);
+        drop(lagged);
+        assert_eq!(Arc::strong_count(&nobody), 2);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,11 +42,12 @@ impl Sender {
         }
     }
 
-    /// Waits until a message can be sent behind less than so many bytes, or the connection ends.
+    /// Waits until a message can be sent, behind less than so many bytes, or the connection ends.
     ///
     /// # Cancel safety
     /// Nothing is left of the future when it is dropped.
     pub(crate) async fn ready_for_message_below(&self, queued: usize) {
+        let queued = queued.min(self.shared.context.config.limits.max_queued);
         let mut waiting = Waiting::new(&self.shared, Awaited::Room);
         let is_there = |state: &State| {
             // A connection that has sent a Close takes nothing any more: sending says so.
