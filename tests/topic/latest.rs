@@ -261,7 +261,7 @@ fn the_end_of_a_runtime_lets_go_of_what_was_kept() {
 
 /// RFC 6455 §5.4: a value waits for the end of a message that is sent in fragments.
 #[tokio::test(start_paused = true)]
-async fn s5_4_a_value_is_kept_until_a_fragmented_message_ends() {
+async fn a_value_is_kept_until_a_fragmented_message_ends() {
     let (endpoint, topic) = (endpoint(), Topic::new());
     let open = connect(&endpoint).await;
     let _subscription = topic.subscribe(&open.sender);
