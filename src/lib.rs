@@ -142,9 +142,9 @@ mod topic;
 
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, BoxError, Config, Ending, Endpoint, Error, FragmentedMessage, Fragments, Incoming,
-    Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece, Receiver,
-    Result, Sender, SentClose, Text, TimeoutKind, Timeouts, WebSocket,
+    Binary, BoxError, Config, ConnectionId, Ending, Endpoint, Error, FragmentedMessage, Fragments,
+    Incoming, Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece,
+    Receiver, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError, WebSocket,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

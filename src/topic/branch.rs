@@ -43,11 +43,11 @@ impl Branch {
         }
         let max_queued = self.context.max_queued();
         while roll.waiting_len() > max_queued {
-            roll.deliver(max_queued, &self.skipped, &mut left);
+            roll.deliver(&self.skipped, &mut left);
         }
         if !roll.is_hopping && roll.is_at_hand(publication) {
             while !roll.is_done() {
-                roll.deliver(max_queued, &self.skipped, &mut left);
+                roll.deliver(&self.skipped, &mut left);
             }
         }
         if !roll.is_done() && !std::mem::replace(&mut roll.is_hopping, true) {
@@ -90,7 +90,7 @@ async fn hop(mut hop: Hop) {
         let mut left = Left::default();
         let is_done = {
             let mut roll = branch.lock();
-            roll.deliver(branch.context.max_queued(), &branch.skipped, &mut left);
+            roll.deliver(&branch.skipped, &mut left);
             roll.is_hopping = !roll.is_done();
             !roll.is_hopping
         };

@@ -82,9 +82,11 @@ impl Member {
         }
     }
 
-    /// Queues a value, or holds it back: up to `max_held` bytes of them.
-    pub(super) fn give_latest(&mut self, key: &Key, message: &Prepared, max_held: usize) -> Given {
-        if let Some(held) = self.held() {
+    /// Queues a value, or holds it back: up to as many bytes of them as the queue may have.
+    pub(super) fn give_latest(&mut self, key: &Key, message: &Prepared) -> Given {
+        let Some(sender) = &self.sender else { return Given::Nobody };
+        let max_held = sender.max_queued();
+        if let Some(held) = self.extra.as_mut().and_then(|extra| extra.held.as_mut()) {
             // The task that has the duty finds out when the connection ends.
             return if held.latest.keep(key, message, max_held) {
                 Given::Taken
@@ -92,7 +94,6 @@ impl Member {
                 self.skip()
             };
         }
-        let Some(sender) = &self.sender else { return Given::Nobody };
         let is_soon = match sender.backlog(LITTLE) {
             Backlog::Little => true,
             Backlog::Untried(queued) => queued < BURST,
@@ -144,7 +145,8 @@ impl Member {
 
     /// Notes which task has the duty to send what is held. Says whether something is.
     pub(super) fn is_awaited_by(&mut self, task: &Waker) -> bool {
-        let Some(held) = self.held() else { return false };
+        let held = self.extra.as_mut().and_then(|extra| extra.held.as_mut());
+        let Some(held) = held else { return false };
         // This is a waker of the runtime: cloning and dropping it runs nothing of the application.
         match &mut held.task {
             Some(noted) => noted.clone_from(task),
@@ -185,10 +187,6 @@ impl Member {
             return None;
         }
         std::mem::replace(&mut self.extra.get_or_insert_default().listener, waker)
-    }
-
-    fn held(&mut self) -> Option<&mut Held> {
-        self.extra.as_mut()?.held.as_deref_mut()
     }
 
     #[cold]

@@ -156,7 +156,7 @@ impl Roll {
     }
 
     /// Queues the messages of a round to a few members.
-    pub(super) fn deliver(&mut self, max_queued: usize, skipped: &AtomicU64, left: &mut Left) {
+    pub(super) fn deliver(&mut self, skipped: &AtomicU64, left: &mut Left) {
         if self.in_round == 0 {
             self.in_round = self.next_round();
         }
@@ -177,7 +177,7 @@ impl Roll {
                 }
                 let given = match &waiting.key {
                     None => member.give(&waiting.message),
-                    Some(key) => member.give_latest(key, &waiting.message, max_queued),
+                    Some(key) => member.give_latest(key, &waiting.message),
                 };
                 match given {
                     Given::Taken => {}

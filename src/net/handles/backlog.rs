@@ -3,9 +3,7 @@
 use std::future::poll_fn;
 
 use super::sender::Sender;
-use crate::net::state::State;
 use crate::net::state::waiting::{Awaited, Waiting};
-use crate::proto::outbound::SendError;
 
 /// What stands before a message that is sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +45,13 @@ impl Sender {
     /// # Cancel safety
     /// Nothing is left of the future when it is dropped.
     pub(crate) async fn ready_for_message_below(&self, queued: usize) {
-        let queued = queued.min(self.shared.context.config.limits.max_queued);
-        let mut waiting = Waiting::new(&self.shared, Awaited::Room);
-        let is_there = |state: &State| {
-            // A connection that has sent a Close takes nothing any more: sending says so.
-            let takes = state.queue.check_message(queued);
-            !state.life.is_open() || matches!(takes, Ok(()) | Err(SendError::Closed))
-        };
-        poll_fn(|cx| waiting.poll(cx, |state| is_there(state).then_some(()))).await;
+        let below = queued.min(self.max_queued());
+        let mut waiting = Waiting::new(&self.shared);
+        poll_fn(|cx| waiting.poll(cx, Awaited::Message { below }, |_| ())).await;
+    }
+
+    /// Bytes that may be queued on this connection.
+    pub(crate) fn max_queued(&self) -> usize {
+        self.shared.limits().max_queued
     }
 }

@@ -29,7 +29,8 @@ impl State {
         if self.life.is_closed() {
             return pool::return_outbox(cork);
         }
-        self.queue.uncork(cork);
+        let voice = self.voice();
+        self.queue.uncork(cork, voice);
     }
 
     /// Starts the closing handshake, unless it has started.
@@ -120,6 +121,21 @@ impl State {
         self.life.give_up();
     }
 
+    /// The application ends the connection without a Close. What was queued comes back, to be dropped
+    /// without the lock.
+    #[must_use]
+    pub(in crate::net) fn abort(&mut self) -> Option<Box<Outbox>> {
+        if self.life.is_closed() {
+            return None;
+        }
+        self.life.initiate(Initiator::Application);
+        self.life.ending().transport = Some(std::io::ErrorKind::ConnectionAborted);
+        let unsent = self.queue.shut();
+        self.finish();
+        self.life.give_up();
+        unsent
+    }
+
     /// The transport ended or failed; no Close is sent (RFC 6455 §7.1.5).
     pub(in crate::net) fn lose(&mut self, kind: Option<std::io::ErrorKind>) {
         self.life.initiate(Initiator::Transport);
@@ -176,7 +192,7 @@ impl State {
         }
         self.reading.finish();
         self.wakes.add(Wakes::INPUT);
-        self.wakes.add(Wakes::ROOM);
+        self.wakes.add(Wakes::OTHERS);
     }
 
     /// The transport is gone. What was queued comes back, to be dropped without the lock: `Bytes`
@@ -186,8 +202,7 @@ impl State {
         self.life.close();
         self.reading.finish();
         self.wakes.add(Wakes::INPUT);
-        self.wakes.add(Wakes::ROOM);
-        self.wakes.add(Wakes::END);
+        self.wakes.add(Wakes::OTHERS);
         self.queue.shut()
     }
 }
