@@ -330,3 +330,20 @@ async fn values_are_fresh_and_answers_prompt_at_100_kilobytes_a_second() {
     assert!((1..100).contains(&slowest), "{slowest}");
     publisher.abort();
 }
+
+/// A bound of the queue that is shorter than what is short otherwise.
+#[tokio::test(start_paused = true)]
+async fn a_narrow_queue_keeps_the_newest_value_too() {
+    let (endpoint, topic) = (narrow(100), Topic::new());
+    let open = connect(&endpoint).await;
+    let _subscription = topic.subscribe(&open.sender);
+    stop(&topic, &open).await;
+    for number in 0..10 {
+        topic.publish_latest("a", value("a", number, 60));
+        settle().await;
+    }
+    open.peer.give_room(usize::MAX);
+    let numbers: Vec<usize> = values(&open).await.into_iter().map(|(_, number)| number).collect();
+    assert_eq!(numbers, [0, 0, 1, 9]);
+    assert_eq!(topic.skipped(), 0);
+}
