@@ -24,6 +24,11 @@ pub(in crate::net) enum Awaited {
         /// In bytes.
         below: usize,
     },
+    /// A whole message can begin behind so few bytes, or the connection is not open any more.
+    Message {
+        /// In bytes.
+        below: usize,
+    },
     /// Everything that was queued is written, or the transport has ended.
     Flush,
     /// The peer's Close was read, or never will be.
@@ -230,6 +235,11 @@ impl State {
         match awaited {
             Awaited::Room { voice, below } => {
                 !self.life.is_open() || self.queue.has_room(voice, below)
+            }
+            Awaited::Message { below } => {
+                // A connection that has sent a Close takes nothing any more: sending says so.
+                let takes = self.queue.check_message(Voice::Other, below);
+                !self.life.is_open() || matches!(takes, Ok(()) | Err(SendError::Closed))
             }
             Awaited::Flush => self.queue.is_flushed() || self.life.is_closed(),
             Awaited::PeerClose => self.life.is_over(),
