@@ -140,9 +140,9 @@ pub mod server;
 
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, Config, Ending, Endpoint, Error, FragmentedMessage, Fragments, Incoming, Initiator,
-    Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece, Receiver, Result,
-    Sender, Text, Timeouts, Timer, WebSocket, negotiate, serve_connection,
+    Binary, Config, ConfigError, Ending, Endpoint, Error, Farewell, FragmentedMessage, Fragments,
+    Incoming, Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece,
+    Receiver, Result, Sender, Text, Timeouts, Timer, WebSocket, negotiate, serve_connection,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

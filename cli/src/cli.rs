@@ -4,7 +4,6 @@
 //! that repeat are lists split on commas there.
 
 use std::ffi::{OsStr, OsString};
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, Resettable};
@@ -66,7 +65,7 @@ pub(crate) struct Serve {
 
     /// Worker threads [default: one per core]
     #[arg(long, env = "STICKLER_WORKERS", value_name = "N", value_parser = parse_workers, help_heading = "Server")]
-    pub(crate) workers: Option<NonZeroUsize>,
+    pub(crate) workers: Option<usize>,
 
     /// Path on which the echo answers; others get 404 [repeatable] [default: / and /echo]
     #[arg(long, env = "STICKLER_PATH", value_name = "PATH", help_heading = "Opening handshake")]
@@ -221,8 +220,8 @@ pub(crate) fn usage_error(sentence: impl std::fmt::Display) -> clap::Error {
     Cli::command().error(ErrorKind::ValueValidation, sentence)
 }
 
-fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
-    let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST_WORKERS);
+fn parse_workers(text: &str) -> Result<usize, String> {
+    let workers = text.parse().ok().filter(|workers| (1..=MOST_WORKERS).contains(workers));
     workers.ok_or_else(|| format!("wanted: a number from 1 to {MOST_WORKERS}"))
 }
 

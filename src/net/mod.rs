@@ -15,6 +15,7 @@ mod config;
 mod ending;
 mod endpoint;
 mod error;
+mod farewell;
 mod handles;
 mod lent;
 mod read_vec;
@@ -23,10 +24,11 @@ mod task;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
-pub use config::{Config, Limits, Timeouts};
+pub use config::{Config, ConfigError, Limits, Timeouts};
 pub use ending::{Ending, Initiator, Timer};
 pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
 pub use error::{Error, Result};
+pub use farewell::Farewell;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::{Incoming, WebSocket};
 pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};

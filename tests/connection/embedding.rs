@@ -48,7 +48,7 @@ fn parts<'a>() -> Vec<(&'a str, &'a [u8])> {
 
 #[tokio::test(start_paused = true)]
 async fn s4_2_2_a_head_that_was_read_elsewhere_is_negotiated_and_served() {
-    let policy = Policy { subprotocols: vec!["chat".parse().unwrap()], ..Policy::default() };
+    let policy = Policy::default().subprotocols(["chat".parse().unwrap()]);
     let request = Request::from_parts("GET", "/upgraded", parts()).unwrap();
     let negotiated = negotiate(&request, &policy).unwrap();
     let fields: Vec<_> = negotiated.fields().collect();

@@ -107,11 +107,10 @@ fn read_each<T, E: Display>(
 
 fn read_config(options: &Serve) -> Result<Config, clap::Error> {
     let mut limits = Limits::default();
-    limits.message = MessageLimits {
-        max_message_size: options.max_message_size.0,
-        max_frame_size: options.max_frame_size.unwrap_or(options.max_message_size).0,
-        max_fragments: options.max_fragments,
-    };
+    limits.message = MessageLimits::new()
+        .max_message_size(options.max_message_size.0)
+        .max_frame_size(options.max_frame_size.unwrap_or(options.max_message_size).0)
+        .max_fragments(options.max_fragments);
     let mut timeouts = Timeouts::default();
     timeouts.handshake = options.handshake_timeout;
     timeouts.close = options.close_timeout;
@@ -120,7 +119,11 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         Interval::Off => None,
         Interval::Every(interval) => Some(interval),
     };
-    Ok(Config { limits, timeouts, policy: read_policy(options)?, deflate: read_deflate(options) })
+    Ok(Config::default()
+        .limits(limits)
+        .timeouts(timeouts)
+        .policy(read_policy(options)?)
+        .deflate(read_deflate(options)))
 }
 
 fn read_deflate(options: &Serve) -> DeflateConfig {
@@ -130,11 +133,10 @@ fn read_deflate(options: &Serve) -> DeflateConfig {
     } else {
         WindowBits::MAX
     });
-    let policy = deflate::Policy {
-        server_context_takeover: takes_over,
-        client_context_takeover: takes_over,
-        server_max_window_bits: window,
-    };
+    let policy = deflate::Policy::new()
+        .server_context_takeover(takes_over)
+        .client_context_takeover(takes_over)
+        .server_max_window_bits(window);
     let mut config = DeflateConfig::default();
     config.policy = (options.deflate != Deflate::Off).then_some(policy);
     config.level = Level::new(options.deflate_level).unwrap_or_default();
@@ -152,13 +154,11 @@ fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
         [] => vec!["/".into(), "/echo".into()],
         paths => read_each(paths, "--path", read_path)?,
     };
-    Ok(Policy {
-        paths: Some(paths),
-        origins: read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?,
-        own_hosts: read_each(&options.own_host, "--own-host", Authority::from_str)?,
-        subprotocols: read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?,
-        ..Policy::default()
-    })
+    Ok(Policy::default()
+        .paths(paths)
+        .origins(read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?)
+        .own_hosts(read_each(&options.own_host, "--own-host", Authority::from_str)?)
+        .subprotocols(read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?))
 }
 
 /// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one

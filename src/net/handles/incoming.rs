@@ -161,6 +161,12 @@ impl Incoming {
         }
     }
 
+    /// Knows the connection for as long as it is held, whatever becomes of the handshake.
+    #[cfg(feature = "server")]
+    pub(crate) fn observer(&self) -> Sender {
+        Sender::new(self.shared.clone())
+    }
+
     fn inner(&self) -> &Inner {
         // The answers take `self`, so only a value that nobody can see has none.
         self.inner.as_deref().unwrap_or_else(|| unreachable!("an answered handshake"))
@@ -232,6 +238,14 @@ impl WebSocket {
     /// As [`Sender::close`].
     pub fn close(self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         self.sender.close(code, reason)
+    }
+
+    /// As [`Sender::draining`].
+    ///
+    /// # Cancel safety
+    /// As [`Sender::draining`].
+    pub async fn draining(&self) {
+        self.sender.draining().await;
     }
 
     /// The receiving handle.

@@ -238,6 +238,18 @@ impl Sender {
         poll_fn(|cx| waiting.poll(cx, |state| state.life.ended().cloned())).await
     }
 
+    /// Waits until a shutdown of the server or endpoint has been asked for. Where its
+    /// [`Farewell`](crate::Farewell) gives a grace, the handler has that long to send what it has
+    /// to and return; else the Close has been queued already.
+    ///
+    /// It resolves for nothing else, so wait for it beside something that ends, in a `select!`.
+    ///
+    /// # Cancel safety
+    /// Nothing is left of the future when it is dropped.
+    pub async fn draining(&self) {
+        self.shared.context.draining().await;
+    }
+
     /// Whether messages may still be sent: the OPEN state (RFC 6455 §6.1).
     pub fn is_open(&self) -> bool {
         let state = self.shared.lock();

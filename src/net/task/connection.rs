@@ -260,5 +260,12 @@ fn end_handler(shared: &Shared, result: Option<Result<()>>) {
         }
     };
     let deadline = shared.close_deadline();
-    shared.lock().close(initiator, code, "", deadline);
+    let mut state = shared.lock();
+    match shared.context.farewell() {
+        // The handler has ended in the time that a shutdown gave it.
+        Some(farewell) if code == CloseCode::NORMAL => {
+            state.take_leave(farewell, deadline, shared.context.config.limits.max_queued);
+        }
+        _ => state.close(initiator, code, "", deadline),
+    }
 }
