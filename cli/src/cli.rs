@@ -113,6 +113,14 @@ pub(crate) struct Serve {
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_fragments: u32,
 
+    /// Most bytes that the kernel holds for one peer, sent or not [default: as the kernel decides]
+    #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) send_buffer: Option<Size>,
+
+    /// Most bytes that it holds without having sent them, on Linux [default: 128KiB]
+    #[arg(long, env = "STICKLER_UNSENT_LOW_WATER", value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) unsent_low_water: Option<Size>,
+
     /// Time from accepting a connection to its 101
     #[arg(long, env = "STICKLER_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s")]
     #[arg(value_parser = parse_timeout, help_heading = "Times")]
@@ -313,6 +321,7 @@ mod tests {
         assert_eq!(serve.workers, None);
         assert_eq!((serve.max_message_size, serve.max_frame_size), (Size(16 << 20), None));
         assert_eq!(serve.max_fragments, 65536);
+        assert_eq!((serve.send_buffer, serve.unsent_low_water), (None, None));
         let seconds = Duration::from_secs;
         assert_eq!(serve.handshake_timeout, seconds(10));
         assert_eq!((serve.close_timeout, serve.shutdown_timeout), (seconds(5), seconds(8)));
@@ -367,6 +376,8 @@ mod tests {
             "--workers many",
             "--max-fragments 0",
             "--max-message-size 16MB",
+            "--send-buffer 0",
+            "--unsent-low-water 0",
             "--close-timeout 0",
             "--deflate",
             "--deflate yes",

@@ -30,6 +30,9 @@ use self::listen::Listen;
 pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let listen = read_listen(options)?;
     let config = read_config(options)?;
+    if options.send_buffer.zip(options.unsent_low_water).is_some_and(|(send, low)| low.0 > send.0) {
+        return Err(usage_error("--unsent-low-water is above --send-buffer"));
+    }
     let log = logging::start(options.log.as_deref(), options.log_format).map_err(usage_error)?;
     raise_descriptor_limit();
     let served = serve(options, &listen, config);
@@ -45,6 +48,12 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
     let mut server = bind(listen)?.config(config);
     if let Some(workers) = options.workers {
         server = server.workers(workers);
+    }
+    if let Some(bytes) = options.send_buffer {
+        server = server.send_buffer(bytes.0);
+    }
+    if let Some(bytes) = options.unsent_low_water {
+        server = server.unsent_low_water(bytes.0);
     }
     // Before the line on standard output: who has read it may send a signal at once.
     signals::watch(server.handle(), options.shutdown_timeout)?;
