@@ -33,7 +33,7 @@ fn main() -> std::io::Result<()> {
 async fn fast(incoming: Incoming) -> stickler::Result<()> {
     let size = incoming.path().trim_start_matches('/').parse().unwrap_or(65_536);
     let message = vec![7_u8; size];
-    let (_receiver, sender) = incoming.accept().await?.split();
+    let (_receiver, sender) = incoming.accept()?.split();
     loop {
         sender.ready().await;
         sender.send(&message)?;
@@ -42,7 +42,7 @@ async fn fast(incoming: Incoming) -> stickler::Result<()> {
 }
 
 async fn fresh(incoming: Incoming) -> stickler::Result<()> {
-    let (_receiver, sender) = incoming.accept().await?.split();
+    let (_receiver, sender) = incoming.accept()?.split();
     let mut ticks = interval(Duration::from_millis(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut value = vec![0_u8; 1000];

@@ -154,8 +154,8 @@ impl Case {
 }
 
 async fn echo(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(message) = receiver.recv().await? {
         sender.send(message)?;
     }
     Ok(())

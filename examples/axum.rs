@@ -61,7 +61,7 @@ fn refuse(refusal: Refusal) -> Response {
 
 async fn echo(mut socket: WebSocket) -> stickler::Result<()> {
     let sender = socket.sender().clone();
-    while let Some(message) = socket.next().await? {
+    while let Some(message) = socket.recv().await? {
         sender.send(message)?;
     }
     Ok(())

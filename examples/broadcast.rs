@@ -8,10 +8,10 @@ fn main() -> std::io::Result<()> {
 }
 
 async fn join(incoming: Incoming, everyone: Topic) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
+    let (mut receiver, sender) = incoming.accept()?.split();
     // Ends with the handler.
     let _subscription = everyone.subscribe(&sender);
-    while let Some(message) = receiver.next().await? {
+    while let Some(message) = receiver.recv().await? {
         // Who does not keep up misses messages; nobody waits for them.
         everyone.publish(match &message {
             Message::Text(text) => Prepared::text(&**text),

@@ -30,8 +30,8 @@ async fn main() -> std::io::Result<()> {
 }
 
 async fn echo(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(message) = receiver.recv().await? {
         sender.send(message)?;
     }
     Ok(())

@@ -8,14 +8,14 @@ fn main() -> std::io::Result<()> {
 
 /// Sends each text back in capitals while it is still arriving.
 async fn shout(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(mut fragments) = receiver.next_fragmented().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(mut fragments) = receiver.recv_fragments().await? {
         if fragments.kind() == MessageKind::Binary {
             continue;
         }
-        let mut reply = sender.start(MessageKind::Text)?;
+        let mut reply = sender.start_message(MessageKind::Text)?;
         // Pieces of text end between characters, wherever the peer's fragments end.
-        while let Some(piece) = fragments.next().await? {
+        while let Some(piece) = fragments.recv().await? {
             reply.send(piece.data.as_text().unwrap_or_default().to_uppercase())?;
         }
         sender.ready().await;

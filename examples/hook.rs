@@ -27,11 +27,10 @@ async fn room(incoming: Incoming) -> stickler::Result<()> {
     let speaks_chat = incoming.request().subprotocols().any(|offered| offered == "chat.v2");
     let incoming = if speaks_chat { incoming.subprotocol("chat.v2")? } else { incoming };
     let incoming = incoming.field("X-Room", name.as_str())?;
-    let mut socket = incoming.accept().await?;
-    socket.send(format!("welcome to {name}"))?;
-    while let Some(message) = socket.next().await? {
-        let reply = format!("{} bytes", message.as_bytes().len());
-        socket.send(reply)?;
+    let (mut receiver, sender) = incoming.accept()?.split();
+    sender.send(format!("welcome to {name}"))?;
+    while let Some(message) = receiver.recv().await? {
+        sender.send(format!("{} bytes", message.as_bytes().len()))?;
     }
     Ok(())
 }

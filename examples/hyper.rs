@@ -73,7 +73,7 @@ fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
 
 async fn echo(mut socket: WebSocket) -> stickler::Result<()> {
     let sender = socket.sender().clone();
-    while let Some(message) = socket.next().await? {
+    while let Some(message) = socket.recv().await? {
         sender.send(message)?;
     }
     Ok(())

@@ -12,8 +12,8 @@
 //! }
 //!
 //! async fn echo(incoming: Incoming) -> stickler::Result<()> {
-//!     let (mut receiver, sender) = incoming.accept().await?.split();
-//!     while let Some(message) = receiver.next().await? {
+//!     let (mut receiver, sender) = incoming.accept()?.split();
+//!     while let Some(message) = receiver.recv().await? {
 //!         sender.send(message)?;
 //!     }
 //!     Ok(())
@@ -40,26 +40,26 @@
 //!         incoming.reject(&response);
 //!         return Ok(());
 //!     }
-//!     let socket = incoming.accept().await?; // the 101 is queued, and the connection is open
+//!     let socket = incoming.accept()?; // the 101 is queued, and the connection is open
 //!     Ok(socket.send("welcome")?)
 //! }
 //! ```
 //!
 //! # Receiving
 //!
-//! [`WebSocket::split`] gives the two halves. [`Receiver::next`] waits for a whole message and
+//! [`WebSocket::split`] gives the two halves. [`Receiver::recv`] waits for a whole message and
 //! *lends* it until the next call; [`Message::into_owned`] keeps it. Text is UTF-8 by its type. The
 //! end is `None` after a completed closing handshake, and an [`Error`] otherwise: the [`Violation`]
-//! that the peer committed, the [`Timer`] that ran out, or the loss of the transport.
+//! that the peer committed, the [`TimeoutKind`] that ran out, or the loss of the transport.
 //!
-//! [`Receiver::next_fragmented`] gives a message piece by piece, as [`Fragments`], without ever
+//! [`Receiver::recv_fragments`] gives a message piece by piece, as [`Fragments`], without ever
 //! holding it as a whole.
 //!
 //! # Sending
 //!
 //! [`Sender::send`] queues a message and does not wait. It refuses with [`SendError::QueueFull`] while
 //! the queue to this peer holds its bound; [`Sender::ready`] waits for room. A `Sender` is cheap to
-//! clone and works from any task. [`Sender::start`] sends a message fragment by fragment.
+//! clone and works from any task. [`Sender::start_message`] sends a message fragment by fragment.
 #![cfg_attr(feature = "net", doc = "```")]
 #![cfg_attr(not(feature = "net"), doc = "```text")]
 //! use stickler::{SendError, Sender};
@@ -111,7 +111,7 @@
 //!
 //! Every public future may be dropped at any poll: in a `select!`, by a timeout, or with its task. No
 //! progress lives in a future, so nothing is lost and nothing is sent twice. In particular
-//! [`Receiver::next`] keeps what has arrived for the next call. Each async function says the details
+//! [`Receiver::recv`] keeps what has arrived for the next call. Each async function says the details
 //! under *Cancel safety*.
 //!
 //! # Without the server
@@ -140,9 +140,9 @@ pub mod server;
 
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, Config, ConfigError, Ending, Endpoint, Error, Farewell, FragmentedMessage, Fragments,
-    Incoming, Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece,
-    Receiver, Result, Sender, Text, Timeouts, Timer, WebSocket, negotiate, serve_connection,
+    Binary, BoxError, Config, ConfigError, Ending, Endpoint, Error, Farewell, FragmentedMessage,
+    Fragments, Incoming, Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText,
+    Piece, Receiver, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, WebSocket,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

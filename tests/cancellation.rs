@@ -77,7 +77,7 @@ fn dialogue(read_at_most: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
 
 async fn all_pieces(polls: usize, mut fragments: Fragments<'_>) -> Result<Vec<u8>> {
     let mut message = Vec::new();
-    while let Some(piece) = persist!(polls, fragments.next())? {
+    while let Some(piece) = persist!(polls, fragments.recv())? {
         message.extend_from_slice(piece.data.as_bytes());
     }
     Ok(message)
@@ -100,20 +100,20 @@ async fn receive_all(
     loop {
         match calls {
             Calls::Next | Calls::OnAnotherTask => {
-                let Some(message) = persist!(polls, receiver.next())? else { break };
+                let Some(message) = persist!(polls, receiver.recv())? else { break };
                 received.push(message.as_bytes().to_vec());
             }
             Calls::NextFragmented => {
-                let Some(fragments) = persist!(polls, receiver.next_fragmented())? else { break };
+                let Some(fragments) = persist!(polls, receiver.recv_fragments())? else { break };
                 received.push(all_pieces(polls, fragments).await?);
             }
             Calls::InTurn => {
-                if let Some(message) = give_up_after(polls, receiver.next()).await {
+                if let Some(message) = give_up_after(polls, receiver.recv()).await {
                     let Some(message) = message? else { break };
                     received.push(message.as_bytes().to_vec());
                     continue;
                 }
-                if let Some(fragments) = give_up_after(polls, receiver.next_fragmented()).await {
+                if let Some(fragments) = give_up_after(polls, receiver.recv_fragments()).await {
                     let Some(fragments) = fragments? else { break };
                     received.push(all_pieces(polls, fragments).await?);
                 }
@@ -128,7 +128,7 @@ async fn every_pattern(calls: Calls) {
         let (bytes, expected) = dialogue(read_at_most);
         let (tell, told) = tokio::sync::oneshot::channel();
         let (peer, serving) = open(Config::default(), async move |incoming| {
-            let (receiver, _sender) = incoming.accept().await?.split();
+            let (receiver, _sender) = incoming.accept()?.split();
             let receiving = receive_all(receiver, polls, calls);
             let received = match calls {
                 Calls::OnAnotherTask => {
@@ -165,7 +165,7 @@ async fn next_may_be_dropped_on_another_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn next_fragmented_and_its_pieces_may_be_dropped() {
+async fn recv_fragments_and_its_pieces_may_be_dropped() {
     every_pattern(Calls::NextFragmented).await;
 }
 
@@ -180,17 +180,17 @@ async fn ready_and_closed_may_be_dropped() {
         let mut config = Config::default();
         config.limits.max_queued = 100;
         let (peer, serving) = open(config, async move |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             let watching = tokio::spawn({
                 let sender = sender.clone();
                 async move { persist!(polls, sender.closed()) }
             });
-            receiver.next().await?;
+            receiver.recv().await?;
             for number in 0..100_u8 {
                 persist!(polls, sender.ready());
                 sender.send(vec![number; 30])?;
             }
-            assert!(persist!(polls, receiver.next())?.is_none());
+            assert!(persist!(polls, receiver.recv())?.is_none());
             let ending = persist!(polls, sender.closed());
             assert_eq!(watching.await.unwrap(), ending);
             Ok(())
@@ -237,7 +237,7 @@ async fn a_dropped_future_leaves_no_waker() {
     config.limits.max_queued = 100;
     let (tell, told) = tokio::sync::oneshot::channel();
     let (peer, serving) = open(config, async move |incoming| {
-        let (receiver, sender) = incoming.accept().await?.split();
+        let (receiver, sender) = incoming.accept()?.split();
         tell.send((receiver, sender.clone())).unwrap();
         sender.closed().await;
         Ok(())
@@ -247,14 +247,14 @@ async fn a_dropped_future_leaves_no_waker() {
     let is_alone = |counting: Arc<Counting>| Arc::into_inner(counting).is_some();
     settle().await;
     // It waits for input.
-    let (polled, counting) = poll_once(pin!(receiver.next()));
+    let (polled, counting) = poll_once(pin!(receiver.recv()));
     assert!(polled.is_pending() && is_alone(counting));
-    let (polled, counting) = poll_once(pin!(receiver.next_fragmented()));
+    let (polled, counting) = poll_once(pin!(receiver.recv_fragments()));
     assert!(polled.is_pending() && is_alone(counting));
     peer.give_room(0);
     sender.send(vec![0; 200]).unwrap();
     // It waits for the queue.
-    let (polled, counting) = poll_once(pin!(receiver.next()));
+    let (polled, counting) = poll_once(pin!(receiver.recv()));
     assert!(polled.is_pending() && is_alone(counting));
     // Those who go on waiting are woken, by whatever number others gave up.
     let (mut ready, mut closed) = (pin!(sender.ready()), pin!(sender.closed()));

@@ -10,11 +10,15 @@ use stickler::{
 
 const ZERO: Duration = Duration::ZERO;
 
+async fn idle(_: Incoming) -> stickler::Result<()> {
+    Ok(())
+}
+
 /// What is wrong with this configuration: the setting that is named.
 fn refused(config: Config) -> &'static str {
     let error = config.check().expect_err("a setting that cannot be");
     let server = Server::bind("127.0.0.1:0").unwrap().config(config);
-    let started = server.start(async |_: Incoming| stickler::Result::Ok(())).unwrap_err();
+    let started = server.start(idle).unwrap_err();
     assert_eq!(started.kind(), ErrorKind::InvalidInput);
     assert_eq!(started.to_string(), error.to_string());
     assert!(error.to_string().starts_with(error.setting()), "{error}");
@@ -100,10 +104,10 @@ fn numbers_of_the_server_that_cannot_be_are_refused_by_their_names() {
     for (set, sentence) in rows {
         for is_foreign in [false, true] {
             let server = set(Server::bind("127.0.0.1:0").unwrap());
-            let handler = async |_: Incoming| stickler::Result::Ok(());
+
             let started = match is_foreign {
-                true => server.start_on(runtime.handle(), handler),
-                false => server.start(handler),
+                true => server.start_on(runtime.handle(), idle),
+                false => server.start(idle),
             };
             let error = started.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -111,7 +115,7 @@ fn numbers_of_the_server_that_cannot_be_are_refused_by_their_names() {
         }
     }
     let server = Server::bind("127.0.0.1:0").unwrap().workers(2);
-    let started = server.start_on(runtime.handle(), async |_: Incoming| stickler::Result::Ok(()));
+    let started = server.start_on(runtime.handle(), idle);
     assert!(started.unwrap_err().to_string().starts_with("workers is set"));
 }
 

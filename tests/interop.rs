@@ -47,11 +47,11 @@ async fn messages_of_every_size_come_back() {
 #[tokio::test]
 async fn fragments_and_pings_are_understood_both_ways() {
     let (mut client, serving) = connect(async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        while let Some(message) = receiver.next().await? {
+        let (mut receiver, sender) = incoming.accept()?.split();
+        while let Some(message) = receiver.recv().await? {
             let text = message.as_text().expect("text").to_owned();
             sender.ping(b"are you there")?;
-            let mut reply = sender.start(MessageKind::Text)?;
+            let mut reply = sender.start_message(MessageKind::Text)?;
             for letter in text.chars() {
                 reply.send(letter.to_string())?;
             }
@@ -96,7 +96,7 @@ async fn close_codes_and_reasons_pass_both_ways() {
         assert_eq!((ending.code().get(), ending.reason()), (code, "done"));
 
         let (mut client, serving) = connect(async move |incoming| {
-            let (_receiver, sender) = incoming.accept().await?.split();
+            let (_receiver, sender) = incoming.accept()?.split();
             sender.close(stickler::CloseCode::new(code), "enough")?;
             Ok(())
         })

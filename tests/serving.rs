@@ -76,7 +76,7 @@ async fn awaiting_ends_after_the_deadline_whatever_blocks_a_worker() {
     let serving = bind().workers(1).start(move |_: Incoming| {
         blocked.send(()).unwrap();
         let _ = released.lock().unwrap().recv();
-        async { stickler::Result::Ok(()) }
+        async { Ok::<(), stickler::Error>(()) }
     });
     let serving = serving.unwrap();
     let mut client = Client::to(serving.handle().local_addrs()[0]);
@@ -91,15 +91,15 @@ async fn awaiting_ends_after_the_deadline_whatever_blocks_a_worker() {
 fn on_a_multi_thread_runtime_handlers_may_block_in_place() {
     let runtime = several_threads();
     let serving = bind().start_on(runtime.handle(), |incoming: Incoming| async move {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        while let Some(message) = receiver.next().await? {
+        let (mut receiver, sender) = incoming.accept()?.split();
+        while let Some(message) = receiver.recv().await? {
             let text = format!("{} bytes", message.as_bytes().len());
             let name =
                 tokio::task::block_in_place(|| std::thread::current().name().map(str::to_owned));
             assert!(name.is_some_and(|name| name.starts_with("tokio")));
             sender.send(text)?;
         }
-        Ok(())
+        Ok::<(), stickler::Error>(())
     });
     let server = Running::of(serving.unwrap());
     let mut clients: Vec<_> = (0..8).map(|_| server.open()).collect();
@@ -121,9 +121,9 @@ fn on_a_foreign_runtime_the_deadline_drops_connections_and_the_runtime_goes_on()
     let serving = bind().start_on(runtime.handle(), move |incoming: Incoming| {
         let kept = kept.clone();
         async move {
-            let _socket = incoming.accept().await?;
+            let _socket = incoming.accept()?;
             let _kept = kept;
-            std::future::pending().await
+            std::future::pending::<stickler::Result<()>>().await
         }
     });
     let server = Running::of(serving.unwrap());
@@ -203,13 +203,13 @@ fn a_farewell_that_a_server_does_not_send_shuts_nothing_down() {
 /// A handler that says goodbye when the server drains, and then returns or does not.
 fn says_goodbye(returns: bool) -> Running {
     let serving = bind().workers(1).start(move |incoming: Incoming| async move {
-        let socket = incoming.accept().await?;
+        let socket = incoming.accept()?;
         socket.draining().await;
         socket.send("goodbye")?;
         if !returns {
             std::future::pending::<()>().await;
         }
-        Ok(())
+        Ok::<(), stickler::Error>(())
     });
     Running::of(serving.unwrap())
 }
@@ -267,8 +267,8 @@ fn a_second_shutdown_ends_the_grace_and_so_does_the_deadline() {
 }
 
 async fn blocking(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(message) = receiver.recv().await? {
         std::thread::sleep(Duration::from_millis(60));
         sender.send(message)?;
     }
@@ -338,7 +338,7 @@ fn taken(is_early: bool, set: impl FnOnce(Server) -> Server) -> usize {
     let serving = server.start(move |incoming: Incoming| {
         let tell = tell.clone();
         async move {
-            let socket = incoming.accept().await?;
+            let socket = incoming.accept()?;
             let mut sent = 0;
             loop {
                 // Until the queue has not moved for a while.
@@ -346,7 +346,7 @@ fn taken(is_early: bool, set: impl FnOnce(Server) -> Server) -> usize {
                     tokio::time::timeout(Duration::from_millis(300), socket.sender().ready());
                 if ready.await.is_err() {
                     tell.send(sent - socket.sender().queued()).unwrap();
-                    return Ok(());
+                    return Ok::<(), stickler::Error>(());
                 }
                 socket.send(vec![7; MESSAGE])?;
                 sent += MESSAGE;

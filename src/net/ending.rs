@@ -16,18 +16,45 @@ pub struct Ending {
     pub initiator: Initiator,
     /// The first Close received.
     pub received: Option<ReceivedClose>,
-    /// Whether a Close was sent, and with which code.
-    pub sent: Option<Option<CloseCode>>,
+    /// The Close that was sent, if it was written.
+    pub sent: SentClose,
     /// The rule that the peer broke.
     pub violation: Option<Violation>,
-    /// The timer that ran out.
-    pub timer: Option<Timer>,
+    /// The deadline that ran out.
+    pub timeout: Option<TimeoutKind>,
     /// What the transport failed with.
     pub transport: Option<io::ErrorKind>,
     /// The status of the refusal, when the opening handshake did not lead to a 101.
     pub refused: Option<u16>,
     /// Which of our own reasons the refusal had.
     pub rejection: Option<Rejection>,
+}
+
+/// Whether a Close was sent. One that was queued and never written was not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SentClose {
+    /// None was.
+    #[default]
+    NotSent,
+    /// One without a status code (RFC 6455 §5.5.1).
+    WithoutCode,
+    /// One with this status code.
+    WithCode(CloseCode),
+}
+
+impl SentClose {
+    /// Whether a Close was sent.
+    pub const fn is_sent(self) -> bool {
+        !matches!(self, SentClose::NotSent)
+    }
+
+    /// The status code of the Close that was sent, if it had one.
+    pub const fn code(self) -> Option<CloseCode> {
+        match self {
+            SentClose::WithCode(code) => Some(code),
+            SentClose::NotSent | SentClose::WithoutCode => None,
+        }
+    }
 }
 
 /// Who began to end a connection.
@@ -47,16 +74,16 @@ pub enum Initiator {
     HandlerPanic,
     /// The server shuts down.
     Shutdown,
-    /// A timer ran out.
-    Timer,
+    /// A deadline ran out.
+    Timeout,
     /// There was no memory left for the connection to go on.
     Overload,
 }
 
-/// A timer of a connection.
+/// Which deadline of a connection ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Timer {
+pub enum TimeoutKind {
     /// The opening handshake took too long.
     Handshake,
     /// The peer did not answer the Close, or did not end TCP.
@@ -67,25 +94,25 @@ pub enum Timer {
     Write,
 }
 
-impl fmt::Display for Timer {
+impl fmt::Display for TimeoutKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Timer::Handshake => "the opening handshake took too long",
-            Timer::Close => "the closing handshake, or the end of TCP, took too long",
-            Timer::Keepalive => "the peer did not answer a Ping in time",
-            Timer::Write => "the peer took no byte in time",
+            TimeoutKind::Handshake => "the opening handshake took too long",
+            TimeoutKind::Close => "the closing handshake, or the end of TCP, took too long",
+            TimeoutKind::Keepalive => "the peer did not answer a Ping in time",
+            TimeoutKind::Write => "the peer took no byte in time",
         })
     }
 }
 
-impl Timer {
-    /// The clause that the timer serves.
+impl TimeoutKind {
+    /// The clause that the deadline serves.
     pub const fn section(self) -> &'static str {
         match self {
-            Timer::Handshake => "RFC 6455 4.2.1",
-            Timer::Close => "RFC 6455 7.1.1",
-            Timer::Keepalive => "RFC 6455 5.5.2",
-            Timer::Write => "RFC 6455 10.4",
+            TimeoutKind::Handshake => "RFC 6455 4.2.1",
+            TimeoutKind::Close => "RFC 6455 7.1.1",
+            TimeoutKind::Keepalive => "RFC 6455 5.5.2",
+            TimeoutKind::Write => "RFC 6455 10.4",
         }
     }
 }
@@ -95,14 +122,14 @@ impl Ending {
     pub(super) fn is_fault(&self) -> bool {
         self.violation.is_some()
             || self.refused.is_some()
-            || self.timer.is_some()
+            || self.timeout.is_some()
             || self.initiator == Initiator::Overload
     }
 
     /// Whether TCP ended after a Close in each direction (RFC 6455 §7.1.4).
     pub fn is_clean(&self) -> bool {
         self.received.is_some()
-            && self.sent.is_some()
+            && self.sent.is_sent()
             && self.violation.is_none()
             && self.transport.is_none()
     }
@@ -121,7 +148,7 @@ impl Ending {
         self.received.as_ref().map_or("", |close| &close.reason)
     }
 
-    /// What `Receiver::next` says of it: `None` after a completed closing handshake.
+    /// What `Receiver::recv` says of it: `None` after a completed closing handshake.
     pub(super) fn to_error(&self) -> Option<Error> {
         if let Some(violation) = self.violation {
             return Some(Error::Violation(violation));
@@ -129,17 +156,17 @@ impl Ending {
         if self.received.is_some() {
             return None;
         }
-        if let Some(timer) = self.timer {
-            return Some(Error::Timeout(timer));
+        if let Some(timeout) = self.timeout {
+            return Some(Error::Timeout(timeout));
         }
         if let Some(rejection) = self.rejection {
             return Some(Error::Refused(rejection.into()));
         }
         if self.initiator == Initiator::Overload {
-            let error = io::Error::new(io::ErrorKind::OutOfMemory, "no memory is left to inflate");
-            return Some(Error::Io(error));
+            return Some(Error::Overload);
         }
         let kind = self.transport.unwrap_or(io::ErrorKind::UnexpectedEof);
-        Some(Error::Io(io::Error::new(kind, "the transport ended without a closing handshake")))
+        let sentence = "the transport ended without a closing handshake";
+        Some(Error::Transport(io::Error::new(kind, sentence)))
     }
 }

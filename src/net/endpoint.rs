@@ -1,16 +1,14 @@
 //! Embedding: connections on a runtime and transports of the application's own.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::runtime::{Handle, Id};
 
 use super::config::Config;
 use super::ending::Ending;
-use super::error::Result;
+use super::error::{BoxError, Result};
 use super::farewell::Farewell;
 use super::handles::incoming::{Incoming, WebSocket};
 use super::state::compression::{self, Compression};
@@ -52,16 +50,17 @@ impl Endpoint {
     ///
     /// # Cancel safety
     /// Dropped, the transport is dropped with it and the connection ends without a Close.
-    pub fn serve<T, H, F>(
+    pub fn serve<T, H, F, E>(
         &self,
         io: T,
         peer: Option<SocketAddr>,
         handler: H,
-    ) -> impl Future<Output = Ending> + Send + use<T, H, F>
+    ) -> impl Future<Output = Ending> + Send + use<T, H, F, E>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send,
         H: FnOnce(Incoming) -> F + Send,
-        F: Future<Output = Result<()>> + Send,
+        F: Future<Output = Result<(), E>> + Send,
+        E: Into<BoxError>,
     {
         serve(io, peer, self.context.clone(), handler)
     }
@@ -72,7 +71,8 @@ impl Endpoint {
     /// Make the [`Request`] with `Request::from_parts`, only from HTTP/1.1 requests.
     ///
     /// # Errors
-    /// As [`negotiate`].
+    /// The refusal to answer with: `Response::from(refusal)` has it, with `all_fields`
+    /// and `body`.
     pub fn negotiate(&self, request: &Request) -> Result<Negotiated, Refusal> {
         let offer = judge_offer(request, &self.context.config.policy)?;
         let policy = compression::policy(&self.context);
@@ -89,17 +89,18 @@ impl Endpoint {
     ///
     /// # Cancel safety
     /// Dropped, the transport is dropped with it and the connection ends without a Close.
-    pub fn serve_upgraded<T, H, F>(
+    pub fn serve_upgraded<T, H, F, E>(
         &self,
         io: T,
         peer: Option<SocketAddr>,
         negotiated: Negotiated,
         handler: H,
-    ) -> impl Future<Output = Ending> + Send + use<T, H, F>
+    ) -> impl Future<Output = Ending> + Send + use<T, H, F, E>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send,
         H: FnOnce(WebSocket) -> F + Send,
-        F: Future<Output = Result<()>> + Send,
+        F: Future<Output = Result<(), E>> + Send,
+        E: Into<BoxError>,
     {
         let shared = Shared::new(self.context.clone(), peer);
         {
@@ -158,35 +159,6 @@ impl Endpoint {
     }
 }
 
-/// Serves one connection with the default configuration, from its first byte.
-///
-/// All calls on one runtime share an [`Endpoint`]; make one to configure it.
-///
-/// # Cancel safety
-/// Dropped, the transport is dropped with it and the connection ends without a Close.
-pub fn serve_connection<T, H, F>(io: T, handler: H) -> impl Future<Output = Ending> + Send
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send,
-    H: FnOnce(Incoming) -> F + Send,
-    F: Future<Output = Result<()>> + Send,
-{
-    serve(io, None, default_context(), handler)
-}
-
-/// The default context of the current runtime.
-fn default_context() -> Arc<Context> {
-    static CONTEXTS: LazyLock<Mutex<HashMap<Id, Weak<Context>>>> = LazyLock::new(Mutex::default);
-    let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let id = Handle::current().id();
-    if let Some(context) = contexts.get(&id).and_then(Weak::upgrade) {
-        return context;
-    }
-    contexts.retain(|_, context| context.strong_count() > 0);
-    let context = Arc::new(Context::new(Arc::default(), None));
-    contexts.insert(id, Arc::downgrade(&context));
-    context
-}
-
 /// An opening handshake that something else answers.
 #[derive(Clone, Debug)]
 pub struct Negotiated {
@@ -217,18 +189,6 @@ impl Negotiated {
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
     }
-}
-
-/// Judges a request head that something else has read (RFC 6455 §4.2.1), and declines
-/// extensions; [`Endpoint::negotiate`] does not.
-///
-/// Make the [`Request`] with `Request::from_parts`, only from HTTP/1.1 requests.
-///
-/// # Errors
-/// The refusal to answer with: `Response::from(refusal)` has it, with `all_fields`
-/// and `body`.
-pub fn negotiate(request: &Request, policy: &Policy) -> Result<Negotiated, Refusal> {
-    Ok(accept(request, judge_offer(request, policy)?))
 }
 
 fn judge_offer(request: &Request, policy: &Policy) -> Result<Offer, Refusal> {

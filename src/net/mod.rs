@@ -25,9 +25,9 @@ mod task;
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
 pub use config::{Config, ConfigError, Limits, Timeouts};
-pub use ending::{Ending, Initiator, Timer};
-pub use endpoint::{Endpoint, Negotiated, negotiate, serve_connection};
-pub use error::{Error, Result};
+pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
+pub use endpoint::{Endpoint, Negotiated};
+pub use error::{BoxError, Error, Result};
 pub use farewell::Farewell;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::{Incoming, WebSocket};
@@ -38,7 +38,7 @@ pub use handles::receiver::{Fragments, Piece, Receiver};
 pub use handles::sender::Sender;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
-pub use state::context::{Context, HttpHook};
-pub use task::connection::serve;
+#[cfg(feature = "server")]
+pub(crate) use state::context::{Context, HttpHook};
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::worker::Shared;
-use crate::net::{Incoming, Result, Sender};
+use crate::net::{Incoming, Sender};
 
 /// Which handlers blocked, for longer than what.
 #[derive(Debug)]
@@ -77,11 +77,11 @@ pin_project! {
     }
 }
 
-impl<F: Future<Output = Result<()>>> Future for Watched<F> {
-    type Output = Result<()>;
+impl<F: Future> Future for Watched<F> {
+    type Output = F::Output;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let Some(bound) = this.shared.watchman.bound else { return this.handler.poll(cx) };
         let begun = Clock::now();

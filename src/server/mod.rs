@@ -36,7 +36,7 @@ pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
 pub use self::topic::{Subscription, Topic};
 use self::worker::{Shared, Worker};
-use crate::net::{Config, Context, HttpHook, Incoming, Limits, Result, Timeouts};
+use crate::net::{BoxError, Config, Context, HttpHook, Incoming, Limits, Timeouts};
 use crate::proto::handshake::{Policy, Request, Response};
 
 /// A WebSocket server that is bound to its addresses and not yet serving.
@@ -49,8 +49,8 @@ use crate::proto::handshake::{Policy, Request, Response};
 /// }
 ///
 /// async fn echo(incoming: Incoming) -> stickler::Result<()> {
-///     let (mut receiver, sender) = incoming.accept().await?.split();
-///     while let Some(message) = receiver.next().await? {
+///     let (mut receiver, sender) = incoming.accept()?.split();
+///     while let Some(message) = receiver.recv().await? {
 ///         sender.send(message)?;
 ///     }
 ///     Ok(())
@@ -242,10 +242,11 @@ impl Server {
     ///
     /// Inside a tokio runtime, which it would block; when a setting cannot be; when a worker cannot
     /// start, or ended by a fault of this crate.
-    pub fn serve<H, F>(self, handler: H) -> io::Result<()>
+    pub fn serve<H, F, E>(self, handler: H) -> io::Result<()>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         if runtime::Handle::try_current().is_ok() {
             return Err(io::Error::other(SERVE_IN_RUNTIME));
@@ -259,10 +260,11 @@ impl Server {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) when a setting cannot be, or else when a worker
     /// cannot start.
-    pub fn start<H, F>(self, handler: H) -> io::Result<Serving>
+    pub fn start<H, F, E>(self, handler: H) -> io::Result<Serving>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         self.check()?;
         let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -290,10 +292,11 @@ impl Server {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) when a setting cannot be,
     /// [`workers`](Self::workers) among them: the runtime has its own. When the listeners cannot be
     /// registered.
-    pub fn start_on<H, F>(self, runtime: &runtime::Handle, handler: H) -> io::Result<Serving>
+    pub fn start_on<H, F, E>(self, runtime: &runtime::Handle, handler: H) -> io::Result<Serving>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         self.check()?;
         if self.workers.is_some() {

@@ -36,9 +36,9 @@ use crate::proto::prepared::Prepared;
 /// }
 ///
 /// async fn join(incoming: Incoming, room: Topic) -> stickler::Result<()> {
-///     let (mut receiver, sender) = incoming.accept().await?.split();
+///     let (mut receiver, sender) = incoming.accept()?.split();
 ///     let _subscription = room.subscribe(&sender);
-///     while let Some(message) = receiver.next().await? {
+///     while let Some(message) = receiver.recv().await? {
 ///         if let Some(text) = message.as_text() {
 ///             room.publish(Prepared::text(text));
 ///         }

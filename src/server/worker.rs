@@ -26,7 +26,7 @@ use super::permit::Permit;
 use super::refusal::refuse;
 use super::shutdown::Watch;
 use super::socket::Socket;
-use crate::net::{self, Context, Ending, Farewell, Incoming, Result};
+use crate::net::{self, BoxError, Context, Ending, Farewell, Incoming};
 
 /// What all workers of a server share.
 pub(super) struct Shared {
@@ -77,7 +77,7 @@ enum Left {
 
 impl Worker {
     /// Starts a thread, and sends one message once the worker accepts or cannot.
-    pub(super) fn start<H, F>(
+    pub(super) fn start<H, F, E>(
         mut self,
         index: usize,
         handler: Arc<H>,
@@ -85,7 +85,8 @@ impl Worker {
     ) -> io::Result<()>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         let thread = thread::Builder::new().name(format!("stickler-{index}"));
         thread.spawn(move || {
@@ -105,14 +106,15 @@ impl Worker {
     }
 
     /// Starts a task on a runtime of the application.
-    pub(super) fn start_on<H, F>(
+    pub(super) fn start_on<H, F, E>(
         mut self,
         runtime: &runtime::Handle,
         handler: Arc<H>,
     ) -> io::Result<()>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         let _entered = runtime.enter();
         let running = self.shared.control.shutdown.started();
@@ -125,10 +127,11 @@ impl Worker {
     }
 
     /// Accepts until the shutdown, then waits for the connections or the deadline.
-    async fn run<H, F>(self, listeners: Vec<TcpListener>, handler: Arc<H>, left: Left)
+    async fn run<H, F, E>(self, listeners: Vec<TcpListener>, handler: Arc<H>, left: Left)
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         let control = &self.shared.control;
         let mut accepting = JoinSet::new();
@@ -203,10 +206,11 @@ struct Door<H> {
     connections: Option<JoinSet<Ending>>,
 }
 
-impl<H, F> Door<H>
+impl<H, F, E> Door<H>
 where
     H: Fn(Incoming) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<()>> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<BoxError> + 'static,
 {
     async fn accept_until_shutdown(mut self) -> Option<JoinSet<Ending>> {
         let farewell = loop {

@@ -63,7 +63,7 @@ async fn send_on(sender: Sender, name: usize, taken: Taken) {
 /// Fails the connection, if there is time, in the middle of a message.
 async fn give_up(sender: &Sender) {
     loop {
-        match sender.start(MessageKind::Binary) {
+        match sender.start_message(MessageKind::Binary) {
             Ok(mut message) => match message.send(&b"half"[..]) {
                 Ok(()) => return,
                 Err(SendError::QueueFull) => {}
@@ -78,7 +78,7 @@ async fn give_up(sender: &Sender) {
 }
 
 async fn race(incoming: Incoming, by: By, seed: u64, taken: Taken) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
+    let (mut receiver, sender) = incoming.accept()?.split();
     let mut random = Random::new(seed);
     for name in 1..4 {
         let (sender, taken) = (sender.clone(), taken.clone());
@@ -111,7 +111,7 @@ async fn race(incoming: Incoming, by: By, seed: u64, taken: Taken) -> stickler::
         }
         if random.below(6) == 0 {
             // Gives the peer's Close a chance.
-            let _ = tokio::time::timeout(Duration::ZERO, receiver.next()).await;
+            let _ = tokio::time::timeout(Duration::ZERO, receiver.recv()).await;
         }
     }
     taken.lock().unwrap().insert(0, number);
@@ -119,7 +119,7 @@ async fn race(incoming: Incoming, by: By, seed: u64, taken: Taken) -> stickler::
         By::Handler => {
             sender.close(CloseCode::new(3002), "")?;
             assert_eq!(sender.send("late"), Err(SendError::Closed));
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         }
         By::Error => Err(Error::Application("of the handler".into())),
@@ -183,7 +183,7 @@ fn what_a_handler_sent_goes_before_the_close_of_its_end() {
                 for pauses in [false, true] {
                     let endpoint = Endpoint::new(config());
                     let handler = async move |incoming: Incoming| {
-                        let socket = incoming.accept().await?;
+                        let socket = incoming.accept()?;
                         let line = Line::new(socket.sender());
                         for _ in 0..count {
                             line.next()?;
@@ -217,10 +217,10 @@ fn handles_of_an_ended_connection_send_nothing() {
             let (tell, told) = std::sync::mpsc::channel();
             let endpoint = Endpoint::new(config());
             let handler = async move |incoming: Incoming| {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 sender.send("before")?;
                 tell.send(sender).unwrap();
-                while receiver.next().await?.is_some() {}
+                while receiver.recv().await?.is_some() {}
                 Ok(())
             };
             let (mut peer, mut writer, serving) = open(&endpoint, Via::Memory(4000), handler).await;
@@ -238,7 +238,10 @@ fn handles_of_an_ended_connection_send_nothing() {
                 assert_eq!(sender.send("after"), Err(SendError::Closed));
                 assert_eq!(sender.ping(b"after"), Err(SendError::Closed));
                 assert_eq!(sender.close(CloseCode::NORMAL, ""), Err(SendError::Closed));
-                assert_eq!(sender.start(MessageKind::Text).map(drop), Err(SendError::Closed));
+                assert_eq!(
+                    sender.start_message(MessageKind::Text).map(drop),
+                    Err(SendError::Closed)
+                );
                 assert_eq!((sender.queued(), sender.is_open()), (0, false));
             });
             after.join().unwrap();
@@ -285,9 +288,9 @@ async fn come_late(endpoint: Endpoint, is_silent: bool, spins: usize) {
     }
     spin(spins);
     let serving = tokio::spawn(endpoint.serve(io, None, async |incoming| {
-        let (mut receiver, _sender) = Incoming::accept(incoming).await?.split();
-        while receiver.next().await?.is_some() {}
-        Ok(())
+        let (mut receiver, _sender) = Incoming::accept(incoming)?.split();
+        while receiver.recv().await?.is_some() {}
+        Ok::<(), stickler::Error>(())
     }));
     peer_io.read_to_end(&mut Vec::new()).await.unwrap();
     drop(peer_io);

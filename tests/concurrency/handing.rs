@@ -22,7 +22,7 @@ const BATCH: usize = 3;
 
 /// Answers one message. Gives which it was; `None` at the end.
 async fn echo(receiver: &mut Receiver, sender: &Sender) -> Option<usize> {
-    let message = receiver.next().await.unwrap()?;
+    let message = receiver.recv().await.unwrap()?;
     let number = message.as_text().unwrap().parse().unwrap();
     sender.send(message).unwrap();
     Some(number)
@@ -43,7 +43,7 @@ async fn go_on(
 }
 
 async fn handle(incoming: Incoming, to: To, seed: u64) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
+    let (mut receiver, sender) = incoming.accept()?.split();
     let mut random = Random::new(seed);
     while let Some(number) = echo(&mut receiver, &sender).await {
         if random.below(4) == 0 {

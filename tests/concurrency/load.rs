@@ -152,7 +152,7 @@ impl Sent {
     async fn deliver_fragments(self, sender: &Sender) -> Result<(), SendError> {
         let payload = self.payload();
         let mut random = self.random();
-        let mut message = sender.start(MessageKind::Text)?;
+        let mut message = sender.start_message(MessageKind::Text)?;
         let cut = payload.floor_char_boundary(random.below(payload.len()));
         let (first, last) = payload.split_at(cut);
         while let Err(error) = message.send(first) {

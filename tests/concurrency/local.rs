@@ -23,7 +23,7 @@ fn tasks_beside_the_handler_send_in_the_order_of_their_thread() {
             let (io, peer_io) = Via::Memory(size).pair().await;
             let (tell, told) = tokio::sync::oneshot::channel();
             let handler = async move |incoming: Incoming| {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 let line = Line::new(&sender);
                 tell.send(line.clone()).unwrap();
                 let mut random = Random::new(1);
@@ -32,14 +32,14 @@ fn tasks_beside_the_handler_send_in_the_order_of_their_thread() {
                     match random.below(3) {
                         0 => yield_now().await,
                         1 => {
-                            receiver.next().await?;
+                            receiver.recv().await?;
                         }
                         _ => line.next()?,
                     }
                 }
                 // The others have sent all of theirs when they say so.
-                while receiver.next().await?.is_some_and(|message| message.as_bytes() != b"end") {}
-                Ok(())
+                while receiver.recv().await?.is_some_and(|message| message.as_bytes() != b"end") {}
+                Ok::<(), stickler::Error>(())
             };
             let serving = spawn_local(Endpoint::new(config()).serve(io, None, handler));
             let (mut peer, mut writer) = Peer::open(peer_io, Compression::None).await;
@@ -84,10 +84,10 @@ fn queued_counts_what_was_just_sent_inside_and_outside_of_the_handler() {
         let (tell, told) = tokio::sync::oneshot::channel();
         let endpoint = Endpoint::new(config());
         let other = spawn_local(endpoint.serve(other_io, None, async |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             tell.send(sender).unwrap();
-            while receiver.next().await?.is_some() {}
-            Ok(())
+            while receiver.recv().await?.is_some() {}
+            Ok::<(), stickler::Error>(())
         }));
         let (mut other_peer, mut other_writer) = Peer::open(other_peer_io, Compression::None).await;
         let other_sender = told.await.unwrap();
@@ -95,9 +95,9 @@ fn queued_counts_what_was_just_sent_inside_and_outside_of_the_handler() {
         let (tell, told) = tokio::sync::oneshot::channel();
         let of_other = other_sender.clone();
         let serving = spawn_local(endpoint.serve(io, None, async move |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             tell.send(sender.clone()).unwrap();
-            while receiver.next().await?.is_some_and(|message| message.as_bytes() != b"go") {}
+            while receiver.recv().await?.is_some_and(|message| message.as_bytes() != b"go") {}
             assert_eq!((sender.queued(), of_other.queued()), (0, 0));
             for count in 1..5 {
                 sender.send("1234")?;
@@ -107,8 +107,8 @@ fn queued_counts_what_was_just_sent_inside_and_outside_of_the_handler() {
             }
             yield_now().await;
             assert_eq!(sender.queued(), 0);
-            receiver.next().await?;
-            Ok(())
+            receiver.recv().await?;
+            Ok::<(), stickler::Error>(())
         }));
         let (mut peer, mut writer) = Peer::open(peer_io, Compression::None).await;
         let sender = told.await.unwrap();

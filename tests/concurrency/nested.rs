@@ -64,7 +64,7 @@ impl Lines {
             }
             match random.below(4) {
                 0 => yield_now().await,
-                1 => drop(receiver.next().await.unwrap().unwrap()),
+                1 => drop(receiver.recv().await.unwrap().unwrap()),
                 2 => std::thread::scope(|scope| {
                     let mut random = Random::new(random.next());
                     scope.spawn(move || self.next(&mut random)).join().unwrap();
@@ -83,18 +83,18 @@ async fn outer(
     io: Io,
     line: Arc<OnceLock<Line>>,
 ) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
+    let (mut receiver, sender) = incoming.accept()?.split();
     let lines = Lines { outer: Line::new(&sender), inner: line };
     let of_inner = lines.clone();
     let mut inner = Box::pin(Endpoint::new(config()).serve(io, None, async move |incoming| {
-        let (mut receiver, sender) = Incoming::accept(incoming).await?.split();
+        let (mut receiver, sender) = Incoming::accept(incoming)?.split();
         of_inner.inner.set(Line::new(&sender)).unwrap();
         let mut random = Random::new(driven as u64 + 20);
         of_inner.send(&mut receiver, &mut random, ROUNDS).await;
         if driven == Driven::Panics {
             resume_unwind(Box::new("of the inner handler"));
         }
-        Ok(())
+        Ok::<(), stickler::Error>(())
     }));
     let mut random = Random::new(driven as u64 + 10);
     lines.outer.next()?;
@@ -127,7 +127,7 @@ async fn outer(
     }
     lines.send(&mut receiver, &mut random, ROUNDS).await;
     lines.outer.next()?;
-    Ok(())
+    Ok::<(), stickler::Error>(())
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn handlers_send_on_each_others_connections_in_order() {
         for me in 0..2 {
             let lines = lines.clone();
             let handler = async move |incoming: Incoming| {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 lines[me].set(Line::new(&sender)).unwrap();
                 while lines[1 - me].get().is_none() {
                     yield_now().await;
@@ -199,7 +199,7 @@ fn handlers_send_on_each_others_connections_in_order() {
                     }
                 }
                 // Both end when both are done.
-                receiver.next().await?;
+                receiver.recv().await?;
                 Ok(())
             };
             all.push(open(&endpoint, Via::Memory(5000), handler).await);

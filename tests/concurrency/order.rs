@@ -33,7 +33,7 @@ async fn deliver_all(sender: Sender, name: usize) {
 
 /// The handler, threads and tasks send; the handler in bursts, after whatever woke it.
 async fn crowd(incoming: Incoming, seed: u64) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
+    let (mut receiver, sender) = incoming.accept()?.split();
     let mut others = Vec::new();
     for name in 1..4 {
         let (sender, runtime) = (sender.clone(), tokio::runtime::Handle::current());
@@ -55,7 +55,7 @@ async fn crowd(incoming: Incoming, seed: u64) -> stickler::Result<()> {
         }
         match random.below(4) {
             0 => {
-                receiver.next().await?;
+                receiver.recv().await?;
             }
             1 => tokio::task::yield_now().await,
             2 => elsewhere(random.below(6000)).await,
@@ -169,7 +169,7 @@ async fn hold(sender: Sender, baton: Arc<Baton>, mut turn: UnboundedReceiver<usi
 }
 
 async fn a_baton(incoming: Incoming, count: usize) -> stickler::Result<()> {
-    let (_receiver, sender) = incoming.accept().await?.split();
+    let (_receiver, sender) = incoming.accept()?.split();
     let (handler, turn) = unbounded_channel();
     let (threads, turns): (Vec<_>, Vec<_>) = (1..HOLDERS).map(|_| mpsc::channel()).unzip();
     let baton = Arc::new(Baton { threads, handler });
@@ -213,7 +213,7 @@ fn threads_that_the_handler_joins_within_a_poll_stand_in_the_middle() {
     crate::run(async {
         let endpoint = Endpoint::new(config());
         let handler = async |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             let line = Line::new(&sender);
             for round in 0..150 {
                 line.next()?;
@@ -223,7 +223,7 @@ fn threads_that_the_handler_joins_within_a_poll_stand_in_the_middle() {
                 })?;
                 line.next()?;
                 if round % 10 == 0 {
-                    receiver.next().await?;
+                    receiver.recv().await?;
                 }
             }
             Ok(())
@@ -242,7 +242,7 @@ fn who_sends_under_one_lock_sends_in_its_order() {
         for via in [Via::Memory(2000), Via::Tcp] {
             let endpoint = Endpoint::new(config());
             let handler = async |incoming: Incoming| {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 let line = Line::new(&sender);
                 let threads: Vec<_> = (0..3)
                     .map(|_| {
@@ -251,7 +251,7 @@ fn who_sends_under_one_lock_sends_in_its_order() {
                     })
                     .collect();
                 for _ in 0..100 {
-                    receiver.next().await?;
+                    receiver.recv().await?;
                     line.next()?;
                     line.next()?;
                     line.next()?;

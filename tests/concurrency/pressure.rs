@@ -46,7 +46,7 @@ fn the_queue_is_bounded_for_all_together_and_everybody_is_woken() {
         let progress = Arc::new(Progress::default());
         let shown = progress.clone();
         let handler = async move |incoming: Incoming| {
-            let (_receiver, sender) = incoming.accept().await?.split();
+            let (_receiver, sender) = incoming.accept()?.split();
             let threads: Vec<_> = (1..SENDERS)
                 .map(|name| {
                     let (sender, progress) = (sender.clone(), shown.clone());
@@ -98,7 +98,7 @@ fn what_is_queued_within_a_poll_is_known_to_whoever_is_told() {
         config.limits.max_queued = 1000;
         let endpoint = Endpoint::new(config);
         let handler = async |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             sender.ready().await;
             yield_now().await;
             let before = sender.queued();
@@ -115,7 +115,7 @@ fn what_is_queued_within_a_poll_is_known_to_whoever_is_told() {
             sender.ping(b"")?;
             assert_eq!(sender.queued(), 26);
             // Who has begun a message keeps others from theirs.
-            let mut message = sender.start(MessageKind::Text)?;
+            let mut message = sender.start_message(MessageKind::Text)?;
             elsewhere(|sender| {
                 assert_eq!(sender.send("x"), Err(SendError::MessageUnfinished));
                 sender.ping(b"").unwrap();
@@ -138,7 +138,7 @@ fn what_is_queued_within_a_poll_is_known_to_whoever_is_told() {
                 assert_eq!(sender.send("x"), full);
                 assert_eq!(sender.send(vec![0; 20_000]), full);
                 assert_eq!(sender.ping(b""), full);
-                assert_eq!(sender.start(MessageKind::Text).map(drop), full);
+                assert_eq!(sender.start_message(MessageKind::Text).map(drop), full);
             });
             yield_now().await;
             sender.ready().await;
@@ -149,7 +149,7 @@ fn what_is_queued_within_a_poll_is_known_to_whoever_is_told() {
                 assert_eq!(sender.send("x"), Err(SendError::Closed));
                 assert_eq!(sender.ping(b""), Err(SendError::Closed));
             });
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         };
         let (mut peer, mut writer, serving) = open(&endpoint, Via::Memory(1 << 20), handler).await;

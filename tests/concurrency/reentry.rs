@@ -53,7 +53,7 @@ async fn send_payload(len: usize, is_read: bool, dropped: mpsc::Sender<bool>) {
     let sent = Arc::new(Notify::new());
     let has_sent = sent.clone();
     let handler = async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         let bytes = vec![1; len];
         sender.send("go")?;
         tokio::task::yield_now().await;
@@ -64,7 +64,7 @@ async fn send_payload(len: usize, is_read: bool, dropped: mpsc::Sender<bool>) {
         }
         sender.send(Bytes::from_owner(Payload { bytes, sender: sender.clone(), dropped }))?;
         has_sent.notify_one();
-        while receiver.next().await?.is_some() {}
+        while receiver.recv().await?.is_some() {}
         Ok(())
     };
     let (mut peer, _writer, serving) = open(&endpoint, Via::Memory(1000), handler).await;
@@ -112,7 +112,7 @@ impl AsyncRead for Transport {
         if let Some(receiver) = slot.lock().unwrap().as_mut()
             && let Some(asked) = self.asked.take()
         {
-            let next = pin!(receiver.next_fragmented());
+            let next = pin!(receiver.recv_fragments());
             assert!(next.poll(&mut Context::from_waker(Waker::noop())).is_pending());
             asked.notify_one();
         }
@@ -138,7 +138,7 @@ impl AsyncWrite for Transport {
     }
 }
 
-/// A Receiver that gave `next` up may ask for pieces on another thread just while the rest of
+/// A Receiver that gave `recv` up may ask for pieces on another thread just while the rest of
 /// the message is read; here it does so within the read.
 #[test]
 fn pieces_may_be_asked_for_while_the_message_is_read() {
@@ -158,9 +158,9 @@ fn pieces_may_be_asked_for_while_the_message_is_read() {
         };
         let gave_up = given_up.clone();
         let serving = Endpoint::new(config()).serve(transport, None, async move |incoming| {
-            let (mut receiver, _sender) = Incoming::accept(incoming).await?.split();
+            let (mut receiver, _sender) = Incoming::accept(incoming)?.split();
             // Forgotten and not dropped, it goes on waiting for the rest of the message.
-            let mut next = Box::pin(receiver.next());
+            let mut next = Box::pin(receiver.recv());
             tokio::select! {
                 biased;
                 _ = &mut next => panic!("a part of a message"),
@@ -171,13 +171,13 @@ fn pieces_may_be_asked_for_while_the_message_is_read() {
             gave_up.notify_one();
             asked.notified().await;
             let mut receiver = slot.lock().unwrap().take().unwrap();
-            let mut pieces = receiver.next_fragmented().await?.expect("a message");
+            let mut pieces = receiver.recv_fragments().await?.expect("a message");
             let mut text = String::new();
-            while let Some(piece) = pieces.next().await? {
+            while let Some(piece) = pieces.recv().await? {
                 text.push_str(piece.data.as_text().expect("text"));
             }
             assert_eq!(text, "é".repeat(45_000));
-            Ok(())
+            Ok::<(), stickler::Error>(())
         });
         let serving = tokio::spawn(serving);
         let (mut peer, mut writer) = Peer::open(peer_io, Compression::None).await;
@@ -251,10 +251,10 @@ async fn wake_and_drop(looked: mpsc::Sender<&'static str>) {
     let (io, peer_io) = Via::Memory(1000).pair().await;
     let (tell, told) = mpsc::channel();
     let mut serving = Box::pin(Endpoint::new(config).serve(io, None, async move |incoming| {
-        let (receiver, sender) = Incoming::accept(incoming).await?.split();
+        let (receiver, sender) = Incoming::accept(incoming)?.split();
         tell.send((receiver, sender.clone())).unwrap();
         sender.closed().await;
-        Ok(())
+        Ok::<(), stickler::Error>(())
     }));
     let opening = Peer::open(peer_io, Compression::None);
     let (mut peer, mut writer) = tokio::select! {
@@ -272,7 +272,7 @@ async fn wake_and_drop(looked: mpsc::Sender<&'static str>) {
     assert_eq!(looks(), ["dropped"]);
     assert_eq!(peer.item().await, Some(Item::Text("to wake it".to_string())));
     // The Receiver is woken, waits anew, and gives up.
-    let mut next = Box::pin(receiver.next());
+    let mut next = Box::pin(receiver.recv());
     assert!(next.as_mut().poll(&mut Context::from_waker(&looking())).is_pending());
     assert!(next.as_mut().poll(&mut Context::from_waker(&looking())).is_pending());
     assert_eq!(looks(), ["dropped"]);
@@ -280,8 +280,8 @@ async fn wake_and_drop(looked: mpsc::Sender<&'static str>) {
     let _ = serving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(looks(), ["woken", "dropped"]);
     drop(next);
-    assert!(receiver.next().await.unwrap().is_some());
-    let mut next = Box::pin(receiver.next());
+    assert!(receiver.recv().await.unwrap().is_some());
+    let mut next = Box::pin(receiver.recv());
     assert!(next.as_mut().poll(&mut Context::from_waker(&looking())).is_pending());
     drop(next);
     assert_eq!(looks(), ["dropped"]);
@@ -315,12 +315,12 @@ async fn let_the_queue_go_first(looked: mpsc::Sender<&'static str>) {
     let slot = Arc::new(OnceLock::new());
     let told = slot.clone();
     let mut serving = Box::pin(Endpoint::new(config()).serve(io, None, async move |incoming| {
-        let (mut receiver, sender) = Incoming::accept(incoming).await?.split();
+        let (mut receiver, sender) = Incoming::accept(incoming)?.split();
         may_go.notified().await;
         let _ = told.set(sender.clone());
         sender.send(vec![0; 70_000])?;
-        while receiver.next().await?.is_some() {}
-        Ok(())
+        while receiver.recv().await?.is_some() {}
+        Ok::<(), stickler::Error>(())
     }));
     let (_peer, mut writer) = tokio::select! {
         opened = Peer::open(peer_io, Compression::None) => opened,

@@ -19,7 +19,7 @@ enum Handler {
     Echoes,
     /// Answers messages on another task.
     EchoesElsewhere,
-    /// Gives `next` up whenever another task says so.
+    /// Gives `recv` up whenever another task says so.
     GivesUp,
     /// Has dropped its Receiver.
     Waits,
@@ -29,14 +29,14 @@ const ALL: [Handler; 4] =
     [Handler::Echoes, Handler::EchoesElsewhere, Handler::GivesUp, Handler::Waits];
 
 async fn echo(mut receiver: stickler::Receiver, sender: Sender) -> stickler::Result<()> {
-    while let Some(message) = receiver.next().await? {
+    while let Some(message) = receiver.recv().await? {
         sender.send(message)?;
     }
     Ok(())
 }
 
 async fn handle(incoming: Incoming, handler: Handler, tell: mpsc::Sender<Sender>) {
-    let (mut receiver, sender) = incoming.accept().await.unwrap().split();
+    let (mut receiver, sender) = incoming.accept().unwrap().split();
     tell.send(sender.clone()).unwrap();
     let ended = match handler {
         Handler::Echoes => echo(receiver, sender).await,
@@ -58,7 +58,7 @@ async fn handle(incoming: Incoming, handler: Handler, tell: mpsc::Sender<Sender>
             let ended = loop {
                 tokio::select! {
                     biased;
-                    message = receiver.next() => match message {
+                    message = receiver.recv() => match message {
                         Ok(Some(message)) => sender.send(message).unwrap(),
                         Ok(None) => break Ok(()),
                         Err(error) => break Err(error),
@@ -71,7 +71,7 @@ async fn handle(incoming: Incoming, handler: Handler, tell: mpsc::Sender<Sender>
         }
     };
     // The peers here end without a Close.
-    assert!(ended.is_ok() || matches!(ended, Err(stickler::Error::Io(_))), "{ended:?}");
+    assert!(ended.is_ok() || matches!(ended, Err(stickler::Error::Transport(_))), "{ended:?}");
 }
 
 /// Goes to rest and is roused, by the peer and by another thread at about the same time.
@@ -161,9 +161,9 @@ fn a_pong_does_not_wait_for_a_receiver_on_another_task() {
         for _ in 0..50 {
             let endpoint = Endpoint::new(config());
             let handler = async |incoming: Incoming| {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 let elsewhere = tokio::spawn(async move {
-                    receiver.next().await.unwrap().unwrap();
+                    receiver.recv().await.unwrap().unwrap();
                     std::future::pending::<()>().await;
                 });
                 sender.closed().await;
@@ -186,9 +186,9 @@ fn every_ping_has_its_pong_again_once_the_transport_takes_bytes() {
     crate::run(async {
         let endpoint = Endpoint::new(config());
         let handler = async |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             sender.send(vec![b'x'; 40_000])?;
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         };
         let (mut peer, mut writer, serving) = open(&endpoint, Via::Memory(1000), handler).await;
@@ -216,7 +216,7 @@ fn who_waits_for_room_or_the_end_is_woken_by_the_end() {
             let endpoint = Endpoint::new(config);
             let (tell, told) = mpsc::channel();
             let handler = async move |incoming: Incoming| {
-                let (receiver, sender) = incoming.accept().await?.split();
+                let (receiver, sender) = incoming.accept()?.split();
                 sender.ready().await;
                 sender.send(vec![7; 5000])?;
                 tell.send(sender.clone()).unwrap();

@@ -25,7 +25,7 @@ async fn tick(sender: &Sender) -> stickler::Result<()> {
 async fn a_handler_that_only_sends_answers_pings_and_the_close() {
     claims!("6455-5.5.1-09", "6455-5.5.2-01");
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let socket = incoming.accept().await?;
+        let socket = incoming.accept()?;
         tick(socket.sender()).await
     })
     .await;
@@ -48,7 +48,7 @@ async fn a_handler_that_only_sends_answers_pings_and_the_close() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_only_waits_hears_of_the_end() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let socket = incoming.accept().await?;
+        let socket = incoming.accept()?;
         let ending = socket.sender().closed().await;
         assert!(ending.transport.is_some(), "{ending:?}");
         Ok(())
@@ -62,10 +62,10 @@ async fn a_handler_that_only_waits_hears_of_the_end() {
 #[tokio::test(start_paused = true)]
 async fn what_stands_before_the_data_is_dealt_with_and_the_data_waits() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         sleep(Duration::from_secs(100)).await;
         // Long after the Pongs.
-        while let Some(message) = receiver.next().await? {
+        while let Some(message) = receiver.recv().await? {
             sender.send(message)?;
         }
         Ok(())
@@ -96,13 +96,13 @@ async fn what_stands_before_the_data_is_dealt_with_and_the_data_waits() {
 async fn a_close_behind_the_last_message_does_not_wait_for_the_handler() {
     for messages in 1..4 {
         let (peer, serving) = open(Config::default(), async move |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             for _ in 0..messages {
-                let message = receiver.next().await?.expect("a message");
+                let message = receiver.recv().await?.expect("a message");
                 sender.send(message)?;
             }
             sleep(Duration::from_secs(1000)).await;
-            assert!(receiver.next().await?.is_none());
+            assert!(receiver.recv().await?.is_none());
             Ok(())
         })
         .await;
@@ -123,9 +123,9 @@ async fn a_close_behind_the_last_message_does_not_wait_for_the_handler() {
 #[tokio::test(start_paused = true)]
 async fn a_message_stays_as_it_is_while_the_task_deals_with_what_is_behind_it() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         for expected in ["a".repeat(100), "b".repeat(20_000), "c".repeat(3)] {
-            let message = receiver.next().await?.expect("a message");
+            let message = receiver.recv().await?.expect("a message");
             sleep(Duration::from_secs(1)).await;
             assert_eq!(message.as_text(), Some(&expected[..]));
             sender.send(message)?;
@@ -151,10 +151,10 @@ async fn a_full_queue_hides_no_control_frame() {
     let mut config = Config::default();
     config.limits.max_queued = 1000;
     let (peer, serving) = open(config, async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        receiver.next().await?;
+        let (mut receiver, sender) = incoming.accept()?.split();
+        receiver.recv().await?;
         sender.send(vec![7; 5000])?;
-        assert!(receiver.next().await?.is_none(), "a Close");
+        assert!(receiver.recv().await?.is_none(), "a Close");
         Ok(())
     })
     .await;
@@ -175,7 +175,7 @@ async fn a_full_queue_hides_no_control_frame() {
 #[tokio::test(start_paused = true)]
 async fn a_busy_handler_holds_one_read() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let _socket = incoming.accept().await?;
+        let _socket = incoming.accept()?;
         pending().await
     })
     .await;
@@ -243,8 +243,8 @@ async fn busy_handlers_do_not_use_up_the_large_read_buffers() {
         let most = Arc::new(AtomicUsize::new(0));
         let noting = Noting { io, most: most.clone() };
         tokio::spawn(endpoint.serve(noting, None, async |incoming| {
-            let _socket = incoming.accept().await?;
-            pending().await
+            let _socket = incoming.accept()?;
+            pending::<stickler::Result<()>>().await
         }));
         peer.write_all(REQUEST.as_bytes()).await.unwrap();
         settle().await;

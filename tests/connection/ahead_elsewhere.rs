@@ -20,11 +20,11 @@ enum Taking {
 
 async fn take(receiver: &mut Receiver, taking: Taking) -> stickler::Result<()> {
     if let Taking::Whole = taking {
-        receiver.next().await?.expect("a message");
+        receiver.recv().await?.expect("a message");
         return Ok(());
     }
-    let mut fragments = receiver.next_fragmented().await?.expect("a message");
-    while let Some(piece) = fragments.next().await? {
+    let mut fragments = receiver.recv_fragments().await?.expect("a message");
+    while let Some(piece) = fragments.recv().await? {
         if piece.last || matches!(taking, Taking::FirstPiece) {
             break;
         }
@@ -46,7 +46,7 @@ async fn what_is_behind_the_message_does_not_wait_for_a_receiver_on_another_task
                         continue;
                     }
                     let (peer, serving) = open(Config::default(), async move |incoming| {
-                        let (mut receiver, sender) = incoming.accept().await?.split();
+                        let (mut receiver, sender) = incoming.accept()?.split();
                         let elsewhere = tokio::spawn(async move {
                             take(&mut receiver, taking).await.unwrap();
                             pending::<()>().await;
@@ -89,10 +89,10 @@ async fn a_pong_that_fills_the_queue_goes_out_though_the_receiver_is_on_another_
     let mut config = Config::default();
     config.limits.max_queued = 10;
     let (peer, serving) = open(config, async |incoming| {
-        let (mut receiver, _sender) = incoming.accept().await?.split();
+        let (mut receiver, _sender) = incoming.accept()?.split();
         let elsewhere = tokio::spawn(async move {
-            assert!(receiver.next().await.unwrap().is_some());
-            assert!(receiver.next().await.unwrap().is_none());
+            assert!(receiver.recv().await.unwrap().is_some());
+            assert!(receiver.recv().await.unwrap().is_none());
         });
         elsewhere.await.unwrap();
         Ok(())
@@ -115,13 +115,13 @@ async fn what_a_receiver_on_another_task_finds_ends_the_connection_at_once() {
     for end in [close(1000), frame(0x8f, "")] {
         let is_close = end == close(1000);
         let (peer, serving) = open(Config::default(), async move |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             let closing = sender.clone();
             let elsewhere = tokio::spawn(async move {
-                assert!(receiver.next().await.unwrap().is_some());
+                assert!(receiver.recv().await.unwrap().is_some());
                 closing.close(CloseCode::NORMAL, "").unwrap();
                 settle().await;
-                assert_eq!(receiver.next().await.is_ok_and(|message| message.is_none()), is_close);
+                assert_eq!(receiver.recv().await.is_ok_and(|message| message.is_none()), is_close);
                 pending::<()>().await;
             });
             sender.closed().await;

@@ -21,14 +21,14 @@ async fn take(
     loop {
         told.acquire().await.unwrap().forget();
         let message = if in_pieces {
-            let Some(mut pieces) = receiver.next_fragmented().await? else { return Ok(()) };
+            let Some(mut pieces) = receiver.recv_fragments().await? else { return Ok(()) };
             let mut message = Vec::new();
-            while let Some(piece) = pieces.next().await? {
+            while let Some(piece) = pieces.recv().await? {
                 message.extend_from_slice(piece.data.as_bytes());
             }
             message
         } else {
-            let Some(message) = receiver.next().await? else { return Ok(()) };
+            let Some(message) = receiver.recv().await? else { return Ok(()) };
             message.as_bytes().to_vec()
         };
         taken.send(message).unwrap();
@@ -85,7 +85,7 @@ async fn run(seed: u64) {
     let (taker, mut takes) = unbounded_channel();
     let tell = told.clone();
     let (peer, serving) = open(Config::default(), async move |incoming| {
-        let (receiver, _sender) = incoming.accept().await?.split();
+        let (receiver, _sender) = incoming.accept()?.split();
         let taking = take(receiver, in_pieces, told, taker);
         if is_elsewhere { tokio::spawn(taking).await.unwrap() } else { taking.await }
     })

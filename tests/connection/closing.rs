@@ -1,11 +1,11 @@
 //! The closing handshake from both sides, and what handlers' results make of it.
 
 use std::future::pending;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use stickler::net::{Initiator, Timer};
+use stickler::net::{Initiator, TimeoutKind};
 use stickler::{CloseCode, Config, Endpoint, Error, Incoming, SendError};
 use tokio::time::Instant;
 
@@ -26,8 +26,8 @@ async fn the_handlers_result_closes_with_1000_or_1011() {
     ];
     for (how, code, initiator) in cases {
         let (peer, serving) = connect(&endpoint, async move |incoming: Incoming| {
-            let mut socket = incoming.accept().await?;
-            socket.next().await?;
+            let mut socket = incoming.accept()?;
+            socket.recv().await?;
             match how {
                 "ok" => Ok(()),
                 "error" => Err(Error::application("broken")),
@@ -59,9 +59,9 @@ struct Bomb(Option<Incoming>);
 impl Future for Bomb {
     type Output = stickler::Result<()>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         let incoming = self.0.take().expect("polled once");
-        pin!(incoming.accept()).poll(cx).map(|accepted| accepted.map(drop))
+        Poll::Ready(incoming.accept().map(drop))
     }
 }
 
@@ -138,14 +138,14 @@ async fn s5_5_2_after_our_close_ping_is_answered_and_data_is_discarded() {
         "6455-7.1.3-01"
     );
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         assert!(sender.is_open());
         sender.close(CloseCode::new(4000), "enough")?;
         assert!(!sender.is_open());
         assert_eq!(sender.send("x"), Err(SendError::Closed));
         assert_eq!(sender.ping(b"x"), Err(SendError::Closed));
         assert_eq!(sender.close(CloseCode::NORMAL, ""), Err(SendError::Closed));
-        assert!(receiver.next().await?.is_none());
+        assert!(receiver.recv().await?.is_none());
         Ok(())
     })
     .await;
@@ -166,9 +166,9 @@ async fn s5_5_2_after_our_close_ping_is_answered_and_data_is_discarded() {
 async fn s7_1_7_a_violation_after_our_close_sends_no_second_close() {
     claims!("6455-5.5.1-20", "6455-7.4-01");
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         sender.close_without_code()?;
-        assert!(matches!(receiver.next().await, Err(Error::Violation(_))));
+        assert!(matches!(receiver.recv().await, Err(Error::Violation(_))));
         Ok(())
     })
     .await;
@@ -177,7 +177,7 @@ async fn s7_1_7_a_violation_after_our_close_sends_no_second_close() {
     assert_eq!(peer.next_frame().await, None);
     peer.end();
     let ending = serving.await.unwrap();
-    assert_eq!((ending.sent, ending.received.clone()), (Some(None), None));
+    assert_eq!((ending.sent, ending.received.clone()), (stickler::SentClose::WithoutCode, None));
     assert!(!ending.is_clean() && ending.violation.is_some());
 }
 
@@ -193,7 +193,7 @@ async fn close_judges_its_arguments() {
         "6455-7.4.2-06"
     );
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let sender = incoming.accept().await?.sender().clone();
+        let sender = incoming.accept()?.sender().clone();
         for code in [0, 999, 1004, 1005, 1006, 1010, 1015, 1016, 2999, 5000] {
             let refused = sender.close(CloseCode::new(code), "");
             assert_eq!(refused, Err(SendError::CloseCodeNotSendable), "{code}");
@@ -215,10 +215,10 @@ async fn close_judges_its_arguments() {
 async fn a_peer_that_never_answers_the_close_is_cut_at_the_close_timeout() {
     claims!("6455-5.5.1-18", "6455-7.1.4-01");
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let mut socket = incoming.accept().await?;
+        let mut socket = incoming.accept()?;
         socket.sender().close(CloseCode::NORMAL, "")?;
-        let lost = socket.next().await.map(drop);
-        assert!(matches!(lost, Err(Error::Timeout(Timer::Close))), "{lost:?}");
+        let lost = socket.recv().await.map(drop);
+        assert!(matches!(lost, Err(Error::Timeout(TimeoutKind::Close))), "{lost:?}");
         Ok(())
     })
     .await;
@@ -229,7 +229,7 @@ async fn a_peer_that_never_answers_the_close_is_cut_at_the_close_timeout() {
     assert_eq!(peer.next_frame().await, None);
     let ending = serving.await.unwrap();
     assert!(start.elapsed().abs_diff(Duration::from_secs(5)) < Duration::from_millis(100));
-    assert_eq!((ending.timer, ending.is_clean()), (Some(Timer::Close), false));
+    assert_eq!((ending.timeout, ending.is_clean()), (Some(TimeoutKind::Close), false));
     assert_eq!(ending.initiator, Initiator::Application);
     assert_eq!(ending.code(), CloseCode::ABNORMAL);
 }
@@ -249,7 +249,7 @@ async fn s7_1_1_a_peer_that_does_not_end_tcp_is_drained_until_the_close_timeout(
     }
     let ending = serving.await.unwrap();
     assert!(start.elapsed().abs_diff(Duration::from_secs(5)) < Duration::from_millis(100));
-    assert_eq!(ending.timer, Some(Timer::Close));
+    assert_eq!(ending.timeout, Some(TimeoutKind::Close));
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,7 +261,7 @@ async fn a_transport_that_never_shuts_down_is_cut_at_the_close_timeout() {
     peer.send(close(1000));
     assert_eq!(peer.frame().await.close_code(), 1000);
     let ended = tokio::time::timeout(Duration::from_secs(60), serving).await;
-    assert_eq!(ended.expect("an end").unwrap().timer, Some(Timer::Close));
+    assert_eq!(ended.expect("an end").unwrap().timeout, Some(TimeoutKind::Close));
     assert!(start.elapsed().abs_diff(Duration::from_secs(5)) < Duration::from_millis(100));
 }
 

@@ -1,6 +1,6 @@
 //! Other transports, and opening handshakes that something else has read.
 
-use stickler::net::{Initiator, negotiate, serve_connection};
+use stickler::net::Initiator;
 use stickler::proto::handshake::{Policy, Request, Response};
 use stickler::{Config, Endpoint, Rejection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,8 +9,9 @@ use crate::support::{REQUEST, close, echo, text, wire};
 
 #[tokio::test(start_paused = true)]
 async fn any_transport_will_do() {
+    let endpoint = Endpoint::new(Config::default());
     let (io, mut peer) = tokio::io::duplex(10);
-    let serving = tokio::spawn(serve_connection(io, echo));
+    let serving = tokio::spawn(endpoint.serve(io, None, echo));
     let sent = [REQUEST.as_bytes(), &text("through ten bytes"), &close(1000)].concat();
     let (mut reading, mut writing) = tokio::io::split(&mut peer);
     let mut seen = Vec::new();
@@ -26,7 +27,7 @@ async fn any_transport_will_do() {
     // Two transports, joined.
     let (ours, mut peer) = tokio::io::duplex(1 << 16);
     let (reading, writing) = tokio::io::split(ours);
-    let serving = tokio::spawn(serve_connection(tokio::io::join(reading, writing), echo));
+    let serving = tokio::spawn(endpoint.serve(tokio::io::join(reading, writing), None, echo));
     peer.write_all(&sent).await.unwrap();
     let mut seen = Vec::new();
     peer.shutdown().await.unwrap();
@@ -50,7 +51,7 @@ fn parts<'a>() -> Vec<(&'a str, &'a [u8])> {
 async fn s4_2_2_a_head_that_was_read_elsewhere_is_negotiated_and_served() {
     let policy = Policy::default().subprotocols(["chat".parse().unwrap()]);
     let request = Request::from_parts("GET", "/upgraded", parts()).unwrap();
-    let negotiated = negotiate(&request, &policy).unwrap();
+    let negotiated = Endpoint::new(Config::default().policy(policy)).negotiate(&request).unwrap();
     let fields: Vec<_> = negotiated.fields().collect();
     assert!(fields.contains(&("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
     assert!(fields.contains(&("Sec-WebSocket-Protocol", "chat")));
@@ -58,11 +59,11 @@ async fn s4_2_2_a_head_that_was_read_elsewhere_is_negotiated_and_served() {
     let (transport, peer) = wire();
     let serving = endpoint.serve_upgraded(transport, None, negotiated, async |mut socket| {
         assert_eq!(socket.sender().path(), "/upgraded");
-        while let Some(message) = socket.next().await? {
-            let owned = message.into_owned();
+        while let Some(message) = socket.recv().await? {
+            let owned = message;
             socket.send(owned)?;
         }
-        Ok(())
+        Ok::<(), stickler::Error>(())
     });
     assert_eq!(endpoint.connections(), 1);
     let serving = tokio::spawn(serving);
@@ -79,7 +80,7 @@ async fn s4_2_2_a_head_that_was_read_elsewhere_is_negotiated_and_served() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_at_the_call_of_an_upgraded_handler_is_one_of_the_handler() {
     let request = Request::from_parts("GET", "/", parts()).unwrap();
-    let negotiated = negotiate(&request, &Policy::default()).unwrap();
+    let negotiated = Endpoint::new(Config::default()).negotiate(&request).unwrap();
     let endpoint = Endpoint::new(Config::default());
     let (transport, peer) = wire();
     let panicking: fn(_) -> std::future::Ready<stickler::Result<()>> = |_| panic!("at once");
@@ -96,7 +97,7 @@ fn a_head_that_was_read_elsewhere_is_refused_as_any_other() {
     let mut fields = parts();
     fields[4].1 = b"8";
     let request = Request::from_parts("GET", "/", fields).unwrap();
-    let refusal = negotiate(&request, &Policy::default()).unwrap_err();
+    let refusal = Endpoint::new(Config::default()).negotiate(&request).unwrap_err();
     assert_eq!(refusal.rejection.status(), 426);
     let response = Response::from(refusal);
     assert_eq!(response.status(), 426);
@@ -111,7 +112,7 @@ fn a_head_that_was_read_elsewhere_is_refused_as_any_other() {
     }
     let fields = parts().into_iter().filter(|(name, _)| *name != "upgrade");
     let request = Request::from_parts("GET", "/", fields).unwrap();
-    let refusal = negotiate(&request, &Policy::default()).unwrap_err();
+    let refusal = Endpoint::new(Config::default()).negotiate(&request).unwrap_err();
     assert_eq!(refusal.rejection.status(), 426);
     assert!(Rejection::ALL.contains(&refusal.rejection));
 }

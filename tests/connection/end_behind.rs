@@ -7,9 +7,9 @@ use crate::support::{binary, open, settle};
 
 /// Takes one message, and then the end.
 async fn take(receiver: &mut Receiver, len: usize) {
-    let message = receiver.next().await.expect("not the end").expect("a message");
+    let message = receiver.recv().await.expect("not the end").expect("a message");
     assert_eq!(message.as_bytes().len(), len);
-    assert!(matches!(receiver.next().await, Err(Error::Io(_))));
+    assert!(matches!(receiver.recv().await, Err(Error::Transport(_))));
 }
 
 /// What is left of a large message is read straight into its buffer.
@@ -17,7 +17,7 @@ async fn take(receiver: &mut Receiver, len: usize) {
 async fn the_end_behind_a_large_message_does_not_overtake_it() {
     for is_elsewhere in [false, true] {
         let (peer, serving) = open(Config::default(), async move |incoming| {
-            let (mut receiver, _sender) = incoming.accept().await?.split();
+            let (mut receiver, _sender) = incoming.accept()?.split();
             if is_elsewhere {
                 tokio::spawn(async move { take(&mut receiver, 300_000).await }).await.unwrap();
             } else {
@@ -45,16 +45,16 @@ async fn the_end_behind_a_compressed_message_does_not_overtake_it() {
     const LEN: usize = 4 << 20;
     for way in ["whole", "pieces", "elsewhere"] {
         let (client, serving) = agree(Config::default(), OFFER, async move |incoming| {
-            let (mut receiver, _sender) = incoming.accept().await?.split();
+            let (mut receiver, _sender) = incoming.accept()?.split();
             match way {
                 "whole" => take(&mut receiver, LEN).await,
                 "elsewhere" => {
                     tokio::spawn(async move { take(&mut receiver, LEN).await }).await.unwrap();
                 }
                 _ => {
-                    let mut pieces = receiver.next_fragmented().await?.expect("a message");
+                    let mut pieces = receiver.recv_fragments().await?.expect("a message");
                     let mut len = 0;
-                    while let Some(piece) = pieces.next().await.expect("not the end") {
+                    while let Some(piece) = pieces.recv().await.expect("not the end") {
                         len += piece.data.as_bytes().len();
                     }
                     assert_eq!(len, LEN);

@@ -13,14 +13,14 @@ async fn end_by(act: impl FnOnce(&Peer)) -> (String, Ending) {
     let (tell, told) = tokio::sync::oneshot::channel();
     let (watch, watched) = tokio::sync::oneshot::channel();
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         tokio::spawn(async move { watch.send(sender.closed().await) });
         let seen = loop {
-            match receiver.next().await {
+            match receiver.recv().await {
                 Ok(Some(_)) => {}
                 Ok(None) => break "none".to_owned(),
                 Err(Error::Violation(violation)) => break format!("{violation:?}"),
-                Err(Error::Io(error)) => break format!("{:?}", error.kind()),
+                Err(Error::Transport(error)) => break format!("{:?}", error.kind()),
                 Err(error) => break format!("{error:?}"),
             }
         };
@@ -59,7 +59,10 @@ async fn s7_1_5_the_end_of_the_transport_is_1006_anywhere() {
         assert_eq!(seen, "UnexpectedEof", "{bytes:x?}");
         assert_eq!((ending.code().get(), ending.is_clean()), (1006, false));
         assert_eq!(ending.initiator, Initiator::Transport);
-        assert_eq!((ending.transport, ending.sent), (Some(ErrorKind::UnexpectedEof), None));
+        assert_eq!(
+            (ending.transport, ending.sent),
+            (Some(ErrorKind::UnexpectedEof), stickler::SentClose::NotSent)
+        );
     }
 }
 
@@ -95,7 +98,7 @@ async fn s7_1_7_violations_are_told_and_messages_before_them_delivered() {
         if violation != Violation::MessageTooBig {
             assert_eq!(ending.violation, Some(violation));
         }
-        assert_eq!(ending.sent, Some(Some(violation.close_code())));
+        assert_eq!(ending.sent, stickler::SentClose::WithCode(violation.close_code()));
         assert_eq!((ending.initiator, ending.received.clone()), (Initiator::Peer, None));
         assert!(!ending.is_clean());
         assert_eq!(ending.code().get(), 1006);

@@ -7,11 +7,11 @@ use crate::support::{binary, close, echo, frame, open, settle, text};
 
 /// Answers each message with its pieces, joined by bars.
 async fn pieces(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(mut fragments) = receiver.next_fragmented().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(mut fragments) = receiver.recv_fragments().await? {
         let mut seen = String::new();
         let kind = fragments.kind();
-        while let Some(piece) = fragments.next().await? {
+        while let Some(piece) = fragments.recv().await? {
             match kind {
                 MessageKind::Text => seen.push_str(piece.data.as_text().expect("text")),
                 MessageKind::Binary => seen.push_str(&format!("{:?}", piece.data.as_bytes())),
@@ -46,16 +46,16 @@ async fn s8_1_pieces_of_text_end_on_character_boundaries() {
 #[tokio::test(start_paused = true)]
 async fn a_message_left_in_the_middle_is_skipped() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        let mut first = receiver.next_fragmented().await?.expect("a message");
-        assert_eq!(first.next().await?.expect("a piece").data.as_text(), Some("one"));
-        let second = receiver.next().await?.expect("a message");
+        let (mut receiver, sender) = incoming.accept()?.split();
+        let mut first = receiver.recv_fragments().await?.expect("a message");
+        assert_eq!(first.recv().await?.expect("a piece").data.as_text(), Some("one"));
+        let second = receiver.recv().await?.expect("a message");
         sender.send(second)?;
-        receiver.next_fragmented().await?.expect("a message");
-        let mut fourth = receiver.next_fragmented().await?.expect("a message");
-        sender.send(fourth.next().await?.expect("a piece").data)?;
-        assert!(fourth.next().await?.is_none());
-        assert!(fourth.next().await?.is_none());
+        receiver.recv_fragments().await?.expect("a message");
+        let mut fourth = receiver.recv_fragments().await?.expect("a message");
+        sender.send(fourth.recv().await?.expect("a piece").data)?;
+        assert!(fourth.recv().await?.is_none());
+        assert!(fourth.recv().await?.is_none());
         Ok(())
     })
     .await;
@@ -74,12 +74,12 @@ async fn a_message_left_in_the_middle_is_skipped() {
 async fn s5_5_1_a_close_inside_a_message_is_not_its_end() {
     claims!("6455-5.5.1-15");
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let mut socket = incoming.accept().await?;
+        let mut socket = incoming.accept()?;
         let receiver = socket.receiver();
-        let mut fragments = receiver.next_fragmented().await?.expect("a message");
-        assert!(!fragments.next().await?.expect("a piece").last);
-        assert!(fragments.next().await.is_err(), "an unfinished message looks like a whole one");
-        assert!(receiver.next().await?.is_none());
+        let mut fragments = receiver.recv_fragments().await?.expect("a message");
+        assert!(!fragments.recv().await?.expect("a piece").last);
+        assert!(fragments.recv().await.is_err(), "an unfinished message looks like a whole one");
+        assert!(receiver.recv().await?.is_none());
         Ok(())
     })
     .await;
@@ -95,10 +95,13 @@ async fn s5_5_1_a_close_inside_a_message_is_not_its_end() {
 async fn s5_4_a_message_is_sent_in_fragments_with_only_control_frames_between() {
     claims!("6455-5.4-10", "6455-5.4-11", "6455-5.4-12", "6455-5.6-05", "6455-6.1-02");
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let sender = incoming.accept().await?.sender().clone();
-        let mut message = sender.start(MessageKind::Text)?;
+        let sender = incoming.accept()?.sender().clone();
+        let mut message = sender.start_message(MessageKind::Text)?;
         assert_eq!(sender.send("other"), Err(SendError::MessageUnfinished));
-        assert_eq!(sender.start(MessageKind::Text).map(drop), Err(SendError::MessageUnfinished));
+        assert_eq!(
+            sender.start_message(MessageKind::Text).map(drop),
+            Err(SendError::MessageUnfinished)
+        );
         message.send("a")?;
         assert_eq!(message.send(b"bytes"), Err(SendError::MessageUnfinished));
         sender.ping(b"p")?;
@@ -106,9 +109,9 @@ async fn s5_4_a_message_is_sent_in_fragments_with_only_control_frames_between() 
         message.send(String::from("b"))?;
         message.finish("")?;
         sender.send("other")?;
-        sender.start(MessageKind::Binary)?.finish(vec![1])?;
+        sender.start_message(MessageKind::Binary)?.finish(vec![1])?;
         // Begun and given up before its first fragment, nothing has happened.
-        drop(sender.start(MessageKind::Binary)?);
+        drop(sender.start_message(MessageKind::Binary)?);
         sender.send("last")?;
         Ok(())
     })
@@ -134,12 +137,12 @@ async fn s5_4_a_message_is_sent_in_fragments_with_only_control_frames_between() 
 #[tokio::test(start_paused = true)]
 async fn s5_4_a_message_dropped_unfinished_fails_with_1011() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        let mut message = sender.start(MessageKind::Text)?;
+        let (mut receiver, sender) = incoming.accept()?.split();
+        let mut message = sender.start_message(MessageKind::Text)?;
         message.send("begun")?;
         drop(message);
         assert_eq!(sender.send("x"), Err(SendError::Closed));
-        assert!(receiver.next().await?.is_none());
+        assert!(receiver.recv().await?.is_none());
         Ok(())
     })
     .await;
@@ -148,7 +151,7 @@ async fn s5_4_a_message_dropped_unfinished_fails_with_1011() {
     peer.send(close(1011));
     assert_eq!(peer.next_frame().await, None);
     peer.end();
-    assert_eq!(serving.await.unwrap().sent.unwrap().unwrap().get(), 1011);
+    assert_eq!(serving.await.unwrap().sent.code().unwrap().get(), 1011);
 }
 
 #[tokio::test(start_paused = true)]

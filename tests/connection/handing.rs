@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use stickler::net::{Initiator, Timer};
+use stickler::net::{Initiator, TimeoutKind};
 use stickler::{CloseCode, Config, Ending, Endpoint, Error, Receiver, Sender};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
@@ -18,7 +18,7 @@ use crate::support::{Frame, Peer, binary, close, echo, frame, open, open_on, set
 pub(crate) type Seen = Poll<stickler::Result<Option<String>>>;
 
 pub(crate) fn poll_next(receiver: &mut Receiver, cx: &mut Context<'_>) -> Seen {
-    let next = pin!(receiver.next());
+    let next = pin!(receiver.recv());
     next.poll(cx).map_ok(|message| message.map(|message| message.as_text().unwrap().to_owned()))
 }
 
@@ -49,7 +49,7 @@ where
     let told = Arc::new(Notify::new());
     let go = told.clone();
     let (peer, serving) = open(config, async move |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         assert!(ask(&mut receiver).await.is_pending());
         told.notified().await;
         handler(receiver, sender).await
@@ -103,7 +103,7 @@ impl Then {
             }
             Then::ClosesAndAsks => {
                 sender.close(CloseCode::NORMAL, "")?;
-                assert!(receiver.next().await?.is_none());
+                assert!(receiver.recv().await?.is_none());
             }
             Then::Returns => {}
             Then::Fails => return Err(Error::application("on purpose")),
@@ -151,7 +151,7 @@ async fn the_end_comes_whatever_became_of_the_input() {
                 let go = told.clone();
                 let (transport, peer) = crate::support::wire();
                 let handler = async move |incoming: stickler::Incoming| {
-                    let (mut receiver, sender) = incoming.accept().await?.split();
+                    let (mut receiver, sender) = incoming.accept()?.split();
                     assert!(ask(&mut receiver).await.is_pending());
                     told.notified().await;
                     for expected in ["a", "b", "c"].into_iter().take(taken) {
@@ -178,7 +178,7 @@ async fn the_end_comes_whatever_became_of_the_input() {
                 peer.send(close(1000));
                 let ending = serving.await.unwrap();
                 if then.holds_back() && (1..3).contains(&taken) {
-                    assert_eq!(ending.timer, Some(Timer::Close), "{case}");
+                    assert_eq!(ending.timeout, Some(TimeoutKind::Close), "{case}");
                     assert!(ending.received.is_none(), "{case}: overtaken");
                 } else {
                     // The peer never ends TCP.
@@ -192,7 +192,7 @@ async fn the_end_comes_whatever_became_of_the_input() {
                     Then::Panics | Then::ForgetsAndPanics => Initiator::HandlerPanic,
                     _ => Initiator::Application,
                 };
-                let is_timed_out = ending.initiator == Initiator::Timer;
+                let is_timed_out = ending.initiator == Initiator::Timeout;
                 assert!(is_timed_out || ending.initiator == expected, "{case}: {ending:?}");
                 assert!(start.elapsed() < Duration::from_secs(11), "{case}");
             }
@@ -213,11 +213,11 @@ async fn who_asks_later_finds_everything_in_order() {
             }
             sleep(Duration::from_secs(1000)).await;
             for expected in &expected[taken..] {
-                let message = receiver.next().await?.expect("a message");
+                let message = receiver.recv().await?.expect("a message");
                 assert_eq!(message.as_text(), Some(*expected));
                 sender.send(message)?;
             }
-            assert!(receiver.next().await?.is_none());
+            assert!(receiver.recv().await?.is_none());
             Ok(())
         })
         .await;
@@ -263,7 +263,7 @@ async fn a_close_does_not_overtake_input_that_waits_for_the_queue() {
                 let told = Arc::new(Notify::new());
                 let go = told.clone();
                 let handler = async move |incoming: stickler::Incoming| {
-                    let (mut receiver, sender) = incoming.accept().await?.split();
+                    let (mut receiver, sender) = incoming.accept()?.split();
                     assert!(ask(&mut receiver).await.is_pending());
                     told.notified().await;
                     if taken == 1 {
@@ -275,7 +275,7 @@ async fn a_close_does_not_overtake_input_that_waits_for_the_queue() {
                         sender.close(CloseCode::GOING_AWAY, "")?;
                     }
                     sleep(Duration::from_secs(1)).await;
-                    while receiver.next().await?.is_some() {}
+                    while receiver.recv().await?.is_some() {}
                     Ok(())
                 };
                 let request = crate::support::REQUEST;
@@ -388,12 +388,12 @@ async fn what_one_poll_sends_goes_out_in_the_order_of_the_calls() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_pieces_after_messages_gets_them_as_they_arrive() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         for _ in 0..2 {
-            receiver.next().await?;
+            receiver.recv().await?;
         }
-        let mut pieces = receiver.next_fragmented().await?.unwrap();
-        while let Some(piece) = pieces.next().await? {
+        let mut pieces = receiver.recv_fragments().await?.unwrap();
+        while let Some(piece) = pieces.recv().await? {
             sender.send(piece.data.as_bytes().len().to_string())?;
         }
         Ok(())

@@ -105,7 +105,7 @@ async fn a_waker_of_its_own_is_woken_for_what_is_handed() {
         for is_wrapped in [true, false, true, true, false] {
             let mut noted = None::<Arc<Noted>>;
             let mut next = Box::pin(async {
-                let message = receiver.next().await?.unwrap();
+                let message = receiver.recv().await?.unwrap();
                 Ok::<_, stickler::Error>(message.as_text().unwrap().to_owned())
             });
             let seen = poll_fn(|cx| {

@@ -110,12 +110,12 @@ impl Worlds {
     /// Receives a message in pieces, as many as there are; what is missing is skipped.
     fn receive_pieces(&self, line: usize, cx: &mut Context<'_>) {
         let received = self.with_receiver(line, |receiver| {
-            let mut next = pin!(receiver.next_fragmented());
+            let mut next = pin!(receiver.recv_fragments());
             let Poll::Ready(fragments) = next.as_mut().poll(cx) else { return None };
             let mut fragments = fragments.unwrap()?;
             let mut text = String::new();
             loop {
-                match pin!(fragments.next()).poll(cx) {
+                match pin!(fragments.recv()).poll(cx) {
                     Poll::Pending => return Some((text, false)),
                     Poll::Ready(piece) => match piece.unwrap() {
                         Some(piece) => text.push_str(piece.data.as_text().unwrap()),
@@ -207,7 +207,7 @@ impl Worlds {
     }
 
     async fn handle(self, me: usize, incoming: Incoming, inner: Option<Inner>) {
-        let (receiver, sender) = incoming.accept().await.unwrap().split();
+        let (receiver, sender) = incoming.accept().unwrap().split();
         {
             let line = &mut self.lock().lines[me];
             (line.receiver, line.sender) = (Some(receiver), Some(sender));
@@ -310,7 +310,7 @@ async fn play(seed: u64) {
     let of_inner = worlds.clone();
     let inner: Inner = Box::pin(endpoint.serve(transport, None, async move |incoming| {
         of_inner.handle(1, incoming, None).await;
-        Ok(())
+        Ok::<(), stickler::Error>(())
     }));
     let of_outer = worlds.clone();
     let (peer, serving, _) = open_on(&endpoint, REQUEST, async move |incoming| {

@@ -32,7 +32,7 @@ async fn s5_6_an_echo_returns_every_message_kind_for_kind() {
 async fn every_form_of_a_message_can_be_sent() {
     claims!("6455-5.6-05", "6455-5.6-06", "6455-6.1-03");
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let sender = incoming.accept().await?.sender().clone();
+        let sender = incoming.accept()?.sender().clone();
         let (string, vec) = (String::from("&String"), vec![1, 2]);
         sender.send("str")?;
         sender.send(&string)?;
@@ -70,10 +70,10 @@ async fn every_form_of_a_message_can_be_sent() {
 #[tokio::test(start_paused = true)]
 async fn lent_messages_can_be_kept_and_sent_later() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let mut socket = incoming.accept().await?;
+        let mut socket = incoming.accept()?;
         let mut kept = Vec::new();
         while kept.len() < 4 {
-            let Some(message) = socket.next().await? else { break };
+            let Some(message) = socket.receiver().recv().await? else { break };
             kept.push(message.into_owned());
         }
         let OwnedMessage::Text(first) = &kept[0] else { panic!("{kept:?}") };
@@ -102,12 +102,12 @@ async fn lent_messages_can_be_kept_and_sent_later() {
 #[tokio::test(start_paused = true)]
 async fn a_message_tells_its_kind_and_dereferences() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let mut socket = incoming.accept().await?;
-        match socket.next().await?.expect("a message") {
+        let mut socket = incoming.accept()?;
+        match socket.receiver().recv().await?.expect("a message") {
             Message::Text(text) => assert_eq!(text.chars().rev().collect::<String>(), "éa"),
             Message::Binary(_) => panic!("a text was sent"),
         }
-        let message = socket.next().await?.expect("a message");
+        let message = socket.receiver().recv().await?.expect("a message");
         assert_eq!(message.kind(), MessageKind::Binary);
         assert_eq!((message.as_bytes(), message.as_text()), (&[1, 2, 3][..], None));
         let Message::Binary(binary) = message else { panic!("bytes were sent") };
@@ -141,11 +141,11 @@ async fn s5_4_fragments_with_control_frames_between_become_one_message() {
 async fn a_message_held_over_an_await_stays_as_it_is() {
     let (go, wait) = tokio::sync::oneshot::channel();
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        let message = receiver.next().await?.expect("a message");
+        let (mut receiver, sender) = incoming.accept()?.split();
+        let message = receiver.recv().await?.expect("a message");
         wait.await.unwrap();
         sender.send(message)?;
-        while let Some(message) = receiver.next().await? {
+        while let Some(message) = receiver.recv().await? {
             sender.send(message)?;
         }
         Ok(())

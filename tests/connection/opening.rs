@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use stickler::net::{Initiator, Timer};
+use stickler::net::{Initiator, TimeoutKind};
 use stickler::proto::handshake::Response;
 use stickler::{Config, Endpoint, Error, Rejection};
 use tokio::time::Instant;
@@ -25,7 +25,7 @@ async fn the_hook_sees_the_request_and_may_await() {
         assert_eq!(incoming.request().field("host"), Some(&b"test"[..]));
         let request = incoming.request().clone();
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let socket = incoming.field("X-Room", "blue").unwrap().accept().await?;
+        let socket = incoming.field("X-Room", "blue").unwrap().accept()?;
         socket.send(request.target())?;
         let (receiver, sender) = socket.split();
         assert_eq!((receiver.path(), sender.path()), ("/room".into(), "/room".into()));
@@ -92,7 +92,7 @@ async fn s4_2_2_the_hook_chooses_among_the_offered_subprotocols() {
                 chosen => incoming.subprotocol(chosen)?,
             };
             assert_eq!(incoming.chosen_subprotocol(), answered);
-            incoming.accept().await.map(drop)
+            incoming.accept().map(drop)
         });
         peer.send(offering("a, b"));
         let head = peer.head().await;
@@ -154,7 +154,7 @@ async fn s4_2_2_a_hook_that_names_no_subprotocol_is_logged_and_one_that_chooses_
         let (peer, _serving) = connect(&Endpoint::new(config), async move |incoming| {
             let incoming =
                 if chooses { incoming.subprotocol("a")? } else { incoming.no_subprotocol() };
-            incoming.accept().await.map(drop)
+            incoming.accept().map(drop)
         });
         peer.send(offering("a"));
         assert_eq!(peer.head().await.contains("\r\nSec-WebSocket-Protocol: a\r\n"), chooses);
@@ -188,12 +188,11 @@ async fn the_hook_rejects_with_any_status() {
 #[tokio::test(start_paused = true)]
 async fn an_incoming_dropped_is_refused_with_500() {
     let endpoint = Endpoint::new(Config::default());
-    for how in ["dropped", "error", "panic", "unpolled"] {
+    for how in ["dropped", "error", "panic"] {
         let (peer, serving) = connect(&endpoint, async move |incoming| {
             match how {
                 "error" => return Err(Error::application("no")),
                 "panic" => panic!("in the hook"),
-                "unpolled" => drop(incoming.accept()),
                 _ => drop(incoming),
             }
             Ok(())
@@ -265,7 +264,10 @@ async fn an_incomplete_head_gets_408_at_the_deadline() {
     peer.rest().await;
     peer.end();
     let ending = serving.await.unwrap();
-    assert_eq!((ending.timer, ending.initiator), (Some(Timer::Handshake), Initiator::Timer));
+    assert_eq!(
+        (ending.timeout, ending.initiator),
+        (Some(TimeoutKind::Handshake), Initiator::Timeout)
+    );
     assert_eq!(ending.rejection, Some(Rejection::HandshakeTooSlow));
 }
 
@@ -278,15 +280,15 @@ async fn silence_is_answered_with_silence_at_the_deadline() {
     assert!(start.elapsed().abs_diff(Duration::from_secs(10)) < Duration::from_millis(100));
     peer.end();
     let ending = serving.await.unwrap();
-    assert_eq!((ending.timer, ending.refused), (Some(Timer::Handshake), None));
+    assert_eq!((ending.timeout, ending.refused), (Some(TimeoutKind::Handshake), None));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_decides_too_slowly_means_503_and_accept_fails() {
     let (peer, serving) = connect(&Endpoint::new(Config::default()), async |incoming| {
         tokio::time::sleep(Duration::from_secs(11)).await;
-        let refused = incoming.accept().await;
-        assert!(matches!(refused, Err(Error::Timeout(Timer::Handshake))), "{refused:?}");
+        let refused = incoming.accept();
+        assert!(matches!(refused, Err(Error::Timeout(TimeoutKind::Handshake))), "{refused:?}");
         Ok(())
     });
     peer.send(REQUEST);
@@ -296,14 +298,17 @@ async fn a_handler_that_decides_too_slowly_means_503_and_accept_fails() {
     peer.rest().await;
     peer.end();
     let ending = serving.await.unwrap();
-    assert_eq!((ending.timer, ending.initiator), (Some(Timer::Handshake), Initiator::Timer));
+    assert_eq!(
+        (ending.timeout, ending.initiator),
+        (Some(TimeoutKind::Handshake), Initiator::Timeout)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_may_be_dropped_with_its_connection() {
     let endpoint = Endpoint::new(Config::default());
     let (peer, serving) = connect(&endpoint, async |incoming| {
-        let _socket = incoming.accept().await?;
+        let _socket = incoming.accept()?;
         pending().await
     });
     peer.send(REQUEST);

@@ -15,8 +15,8 @@ fn bounded(max_queued: usize) -> Config {
 async fn the_queue_holds_its_bound_plus_one_message() {
     claims!("6455-6.1-03", "6455-6.1-04");
     let (peer, serving) = open(bounded(1000), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        receiver.next().await?;
+        let (mut receiver, sender) = incoming.accept()?.split();
+        receiver.recv().await?;
         sender.ready().await;
         assert_eq!(sender.queued(), 0);
         sender.send(vec![1; 996])?;
@@ -25,7 +25,7 @@ async fn the_queue_holds_its_bound_plus_one_message() {
         assert_eq!(sender.send("x"), full);
         assert_eq!(sender.send(&Prepared::text("x")), full);
         assert_eq!(sender.ping(b"x"), full);
-        assert_eq!(sender.start(MessageKind::Text).map(drop), full);
+        assert_eq!(sender.start_message(MessageKind::Text).map(drop), full);
         sender.ready().await;
         assert_eq!(sender.queued(), 999);
         // Below the bound any one message goes.
@@ -34,7 +34,7 @@ async fn the_queue_holds_its_bound_plus_one_message() {
         assert_eq!(sender.send("x"), full);
         // Closing is always possible.
         sender.close(CloseCode::NORMAL, "")?;
-        assert!(receiver.next().await?.is_none());
+        assert!(receiver.recv().await?.is_none());
         Ok(())
     })
     .await;
@@ -90,7 +90,7 @@ async fn a_plain_echo_never_sees_a_full_queue() {
     }
     peer.end();
     let ending = serving.await.unwrap();
-    assert_eq!(ending.sent, None, "{ending:?}");
+    assert_eq!(ending.sent, stickler::SentClose::NotSent, "{ending:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +109,7 @@ async fn pings_between_its_messages_do_not_fill_the_queue_of_an_echo() {
         settle().await;
         assert_eq!(peer.frames().len(), replies, "{bound}");
         peer.end();
-        assert_eq!(serving.await.unwrap().sent, None, "{bound}");
+        assert_eq!(serving.await.unwrap().sent, stickler::SentClose::NotSent, "{bound}");
     }
 }
 
@@ -117,8 +117,8 @@ async fn pings_between_its_messages_do_not_fill_the_queue_of_an_echo() {
 async fn reading_alone_goes_on_when_its_pongs_have_been_written() {
     for is_closing in [false, true] {
         let (peer, serving) = open(bounded(1000), async move |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            receiver.next().await?;
+            let (mut receiver, sender) = incoming.accept()?.split();
+            receiver.recv().await?;
             if is_closing {
                 // The Receiver is kept, and holds nothing.
                 sender.close(CloseCode::NORMAL, "")?;
@@ -169,11 +169,11 @@ async fn a_transport_that_is_not_flushed_is_back_pressure() {
 async fn s5_5_3_under_back_pressure_the_newest_pong_overtakes_whole_frames() {
     claims!("6455-5.5.2-03", "6455-5.5.3-02");
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         sender.send(vec![b'a'; 40])?;
-        receiver.next().await?;
+        receiver.recv().await?;
         sender.send(vec![b'b'; 40])?;
-        receiver.next().await?;
+        receiver.recv().await?;
         Ok(())
     })
     .await;
@@ -281,8 +281,8 @@ async fn a_peer_with_much_to_say_leaves_others_their_turn() {
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_does_not_hide_that_the_connection_is_closing() {
     let (peer, serving) = open(bounded(1000), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        receiver.next().await?;
+        let (mut receiver, sender) = incoming.accept()?.split();
+        receiver.recv().await?;
         while sender.send("much").is_ok() {}
         assert_eq!(sender.send("more"), Err(SendError::QueueFull));
         sender.close(CloseCode::NORMAL, "")?;

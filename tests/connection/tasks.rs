@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use stickler::net::{
-    Binary, Error, FragmentedMessage, Fragments, Message, OwnedMessage, Text, serve_connection,
-};
+use stickler::net::{Binary, Error, FragmentedMessage, Fragments, Message, OwnedMessage, Text};
 use stickler::{Config, Ending, Endpoint, Incoming, Receiver, Sender, WebSocket};
 
 use crate::support::{close, echo, frame, open, text};
@@ -29,15 +27,16 @@ fn everything_is_send() {
     is_send_and_sync::<Endpoint>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _entered = runtime.enter();
-    sends(serve_connection(tokio::io::duplex(1).0, echo));
-    sends(serve_connection(tokio::io::duplex(1).0, async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        while let Some(message) = receiver.next().await? {
+    let endpoint = Endpoint::new(Config::default());
+    sends(endpoint.serve(tokio::io::duplex(1).0, None, echo));
+    sends(endpoint.serve(tokio::io::duplex(1).0, None, async |incoming| {
+        let (mut receiver, sender) = incoming.accept()?.split();
+        while let Some(message) = receiver.recv().await? {
             // Held over an await.
             sender.ready().await;
             sender.send(message)?;
         }
-        Ok(())
+        Ok::<(), stickler::Error>(())
     }));
 }
 
@@ -45,12 +44,12 @@ fn everything_is_send() {
 async fn spread() {
     const EACH: usize = 300;
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         let reading = tokio::spawn({
             let sender = sender.clone();
             async move {
                 let mut received = 0;
-                while let Some(message) = receiver.next().await? {
+                while let Some(message) = receiver.recv().await? {
                     sender.ready().await;
                     sender.send(message)?;
                     received += 1;
@@ -115,8 +114,8 @@ async fn handles_work_from_other_threads() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_receiver_leaves_the_reading_to_the_connection() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        receiver.next().await?;
+        let (mut receiver, sender) = incoming.accept()?.split();
+        receiver.recv().await?;
         drop(receiver);
         let ending = sender.closed().await;
         assert_eq!(ending.code().get(), 4000);

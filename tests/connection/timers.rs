@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use stickler::net::{Initiator, Timer};
+use stickler::net::{Initiator, TimeoutKind};
 use stickler::{CloseCode, Config, Error, MessageKind, SendError};
 use tokio::time::{Instant, advance, sleep};
 
@@ -22,7 +22,7 @@ async fn s5_5_2_silence_is_pinged_and_no_answer_is_the_end_with_1011() {
     claims!("6455-5.5.2-05", "6455-7.4.1-1011");
     let (peer, serving) = open(Config::default(), async |incoming| {
         let seen = echo(incoming).await;
-        assert!(matches!(seen, Err(Error::Timeout(Timer::Keepalive))), "{seen:?}");
+        assert!(matches!(seen, Err(Error::Timeout(TimeoutKind::Keepalive))), "{seen:?}");
         seen
     })
     .await;
@@ -34,16 +34,19 @@ async fn s5_5_2_silence_is_pinged_and_no_answer_is_the_end_with_1011() {
     assert_eq!(peer.next_frame().await, None);
     peer.end();
     let ending = serving.await.unwrap();
-    assert_eq!((ending.timer, ending.initiator), (Some(Timer::Keepalive), Initiator::Timer));
+    assert_eq!(
+        (ending.timeout, ending.initiator),
+        (Some(TimeoutKind::Keepalive), Initiator::Timeout)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn any_byte_is_a_sign_of_life_and_pongs_measure() {
     claims!("6455-5.5.2-05", "6455-5.5.3-04");
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         assert_eq!(sender.round_trip(), None);
-        while receiver.next().await?.is_some() {
+        while receiver.recv().await?.is_some() {
             let millis = sender.round_trip().map_or(0, |time| time.as_millis());
             sender.send(millis.to_string())?;
         }
@@ -72,10 +75,10 @@ async fn any_byte_is_a_sign_of_life_and_pongs_measure() {
 async fn the_applications_ping_measures_as_well() {
     claims!("6455-5.5.3-04");
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         sender.ping(b"first")?;
         sender.ping(b"newest")?;
-        receiver.next().await?;
+        receiver.recv().await?;
         assert_eq!(sender.round_trip(), Some(SECOND));
         Ok(())
     })
@@ -96,15 +99,15 @@ async fn the_applications_ping_measures_as_well() {
 #[tokio::test(start_paused = true)]
 async fn a_busy_handler_is_no_dead_peer() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         for _ in 0..2 {
             // Once never asked for, once asked for and given up.
             sleep(SECOND * 200).await;
-            let given_up = tokio::time::timeout(SECOND, receiver.next()).await;
+            let given_up = tokio::time::timeout(SECOND, receiver.recv()).await;
             assert!(given_up.is_err());
         }
         sleep(SECOND * 200).await;
-        while let Some(message) = receiver.next().await? {
+        while let Some(message) = receiver.recv().await? {
             sender.send(message)?;
         }
         Ok(())
@@ -159,11 +162,11 @@ async fn a_peer_that_never_reads_is_cut_at_the_write_timeout() {
         let mut config = Config::default();
         config.timeouts.keepalive_interval = keepalive;
         let (peer, serving) = open(config, async |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            receiver.next().await?;
+            let (mut receiver, sender) = incoming.accept()?.split();
+            receiver.recv().await?;
             sender.send(vec![0; 100_000])?;
-            let lost = receiver.next().await.map(drop);
-            assert!(matches!(lost, Err(Error::Timeout(Timer::Write))), "{lost:?}");
+            let lost = receiver.recv().await.map(drop);
+            assert!(matches!(lost, Err(Error::Timeout(TimeoutKind::Write))), "{lost:?}");
             Ok(())
         })
         .await;
@@ -176,8 +179,11 @@ async fn a_peer_that_never_reads_is_cut_at_the_write_timeout() {
         let start = Instant::now();
         let ending = serving.await.unwrap();
         assert!(is_about(start, 30), "{:?}", start.elapsed());
-        assert_eq!((ending.timer, ending.initiator), (Some(Timer::Write), Initiator::Timer));
-        assert_eq!(ending.sent, None);
+        assert_eq!(
+            (ending.timeout, ending.initiator),
+            (Some(TimeoutKind::Write), Initiator::Timeout)
+        );
+        assert_eq!(ending.sent, stickler::SentClose::NotSent);
         assert!(peer.wire().is_gone);
     }
 }
@@ -187,7 +193,7 @@ async fn answers_of_the_task_itself_have_the_write_timeout_too() {
     let mut config = Config::default();
     config.timeouts.keepalive_interval = None;
     let (peer, serving) = open(config, async |incoming| {
-        let (_, sender) = incoming.accept().await?.split();
+        let (_, sender) = incoming.accept()?.split();
         sender.closed().await;
         Ok(())
     })
@@ -196,24 +202,24 @@ async fn answers_of_the_task_itself_have_the_write_timeout_too() {
     peer.give_room(0);
     peer.send(frame(0x89, "answer"));
     let ended = tokio::time::timeout(SECOND * 60, serving).await;
-    assert_eq!(ended.expect("an end").unwrap().timer, Some(Timer::Write));
+    assert_eq!(ended.expect("an end").unwrap().timeout, Some(TimeoutKind::Write));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_behind_a_blocked_write_keeps_no_connection() {
     let reserved = [0xf1, 0x80, 0, 0, 0, 0];
     let ends: [(&[u8], _, _, _); 4] = [
-        (&text("b"), 30, Timer::Write, Initiator::Timer),
-        (&text("close"), 5, Timer::Close, Initiator::Application),
-        (&close(1000), 5, Timer::Close, Initiator::Peer),
-        (&reserved, 5, Timer::Close, Initiator::Peer),
+        (&text("b"), 30, TimeoutKind::Write, Initiator::Timeout),
+        (&text("close"), 5, TimeoutKind::Close, Initiator::Application),
+        (&close(1000), 5, TimeoutKind::Close, Initiator::Peer),
+        (&reserved, 5, TimeoutKind::Close, Initiator::Peer),
     ];
     for (last, seconds, timer, initiator) in ends {
         let mut config = Config::default();
         config.timeouts.keepalive_interval = None;
         let (peer, serving) = open(config, async |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            while let Some(message) = receiver.next().await? {
+            let (mut receiver, sender) = incoming.accept()?.split();
+            while let Some(message) = receiver.recv().await? {
                 let closes = message.as_bytes() == b"close";
                 sender.send(message)?;
                 if closes {
@@ -233,7 +239,7 @@ async fn what_waits_behind_a_blocked_write_keeps_no_connection() {
         let ended = tokio::time::timeout(SECOND * 100, serving).await;
         let ending = ended.expect("an end").unwrap();
         assert!(is_about(start, seconds), "{:?}", start.elapsed());
-        assert_eq!((ending.timer, ending.initiator), (Some(timer), initiator));
+        assert_eq!((ending.timeout, ending.initiator), (Some(timer), initiator));
         assert!(peer.wire().is_gone);
     }
 }
@@ -243,7 +249,7 @@ async fn waiting_for_the_end_costs_nothing_meanwhile() {
     let polls = Arc::new(AtomicUsize::new(0));
     let counted = polls.clone();
     let (peer, serving) = open(Config::default(), async move |incoming| {
-        let (receiver, sender) = incoming.accept().await?.split();
+        let (receiver, sender) = incoming.accept()?.split();
         drop(receiver);
         let mut closed = Box::pin(sender.closed());
         std::future::poll_fn(|cx| {
@@ -266,18 +272,18 @@ async fn waiting_for_the_end_costs_nothing_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn nothing_can_be_sent_once_the_write_timer_ran_out() {
     let (peer, serving) = open(Config::default(), async |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         sender.send(vec![7; 1000])?;
-        let timer = Timer::Write;
-        assert!(matches!(receiver.next().await, Err(Error::Timeout(ended)) if ended == timer));
+        let timer = TimeoutKind::Write;
+        assert!(matches!(receiver.recv().await, Err(Error::Timeout(ended)) if ended == timer));
         assert!(!sender.is_open());
         assert_eq!(sender.send("more"), Err(SendError::Closed));
         assert_eq!(sender.send(vec![7; 100_000]), Err(SendError::Closed));
         assert_eq!(sender.ping(b""), Err(SendError::Closed));
-        assert_eq!(sender.start(MessageKind::Text).map(drop), Err(SendError::Closed));
+        assert_eq!(sender.start_message(MessageKind::Text).map(drop), Err(SendError::Closed));
         Ok(())
     })
     .await;
     peer.give_room(0);
-    assert_eq!(serving.await.unwrap().timer, Some(Timer::Write));
+    assert_eq!(serving.await.unwrap().timeout, Some(TimeoutKind::Write));
 }

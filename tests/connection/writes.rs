@@ -31,7 +31,7 @@ async fn large_owned_payloads_are_written_from_where_they_lie() {
     let expected = [shared.as_ptr() as usize, prepared.frame().as_ptr() as usize];
     let (tell, told) = tokio::sync::oneshot::channel();
     let (peer, serving) = open(Config::default(), async move |incoming| {
-        let sender = incoming.accept().await?.sender().clone();
+        let sender = incoming.accept()?.sender().clone();
         let owned = vec![1; 50_000];
         tell.send(owned.as_ptr() as usize).unwrap();
         sender.send("small")?;
@@ -58,8 +58,8 @@ async fn echo_and_tell(
     incoming: Incoming,
     tell: mpsc::UnboundedSender<usize>,
 ) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(message) = receiver.recv().await? {
         tell.send(message.as_bytes().as_ptr() as usize).unwrap();
         sender.send(message)?;
     }
@@ -87,7 +87,7 @@ async fn partial_writes_of_every_size_give_the_same_bytes() {
     let mut expected = None;
     for at_most in [1, 2, 3, 7, 1000, 16_384, 70_000, usize::MAX] {
         let (peer, serving) = open(Config::default(), async |incoming| {
-            let sender = incoming.accept().await?.sender().clone();
+            let sender = incoming.accept()?.sender().clone();
             for size in [0, 5, 20_000, 3, 20_001, 17_000] {
                 sender.send(vec![size as u8; size])?;
                 sender.send(&Prepared::binary(vec![1; size]))?;
@@ -187,8 +187,8 @@ async fn read_buffers_are_given_back_when_their_message_is_written() {
     let mut slow = Vec::new();
     for _ in 0..40 {
         let (peer, serving) = open(Config::default(), async |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            while let Some(message) = receiver.next().await? {
+            let (mut receiver, sender) = incoming.accept()?.split();
+            while let Some(message) = receiver.recv().await? {
                 sender.send(message)?;
                 sender.send("behind it")?;
             }
@@ -260,11 +260,11 @@ impl Drop for Payload {
 async fn a_payload_is_dropped_when_it_is_written_whatever_is_behind_it() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let (peer, serving) = open(Config::default(), async move |incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        receiver.next().await?;
+        let (mut receiver, sender) = incoming.accept()?.split();
+        receiver.recv().await?;
         sender.send(Bytes::from_owner(Payload(vec![1; 20_000], tell)))?;
         sender.send("behind it")?;
-        while receiver.next().await?.is_some() {}
+        while receiver.recv().await?.is_some() {}
         Ok(())
     })
     .await;

@@ -163,7 +163,7 @@ async fn nothing_is_compressed_in_vain() {
     for mut config in [Config::default(), takeover()] {
         config.limits.max_queued = 10;
         let handler = async |incoming: Incoming| {
-            let sender = incoming.accept().await?.sender().clone();
+            let sender = incoming.accept()?.sender().clone();
             let prepared = Prepared::binary("a".repeat(100_000));
             let message = "a".repeat(100_000);
             // The 101 comes first.
@@ -173,7 +173,7 @@ async fn nothing_is_compressed_in_vain() {
                 let before = held();
                 assert_eq!(sender.send(&message), Err(refused));
                 assert_eq!(sender.send(&prepared), Err(refused));
-                assert_eq!(sender.start(MessageKind::Text).map(drop), Err(refused));
+                assert_eq!(sender.start_message(MessageKind::Text).map(drop), Err(refused));
                 assert_eq!(held(), before);
                 sender.ready().await;
                 if sender.is_open() {
@@ -195,11 +195,11 @@ async fn nothing_is_compressed_in_vain() {
 #[tokio::test(start_paused = true)]
 async fn a_finished_message_keeps_no_compressor() {
     let handler = async |incoming: Incoming| {
-        let sender = incoming.accept().await?.sender().clone();
-        let mut first = sender.start(MessageKind::Text)?;
+        let sender = incoming.accept()?.sender().clone();
+        let mut first = sender.start_message(MessageKind::Text)?;
         first.finish(record())?;
         let before = held();
-        let mut second = sender.start(MessageKind::Text)?;
+        let mut second = sender.start_message(MessageKind::Text)?;
         second.finish(record())?;
         assert!(held() - before < 8 << 10, "{}", held() - before);
         Ok(())

@@ -126,12 +126,12 @@ async fn ten_thousand_messages_held_over_an_await_are_bounded() {
         let (io, peer) = tokio::io::duplex(2048);
         let mut released = released.clone();
         let serving = tokio::spawn(endpoint.serve(io, None, async move |incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            while let Some(message) = receiver.next().await? {
+            let (mut receiver, sender) = incoming.accept()?.split();
+            while let Some(message) = receiver.recv().await? {
                 released.wait_for(|released| *released).await.ok();
                 sender.send(message)?;
             }
-            Ok(())
+            Ok::<(), stickler::Error>(())
         }));
         let mut peer = opened(peer).await;
         peer.write_all(&text("hold this")).await.unwrap();

@@ -59,8 +59,8 @@ fn count(peer: &mut TcpStream, told: &mpsc::Receiver<usize>) -> usize {
 
 /// Echoes, as an application would, and tells the count when it is asked.
 async fn echo(incoming: Incoming, tell: mpsc::SyncSender<usize>) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(message) = receiver.recv().await? {
         match message {
             Message::Text(text) if &*text == COUNT => tell.send(asked()).unwrap(),
             message => sender.send(message)?,
@@ -117,8 +117,8 @@ fn what_only_comes_or_only_goes_costs_no_allocation() {
     let (serving, address) = start(move |incoming: Incoming| {
         let (tell, prepared) = (tell.clone(), prepared.clone());
         async move {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            while let Some(message) = receiver.next().await? {
+            let (mut receiver, sender) = incoming.accept()?.split();
+            while let Some(message) = receiver.recv().await? {
                 match message.as_text() {
                     Some(COUNT) => tell.send(asked()).unwrap(),
                     Some("0") => sender.send(&prepared[0])?,
@@ -168,9 +168,9 @@ fn a_topic_costs_no_allocation_per_subscriber() {
         let (serving, address) = start(move |incoming: Incoming| {
             let (tell, topic, message) = (tell.clone(), topic.clone(), message.clone());
             async move {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 let _subscription = topic.subscribe(&sender);
-                while let Some(asking) = receiver.next().await? {
+                while let Some(asking) = receiver.recv().await? {
                     match asking.as_text() {
                         Some(COUNT) => tell.send(asked()).unwrap(),
                         _ => assert_eq!(topic.publish(&message), subscribers),

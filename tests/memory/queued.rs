@@ -14,8 +14,8 @@ const COUNT: usize = 10;
 #[tokio::test(start_paused = true)]
 async fn what_is_queued_takes_no_multiple_of_its_length() {
     let (vast, discarding) = open(Config::default(), async |incoming| {
-        let (mut receiver, _sender) = incoming.accept().await?.split();
-        while receiver.next().await?.is_some() {}
+        let (mut receiver, _sender) = incoming.accept()?.split();
+        while receiver.recv().await?.is_some() {}
         Ok(())
     })
     .await;

@@ -110,18 +110,18 @@ fn s5_4_a_message_in_fragments_with_a_pong_between() {
     let server = Running::new(Config::default(), move |incoming: Incoming| {
         let wait = wait.clone();
         async move {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            let mut message = sender.start(MessageKind::Text)?;
+            let (mut receiver, sender) = incoming.accept()?.split();
+            let mut message = sender.start_message(MessageKind::Text)?;
             message.send("one ")?;
             assert_eq!(sender.send("other"), Err(SendError::MessageUnfinished));
             assert_eq!(message.send(&[0xff][..]), Err(SendError::MessageUnfinished));
             let waited = tokio::spawn(async move { wait.notified().await });
             // The task reads meanwhile, and so the Ping is answered.
-            tokio::select! { _ = receiver.next() => {}, _ = waited => {} }
+            tokio::select! { _ = receiver.recv() => {}, _ = waited => {} }
             message.send("two ")?;
             message.finish("three")?;
             sender.send("other")?;
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         }
     });
@@ -143,10 +143,10 @@ fn s5_5_1_a_close_drops_the_rest_of_an_unfinished_message() {
     let server = Running::new(Config::default(), move |incoming: Incoming| {
         let tell = tell.clone();
         async move {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            let mut message = sender.start(MessageKind::Text)?;
+            let (mut receiver, sender) = incoming.accept()?.split();
+            let mut message = sender.start_message(MessageKind::Text)?;
             message.send("begun")?;
-            assert!(receiver.next().await?.is_none());
+            assert!(receiver.recv().await?.is_none());
             tell.send((message.send("more"), sender.is_open())).unwrap();
             Ok(())
         }
@@ -167,7 +167,7 @@ fn s5_5_1_after_its_close_the_server_sends_no_data() {
     let server = Running::new(Config::default(), move |incoming: Incoming| {
         let tell = tell.clone();
         async move {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             for code in [0, 999, 1004, 1005, 1006, 1010, 1015, 1016, 2999, 5000] {
                 let refused = sender.close(CloseCode::new(code), "");
                 assert_eq!(refused, Err(SendError::CloseCodeNotSendable), "{code}");
@@ -177,7 +177,7 @@ fn s5_5_1_after_its_close_the_server_sends_no_data() {
             assert_eq!(sender.ping(&[0; 126]), Err(SendError::ControlTooLong));
             sender.close(CloseCode::new(4001), "bye")?;
             assert_eq!(sender.send("late"), Err(SendError::Closed));
-            assert!(receiver.next().await?.is_none());
+            assert!(receiver.recv().await?.is_none());
             assert_eq!(sender.send("later"), Err(SendError::Closed));
             tell.send(()).unwrap();
             Ok(())

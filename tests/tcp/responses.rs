@@ -69,7 +69,7 @@ fn s4_2_2_the_application_greets_at_once_or_sends_away() {
                 assert_eq!(incoming.request().field("cookie"), Some(&b"a=b"[..]));
                 let incoming = incoming.field("X-Room", "blue").unwrap();
                 assert!(Response::new(403).unwrap().insert("X", "a\r\nY: b").is_err());
-                let socket = incoming.accept().await?;
+                let socket = incoming.accept()?;
                 socket.send("welcome")?;
                 return Ok(());
             }

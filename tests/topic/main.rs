@@ -31,9 +31,9 @@ async fn connect(endpoint: &Endpoint) -> Open {
 async fn connect_with(endpoint: &Endpoint, request: &str) -> Open {
     let (tell, told) = oneshot::channel();
     let handler = async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         let _ = tell.send(sender);
-        while receiver.next().await?.is_some() {}
+        while receiver.recv().await?.is_some() {}
         Ok(())
     };
     let (peer, serving, _) = open_on(endpoint, request, handler).await;
@@ -141,9 +141,9 @@ async fn a_subscription_in_the_handler_goes_with_it() {
     let (endpoint, topic) = (endpoint(), Topic::new());
     let room = topic.clone();
     let handler = async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         let _subscription = room.subscribe(&sender);
-        while receiver.next().await?.is_some() {}
+        while receiver.recv().await?.is_some() {}
         Ok(())
     };
     let (peer, serving, _) = open_on(&endpoint, REQUEST, handler).await;
@@ -180,7 +180,7 @@ async fn s5_4_no_message_goes_between_the_fragments_of_another() {
     let (endpoint, topic) = (endpoint(), Topic::new());
     let open = connect(&endpoint).await;
     let subscription = topic.subscribe(&open.sender);
-    let mut message = open.sender.start(MessageKind::Text).unwrap();
+    let mut message = open.sender.start_message(MessageKind::Text).unwrap();
     message.send("begun, ").unwrap();
     topic.publish(Prepared::text("between"));
     settle().await;

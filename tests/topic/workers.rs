@@ -25,14 +25,14 @@ fn room(workers: usize, connections: usize) -> Room {
         move |incoming: Incoming| {
             let (topic, threads, joined) = (topic.clone(), threads.clone(), joined.clone());
             async move {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 let _subscription = topic.subscribe(&sender);
                 threads.lock().unwrap().push(thread::current().name().unwrap().to_string());
                 joined.send(()).unwrap();
-                while let Some(message) = receiver.next().await? {
+                while let Some(message) = receiver.recv().await? {
                     topic.publish(Prepared::text(message.as_text().unwrap()));
                 }
-                Ok(())
+                Ok::<(), stickler::Error>(())
             }
         }
     };

@@ -72,8 +72,8 @@ pub(crate) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: bench\r\nUpgrade: we
 /// The echo of our README, with all that a connection has: task, timers, back-pressure.
 pub(crate) async fn stickler_server(memory: Memory<'_>) {
     async fn echo(incoming: Incoming) -> stickler::Result<()> {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        while let Some(message) = receiver.next().await? {
+        let (mut receiver, sender) = incoming.accept()?.split();
+        while let Some(message) = receiver.recv().await? {
             sender.send(message)?;
         }
         Ok(())

@@ -4,8 +4,8 @@ use stickler::Incoming;
 
 /// Echoes until the closing handshake.
 pub(crate) async fn echo(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(message) = receiver.recv().await? {
         sender.send(message)?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::message::{Message, Outgoing};
+use super::message::{Message, Outgoing, OwnedMessage};
 use super::receiver::Receiver;
 use super::sender::Sender;
 use crate::net::error::{Error, Result};
@@ -122,9 +122,8 @@ impl Incoming {
     /// When the connection ended or was refused meanwhile, for instance at the handshake
     /// deadline.
     ///
-    /// # Cancel safety
-    /// Ready at the first poll; dropped before it, the handshake is refused with 500.
-    pub async fn accept(mut self) -> Result<WebSocket> {
+    /// It does not wait: the connection task writes the 101.
+    pub fn accept(mut self) -> Result<WebSocket> {
         let Some(inner) = self.inner.take() else { return Err(SendError::Closed.into()) };
         let Inner { request, offer, fields, policy } = *inner;
         let compression =
@@ -213,15 +212,18 @@ impl WebSocket {
         (self.receiver, self.sender)
     }
 
-    /// As [`Receiver::next`].
+    /// Waits for the next message, and gives it for keeping, so that this socket may send meanwhile.
+    ///
+    /// `None` after a completed closing handshake. A short message is copied into memory of its own;
+    /// [`Receiver::recv`], after [`WebSocket::split`], lends it instead.
     ///
     /// # Errors
-    /// As [`Receiver::next`].
+    /// As [`Receiver::recv`].
     ///
     /// # Cancel safety
-    /// As [`Receiver::next`].
-    pub async fn next(&mut self) -> Result<Option<Message<'_>>> {
-        self.receiver.next().await
+    /// As [`Receiver::recv`].
+    pub async fn recv(&mut self) -> Result<Option<OwnedMessage>> {
+        Ok(self.receiver.recv().await?.map(Message::into_owned))
     }
 
     /// As [`Sender::send`].

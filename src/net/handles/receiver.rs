@@ -79,14 +79,14 @@ impl Receiver {
     ///
     /// `None` after a completed closing handshake. No message is delivered while the queue to
     /// the peer holds its bound or more. What is left of a message that was begun with
-    /// [`Receiver::next_fragmented`] is skipped.
+    /// [`Receiver::recv_fragments`] is skipped.
     ///
     /// # Errors
     /// The rule that the peer broke, the timer that ran out, or the loss of the transport.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped: the connection keeps what has arrived.
-    pub async fn next(&mut self) -> Result<Option<Message<'_>>> {
+    pub async fn recv(&mut self) -> Result<Option<Message<'_>>> {
         let found = search(self, |this, cx| this.poll_next(cx, Delivery::Message)).await?;
         Ok(found.then(|| self.lend()))
     }
@@ -94,11 +94,11 @@ impl Receiver {
     /// Waits for the beginning of the next message, to be received piece by piece.
     ///
     /// # Errors
-    /// As [`Receiver::next`].
+    /// As [`Receiver::recv`].
     ///
     /// # Cancel safety
-    /// As [`Receiver::next`].
-    pub async fn next_fragmented(&mut self) -> Result<Option<Fragments<'_>>> {
+    /// As [`Receiver::recv`].
+    pub async fn recv_fragments(&mut self) -> Result<Option<Fragments<'_>>> {
         let found = search(self, |this, cx| this.poll_next(cx, Delivery::Pieces)).await?;
         let is_text = self.found.text.is_some();
         let kind = if is_text { MessageKind::Text } else { MessageKind::Binary };

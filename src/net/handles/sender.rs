@@ -156,11 +156,11 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Sender::send`].
-    pub fn start(&self, kind: MessageKind) -> Result<FragmentedMessage<'_>, SendError> {
+    pub fn start_message(&self, kind: MessageKind) -> Result<FragmentedMessage<'_>, SendError> {
         FragmentedMessage::start(self, kind, Choice::Compressed)
     }
 
-    /// As [`Sender::start`], for a message that goes uncompressed, whatever was agreed.
+    /// As [`Sender::start_message`], for a message that goes uncompressed, whatever was agreed.
     ///
     /// # Errors
     /// As [`Sender::send`].

@@ -7,7 +7,7 @@
 use super::State;
 use super::life::Deadline;
 use super::waiting::Wakes;
-use crate::net::ending::{Initiator, Timer};
+use crate::net::ending::{Initiator, SentClose, TimeoutKind};
 use crate::net::farewell::Farewell;
 use crate::net::lent::outbox::{Large, Outbox};
 use crate::net::lent::pool;
@@ -120,20 +120,20 @@ impl State {
         self.queue.append(|outbound, batch| {
             outbound.fail_with(CloseCode::INTERNAL_ERROR, NO_PONG, batch);
         });
-        self.expire(Timer::Keepalive);
+        self.expire(TimeoutKind::Keepalive);
     }
 
     /// A timer ran out.
-    pub(in crate::net) fn expire(&mut self, timer: Timer) {
-        self.life.initiate(Initiator::Timer);
-        self.life.ending().timer = Some(timer);
+    pub(in crate::net) fn expire(&mut self, timer: TimeoutKind) {
+        self.life.initiate(Initiator::Timeout);
+        self.life.ending().timeout = Some(timer);
         // The write timer ends the connection without a Close; nothing is sent all the same.
         self.queue.outbound_mut().shut();
         self.finish();
     }
 
     /// A timer ran out, and the peer is waited for no longer.
-    pub(in crate::net) fn expire_at_once(&mut self, timer: Timer) {
+    pub(in crate::net) fn expire_at_once(&mut self, timer: TimeoutKind) {
         self.expire(timer);
         self.life.give_up();
     }
@@ -153,7 +153,7 @@ impl State {
     pub(in crate::net) fn refuse(&mut self, refusal: &Refusal) {
         self.life.initiate(match refusal.rejection {
             Rejection::ShuttingDown => Initiator::Shutdown,
-            Rejection::HandshakeTooSlow | Rejection::HandlerTooSlow => Initiator::Timer,
+            Rejection::HandshakeTooSlow | Rejection::HandlerTooSlow => Initiator::Timeout,
             Rejection::HandlerFailed if std::thread::panicking() => Initiator::HandlerPanic,
             Rejection::HandlerFailed => Initiator::HandlerError,
             _ => Initiator::Peer,
@@ -172,6 +172,15 @@ impl State {
         self.finish_without_close();
     }
 
+    /// The task has written everything that was queued.
+    pub(in crate::net) fn all_written(&mut self) {
+        let outbound = self.queue.outbound();
+        if outbound.has_sent_close() {
+            let sent = outbound.sent_code().map_or(SentClose::WithoutCode, SentClose::WithCode);
+            self.life.ending().sent = sent;
+        }
+    }
+
     /// As [`State::finish`], and no frame is sent from here on, not even a Close.
     fn finish_without_close(&mut self) {
         self.queue.outbound_mut().shut();
@@ -181,9 +190,6 @@ impl State {
     /// Nothing more is read as protocol: write what is queued, then end TCP.
     fn finish(&mut self) {
         if self.life.finish() {
-            let outbound = self.queue.outbound();
-            let sent = outbound.has_sent_close().then(|| outbound.sent_code());
-            self.life.ending().sent = sent;
             self.timer_due = true;
         }
         self.reading.finish();

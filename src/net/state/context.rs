@@ -23,10 +23,10 @@ use crate::proto::deflate::budget::Budget;
 use crate::proto::handshake::{Request, Response};
 
 /// Answers well-formed requests that do not ask for a WebSocket.
-pub type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
+pub(crate) type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 
 /// What the connections of one runtime share.
-pub struct Context {
+pub(crate) struct Context {
     pub(in crate::net) config: Arc<Config>,
     /// What every message looks at, near at hand.
     pub(in crate::net) at_hand: AtHand,
@@ -85,7 +85,7 @@ pub(in crate::net) struct Place {
 
 impl Context {
     /// A context without connections.
-    pub fn new(config: Arc<Config>, http: Option<HttpHook>) -> Context {
+    pub(crate) fn new(config: Arc<Config>, http: Option<HttpHook>) -> Context {
         Context {
             #[cfg(feature = "deflate")]
             memory_told: RateLimit::default(),
@@ -112,7 +112,7 @@ impl Context {
     }
 
     /// Contexts for this many runtimes, which share what the configuration bounds for all.
-    pub fn several(
+    pub(crate) fn several(
         config: &Arc<Config>,
         http: Option<&HttpHook>,
         count: usize,
@@ -139,7 +139,7 @@ impl Context {
     }
 
     /// As `drain`, and tells every connection 1001, or what the farewell says.
-    pub fn shutdown(&self) {
+    pub(crate) fn shutdown(&self) {
         self.drain(Arc::default());
         self.everyone().iter().for_each(|connection| connection.shutdown());
     }
@@ -176,17 +176,17 @@ impl Context {
     }
 
     /// Connections that have not ended.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.live.load(Ordering::SeqCst)
     }
 
     /// Handlers that panicked.
-    pub fn panics(&self) -> u64 {
+    pub(crate) fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
     }
 
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
-    pub fn unspoken_subprotocols(&self) -> u64 {
+    pub(crate) fn unspoken_subprotocols(&self) -> u64 {
         self.unspoken_subprotocols.load(Ordering::Relaxed)
     }
 
@@ -194,7 +194,7 @@ impl Context {
     ///
     /// # Cancel safety
     /// Holds no state.
-    pub async fn emptied(&self) {
+    pub(crate) async fn emptied(&self) {
         loop {
             let emptied = self.emptied.notified();
             if self.connections() == 0 {

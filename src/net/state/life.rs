@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::net::ending::{Ending, Initiator, Timer};
+use crate::net::ending::{Ending, Initiator, TimeoutKind};
 
 /// The life of a connection, from its first byte to the end of TCP.
 ///
@@ -218,7 +218,7 @@ impl Life {
 
     /// Notes that a timer of the end of TCP ran out, unless one had before.
     pub(in crate::net) fn note_late_end(&mut self) {
-        self.ending().timer.get_or_insert(Timer::Close);
+        self.ending().timeout.get_or_insert(TimeoutKind::Close);
     }
 
     /// How the connection ended, once it is closed.

@@ -13,18 +13,18 @@ use std::task::{Context, Poll, Waker, ready};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::handler::{Outcome, end_handler};
 use super::opening::{Opened, Opening};
 use super::reading::Arrived;
 use super::transport::Transport;
-use crate::net::ending::{Ending, Initiator};
-use crate::net::error::{Error, Result};
+use crate::net::ending::Ending;
+use crate::net::error::BoxError;
 use crate::net::handles::incoming::Incoming;
 use crate::net::lent::cork;
 use crate::net::lent::outbox::Outbox;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::context::Context as Shares;
 use crate::net::state::shared::Shared;
-use crate::proto::close::CloseCode;
 
 /// Serves one connection on any transport, from its first byte to its end.
 ///
@@ -34,7 +34,7 @@ use crate::proto::close::CloseCode;
 ///
 /// # Cancel safety
 /// Dropped, the transport is dropped with it and the connection ends without a Close.
-pub fn serve<T, H, F>(
+pub(in crate::net) fn serve<T, H, F, E>(
     io: T,
     peer: Option<SocketAddr>,
     context: Arc<Shares>,
@@ -43,13 +43,14 @@ pub fn serve<T, H, F>(
 where
     T: AsyncRead + AsyncWrite + Unpin + Send,
     H: FnOnce(Incoming) -> F + Send,
-    F: Future<Output = Result<()>> + Send,
+    F: Future<Output = Result<(), E>> + Send,
+    E: Into<BoxError>,
 {
     serve_transport(io, peer, context, handler)
 }
 
 /// Does what [`serve`] does, on a transport that has its own way to read.
-pub(crate) fn serve_transport<T, H, F>(
+pub(crate) fn serve_transport<T, H, F, E>(
     io: T,
     peer: Option<SocketAddr>,
     context: Arc<Shares>,
@@ -58,7 +59,8 @@ pub(crate) fn serve_transport<T, H, F>(
 where
     T: ReadVec + AsyncWrite + Unpin + Send,
     H: FnOnce(Incoming) -> F + Send,
-    F: Future<Output = Result<()>> + Send,
+    F: Future<Output = Result<(), E>> + Send,
+    E: Into<BoxError>,
 {
     let shared = Shared::new(context, peer);
     let stage = Stage::Opening { opening: Opening::default(), handler: Some(handler) };
@@ -66,14 +68,15 @@ where
 }
 
 /// Serves a connection that is open already.
-pub(in crate::net) fn serve_open<T, F>(
+pub(in crate::net) fn serve_open<T, F, E>(
     io: T,
     shared: Arc<Shared>,
     handler: F,
 ) -> impl Future<Output = Ending> + Send
 where
     T: AsyncRead + AsyncWrite + Unpin + Send,
-    F: Future<Output = Result<()>> + Send,
+    F: Future<Output = Result<(), E>> + Send,
+    E: Into<BoxError>,
 {
     let stage: Stage<fn(Incoming) -> F, F> = Stage::Running { handler };
     Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
@@ -119,11 +122,12 @@ impl Drop for Registered {
     }
 }
 
-impl<T, H, F> Future for Connection<T, H, F>
+impl<T, H, F, E> Future for Connection<T, H, F>
 where
     T: ReadVec + AsyncWrite + Unpin + Send,
     H: FnOnce(Incoming) -> F,
-    F: Future<Output = Result<()>>,
+    F: Future<Output = Result<(), E>>,
+    E: Into<BoxError>,
 {
     type Output = Ending;
 
@@ -147,11 +151,12 @@ where
     }
 }
 
-impl<T, H, F> ConnectionNow<'_, T, H, F>
+impl<T, H, F, E> ConnectionNow<'_, T, H, F>
 where
     T: ReadVec + AsyncWrite + Unpin + Send,
     H: FnOnce(Incoming) -> F,
-    F: Future<Output = Result<()>>,
+    F: Future<Output = Result<(), E>>,
+    E: Into<BoxError>,
 {
     /// Has the state wake this task from here on.
     fn remember_task(&mut self, cx: &Context<'_>) {
@@ -181,8 +186,8 @@ where
                     .map(|handler| catch_unwind(AssertUnwindSafe(|| handler(incoming))));
                 match call {
                     Some(Ok(handler)) => Stage::Running { handler },
-                    Some(Err(_)) => {
-                        end_handler(shared, None);
+                    Some(Err(panic)) => {
+                        self.transport.is_reported = end_handler(shared, Outcome::Panicked(panic));
                         Stage::Over
                     }
                     None => Stage::Over,
@@ -220,52 +225,29 @@ where
         let shared = &self.shared.0;
         // From here to the close of the cork nobody has to wake this task.
         let open = cork::open(shared.key(), cx.waker());
-        let polled = match catch_unwind(AssertUnwindSafe(|| handler.poll(cx))) {
-            Ok(polled) => polled.map(Some),
-            Err(_) => Poll::Ready(None),
+        let outcome = match catch_unwind(AssertUnwindSafe(|| handler.poll(cx))) {
+            Ok(Poll::Pending) => return open.close(),
+            Ok(Poll::Ready(Ok(()))) => Outcome::Done,
+            Ok(Poll::Ready(Err(error))) => Outcome::Failed(error.into()),
+            Err(panic) => Outcome::Panicked(panic),
         };
-        let Poll::Ready(result) = polled else { return open.close() };
         // Destructors may send too, so the cork is still open.
-        let result = self.stage.as_mut().drop_handler(result);
+        let outcome = self.stage.as_mut().drop_handler(outcome);
         // The Close goes behind what the handler has sent.
         if let Some(frames) = open.close() {
             shared.lock().uncork(frames);
         }
-        end_handler(shared, result);
+        self.transport.is_reported |= end_handler(shared, outcome);
         None
     }
 }
 
 impl<H, F> Stage<H, F> {
-    /// Drops the handler, which has come to this result; `None` stands for a panic, here too.
-    fn drop_handler(mut self: Pin<&mut Self>, result: Option<Result<()>>) -> Option<Result<()>> {
-        catch_unwind(AssertUnwindSafe(|| self.set(Stage::Over))).ok().and(result)
-    }
-}
-
-/// The handler has returned, or panicked (`None`): that closes what is still open.
-fn end_handler(shared: &Shared, result: Option<Result<()>>) {
-    let (initiator, code) = match result {
-        Some(Ok(())) => (Initiator::Application, CloseCode::NORMAL),
-        Some(Err(error)) => {
-            if let Error::Application(error) = &error {
-                tracing::error!(peer = ?shared.peer, %error, "the handler failed");
-            }
-            (Initiator::HandlerError, CloseCode::INTERNAL_ERROR)
+    /// Drops the handler, which has come to this outcome; a panic in a destructor counts too.
+    fn drop_handler(mut self: Pin<&mut Self>, outcome: Outcome) -> Outcome {
+        match catch_unwind(AssertUnwindSafe(|| self.set(Stage::Over))) {
+            Ok(()) => outcome,
+            Err(panic) => Outcome::Panicked(panic),
         }
-        None => {
-            shared.context.count_panic();
-            tracing::error!(peer = ?shared.peer, "the handler panicked");
-            (Initiator::HandlerPanic, CloseCode::INTERNAL_ERROR)
-        }
-    };
-    let deadline = shared.close_deadline();
-    let mut state = shared.lock();
-    match shared.context.farewell() {
-        // The handler has ended in the time that a shutdown gave it.
-        Some(farewell) if code == CloseCode::NORMAL => {
-            state.take_leave(farewell, deadline, shared.context.config.limits.max_queued);
-        }
-        _ => state.close(initiator, code, "", deadline),
     }
 }

@@ -3,6 +3,7 @@
 
 mod closing;
 pub(super) mod connection;
+mod handler;
 mod opening;
 mod reading;
 mod report;

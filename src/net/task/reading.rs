@@ -264,7 +264,7 @@ mod tests {
         }
     }
 
-    /// The Receiver gives `next` up and waits for pieces, on another thread, while the task reads.
+    /// The Receiver gives `recv` up and waits for pieces, on another thread, while the task reads.
     #[tokio::test]
     async fn a_receiver_that_asks_for_pieces_during_a_read_is_woken_for_what_was_read() {
         let shared = opened();

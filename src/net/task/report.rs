@@ -1,7 +1,8 @@
 //! One log event for each connection, where it ends: the clause, never a payload.
 
-use crate::net::ending::{Ending, Initiator, Timer};
+use crate::net::ending::{Ending, Initiator, TimeoutKind};
 use crate::net::state::shared::Shared;
+use crate::proto::close::CloseCode;
 use crate::proto::rejection::Rejection;
 use crate::proto::violation::Violation;
 
@@ -29,13 +30,15 @@ impl Shared {
     }
 
     fn report(&self, ending: &Ending) {
-        if let Some(violation) = ending.violation {
+        if ending.rejection == Some(Rejection::HandlerFailed) {
+            self.report_unanswered();
+        } else if let Some(violation) = ending.violation {
             self.report_violation(violation);
         } else if let Some(status) = ending.refused {
             self.report_refusal(status, ending.rejection);
         } else if ending.initiator == Initiator::Overload {
             self.report_overload();
-        } else if let Some(timer) = ending.timer
+        } else if let Some(timer) = ending.timeout
             && !ending.is_clean()
         {
             self.report_timer(timer, ending);
@@ -46,6 +49,18 @@ impl Shared {
             let transport = ending.transport.map(tracing::field::debug);
             tracing::debug!(peer, ?initiator, code, sent, clean, transport, "the connection ended");
         }
+    }
+
+    /// A handler that failed or panicked was logged as that.
+    fn report_unanswered(&self) {
+        let peer = self.peer.map(tracing::field::display);
+        let path = self.lock().path().to_string();
+        tracing::error!(
+            peer,
+            path,
+            status = 500,
+            "the handler left the opening handshake unanswered"
+        );
     }
 
     fn report_violation(&self, violation: Violation) {
@@ -82,7 +97,7 @@ impl Shared {
         );
     }
 
-    fn report_timer(&self, timer: Timer, ending: &Ending) {
+    fn report_timer(&self, timer: TimeoutKind, ending: &Ending) {
         let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else { return };
         let peer = self.peer.map(tracing::field::display);
         let (clause, code, sent) = (timer.section(), ending.code().get(), sent_code(ending));
@@ -100,7 +115,7 @@ impl Shared {
 
 /// The status code of the Close that was sent, if it had one.
 fn sent_code(ending: &Ending) -> Option<u16> {
-    ending.sent.flatten().map(|sent| sent.get())
+    ending.sent.code().map(CloseCode::get)
 }
 
 /// Without compression nothing is inflated.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::opening::Opening;
-use crate::net::ending::Timer;
+use crate::net::ending::TimeoutKind;
 use crate::net::state::shared::Shared;
 use crate::net::state::{Deadline, State};
 use crate::proto::keepalive::{Keepalive, Silence};
@@ -31,7 +31,7 @@ impl Shared {
             state.end_by_shutdown();
         } else {
             // RFC 6455 §7.2.2: the end is that of TCP, no Close is sent.
-            state.expire(Timer::Handshake);
+            state.expire(TimeoutKind::Handshake);
         }
         if opening.is_silent() {
             // Nothing was exchanged, so there is nothing to wait for either.
@@ -52,7 +52,7 @@ impl Shared {
         let next = if state.life.is_deciding() {
             if state.life.deadline().is_past(now) {
                 state.refuse(&Rejection::HandlerTooSlow.into());
-                state.expire(Timer::Handshake);
+                state.expire(TimeoutKind::Handshake);
             }
             state.life.deadline()
         } else if state.life.is_open() {
@@ -85,7 +85,7 @@ impl Shared {
             state.queue.blocked_since().and_then(|since| since.checked_add(timeouts.write))
         {
             if deadline <= now {
-                state.expire_at_once(Timer::Write);
+                state.expire_at_once(TimeoutKind::Write);
                 return None;
             }
             next = Some(deadline);
@@ -93,7 +93,7 @@ impl Shared {
         if state.life.awaits_close() {
             let deadline = state.life.deadline();
             if deadline.is_past(now) {
-                state.expire_at_once(Timer::Close);
+                state.expire_at_once(TimeoutKind::Close);
                 return None;
             }
             return next.into_iter().chain(deadline.time()).min();

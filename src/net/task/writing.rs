@@ -41,6 +41,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                 state.offer_room(shared.context.config.limits.max_queued);
                 is_counted = self.writing.is_some();
                 if !is_counted {
+                    state.all_written();
                     return;
                 }
             }

@@ -1,6 +1,5 @@
 //! What the 101 says, and who decides it (RFC 7692 §5, §7.1).
 
-use stickler::net::negotiate;
 use stickler::proto::deflate::{Policy, WindowBits};
 use stickler::proto::handshake::Request;
 use stickler::{Config, Endpoint, Violation};
@@ -38,7 +37,7 @@ async fn s7692_5_the_101_names_what_was_agreed() {
     ] {
         let (peer, serving, head) =
             open_on(&Endpoint::new(config), &offering(offer), async move |incoming| {
-                let sender = incoming.accept().await?.sender().clone();
+                let sender = incoming.accept()?.sender().clone();
                 let agreement = sender.agreement().map(|agreement| agreement.to_string());
                 assert_eq!(agreement.as_deref(), line);
                 Ok(())
@@ -64,10 +63,10 @@ async fn the_handler_decides_for_its_connection() {
     ] {
         let (peer, serving, head) =
             open_on(&Endpoint::new(config), &offering(OFFER), async move |incoming| {
-                let socket = incoming.deflate(policy).accept().await?;
+                let socket = incoming.deflate(policy).accept()?;
                 assert_eq!(socket.sender().agreement().is_some(), line.is_some());
                 socket.sender().send("compressible ".repeat(20))?;
-                socket.split().0.next().await?;
+                socket.split().0.recv().await?;
                 Ok(())
             })
             .await;
@@ -123,11 +122,10 @@ async fn an_upgraded_connection_is_compressed_as_its_endpoint_agreed() {
         let (transport, peer) = wire();
         let serving = endpoint.serve_upgraded(transport, None, negotiated, async |mut socket| {
             assert!(socket.sender().agreement().is_some());
-            while let Some(message) = socket.next().await? {
-                let owned = message.into_owned();
-                socket.send(owned)?;
+            while let Some(message) = socket.recv().await? {
+                socket.send(message)?;
             }
-            Ok(())
+            Ok::<(), stickler::Error>(())
         });
         let serving = tokio::spawn(serving);
         let message = "upgraded ".repeat(20);
@@ -144,15 +142,17 @@ async fn an_upgraded_connection_is_compressed_as_its_endpoint_agreed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_free_function_declines_every_offer() {
-    let negotiated = negotiate(&request(), &Config::default().policy).unwrap();
+async fn what_one_endpoint_declined_another_does_not_compress() {
+    let mut declining = Config::default();
+    declining.deflate.policy = None;
+    let negotiated = Endpoint::new(declining).negotiate(&request()).unwrap();
     assert!(negotiated.fields().all(|(name, _)| name != "Sec-WebSocket-Extensions"));
     let endpoint = Endpoint::new(takeover());
     let (transport, peer) = wire();
     let serving = endpoint.serve_upgraded(transport, None, negotiated, async |socket| {
         assert!(socket.sender().agreement().is_none());
         socket.send("a".repeat(1000))?;
-        Ok(())
+        Ok::<(), stickler::Error>(())
     });
     let serving = tokio::spawn(serving);
     assert_eq!(peer.text().await, "a".repeat(1000));

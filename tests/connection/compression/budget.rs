@@ -24,7 +24,7 @@ fn bounded(mut config: Config, max_memory: usize) -> Endpoint {
 /// Whether this endpoint accepts an offer at present.
 async fn accepts(endpoint: &Endpoint) -> bool {
     let (peer, serving, head) = open_on(endpoint, &offering(OFFER), async |incoming| {
-        incoming.accept().await?;
+        incoming.accept()?;
         Ok(())
     })
     .await;
@@ -77,9 +77,9 @@ async fn a_handle_that_is_kept_keeps_no_memory() {
     for _ in 0..3 {
         let keeping = kept.clone();
         let (client, serving) = agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             keeping.lock().unwrap().push(sender);
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         })
         .await;
@@ -123,14 +123,14 @@ async fn an_inflater_that_cannot_be_had_fails_with_1013() {
         let (mut first, firsts_serving) = agree_on(&endpoint, OFFER, echo).await;
         let (second, seconds_serving) = agree_on(&endpoint, OFFER, async move |incoming| {
             let incoming: Incoming = incoming;
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             if is_unheard {
                 drop(receiver);
                 sender.closed().await;
                 return Ok(());
             }
-            let error = receiver.next().await.unwrap_err();
-            assert!(matches!(error, Error::Io(_)), "{error}");
+            let error = receiver.recv().await.unwrap_err();
+            assert!(matches!(error, Error::Overload), "{error}");
             Err(error)
         })
         .await;
@@ -148,7 +148,7 @@ async fn an_inflater_that_cannot_be_had_fails_with_1013() {
         second.peer.end();
         let ending = seconds_serving.await.unwrap();
         assert_eq!(ending.initiator, Initiator::Overload);
-        assert_eq!(ending.sent.flatten().map(|code| code.get()), Some(1013));
+        assert_eq!(ending.sent.code().map(|code| code.get()), Some(1013));
         assert!(!ending.is_clean());
         // The first one goes on, and what it returns serves others.
         first.peer.send(rest);
@@ -189,9 +189,9 @@ async fn a_listener_may_use_the_connection_that_is_logged() {
     let (mut first, _firsts_serving) = agree_on(&endpoint, OFFER, echo).await;
     let giving = sender.clone();
     let (second, seconds_serving) = agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         *giving.lock().unwrap() = Some(sender);
-        while receiver.next().await?.is_some() {}
+        while receiver.recv().await?.is_some() {}
         Ok(())
     })
     .await;
@@ -208,14 +208,14 @@ async fn without_memory_for_a_compressor_messages_go_as_they_are() {
     for config in takeovers() {
         let endpoint = bounded(config, HISTORIES + INFLATER + (100 << 10));
         let (mut client, serving) = agree_on(&endpoint, OFFER, async |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             sender.send(record(0))?;
             sender.send(Compressed(record(1)))?;
             sender.send(&Prepared::text(record(2)))?;
-            let mut message = sender.start(MessageKind::Text)?;
+            let mut message = sender.start_message(MessageKind::Text)?;
             message.send(record(3))?;
             message.finish("")?;
-            while let Some(message) = receiver.next().await? {
+            while let Some(message) = receiver.recv().await? {
                 sender.send(message)?;
             }
             Ok(())
@@ -242,9 +242,9 @@ async fn a_prepared_message_forgets_that_there_was_no_memory() {
         let endpoint = bounded(Config::default(), max_memory);
         let (mut client, serving): (Client, _) =
             agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 sender.send(&prepared)?;
-                while receiver.next().await?.is_some() {}
+                while receiver.recv().await?.is_some() {}
                 Ok(())
             })
             .await;

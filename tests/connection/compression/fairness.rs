@@ -21,9 +21,9 @@ async fn pieces_of_a_large_message_leave_others_their_turn() {
     let counted = inflated.clone();
     let (client, serving) =
         agree_on(&Endpoint::new(Config::default()), OFFER, async move |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            while let Some(mut fragments) = receiver.next_fragmented().await? {
-                while let Some(piece) = fragments.next().await? {
+            let (mut receiver, sender) = incoming.accept()?.split();
+            while let Some(mut fragments) = receiver.recv_fragments().await? {
+                while let Some(piece) = fragments.recv().await? {
                     counted.fetch_add(piece.data.as_bytes().len(), Ordering::Relaxed);
                 }
                 sender.send("done")?;
@@ -68,10 +68,10 @@ async fn large_messages_are_inflated_in_many_turns_by_every_way() {
     for way in ["whole", "skipped", "unheard"] {
         let (client, serving) =
             agree_on(&Endpoint::new(Config::default()), OFFER, async move |incoming: Incoming| {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 match way {
-                    "whole" => while receiver.next().await?.is_some() {},
-                    "skipped" => while receiver.next_fragmented().await?.is_some() {},
+                    "whole" => while receiver.recv().await?.is_some() {},
+                    "skipped" => while receiver.recv_fragments().await?.is_some() {},
                     _ => {
                         drop(receiver);
                         sender.closed().await;
@@ -96,8 +96,8 @@ async fn many_small_bombs_leave_others_their_turn() {
     let bytes = [frame(0xc2, zeros(EACH)).repeat(COUNT), frame(0x89, "")].concat();
     let (client, serving) =
         agree_on(&Endpoint::new(Config::default()), OFFER, async |incoming: Incoming| {
-            let (mut receiver, _sender) = incoming.accept().await?.split();
-            while receiver.next().await?.is_some() {}
+            let (mut receiver, _sender) = incoming.accept()?.split();
+            while receiver.recv().await?.is_some() {}
             Ok(())
         })
         .await;

@@ -12,9 +12,9 @@ async fn s7692_6_1_fragments_of_all_sizes_are_one_message() {
     claims!("7692-6.1-01", "7692-7.2.1-06");
     for config in takeovers() {
         let (mut client, serving) = agree(config, OFFER, async |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             for number in 0..20 {
-                let mut message = sender.start(MessageKind::Text)?;
+                let mut message = sender.start_message(MessageKind::Text)?;
                 for piece in 0..number % 5 {
                     message.send(record(number * piece))?;
                     message.send("")?;
@@ -33,7 +33,7 @@ async fn s7692_6_1_fragments_of_all_sizes_are_one_message() {
                 plain.send(record(number).as_bytes())?;
                 plain.finish(b"end")?;
             }
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         })
         .await;
@@ -76,10 +76,10 @@ async fn a_fragment_refused_by_a_full_queue_may_be_tried_again() {
     for mut config in takeovers() {
         config.limits.max_queued = 50;
         let (mut client, serving) = agree(config, OFFER, async |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            receiver.next().await?;
+            let (mut receiver, sender) = incoming.accept()?.split();
+            receiver.recv().await?;
             for number in 0..10 {
-                let mut message = sender.start(MessageKind::Text)?;
+                let mut message = sender.start_message(MessageKind::Text)?;
                 for piece in 0..5 {
                     let piece = record(number + piece);
                     while message.send(&piece) == Err(SendError::QueueFull) {
@@ -95,7 +95,7 @@ async fn a_fragment_refused_by_a_full_queue_may_be_tried_again() {
                 drop(message);
                 sender.ready().await;
             }
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         })
         .await;
@@ -118,14 +118,14 @@ async fn an_unfinished_message_fails_the_connection_and_no_other() {
         let (transport, peer) = crate::support::wire();
         let serving =
             tokio::spawn(endpoint.serve(transport, None, async move |incoming: Incoming| {
-                let (mut receiver, sender) = incoming.accept().await?.split();
-                let mut message = sender.start(MessageKind::Text)?;
+                let (mut receiver, sender) = incoming.accept()?.split();
+                let mut message = sender.start_message(MessageKind::Text)?;
                 message.send(record(0))?;
                 assert!(!panics, "with the compressor in hand");
                 drop(message);
                 assert_eq!(sender.send("x"), Err(SendError::Closed));
-                while receiver.next().await?.is_some() {}
-                Ok(())
+                while receiver.recv().await?.is_some() {}
+                Ok::<(), stickler::Error>(())
             }));
         peer.send(super::offering(OFFER));
         peer.head().await;
@@ -150,14 +150,14 @@ async fn a_shutdown_in_the_middle_leaves_the_message_unfinished() {
         let endpoint = Endpoint::new(config);
         let shutdown = endpoint.clone();
         let (client, serving) = agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
-            let mut message = sender.start(MessageKind::Text)?;
+            let (mut receiver, sender) = incoming.accept()?.split();
+            let mut message = sender.start_message(MessageKind::Text)?;
             message.send(record(0))?;
             shutdown.shutdown();
             assert_eq!(message.send(record(1)), Err(SendError::Closed));
             assert_eq!(message.finish(record(1)), Err(SendError::Closed));
             drop(message);
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         })
         .await;

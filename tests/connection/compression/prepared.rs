@@ -11,7 +11,7 @@ async fn subscribed(
     incoming: Incoming,
     mut messages: broadcast::Receiver<Prepared>,
 ) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
+    let (mut receiver, sender) = incoming.accept()?.split();
     let mut number = 0;
     while let Ok(prepared) = messages.recv().await {
         // Between messages of the connection's own, which windows take over too.
@@ -20,7 +20,7 @@ async fn subscribed(
         sender.send(Uncompressed(&prepared))?;
         number += 1;
     }
-    while receiver.next().await?.is_some() {}
+    while receiver.recv().await?.is_some() {}
     Ok(())
 }
 
@@ -67,11 +67,11 @@ async fn large_ones_are_written_from_one_place() {
     for _ in 0..4 {
         let prepared = prepared.clone();
         let (client, serving) = agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             sender.send(record(0))?;
             sender.send(&prepared)?;
             assert!(sender.queued() > 16 << 10 && sender.queued() < 80_000);
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         })
         .await;
@@ -90,11 +90,11 @@ async fn the_least_size_counts_the_payload() {
     for config in takeovers() {
         let (mut client, serving) =
             agree_on(&Endpoint::new(config), OFFER, async |incoming: Incoming| {
-                let (mut receiver, sender) = incoming.accept().await?.split();
+                let (mut receiver, sender) = incoming.accept()?.split();
                 for len in [126, 127, 128] {
                     sender.send(&Prepared::text("p".repeat(len)))?;
                 }
-                while receiver.next().await?.is_some() {}
+                while receiver.recv().await?.is_some() {}
                 Ok(())
             })
             .await;

@@ -26,11 +26,11 @@ const ALL: [By; 4] = [By::Message, By::Pieces, By::Spawned, By::SpawnedPieces];
 
 async fn next_len(receiver: &mut Receiver, pieces: bool) -> stickler::Result<Option<usize>> {
     if !pieces {
-        return Ok(receiver.next().await?.map(|message| message.as_bytes().len()));
+        return Ok(receiver.recv().await?.map(|message| message.as_bytes().len()));
     }
-    let Some(mut fragments) = receiver.next_fragmented().await? else { return Ok(None) };
+    let Some(mut fragments) = receiver.recv_fragments().await? else { return Ok(None) };
     let mut len = 0;
-    while let Some(piece) = fragments.next().await? {
+    while let Some(piece) = fragments.recv().await? {
         len += piece.data.as_bytes().len();
     }
     Ok(Some(len))
@@ -38,7 +38,7 @@ async fn next_len(receiver: &mut Receiver, pieces: bool) -> stickler::Result<Opt
 
 /// Answers each message with its length.
 async fn lengths(incoming: Incoming, by: By) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
+    let (mut receiver, sender) = incoming.accept()?.split();
     let answering = async move {
         while let Some(len) =
             next_len(&mut receiver, matches!(by, By::Pieces | By::SpawnedPieces)).await?
@@ -146,9 +146,9 @@ async fn an_inflater_is_not_lent_while_a_handler_holds_the_message() {
     for number in 0..40 {
         let mut released = released.clone();
         let handler = async move |incoming: Incoming| {
-            let (mut receiver, sender) = incoming.accept().await?.split();
+            let (mut receiver, sender) = incoming.accept()?.split();
             let mut kept = Vec::new();
-            while let Some(message) = receiver.next().await? {
+            while let Some(message) = receiver.recv().await? {
                 released.wait_for(|released| *released).await.ok();
                 sender.send(&*message.as_text().expect("text").to_string())?;
                 kept.push(message.into_owned());
@@ -189,20 +189,20 @@ async fn every_future_may_be_dropped_at_every_poll() {
     for (polls, read_at_most) in [(1, 1), (2, 3), (1, 1000), (3, usize::MAX), (1, usize::MAX)] {
         let (tell, told) = oneshot::channel();
         let (mut client, serving) = agree(takeover(), OFFER, async move |incoming: Incoming| {
-            let (mut receiver, _sender) = incoming.accept().await?.split();
+            let (mut receiver, _sender) = incoming.accept()?.split();
             let mut received = Vec::new();
             'all: loop {
-                if let Some(message) = give_up_after(polls, receiver.next()).await {
+                if let Some(message) = give_up_after(polls, receiver.recv()).await {
                     let Some(message) = message? else { break };
                     received.push(message.as_bytes().to_vec());
                     continue;
                 }
-                let fragments = give_up_after(polls, receiver.next_fragmented()).await;
+                let fragments = give_up_after(polls, receiver.recv_fragments()).await;
                 if let Some(fragments) = fragments {
                     let Some(mut fragments) = fragments? else { break 'all };
                     let mut whole = Vec::new();
                     loop {
-                        let Some(piece) = give_up_after(polls, fragments.next()).await else {
+                        let Some(piece) = give_up_after(polls, fragments.recv()).await else {
                             tokio::task::yield_now().await;
                             continue;
                         };
@@ -247,10 +247,10 @@ async fn every_future_may_be_dropped_at_every_poll() {
 #[tokio::test(start_paused = true)]
 async fn a_message_left_in_the_middle_is_skipped_and_its_window_kept() {
     let (mut client, serving) = agree(takeover(), OFFER, async |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
-        let mut first = receiver.next_fragmented().await?.expect("a message");
-        first.next().await?.expect("a piece");
-        while let Some(message) = receiver.next().await? {
+        let (mut receiver, sender) = incoming.accept()?.split();
+        let mut first = receiver.recv_fragments().await?.expect("a message");
+        first.recv().await?.expect("a piece");
+        while let Some(message) = receiver.recv().await? {
             sender.send(message)?;
         }
         Ok(())

@@ -16,9 +16,9 @@ use crate::support::{echo, settle, text};
 macro_rules! sends {
     ($config:expr, $sender:ident => $send:block) => {{
         let (client, serving) = agree($config, OFFER, async move |incoming: Incoming| {
-            let (mut receiver, $sender) = incoming.accept().await?.split();
+            let (mut receiver, $sender) = incoming.accept()?.split();
             $send
-            while receiver.next().await?.is_some() {}
+            while receiver.recv().await?.is_some() {}
             Ok(())
         })
         .await;
@@ -56,7 +56,7 @@ async fn every_form_of_a_message_is_compressed_or_not_as_it_is_wrapped() {
     let long = "form ".repeat(40);
     let sent = long.clone();
     let (mut client, serving) = agree(takeover(), OFFER, async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         let bytes = Bytes::from(sent.clone());
         macro_rules! all {
             ($($form:expr),*) => {$(
@@ -72,13 +72,13 @@ async fn every_form_of_a_message_is_compressed_or_not_as_it_is_wrapped() {
         all!(sent.clone().into_bytes(), bytes.clone(), &prepared, &prepared_binary);
         all!(OwnedMessage::Binary(bytes.clone()));
         for _ in 0..2 {
-            sender.send(receiver.next().await?.expect("a message"))?;
-            sender.send(Compressed(receiver.next().await?.expect("a message")))?;
-            sender.send(Uncompressed(receiver.next().await?.expect("a message")))?;
-            let owned = receiver.next().await?.expect("a message").into_owned();
+            sender.send(receiver.recv().await?.expect("a message"))?;
+            sender.send(Compressed(receiver.recv().await?.expect("a message")))?;
+            sender.send(Uncompressed(receiver.recv().await?.expect("a message")))?;
+            let owned = receiver.recv().await?.expect("a message").into_owned();
             all!(owned.clone());
         }
-        while receiver.next().await?.is_some() {}
+        while receiver.recv().await?.is_some() {}
         Ok(())
     })
     .await;
@@ -205,7 +205,7 @@ async fn with_context_takeover_the_second_of_two_alike_is_shorter() {
 async fn spread(config: Config) {
     const EACH: usize = 100;
     let (mut client, serving) = agree(config, OFFER, async |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept().await?.split();
+        let (mut receiver, sender) = incoming.accept()?.split();
         let prepared = Prepared::text(format!("4 {}", record(0)));
         let senders: Vec<_> = (0..4)
             .map(|name| {
@@ -229,7 +229,7 @@ async fn spread(config: Config) {
         for sender in senders {
             sender.await.unwrap();
         }
-        while receiver.next().await?.is_some() {}
+        while receiver.recv().await?.is_some() {}
         Ok(())
     })
     .await;
@@ -295,7 +295,7 @@ async fn an_error_queues_nothing_and_leaves_the_history_alone() {
         assert_eq!(sender.send(record(1)), Err(refused));
         assert_eq!(sender.send(Compressed(record(1))), Err(refused));
         assert_eq!(sender.send(&Prepared::text(record(1))), Err(refused));
-        assert_eq!(sender.start(MessageKind::Text).map(drop), Err(refused));
+        assert_eq!(sender.start_message(MessageKind::Text).map(drop), Err(refused));
         assert_eq!(sender.queued(), queued);
     }
     for mut config in takeovers() {
@@ -306,7 +306,7 @@ async fn an_error_queues_nothing_and_leaves_the_history_alone() {
             refuses(&sender, SendError::QueueFull);
             sender.ready().await;
             // Begun, and nothing of it sent: that is no message.
-            let mut message = sender.start(MessageKind::Text)?;
+            let mut message = sender.start_message(MessageKind::Text)?;
             refuses(&sender, SendError::MessageUnfinished);
             assert_eq!(message.send(&[1]), Err(SendError::MessageUnfinished));
             drop(message);
@@ -331,7 +331,7 @@ async fn after_a_close_nothing_is_sent() {
             let closed = Err(SendError::Closed);
             assert_eq!(sender.send(record(1)), closed);
             assert_eq!(sender.send(&Prepared::text(record(1))), closed);
-            assert_eq!(sender.start(MessageKind::Text).map(drop), closed);
+            assert_eq!(sender.start_message(MessageKind::Text).map(drop), closed);
         });
         assert_eq!(client.message().await.text(), record(0));
         client.close(serving).await;

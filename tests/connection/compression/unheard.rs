@@ -15,7 +15,7 @@ use crate::support::{close, frame, settle};
 
 /// Drops its Receiver at once.
 async fn deaf(incoming: Incoming) -> stickler::Result<()> {
-    let (receiver, sender) = incoming.accept().await?.split();
+    let (receiver, sender) = incoming.accept()?.split();
     drop(receiver);
     sender.closed().await;
     Ok(())
@@ -23,11 +23,11 @@ async fn deaf(incoming: Incoming) -> stickler::Result<()> {
 
 /// Drops its Receiver in the middle of a message, of which all has been read.
 async fn deaf_later(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
+    let (mut receiver, sender) = incoming.accept()?.split();
     let task = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let noting = Arc::new(Noting { is_woken: AtomicBool::new(false), task });
     let waker = Waker::from(noting.clone());
-    let mut next = Box::pin(receiver.next());
+    let mut next = Box::pin(receiver.recv());
     let mut is_pending = || next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
     assert!(is_pending(), "nothing has come");
     poll_fn(|_| if noting.is_woken.load(SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
@@ -115,11 +115,11 @@ async fn s5_5_1_after_our_own_close_what_is_compressed_is_discarded() {
         for keeps in [false, true] {
             let (mut client, serving) =
                 agree(config.clone(), OFFER, async move |incoming: Incoming| {
-                    let (mut receiver, sender) = incoming.accept().await?.split();
-                    receiver.next().await?;
+                    let (mut receiver, sender) = incoming.accept()?.split();
+                    receiver.recv().await?;
                     sender.close(CloseCode::GOING_AWAY, "")?;
                     if keeps {
-                        assert!(receiver.next().await?.is_none());
+                        assert!(receiver.recv().await?.is_none());
                     }
                     Ok(())
                 })

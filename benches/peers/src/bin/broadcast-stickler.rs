@@ -10,9 +10,9 @@ fn main() -> std::io::Result<()> {
 }
 
 async fn join(incoming: Incoming, everyone: Topic) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
+    let (mut receiver, sender) = incoming.accept()?.split();
     let _subscription = everyone.subscribe(&sender);
-    while let Some(message) = receiver.next().await? {
+    while let Some(message) = receiver.recv().await? {
         everyone.publish(match &message {
             Message::Text(text) => Prepared::text(&**text),
             Message::Binary(binary) => Prepared::binary(&**binary),

@@ -1,4 +1,4 @@
-//! stickler, as its README has it: `Server`, `next`, `send`; one worker, everything else as shipped.
+//! stickler, as its README has it: `Server`, `recv`, `send`; one worker, everything else as shipped.
 //!
 //! With `--workers=N` there are more workers. Compression by message is agreed on with who offers it, as shipped;
 //! `--deflate-level=N` sets its effort, and with `--deflate-takeover` it is with context takeover, and with the
@@ -35,8 +35,8 @@ fn main() -> std::io::Result<()> {
 }
 
 async fn echo(incoming: Incoming) -> stickler::Result<()> {
-    let (mut receiver, sender) = incoming.accept().await?.split();
-    while let Some(message) = receiver.next().await? {
+    let (mut receiver, sender) = incoming.accept()?.split();
+    while let Some(message) = receiver.recv().await? {
         sender.send(message)?;
     }
     Ok(())

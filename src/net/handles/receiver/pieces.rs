@@ -1,7 +1,5 @@
 //! Messages that are received piece by piece, as they arrive.
 
-use std::io;
-
 use super::Receiver;
 use super::search::search;
 use crate::net::error::{Error, Result};
@@ -35,26 +33,26 @@ impl<'a> Fragments<'a> {
     /// (RFC 6455 §5.4). Pieces of text end on character boundaries.
     ///
     /// # Errors
-    /// As [`Receiver::next`]. A Close or the transport's end inside the message is one, so
+    /// As [`Receiver::recv`]. A Close or the transport's end inside the message is one, so
     /// that what there is of it is not taken for the whole.
     ///
     /// # Cancel safety
-    /// As [`Receiver::next`].
-    pub async fn next(&mut self) -> Result<Option<Piece<'_>>> {
+    /// As [`Receiver::recv`].
+    pub async fn recv(&mut self) -> Result<Option<Piece<'_>>> {
         let is_found = std::mem::take(&mut self.is_first)
             || !self.is_over
                 && search(self.receiver, |this, cx| this.poll_found(cx, Delivery::Pieces)).await?;
         if !is_found {
-            return if std::mem::replace(&mut self.is_over, true) { Ok(None) } else { Err(cut()) };
+            return if std::mem::replace(&mut self.is_over, true) {
+                Ok(None)
+            } else {
+                Err(Error::CloseInsideMessage)
+            };
         }
         let last = self.receiver.found.last;
         self.is_over = last;
         Ok(Some(Piece { last, data: self.receiver.lend() }))
     }
-}
-
-fn cut() -> Error {
-    Error::Io(io::Error::new(io::ErrorKind::UnexpectedEof, "a Close inside a message"))
 }
 
 /// A piece of a message.
