@@ -117,7 +117,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
     pub(crate) send_buffer: Option<Size>,
 
-    /// Most bytes that it holds without having sent them, on Linux [default: 128KiB]
+    /// Most bytes that it holds without having sent them, on Linux [default: 64KiB]
     #[arg(long, env = "STICKLER_UNSENT_LOW_WATER", value_name = "SIZE", help_heading = "Limits")]
     pub(crate) unsent_low_water: Option<Size>,
 

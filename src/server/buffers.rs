@@ -63,4 +63,4 @@ impl Buffers {
 }
 
 /// How much the kernel holds unsent, in bytes; `docs/benchmarks.md` has what it was chosen by.
-const UNSENT_LOW_WATER: usize = 128 << 10;
+const UNSENT_LOW_WATER: usize = 64 << 10;

@@ -193,7 +193,7 @@ impl Server {
 
     /// Bounds what the kernel holds of one connection without having sent it, in bytes
     /// (`TCP_NOTSENT_LOWAT`); it is not 0, and not above [`send_buffer`](Self::send_buffer).
-    /// 128 KiB unless set; `usize::MAX` for no bound.
+    /// 64 KiB unless set; `usize::MAX` for no bound.
     ///
     /// What a slow peer does not take waits in the queue instead, which `send` refuses to fill, so
     /// that the application may send what is newer. It costs long paths nothing. Linux and

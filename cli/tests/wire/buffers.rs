@@ -63,5 +63,5 @@ fn cli_send_buffer_and_unsent_low_water() {
             server.retire()
         })
     });
-    run_at_once(cases.into());
+    run_at_once("send buffers", cases.into(), 2);
 }
