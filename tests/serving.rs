@@ -269,7 +269,7 @@ fn a_second_shutdown_ends_the_grace_and_so_does_the_deadline() {
 async fn blocking(incoming: Incoming) -> stickler::Result<()> {
     let (mut receiver, sender) = incoming.accept()?.split();
     while let Some(message) = receiver.recv().await? {
-        std::thread::sleep(Duration::from_millis(60));
+        std::thread::sleep(Duration::from_millis(300));
         sender.send(message)?;
     }
     Ok(())
