@@ -8,7 +8,7 @@ The long path is a TUN device whose packets come back 50 ms later with their add
 that the machine talks to itself. It needs Linux and root.
 
     cargo bench --bench send_buffer --no-run
-    sudo benches/send-buffer.py target/release/deps/send_buffer-... [--seconds 4] [--rounds 3]
+    benches/send-buffer.py target/release/deps/send_buffer-... [--seconds 4] [--rounds 3]
 """
 
 import argparse

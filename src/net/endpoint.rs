@@ -31,7 +31,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint without connections.
+    /// An endpoint without connections. It takes the configuration as it is; [`Config::check`] says
+    /// whether anybody can be served with it.
     pub fn new(config: Config) -> Endpoint {
         Endpoint { context: Arc::new(Context::new(Arc::new(config), None)) }
     }

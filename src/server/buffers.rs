@@ -63,4 +63,5 @@ impl Buffers {
 }
 
 /// How much the kernel holds unsent, in bytes; `docs/benchmarks.md` has what it was chosen by.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_LOW_WATER: usize = 64 << 10;
