@@ -140,9 +140,10 @@ pub mod server;
 
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, BoxError, Config, ConfigError, Ending, Endpoint, Error, Farewell, FragmentedMessage,
-    Fragments, Incoming, Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText,
-    Piece, Receiver, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, WebSocket,
+    Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
+    FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, Outgoing,
+    OwnedMessage, OwnedText, Piece, Receiver, Result, Sender, SentClose, Text, TimeoutKind,
+    Timeouts, TrySendError, WebSocket,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

@@ -187,10 +187,20 @@ async fn ready_and_closed_may_be_dropped() {
             });
             receiver.recv().await?;
             for number in 0..100_u8 {
-                persist!(polls, sender.ready());
+                match number % 3 {
+                    0 => persist!(polls, sender.ready()),
+                    1 => persist!(polls, sender.ready_below(40)),
+                    // Dropped before there is room, it has sent nothing.
+                    _ => {
+                        persist!(polls, sender.send_ready(vec![number; 30]))?;
+                        continue;
+                    }
+                }
                 sender.send(vec![number; 30])?;
             }
+            persist!(polls, sender.flushed())?;
             assert!(persist!(polls, receiver.recv())?.is_none());
+            assert!(persist!(polls, sender.peer_close()).is_some());
             let ending = persist!(polls, sender.closed());
             assert_eq!(watching.await.unwrap(), ending);
             Ok(())
@@ -260,6 +270,12 @@ async fn a_dropped_future_leaves_no_waker() {
     let (mut ready, mut closed) = (pin!(sender.ready()), pin!(sender.closed()));
     let (_, waits_for_room) = poll_once(ready.as_mut());
     let (_, waits_for_end) = poll_once(closed.as_mut());
+    let (polled, counting) = poll_once(pin!(sender.flushed()));
+    assert!(polled.is_pending() && is_alone(counting));
+    let (polled, counting) = poll_once(pin!(sender.send_ready("x")));
+    assert!(polled.is_pending() && is_alone(counting));
+    let (polled, counting) = poll_once(pin!(sender.peer_close()));
+    assert!(polled.is_pending() && is_alone(counting));
     for _ in 0..100 {
         let (polled, counting) = poll_once(pin!(sender.ready()));
         assert!(polled.is_pending() && is_alone(counting));

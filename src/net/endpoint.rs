@@ -10,7 +10,8 @@ use super::config::Config;
 use super::ending::Ending;
 use super::error::{BoxError, Result};
 use super::farewell::Farewell;
-use super::handles::incoming::{Incoming, WebSocket};
+use super::handles::incoming::Incoming;
+use super::handles::websocket::WebSocket;
 use super::state::compression::{self, Compression};
 use super::state::context::{Context, HttpHook};
 use super::state::shared::Shared;
@@ -112,7 +113,10 @@ impl Endpoint {
         }
         let socket = WebSocket::new(shared.clone());
         // Called by the task, so that a panic is caught there.
-        let handler = async move { handler(socket).await };
+        let handler = async move {
+            socket.note_receiving();
+            handler(socket).await
+        };
         if self.context.is_draining() {
             shared.shutdown();
         }

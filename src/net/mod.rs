@@ -30,15 +30,17 @@ pub use endpoint::{Endpoint, Negotiated};
 pub use error::{BoxError, Error, Result};
 pub use farewell::Farewell;
 pub use handles::fragments::FragmentedMessage;
-pub use handles::incoming::{Incoming, WebSocket};
+pub use handles::incoming::Incoming;
 pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
 #[cfg(feature = "deflate")]
 pub use handles::message::{Compressed, Uncompressed};
 pub use handles::receiver::{Fragments, Piece, Receiver};
-pub use handles::sender::Sender;
+pub use handles::sender::{Sender, TrySendError};
+pub use handles::websocket::WebSocket;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 #[cfg(feature = "server")]
 pub(crate) use state::context::{Context, HttpHook};
+pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::message::{Choice, Parts};
-use super::sender::{Sender, is_large};
+use super::sender::Sender;
+use super::sending::{Bound, Turn, is_large};
 use crate::net::lent::engines::{Scratch, return_compressor, take_compressor};
 use crate::net::lent::outbox::Large;
 use crate::net::state::State;
 use crate::net::state::context::Context;
-use crate::net::state::shared::Locked;
 use crate::proto::assembler::MessageKind;
 use crate::proto::deflate::budget::Budget;
 use crate::proto::deflate::{Agreement, Compressor, Level, Shape};
@@ -107,14 +107,15 @@ impl Sender {
     pub(super) fn queue_compressed<'a>(
         &'a self,
         sending: &Sending,
-        state: Locked<'a>,
+        turn: Turn<'a>,
         parts: &Parts<'_>,
-    ) -> Result<Option<Locked<'a>>, SendError> {
+        bound: Bound,
+    ) -> Result<Option<Turn<'a>>, SendError> {
         let budget = &self.shared.context.budget;
         let (kind, payload) = match parts {
             Parts::Prepared(prepared) => {
-                drop(state);
-                return self.queue_prepared(sending, prepared);
+                drop(turn);
+                return self.queue_prepared(sending, prepared, bound);
             }
             Parts::Copied(kind, _)
             | Parts::Owned(kind, _)
@@ -122,19 +123,18 @@ impl Sender {
             | Parts::Taken(kind, _)
             | Parts::Leased(kind, ..) => (*kind, parts.payload()),
         };
-        let (mut state, compressed) = if sending.takes_over() {
-            let compressed = sending.compress(state.queue.outbound().history(), payload, budget);
-            (state, compressed)
+        let (mut turn, compressed) = if sending.takes_over() {
+            let compressed = sending.compress(turn.queue.outbound().history(), payload, budget);
+            (turn, compressed)
         } else {
             // What refers to no other message needs no lock.
-            drop(state);
+            drop(turn);
             let compressed = sending.compress(&[], payload, budget);
-            (self.lock_for_message()?, compressed)
+            (Turn::for_message(&self.shared, bound)?, compressed)
         };
-        let Some(compressed) = compressed else { return Ok(Some(state)) };
-        state.queue_compressed(kind, compressed.as_ref())?;
-        state.queue.outbound_mut().remember(payload);
-        state.wake_task();
+        let Some(compressed) = compressed else { return Ok(Some(turn)) };
+        turn.queue_compressed(kind, compressed.as_ref())?;
+        turn.queue.outbound_mut().remember(payload);
         Ok(None)
     }
 
@@ -143,14 +143,14 @@ impl Sender {
         &self,
         sending: &Sending,
         prepared: &Prepared,
-    ) -> Result<Option<Locked<'_>>, SendError> {
+        bound: Bound,
+    ) -> Result<Option<Turn<'_>>, SendError> {
         let frame = sending.prepared(prepared, &self.shared.context.budget);
-        let mut state = self.lock_for_message()?;
-        let Some(frame) = frame else { return Ok(Some(state)) };
-        state.queue.outbound_mut().start_prepared()?;
-        queue_shared(&mut state, frame);
-        state.queue.outbound_mut().remember(prepared.payload());
-        state.wake_task();
+        let mut turn = Turn::for_message(&self.shared, bound)?;
+        let Some(frame) = frame else { return Ok(Some(turn)) };
+        turn.queue.outbound_mut().start_prepared()?;
+        queue_shared(&mut turn, frame);
+        turn.queue.outbound_mut().remember(prepared.payload());
         Ok(None)
     }
 

@@ -2,9 +2,9 @@
 
 use super::compressing::Fragments;
 use super::message::{Choice, Outgoing, Parts};
-use super::sender::{Sender, append};
+use super::sender::Sender;
+use super::sending::{Bound, Turn, append};
 use crate::net::ending::Initiator;
-use crate::net::state::shared::Locked;
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
@@ -30,9 +30,9 @@ impl<'a> FragmentedMessage<'a> {
         kind: MessageKind,
         choice: Choice,
     ) -> Result<FragmentedMessage<'a>, SendError> {
-        let mut state = sender.lock_for_message()?;
-        let compressed = sender.begin_compressed(choice, &state);
-        state.queue.reserve(true);
+        let mut turn = Turn::for_message(&sender.shared, Bound::Holds)?;
+        let compressed = sender.begin_compressed(choice, &turn);
+        turn.queue.reserve(true);
         Ok(FragmentedMessage { sender, kind, compressed, is_first: true, is_finished: false })
     }
 
@@ -57,7 +57,7 @@ impl<'a> FragmentedMessage<'a> {
         if self.is_finished {
             return Err(SendError::MessageUnfinished);
         }
-        let mut state = self.sender.lock_for_data()?;
+        let mut turn = Turn::for_data(&self.sender.shared)?;
         match parts {
             Parts::Copied(kind, _)
             | Parts::Owned(kind, _)
@@ -70,24 +70,24 @@ impl<'a> FragmentedMessage<'a> {
         }
         let first = self.is_first.then_some(self.kind);
         if let Some(compressed) = &mut self.compressed {
-            compressed.queue(&mut state, first, parts.bytes(), fin)?;
-            self.passed(state, fin);
+            compressed.queue(&mut turn, first, parts.bytes(), fin)?;
+            self.passed(turn, fin);
             return Ok(());
         }
-        let header = state.queue.outbound_mut().start_fragment(first, parts.bytes().len(), fin)?;
-        let copied = append(&mut state, Some(&header), parts);
-        self.passed(state, fin);
+        let header = turn.queue.outbound_mut().start_fragment(first, parts.bytes().len(), fin)?;
+        let copied = append(&mut turn, Some(&header), parts);
+        self.passed(turn, fin);
         drop(copied);
         Ok(())
     }
 
     /// A fragment was queued.
-    fn passed(&mut self, mut state: Locked<'_>, fin: bool) {
+    fn passed(&mut self, mut turn: Turn<'_>, fin: bool) {
         self.is_first = false;
         self.is_finished = fin;
-        state.queue.reserve(!fin);
-        state.wake_task();
-        drop(state);
+        turn.queue.reserve(!fin);
+        turn.wake_task();
+        drop(turn);
         if fin {
             self.compressed = None;
         }

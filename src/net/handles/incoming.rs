@@ -1,15 +1,13 @@
-//! An opening handshake that awaits the application's decision, and the WebSocket after it.
+//! An opening handshake that awaits the application's decision.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::message::{Message, Outgoing, OwnedMessage};
-use super::receiver::Receiver;
-use super::sender::Sender;
+use super::websocket::WebSocket;
+use crate::net::config::{Limits, Timeouts};
 use crate::net::error::{Error, Result};
 use crate::net::state::compression::{self, Compression};
 use crate::net::state::shared::Shared;
-use crate::proto::close::CloseCode;
 use crate::proto::deflate;
 use crate::proto::handshake::{
     FieldError, Offer, Request, Response, ResponseFields, SubprotocolNotOffered, encode_accept,
@@ -34,6 +32,8 @@ struct Inner {
     fields: ResponseFields,
     /// Which offers of compression are accepted.
     policy: Option<deflate::Policy>,
+    /// What the handler chose for this connection.
+    settings: Option<(Limits, Timeouts)>,
 }
 
 impl Incoming {
@@ -43,6 +43,7 @@ impl Incoming {
             offer,
             fields: ResponseFields::new(),
             policy: compression::policy(&shared.context),
+            settings: None,
         };
         Incoming { inner: Some(Box::new(inner)), shared }
     }
@@ -100,6 +101,25 @@ impl Incoming {
         self
     }
 
+    /// Sets how much is too much on this connection, instead of what is configured. The bounds of the
+    /// request head have been passed.
+    pub fn limits(&mut self, limits: Limits) -> &mut Incoming {
+        self.settings().0 = limits;
+        self
+    }
+
+    /// Sets how long is too long on this connection, instead of what is configured, from the 101 on.
+    pub fn timeouts(&mut self, timeouts: Timeouts) -> &mut Incoming {
+        self.settings().1 = timeouts;
+        self
+    }
+
+    fn settings(&mut self) -> &mut (Limits, Timeouts) {
+        let config = &self.shared.context.config;
+        let inner = self.inner.as_deref_mut().unwrap_or_else(|| unreachable!("{ANSWERED}"));
+        inner.settings.get_or_insert_with(|| (config.limits.clone(), config.timeouts.clone()))
+    }
+
     /// Adds a header field to the 101.
     ///
     /// # Errors
@@ -125,7 +145,10 @@ impl Incoming {
     /// It does not wait: the connection task writes the 101.
     pub fn accept(mut self) -> Result<WebSocket> {
         let Some(inner) = self.inner.take() else { return Err(SendError::Closed.into()) };
-        let Inner { request, offer, fields, policy } = *inner;
+        let Inner { request, offer, fields, policy, settings } = *inner;
+        if let Some((limits, timeouts)) = settings {
+            self.shared.choose_settings(limits, timeouts);
+        }
         let compression =
             compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
         let unspoken = if offer.subprotocol.is_none() { request.subprotocols().count() } else { 0 };
@@ -141,6 +164,8 @@ impl Incoming {
             encode_accept(&request, &offer.accept_key, subprotocol, extensions, &fields, batch);
         });
         state.open();
+        // Until the Receiver is asked on another one.
+        state.note_receiving();
         state.agree(compression);
         state.wake_task();
         drop(state);
@@ -162,15 +187,17 @@ impl Incoming {
 
     /// Knows the connection for as long as it is held, whatever becomes of the handshake.
     #[cfg(feature = "server")]
-    pub(crate) fn observer(&self) -> Sender {
-        Sender::new(self.shared.clone())
+    pub(crate) fn observer(&self) -> super::sender::Sender {
+        super::sender::Sender::new(self.shared.clone())
     }
 
     fn inner(&self) -> &Inner {
         // The answers take `self`, so only a value that nobody can see has none.
-        self.inner.as_deref().unwrap_or_else(|| unreachable!("an answered handshake"))
+        self.inner.as_deref().unwrap_or_else(|| unreachable!("{ANSWERED}"))
     }
 }
+
+const ANSWERED: &str = "an answered handshake";
 
 /// The 101 names none of the subprotocols that the client offers: it is counted, and the log says it,
 /// because a browser then fails the connection without a word. Names are not logged: some clients put
@@ -192,71 +219,5 @@ impl Drop for Incoming {
             state.refuse(&rejection.into());
             state.wake_task();
         }
-    }
-}
-
-/// An open connection: a [`Receiver`] and a [`Sender`] in one.
-#[derive(Debug)]
-pub struct WebSocket {
-    receiver: Receiver,
-    sender: Sender,
-}
-
-impl WebSocket {
-    pub(in crate::net) fn new(shared: Arc<Shared>) -> WebSocket {
-        WebSocket { receiver: Receiver::new(shared.clone()), sender: Sender::new(shared) }
-    }
-
-    /// The two handles apart.
-    pub fn split(self) -> (Receiver, Sender) {
-        (self.receiver, self.sender)
-    }
-
-    /// Waits for the next message, and gives it for keeping, so that this socket may send meanwhile.
-    ///
-    /// `None` after a completed closing handshake. A short message is copied into memory of its own;
-    /// [`Receiver::recv`], after [`WebSocket::split`], lends it instead.
-    ///
-    /// # Errors
-    /// As [`Receiver::recv`].
-    ///
-    /// # Cancel safety
-    /// As [`Receiver::recv`].
-    pub async fn recv(&mut self) -> Result<Option<OwnedMessage>> {
-        Ok(self.receiver.recv().await?.map(Message::into_owned))
-    }
-
-    /// As [`Sender::send`].
-    ///
-    /// # Errors
-    /// As [`Sender::send`].
-    pub fn send(&self, message: impl Outgoing) -> Result<(), SendError> {
-        self.sender.send(message)
-    }
-
-    /// As [`Sender::close`]; what the peer still sends is then discarded.
-    ///
-    /// # Errors
-    /// As [`Sender::close`].
-    pub fn close(self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        self.sender.close(code, reason)
-    }
-
-    /// As [`Sender::draining`].
-    ///
-    /// # Cancel safety
-    /// As [`Sender::draining`].
-    pub async fn draining(&self) {
-        self.sender.draining().await;
-    }
-
-    /// The receiving handle.
-    pub fn receiver(&mut self) -> &mut Receiver {
-        &mut self.receiver
-    }
-
-    /// The sending handle.
-    pub fn sender(&self) -> &Sender {
-        &self.sender
     }
 }

@@ -4,8 +4,11 @@
 
 #[cfg_attr(not(feature = "deflate"), path = "no_compressing.rs")]
 pub(super) mod compressing;
+pub(super) mod connection;
 pub(super) mod fragments;
 pub(super) mod incoming;
 pub(super) mod message;
 pub(super) mod receiver;
 pub(super) mod sender;
+mod sending;
+pub(super) mod websocket;

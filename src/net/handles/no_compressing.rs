@@ -5,9 +5,9 @@ use std::convert::Infallible;
 
 use super::message::{Choice, Parts};
 use super::sender::Sender;
+use super::sending::{Bound, Turn};
 use crate::net::state::State;
 use crate::net::state::context::Context;
-use crate::net::state::shared::Locked;
 use crate::proto::assembler::MessageKind;
 use crate::proto::outbound::SendError;
 
@@ -34,9 +34,10 @@ impl Sender {
     pub(super) fn queue_compressed<'a>(
         &'a self,
         sending: &Sending,
-        _: Locked<'a>,
+        _: Turn<'a>,
         _: &Parts<'_>,
-    ) -> Result<Option<Locked<'a>>, SendError> {
+        _: Bound,
+    ) -> Result<Option<Turn<'a>>, SendError> {
         match sending.0 {}
     }
 

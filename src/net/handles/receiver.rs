@@ -4,7 +4,6 @@ mod pieces;
 mod search;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,8 +12,9 @@ use std::task::{Context, Poll};
 pub use self::pieces::{Fragments, Piece};
 use self::search::search;
 
+use super::connection::connection_methods;
 use super::message::{Lent, Message};
-use super::sender::is_large;
+use super::sending::is_large;
 use crate::net::ending::Ending;
 use crate::net::error::Result;
 use crate::net::lent::lease::Lease;
@@ -46,6 +46,8 @@ pub struct Receiver {
     /// Whether something may have been left in the state that is to be taken back when the wait is
     /// over: a waker, or the wish for the rest of a message.
     is_waiting: bool,
+    /// Whether messages are given also while replies fill the queue.
+    reads_while_full: bool,
     /// What was found last. It stays here: handing it on would cost more than finding it.
     found: Found,
 }
@@ -71,6 +73,7 @@ impl Receiver {
             lease: Lease::default(),
             assembled: Vec::new(),
             is_waiting: false,
+            reads_while_full: false,
             found: Found { start: 0, end: 0, text: None, last: true, is_assembled: false },
         }
     }
@@ -105,14 +108,20 @@ impl Receiver {
         Ok(found.then(|| Fragments::new(kind, self)))
     }
 
-    /// The peer's address, where the transport has one.
-    pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.shared.peer
+    /// Chooses whether messages are given also while the replies of this task fill the queue to the
+    /// peer; not so by default.
+    ///
+    /// What other tasks have queued never keeps a message waiting. But a handler that replies to each
+    /// message is given none while its own replies hold [`max_queued`](crate::Limits::max_queued) or
+    /// more, so that `send` does not refuse the next reply. A handler that sends on its own account in
+    /// the same task, and has to hear its peer all the same, chooses `true`: then `send` may refuse.
+    pub fn read_while_full(&mut self, reads: bool) {
+        self.reads_while_full = reads;
     }
 
-    /// The path of the request target, undecoded.
-    pub fn path(&self) -> String {
-        self.shared.lock().path().to_string()
+    /// With so many bytes of replies queued no message is given.
+    fn max_queued(&self) -> usize {
+        if self.reads_while_full { usize::MAX } else { self.shared.limits().max_queued }
     }
 
     /// Takes back what was left in the state.
@@ -167,7 +176,7 @@ impl Receiver {
         if self.lease.is_empty() || !self.found.last || !self.may_go_on() {
             return false;
         }
-        let limits = &self.shared.context.at_hand.message;
+        let limits = &self.shared.at_hand().message;
         if !self.found.find_short(&mut self.lease, delivery, limits) {
             return false;
         }
@@ -181,7 +190,7 @@ impl Receiver {
     /// Whether the next message may be delivered, as far as can be seen without the lock.
     #[inline]
     fn may_go_on(&self) -> bool {
-        let look_from = self.shared.context.at_hand.look_from;
+        let look_from = self.shared.at_hand().look_from;
         let glance = self.shared.glance();
         // The cork alone stays below the bound, but with the queue it may not.
         glance.is_open_below(look_from)
@@ -241,6 +250,7 @@ impl Receiver {
         // Dropped after the lock was given up.
         let mut _left = Left::default();
         let mut state = self.shared.lock();
+        state.note_receiving();
         // For a Receiver on another task: the connection task has to look at what changes here.
         state.wake_task();
         if std::mem::take(&mut self.is_waiting) {
@@ -250,7 +260,8 @@ impl Receiver {
         if !self.lease.is_empty() {
             state.reading.take_back(std::mem::take(&mut self.lease));
         }
-        match look(&mut state, &self.shared, &mut self.found, cx, delivery) {
+        let max_queued = self.max_queued();
+        match look(&mut state, &self.shared, &mut self.found, max_queued, cx, delivery) {
             Looked::Short => {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);
                 Poll::Ready(Ok(true))
@@ -276,7 +287,7 @@ impl Receiver {
                 Poll::Pending
             }
             Looked::Full => {
-                state.wait_for_room(cx.waker());
+                state.wait_for_room(cx.waker(), max_queued);
                 self.is_waiting = true;
                 Poll::Pending
             }
@@ -289,6 +300,8 @@ impl Receiver {
         }
     }
 }
+
+connection_methods!(Receiver, shared);
 
 /// What a look under the lock came to.
 enum Looked {
@@ -306,30 +319,32 @@ fn look(
     state: &mut Locked<'_>,
     shared: &Shared,
     found: &mut Found,
+    max_queued: usize,
     cx: &Context<'_>,
     delivery: Delivery,
 ) -> Looked {
-    let config = &shared.context.config;
     loop {
         // Whoever ended the connection, on whatever thread, did it under the lock.
         if state.life.is_over() {
             return Looked::Received(Received::Over);
         }
         // Asked before each event, since a Pong takes room too.
-        let queued = state.queue.len() + cork::len(shared.key());
-        if queued >= config.limits.max_queued {
+        let corked = cork::len(shared.key());
+        // What others have queued keeps no message waiting: it may be the one that ends all that.
+        if state.queue.len_before(state.answering_voice()) + corked >= max_queued {
             return Looked::Full;
         }
+        let queued = state.queue.len() + corked;
         let may_write = !state.queue.is_blocked();
         if queued >= WRITE_FROM && may_write && cork::is_polled_here(shared.key(), cx.waker()) {
             return Looked::WriteFirst;
         }
         if let Some(input) = state.reading.input_between_messages()
-            && found.find_short(input, delivery, &shared.context.at_hand.message)
+            && found.find_short(input, delivery, &shared.at_hand().message)
         {
             return Looked::Short;
         }
-        if let Some(received) = state.receive_one(delivery, &shared.context) {
+        if let Some(received) = state.receive_one(delivery, shared) {
             return Looked::Received(received);
         }
     }

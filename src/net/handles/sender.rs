@@ -1,25 +1,23 @@
 //! The sending handle of a connection.
 
+use std::fmt;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::compressing::Sending;
+use super::connection::connection_methods;
 use super::fragments::FragmentedMessage;
-use super::message::{Choice, Outgoing, Parts};
-use crate::net::ending::{Ending, Initiator};
-use crate::net::lent::cork;
-use crate::net::state::State;
+use super::message::{Choice, Outgoing};
+use super::sending::{Bound, Turn};
+use crate::net::ending::Initiator;
 #[cfg(feature = "server")]
 use crate::net::state::context::Context;
-use crate::net::state::shared::{Locked, Shared};
-use crate::net::state::waiting::{Awaited, Waiting};
+use crate::net::state::shared::Shared;
+use crate::net::state::waiting::Waiting;
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::Agreement;
-use crate::proto::frame::HeaderBytes;
 use crate::proto::outbound::SendError;
 
 /// Sends on one connection. Cheap to clone; clones send on the same connection, from any
@@ -58,96 +56,13 @@ impl Sender {
     /// # Errors
     /// [`SendError::QueueFull`] while the queue holds its bound or more, and whatever
     /// RFC 6455 §5.4 and §6.1 forbid. Nothing was queued then.
+    ///
+    /// The bound, [`max_queued`](crate::Limits::max_queued), holds twice: for the replies of the task
+    /// that receives, and for the queue as a whole when another task sends. So a task that replies to
+    /// each message that it receives is never refused, however much others push.
     #[inline]
     pub fn send<M: Outgoing>(&self, message: M) -> Result<(), SendError> {
-        message.queue(|parts| self.queue(parts, M::CHOICE))
-    }
-
-    #[inline]
-    fn queue(&self, parts: Parts<'_>, choice: Choice) -> Result<(), SendError> {
-        match parts {
-            Parts::Copied(kind, payload) if !is_large(payload.len()) => {
-                self.queue_copied(kind, payload, choice)
-            }
-            // What is short is copied, whoever owns it.
-            Parts::Owned(kind, payload) if !is_large(payload.len()) => {
-                self.queue_copied(kind, &payload, choice)
-            }
-            Parts::Shared(kind, payload) if !is_large(payload.len()) => {
-                self.queue_copied(kind, &payload, choice)
-            }
-            parts => self.queue_any(parts, choice),
-        }
-    }
-
-    /// As `queue_any`, for most messages.
-    fn queue_copied(
-        &self,
-        kind: MessageKind,
-        payload: &[u8],
-        choice: Choice,
-    ) -> Result<(), SendError> {
-        let look_from = self.shared.context.at_hand.look_from;
-        if self.shared.glance().is_clear()
-            && cork::append(self.shared.key(), look_from, kind, payload)
-        {
-            return Ok(());
-        }
-        let mut state = self.shared.lock_for_sending();
-        if let Some(sending) = Sending::of(&state, &self.shared.context)
-            && sending.wants(choice, payload.len())
-        {
-            drop(state);
-            return self.queue_any(Parts::Copied(kind, payload), choice);
-        }
-        state.queue.check_message(self.shared.context.config.limits.max_queued)?;
-        let header = state.queue.outbound_mut().start_message(kind, payload.len())?;
-        state.queue.append_frame(&header, payload);
-        state.wake_task();
-        Ok(())
-    }
-
-    fn queue_any(&self, parts: Parts<'_>, choice: Choice) -> Result<(), SendError> {
-        let mut state = self.lock_for_message()?;
-        if let Some(sending) = Sending::of(&state, &self.shared.context)
-            && sending.wants(choice, parts.payload().len())
-        {
-            match self.queue_compressed(&sending, state, &parts)? {
-                Some(lock) => state = lock,
-                None => return Ok(()),
-            }
-        }
-        let payload_len = parts.bytes().len();
-        let header = match parts {
-            Parts::Prepared(_) => {
-                state.queue.outbound_mut().start_prepared()?;
-                None
-            }
-            Parts::Copied(kind, _)
-            | Parts::Owned(kind, _)
-            | Parts::Shared(kind, _)
-            | Parts::Taken(kind, _)
-            | Parts::Leased(kind, ..) => {
-                Some(state.queue.outbound_mut().start_message(kind, payload_len)?)
-            }
-        };
-        let copied = append(&mut state, header.as_ref(), parts);
-        state.wake_task();
-        drop(state);
-        drop(copied);
-        Ok(())
-    }
-
-    pub(super) fn lock_for_message(&self) -> Result<Locked<'_>, SendError> {
-        let state = self.shared.lock_for_sending();
-        state.queue.check_message(self.shared.context.config.limits.max_queued)?;
-        Ok(state)
-    }
-
-    pub(super) fn lock_for_data(&self) -> Result<Locked<'_>, SendError> {
-        let state = self.shared.lock_for_sending();
-        state.queue.check_data(self.shared.context.config.limits.max_queued)?;
-        Ok(state)
+        self.queue_message(message, Bound::Holds)
     }
 
     /// Begins a message that is sent in fragments (RFC 6455 §5.4). Until it is finished no
@@ -178,10 +93,9 @@ impl Sender {
     /// As [`Sender::send`], and [`SendError::ControlTooLong`].
     pub fn ping(&self, data: &[u8]) -> Result<(), SendError> {
         let now = self.shared.context.now();
-        let mut state = self.lock_for_data()?;
-        state.queue.append(|outbound, batch| outbound.ping(data, batch))?;
-        state.pings.sent(data, now);
-        state.wake_task();
+        let mut turn = Turn::for_data(&self.shared)?;
+        turn.queue.append(|outbound, batch| outbound.ping(data, batch))?;
+        turn.pings.sent(data, now);
         Ok(())
     }
 
@@ -218,88 +132,110 @@ impl Sender {
         Ok(())
     }
 
+    /// Sends a message as soon as the queue is below its bound.
+    ///
+    /// # Errors
+    /// As [`Sender::send`], but never [`SendError::QueueFull`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, the message is dropped with it, and nothing of it was sent.
+    pub async fn send_ready<M: Outgoing>(&self, message: M) -> Result<(), SendError> {
+        self.ready().await;
+        self.queue_message(message, Bound::WasAwaited)
+    }
+
+    /// As [`Sender::send`], and gives the message back when the queue is full.
+    ///
+    /// # Errors
+    /// [`TrySendError::Full`] with the message, and as [`Sender::send`].
+    pub fn try_send<M: Outgoing>(&self, message: M) -> Result<(), TrySendError<M>> {
+        match Turn::for_message(&self.shared, Bound::Holds).map(drop) {
+            Ok(()) => self.queue_message(message, Bound::WasAwaited).map_err(TrySendError::Refused),
+            Err(SendError::QueueFull) => Err(TrySendError::Full(message)),
+            Err(error) => Err(TrySendError::Refused(error)),
+        }
+    }
+
     /// Waits until the queue is below its bound, or the connection ends.
     ///
     /// # Cancel safety
     /// Nothing is left of the future when it is dropped.
     pub async fn ready(&self) {
-        let bound = self.shared.context.config.limits.max_queued;
-        let mut waiting = Waiting::new(&self.shared, Awaited::Room);
-        let is_there = |state: &State| !state.life.is_open() || state.queue.has_room(bound);
-        poll_fn(|cx| waiting.poll(cx, |state| is_there(state).then_some(()))).await;
+        self.ready_below(self.shared.limits().max_queued).await;
     }
 
-    /// Waits until the connection has ended, TCP included, and says how.
+    /// Waits until less than so many bytes are queued, or the connection ends. For the task that
+    /// receives, its own replies count; for any other task the whole queue does.
+    ///
+    /// A message that is sent then has so many bytes before it at most. What the kernel holds comes
+    /// on top.
     ///
     /// # Cancel safety
     /// Nothing is left of the future when it is dropped.
-    pub async fn closed(&self) -> Ending {
-        let mut waiting = Waiting::new(&self.shared, Awaited::End);
-        poll_fn(|cx| waiting.poll(cx, |state| state.life.ended().cloned())).await
+    pub async fn ready_below(&self, bytes: usize) {
+        let mut waiting = Waiting::new(&self.shared);
+        poll_fn(|cx| waiting.poll_room(cx, bytes)).await;
     }
 
-    /// Waits until a shutdown of the server or endpoint has been asked for. Where its
-    /// [`Farewell`](crate::Farewell) gives a grace, the handler has that long to send what it has
-    /// to and return; else the Close has been queued already.
+    /// Waits until everything that was queued has been written to the transport.
     ///
-    /// It resolves for nothing else, so wait for it beside something that ends, in a `select!`.
+    /// The peer has not received it by that: the kernel has it.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] when the connection ended before.
     ///
     /// # Cancel safety
-    /// Nothing is left of the future when it is dropped.
-    pub async fn draining(&self) {
-        self.shared.context.draining().await;
+    /// Nothing is left of the future when it is dropped; what was queued is written all the same.
+    pub async fn flushed(&self) -> Result<(), SendError> {
+        let mut waiting = Waiting::new(&self.shared);
+        poll_fn(|cx| waiting.poll_flushed(cx)).await
     }
 
-    /// Whether messages may still be sent: the OPEN state (RFC 6455 §6.1).
-    pub fn is_open(&self) -> bool {
-        let state = self.shared.lock();
-        state.life.is_open() && state.queue.outbound().is_open()
+    /// Ends the connection at once: no Close is sent, what is queued is dropped, and the transport
+    /// with it. The peer sees the connection break (RFC 6455 §7.1.7).
+    pub fn abort(&self) {
+        let mut state = self.shared.lock_for_sending();
+        let unsent = state.abort();
+        state.wake_task();
+        drop(state);
+        drop(unsent);
     }
 
     /// Bytes queued to this peer.
     pub fn queued(&self) -> usize {
         self.shared.lock_for_sending().queue.len()
     }
-
-    /// The peer's address, where the transport has one.
-    pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.shared.peer
-    }
-
-    /// The path of the request target, undecoded.
-    pub fn path(&self) -> String {
-        self.shared.lock().path().to_string()
-    }
 }
 
-/// Appends a frame; one that was encoded before has no header here. What was copied comes back, to
-/// be dropped without the lock: `Bytes` may run code of the application then.
-#[must_use]
-pub(super) fn append<'a>(
-    state: &mut State,
-    header: Option<&HeaderBytes>,
-    parts: Parts<'a>,
-) -> Option<Parts<'a>> {
-    let large = if is_large(parts.bytes().len()) { parts.into_large() } else { Err(parts) };
-    let copied = match large {
-        Ok(large) => {
-            state.queue.append_large(header.map_or(&[], HeaderBytes::as_bytes), large);
-            return None;
+connection_methods!(Sender, shared);
+
+/// Why [`Sender::try_send`] did not send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrySendError<M> {
+    /// The queue to this peer holds its bound or more. The message comes back.
+    Full(M),
+    /// The message cannot be sent on this connection, now or later.
+    Refused(SendError),
+}
+
+impl<M> fmt::Display for TrySendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrySendError::Full(_) => SendError::QueueFull.fmt(f),
+            TrySendError::Refused(error) => error.fmt(f),
         }
-        Err(copied) => copied,
-    };
-    match header {
-        Some(header) => state.queue.append_frame(header, copied.bytes()),
-        None => state.queue.append_encoded(copied.bytes()),
     }
-    Some(copied)
 }
 
-/// Whether so many bytes are referenced instead of copied, where they can be.
-#[inline]
-pub(super) fn is_large(len: usize) -> bool {
-    len >= REFERENCE_FROM
+/// Shows no message.
+impl<M> fmt::Debug for TrySendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrySendError::Full(_) => f.write_str("Full(..)"),
+            TrySendError::Refused(error) => f.debug_tuple("Refused").field(error).finish(),
+        }
+    }
 }
 
-/// From this size on, in bytes.
-const REFERENCE_FROM: usize = 16 << 10;
+impl<M> std::error::Error for TrySendError<M> {}

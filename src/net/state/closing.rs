@@ -6,6 +6,7 @@
 
 use super::State;
 use super::life::Deadline;
+use super::queue::Voice;
 use super::waiting::Wakes;
 use crate::net::ending::{Initiator, SentClose, TimeoutKind};
 use crate::net::farewell::Farewell;
@@ -30,7 +31,8 @@ impl State {
         if self.life.is_closed() {
             return pool::return_outbox(cork);
         }
-        self.queue.uncork(cork);
+        let voice = self.voice();
+        self.queue.uncork(cork, voice);
     }
 
     /// Starts the closing handshake, unless it has started.
@@ -90,7 +92,7 @@ impl State {
         max_queued: usize,
     ) {
         if let Some(message) = &farewell.message
-            && self.queue.check_message(max_queued).is_ok()
+            && self.queue.check_message(Voice::Other, max_queued).is_ok()
             && self.queue.outbound_mut().start_prepared().is_ok()
         {
             // Connections share its bytes.
@@ -136,6 +138,21 @@ impl State {
     pub(in crate::net) fn expire_at_once(&mut self, timer: TimeoutKind) {
         self.expire(timer);
         self.life.give_up();
+    }
+
+    /// The application ends the connection without a Close. What was queued comes back, to be dropped
+    /// without the lock.
+    #[must_use]
+    pub(in crate::net) fn abort(&mut self) -> Option<Box<Outbox>> {
+        if self.life.is_closed() {
+            return None;
+        }
+        self.life.initiate(Initiator::Application);
+        self.life.ending().transport = Some(std::io::ErrorKind::ConnectionAborted);
+        let unsent = self.queue.shut();
+        self.finish();
+        self.life.give_up();
+        unsent
     }
 
     /// The transport ended or failed; no Close is sent (RFC 6455 §7.1.5).
@@ -194,7 +211,7 @@ impl State {
         }
         self.reading.finish();
         self.wakes.add(Wakes::INPUT);
-        self.wakes.add(Wakes::ROOM);
+        self.wakes.add(Wakes::OTHERS);
     }
 
     /// The transport is gone. What was queued comes back, to be dropped without the lock: `Bytes`
@@ -204,8 +221,7 @@ impl State {
         self.life.close();
         self.reading.finish();
         self.wakes.add(Wakes::INPUT);
-        self.wakes.add(Wakes::ROOM);
-        self.wakes.add(Wakes::END);
+        self.wakes.add(Wakes::OTHERS);
         self.queue.shut()
     }
 }

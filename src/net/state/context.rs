@@ -4,7 +4,7 @@
 //! register of times and moves it lazily, so that messages never touch it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +12,11 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::WRITE_FROM;
 use super::rate_limit::RateLimit;
+use super::settings::AtHand;
 use super::shared::Shared;
 use crate::net::config::Config;
 use crate::net::farewell::Farewell;
-use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::budget::Budget;
 use crate::proto::handshake::{Request, Response};
@@ -28,6 +27,8 @@ pub(crate) type HttpHook = Arc<dyn Fn(&Request) -> Option<Response> + Send + Syn
 /// What the connections of one runtime share.
 pub(crate) struct Context {
     pub(in crate::net) config: Arc<Config>,
+    /// No other context of this process has the same.
+    pub(in crate::net) number: u32,
     /// What every message looks at, near at hand.
     pub(in crate::net) at_hand: AtHand,
     pub(in crate::net) http: Option<HttpHook>,
@@ -52,13 +53,6 @@ pub(crate) struct Context {
     pub(in crate::net) budget: Arc<Budget>,
 }
 
-/// Limits of the configuration.
-pub(in crate::net) struct AtHand {
-    pub(in crate::net) message: MessageLimits,
-    /// With so many bytes queued the queue is looked at before the next message.
-    pub(in crate::net) look_from: usize,
-}
-
 #[derive(Default)]
 struct Register {
     slots: Vec<Slot>,
@@ -77,10 +71,22 @@ struct Slot {
 }
 
 /// Where a connection is registered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::net) struct Place {
     slot: u32,
     generation: u32,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.slot, self.generation)
+    }
+}
+
+/// Tells the contexts of this process apart.
+fn next_number() -> u32 {
+    static NEWEST: AtomicU32 = AtomicU32::new(0);
+    NEWEST.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Context {
@@ -91,11 +97,9 @@ impl Context {
             memory_told: RateLimit::default(),
             #[cfg(feature = "deflate")]
             budget: Arc::new(Budget::new(config.deflate.max_memory)),
-            at_hand: AtHand {
-                message: config.limits.message,
-                look_from: config.limits.max_queued.min(WRITE_FROM),
-            },
+            at_hand: AtHand::of(&config.limits),
             config,
+            number: next_number(),
             http,
             start: Instant::now(),
             farewell: OnceLock::new(),

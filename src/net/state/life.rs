@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::net::ending::{Ending, Initiator, TimeoutKind};
+use crate::proto::event::ReceivedClose;
 
 /// The life of a connection, from its first byte to the end of TCP.
 ///
@@ -219,6 +220,11 @@ impl Life {
     /// Notes that a timer of the end of TCP ran out, unless one had before.
     pub(in crate::net) fn note_late_end(&mut self) {
         self.ending().timeout.get_or_insert(TimeoutKind::Close);
+    }
+
+    /// The peer's Close, once it was read.
+    pub(in crate::net) fn received_close(&self) -> Option<&ReceivedClose> {
+        self.ending.as_ref()?.received.as_ref()
     }
 
     /// How the connection ended, once it is closed.

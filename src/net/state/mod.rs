@@ -19,19 +19,24 @@ mod pings;
 mod queue;
 mod rate_limit;
 mod reading;
+mod settings;
 pub(super) mod shared;
 pub(super) mod waiting;
 
 use std::task::Waker;
 
+use tokio::task::Id;
+
 pub(super) use self::life::Deadline;
 
-use self::context::{Context, Place};
+use self::context::Place;
 use self::glance::{Glance, Looks};
 use self::life::Life;
 use self::pings::Pings;
 use self::queue::Queue;
+pub(super) use self::queue::Voice;
 use self::reading::Reading;
+use self::shared::Shared;
 use self::waiting::{Waiters, Wakes};
 use crate::net::lent::lease::Lease;
 use crate::proto::event::{Data, Delivery, Event};
@@ -51,6 +56,8 @@ pub(super) struct State {
     pub(super) armed: u64,
     pub(super) place: Place,
     pub(super) task: Option<Waker>,
+    /// The task on which the Receiver was asked last; `None` where that was no task of tokio's.
+    receiving_task: Option<Id>,
     /// The path of the request target; `None` for the most common one, `/`.
     path: Option<Box<Path>>,
 }
@@ -99,6 +106,7 @@ impl State {
             armed: u64::MAX,
             place: Place::default(),
             task: None,
+            receiving_task: None,
             path: None,
         }
     }
@@ -110,6 +118,27 @@ impl State {
 
     pub(super) fn set_path(&mut self, path: &str) {
         self.path = if path == "/" { None } else { Some(Box::new(Path(path.into()))) };
+    }
+
+    /// The Receiver is asked on this task.
+    #[inline]
+    pub(super) fn note_receiving(&mut self) {
+        self.receiving_task = tokio::task::try_id();
+    }
+
+    /// Who sends here: the task that receives, or another one.
+    #[inline]
+    pub(super) fn voice(&self) -> Voice {
+        let is_reply =
+            self.receiving_task.is_some() && tokio::task::try_id() == self.receiving_task;
+        if is_reply { Voice::Reply } else { Voice::Other }
+    }
+
+    /// What keeps messages from the Receiver: its own replies. Where these cannot be told from what
+    /// others send, all that is queued does.
+    #[inline]
+    pub(super) fn answering_voice(&self) -> Voice {
+        if self.receiving_task.is_some() { Voice::Reply } else { Voice::Other }
     }
 
     /// Wakes the connection task, unless this thread is polling its handler: the task looks at
@@ -128,9 +157,9 @@ impl State {
     }
 
     /// The task has read this. Says what is next in it: control frames are dealt with.
-    pub(super) fn arrive(&mut self, lease: Lease, context: &Context) -> Advanced {
+    pub(super) fn arrive(&mut self, lease: Lease, shared: &Shared) -> Advanced {
         self.reading.arrive(lease);
-        let advanced = self.advance(context);
+        let advanced = self.advance(shared);
         // A Receiver in the handler is polled by the task; only one elsewhere left a waker.
         if advanced == Advanced::ToData {
             self.wake_receiver();
@@ -140,7 +169,7 @@ impl State {
 
     /// Deals with the input that is here up to the next data: Ping, Pong, Close, violations. When
     /// data is not heard any more, it is judged and thrown away, and the input is dealt with to its end.
-    pub(super) fn advance(&mut self, context: &Context) -> Advanced {
+    pub(super) fn advance(&mut self, shared: &Shared) -> Advanced {
         while self.life.is_open() {
             let throws_away = self.reading.throws_away();
             // Data waits for the Receiver, and with it whatever stands behind it.
@@ -150,7 +179,7 @@ impl State {
             if !throws_away && !self.reading.has_control_next() {
                 return Advanced::ToTheEnd;
             }
-            match self.receive_one(Delivery::Pieces, context) {
+            match self.receive_one(Delivery::Pieces, shared) {
                 None => {}
                 // Only where it is thrown away: it was judged like any other.
                 Some(Received::Data(data, _)) => {
@@ -167,12 +196,8 @@ impl State {
     }
 
     /// Receives one event from the input that is here. `None`: it was dealt with, go on.
-    pub(super) fn receive_one(
-        &mut self,
-        delivery: Delivery,
-        context: &Context,
-    ) -> Option<Received> {
-        let event = match self.reading.receive(delivery, &context.config.limits.message) {
+    pub(super) fn receive_one(&mut self, delivery: Delivery, shared: &Shared) -> Option<Received> {
+        let event = match self.reading.receive(delivery, &shared.at_hand().message) {
             Err(violation) => {
                 self.fail(violation);
                 return Some(Received::Over);
@@ -198,10 +223,10 @@ impl State {
                 self.queue.append(|outbound, batch| outbound.pong(payload, batch));
             }
             Event::Pong(at) if self.pings.is_waiting() => {
-                self.pings.answered(self.reading.control_payload(&at), context.now());
+                self.pings.answered(self.reading.control_payload(&at), shared.context.now());
             }
             Event::Pong(_) => {}
-            Event::NoInflater if self.lend_inflater(context) => return None,
+            Event::NoInflater if self.lend_inflater(&shared.context) => return None,
             Event::NoInflater => return Some(Received::Over),
         }
         self.reading.release_spent();

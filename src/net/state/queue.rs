@@ -25,6 +25,49 @@ pub(in crate::net) struct Queue {
     blocked_since: Deadline,
     /// Whether a message is being sent by a `FragmentedMessage`, be it that nothing of it was sent.
     is_reserved: bool,
+    /// Whether the transport went before everything was written.
+    has_lost: bool,
+    replies: Replies,
+}
+
+/// Who sends: the bound of the queue holds for each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) enum Voice {
+    /// The task that receives. While its own replies fill the queue, it is given no more messages to
+    /// reply to.
+    Reply,
+    /// Another task, such as the publisher of a topic. What it has queued keeps no message from the
+    /// Receiver, and no reply from the queue.
+    Other,
+}
+
+/// The replies that are queued: what the task that receives has sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Replies {
+    /// Their bytes, written ones of them too, until the last of them is written. At most so many as
+    /// `until`, saturating.
+    len: u32,
+    /// So many bytes of the queue are to be written until the last of them is. 0 <= until <= queue
+    until: u32,
+}
+
+impl Replies {
+    /// So many bytes were queued, and the queue is so long with them.
+    fn queued(&mut self, len: usize, queue: usize) {
+        self.len = self.len.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
+        self.until = u32::try_from(queue).unwrap_or(u32::MAX);
+    }
+
+    /// So many bytes of the queue were written.
+    #[inline]
+    fn written(&mut self, len: usize) {
+        if self.until > 0 {
+            self.until = self.until.saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
+            if self.until == 0 {
+                self.len = 0;
+            }
+        }
+    }
 }
 
 impl Queue {
@@ -35,6 +78,8 @@ impl Queue {
             in_flight: 0,
             blocked_since: Deadline::NEVER,
             is_reserved: false,
+            has_lost: false,
+            replies: Replies::default(),
         }
     }
 
@@ -55,10 +100,32 @@ impl Queue {
         self.in_flight + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
-    /// Whether a message may be queued, as far as its length goes.
+    /// Bytes in the queue that keep this one from sending more.
     #[inline]
-    pub(in crate::net) fn has_room(&self, max_queued: usize) -> bool {
-        self.len() < max_queued
+    pub(in crate::net) fn len_before(&self, voice: Voice) -> usize {
+        match voice {
+            Voice::Reply => (self.replies.len as usize).min(self.len()),
+            Voice::Other => self.len(),
+        }
+    }
+
+    /// Whether this one may queue a message, as far as its length goes.
+    #[inline]
+    pub(in crate::net) fn has_room(&self, voice: Voice, max_queued: usize) -> bool {
+        self.len_before(voice) < max_queued
+    }
+
+    /// So many bytes were queued by this one, at the end of the queue.
+    #[inline]
+    pub(in crate::net) fn note_queued(&mut self, voice: Voice, len: usize) {
+        if voice == Voice::Reply {
+            self.replies.queued(len, self.len());
+        }
+    }
+
+    /// Whether something that was queued was never written.
+    pub(in crate::net) fn has_lost(&self) -> bool {
+        self.has_lost
     }
 
     /// Whether frames wait that the task has not taken.
@@ -77,8 +144,12 @@ impl Queue {
     /// # Errors
     /// As [`Queue::check_data`], and while a `FragmentedMessage` is unfinished.
     #[inline]
-    pub(in crate::net) fn check_message(&self, max_queued: usize) -> Result<(), SendError> {
-        self.check_data(max_queued)?;
+    pub(in crate::net) fn check_message(
+        &self,
+        voice: Voice,
+        max_queued: usize,
+    ) -> Result<(), SendError> {
+        self.check_data(voice, max_queued)?;
         if self.is_reserved { Err(SendError::MessageUnfinished) } else { Ok(()) }
     }
 
@@ -87,12 +158,16 @@ impl Queue {
     /// # Errors
     /// After a Close, and while the queue is full.
     #[inline]
-    pub(in crate::net) fn check_data(&self, max_queued: usize) -> Result<(), SendError> {
+    pub(in crate::net) fn check_data(
+        &self,
+        voice: Voice,
+        max_queued: usize,
+    ) -> Result<(), SendError> {
         // A full queue may have room again, a closed connection not.
         if !self.outbound.is_open() {
             return Err(SendError::Closed);
         }
-        if self.has_room(max_queued) { Ok(()) } else { Err(SendError::QueueFull) }
+        if self.has_room(voice, max_queued) { Ok(()) } else { Err(SendError::QueueFull) }
     }
 
     /// A `FragmentedMessage` has the queue for itself, or gives it back.
@@ -145,19 +220,22 @@ impl Queue {
     }
 
     /// Queues what was in the cork: before all that the task has not taken.
-    pub(in crate::net) fn uncork(&mut self, mut cork: Box<Outbox>) {
+    pub(in crate::net) fn uncork(&mut self, mut cork: Box<Outbox>, voice: Voice) {
+        let corked = cork.len();
         // The cork was begun while nothing was queued, so the rest came later.
         if let Some(mut rest) = self.waiting.take() {
             cork.append_all(&mut rest);
             pool::return_outbox(rest);
         }
         self.waiting = Some(cork);
+        self.note_queued(voice, corked);
     }
 
     /// What the task is to write next; what it took before is written. The Pong that waited under
     /// back-pressure goes before frames that wait as a whole.
     pub(in crate::net) fn take_next(&mut self) -> Option<Box<Outbox>> {
         // The task asks for more only when all that it took is written and flushed.
+        self.replies.written(self.in_flight);
         self.in_flight = 0;
         self.unblock();
         let next = self.take_pong().or_else(|| self.waiting.take())?;
@@ -178,9 +256,20 @@ impl Queue {
     }
 
     /// The transport refuses bytes: so many of those that the task took are left. Says whether the
-    /// time of this is to be noted, because it took some since, or took them until now.
-    pub(in crate::net) fn block(&mut self, left: usize, took_some: bool, now: Duration) -> bool {
-        self.in_flight = left;
+    /// time of this is to be noted, because it took some since, or took them until now. What came
+    /// straight from the cork was not counted before: it is what `voice` sent.
+    pub(in crate::net) fn block(
+        &mut self,
+        left: usize,
+        took_some: bool,
+        voice: Voice,
+        now: Duration,
+    ) -> bool {
+        let counted = std::mem::replace(&mut self.in_flight, left);
+        match counted.checked_sub(left) {
+            Some(written) => self.replies.written(written),
+            None => self.note_queued(voice, left),
+        }
         self.outbound.set_congested(true);
         if let Some(waiting) = &mut self.waiting {
             waiting.release_buffers();
@@ -213,7 +302,9 @@ impl Queue {
     #[must_use]
     pub(in crate::net) fn shut(&mut self) -> Option<Box<Outbox>> {
         self.outbound.shut();
+        self.has_lost |= self.len() > 0;
         self.in_flight = 0;
+        self.replies = Replies::default();
         self.waiting.take()
     }
 }

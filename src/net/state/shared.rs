@@ -1,13 +1,15 @@
 //! The lock of a connection, and what may be seen without it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::context::{Context, tick_of};
+use super::context::{Context, Place, tick_of};
 use super::glance::{Glance, LastGlance};
+use super::settings::Settings;
 use super::waiting::{Wakes, Woken};
 use super::{Deadline, State};
 use crate::net::lent::cork;
@@ -18,8 +20,30 @@ use crate::proto::rejection::Rejection;
 pub(in crate::net) struct Shared {
     pub(in crate::net) context: Arc<Context>,
     pub(in crate::net) peer: Option<SocketAddr>,
+    /// What the handler chose for this connection.
+    pub(super) settings: OnceLock<Box<Settings>>,
     glance: LastGlance,
     state: Mutex<State>,
+}
+
+/// Names one connection: no other of this process has the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId {
+    /// The number of the context.
+    context: u32,
+    place: Place,
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.context, self.place)
+    }
+}
+
+impl fmt::Debug for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConnectionId({self})")
+    }
 }
 
 /// The state, locked. When the lock is given up the glance is renewed, and then those are woken who
@@ -38,6 +62,7 @@ impl Shared {
         let shared = Arc::new(Shared {
             context: context.clone(),
             peer,
+            settings: OnceLock::new(),
             glance: LastGlance::default(),
             state: Mutex::new(State::new(deadline)),
         });
@@ -82,6 +107,11 @@ impl Shared {
         drop(replaced);
     }
 
+    /// The name of the connection, for users.
+    pub(in crate::net) fn id(&self) -> ConnectionId {
+        ConnectionId { context: self.context.number, place: self.lock().place }
+    }
+
     /// What the state was when its lock was last given up.
     #[inline]
     pub(in crate::net) fn glance(&self) -> Glance {
@@ -106,7 +136,7 @@ impl Shared {
 
     /// When a closing handshake that starts now is overdue.
     pub(in crate::net) fn close_deadline(&self) -> Deadline {
-        Deadline::at(self.context.now().checked_add(self.context.config.timeouts.close))
+        Deadline::at(self.context.now().checked_add(self.timeouts().close))
     }
 
     pub(in crate::net) fn fire_timer(&self) {
@@ -139,7 +169,7 @@ impl Shared {
         let deadline = self.close_deadline();
         let mut state = self.lock();
         if state.life.is_open() {
-            state.take_leave(farewell, deadline, self.context.config.limits.max_queued);
+            state.take_leave(farewell, deadline, self.limits().max_queued);
             state.wake_task();
         }
     }

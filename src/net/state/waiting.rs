@@ -8,42 +8,53 @@ use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
 use super::State;
-use super::shared::{Locked, Shared};
+use super::queue::Voice;
+use super::shared::Shared;
+use crate::proto::outbound::SendError;
 
-/// What a handle may wait for.
+/// What a handle may wait for. It is there for good, or until more is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) enum Awaited {
-    /// Room in the queue.
-    Room,
-    /// The end of TCP.
+    /// The queue is short enough for this one, or the connection is not open any more.
+    Room {
+        voice: Voice,
+        /// In bytes.
+        below: usize,
+    },
+    /// Everything that was queued is written, or the transport has ended.
+    Flush,
+    /// The peer's Close was read, or never will be.
+    PeerClose,
+    /// The transport has ended.
     End,
 }
 
-/// A future's place among those who wait for the same, given up when it is dropped.
+/// A future's place among those who wait, given up when it is dropped.
 #[derive(Debug)]
 pub(in crate::net) struct Waiting<'a> {
     shared: &'a Shared,
-    awaited: Awaited,
     /// `None` until it had to wait.
     key: Option<Key>,
 }
 
 impl<'a> Waiting<'a> {
-    pub(in crate::net) fn new(shared: &'a Shared, awaited: Awaited) -> Waiting<'a> {
-        Waiting { shared, awaited, key: None }
+    pub(in crate::net) fn new(shared: &'a Shared) -> Waiting<'a> {
+        Waiting { shared, key: None }
     }
 
-    /// Looks for it, and waits if it is not there.
+    /// Waits until it is there, and looks what else the state says then.
     pub(in crate::net) fn poll<R>(
         &mut self,
         cx: &Context<'_>,
-        look: impl Fn(&State) -> Option<R>,
+        awaited: Awaited,
+        look: impl Fn(&State) -> R,
     ) -> Poll<R> {
         let mut waker = None;
         loop {
-            let mut state = self.lock();
-            if let Some(found) = look(&state) {
-                return Poll::Ready(found);
+            // What is in the cork of this thread counts.
+            let mut state = self.shared.lock_for_sending();
+            if state.is_there(awaited) {
+                return Poll::Ready(look(&state));
             }
             let Some(waker) = waker.take() else {
                 drop(state);
@@ -52,18 +63,27 @@ impl<'a> Waiting<'a> {
             };
             let waiters = state.waiters.get();
             let key = *self.key.get_or_insert_with(|| waiters.new_key());
-            let replaced = waiters.of(self.awaited).insert(key, waker);
+            let replaced = waiters.others.insert(key, Waiter { waker, awaited });
             drop(state);
             drop(replaced);
             return Poll::Pending;
         }
     }
+}
 
-    fn lock(&self) -> Locked<'a> {
-        match self.awaited {
-            Awaited::Room => self.shared.lock_for_sending(),
-            Awaited::End => self.shared.lock(),
-        }
+impl Waiting<'_> {
+    /// Waits until less than so many bytes keep this task from sending, or the connection is not open
+    /// any more.
+    pub(in crate::net) fn poll_room(&mut self, cx: &Context<'_>, below: usize) -> Poll<()> {
+        let voice = self.shared.lock().voice();
+        self.poll(cx, Awaited::Room { voice, below }, |_| ())
+    }
+
+    /// Waits until everything is written, or the connection has ended.
+    pub(in crate::net) fn poll_flushed(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll(cx, Awaited::Flush, |state| {
+            if state.queue.has_lost() { Err(SendError::Closed) } else { Ok(()) }
+        })
     }
 }
 
@@ -71,9 +91,9 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let Some(key) = self.key else { return };
         let mut state = self.shared.lock();
-        let waker = state.waiters.get_if_any().and_then(|all| all.of(self.awaited).remove(&key));
+        let waiter = state.waiters.get_if_any().and_then(|all| all.others.remove(&key));
         drop(state);
-        drop(waker);
+        drop(waiter);
     }
 }
 
@@ -105,9 +125,9 @@ impl Waiters {
         self.0.is_some()
     }
 
-    /// Whether somebody waits for room in the queue.
-    pub(in crate::net) fn is_room_awaited(&self) -> bool {
-        self.0.as_ref().is_some_and(|all| !all.room.is_empty())
+    /// Whether somebody waits for something else than input.
+    fn is_awaited(&self) -> bool {
+        self.0.as_ref().is_some_and(|all| !all.others.is_empty())
     }
 }
 
@@ -115,22 +135,20 @@ impl Waiters {
 struct All {
     /// The Receiver, when it waits for input elsewhere than in the connection task.
     input: Option<Waker>,
-    room: BTreeMap<Key, Waker>,
-    end: BTreeMap<Key, Waker>,
+    others: BTreeMap<Key, Waiter>,
     newest: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    waker: Waker,
+    awaited: Awaited,
 }
 
 impl All {
     fn new_key(&mut self) -> Key {
         self.newest += 1;
         Key(self.newest)
-    }
-
-    fn of(&mut self, awaited: Awaited) -> &mut BTreeMap<Key, Waker> {
-        match awaited {
-            Awaited::Room => &mut self.room,
-            Awaited::End => &mut self.end,
-        }
     }
 }
 
@@ -142,10 +160,10 @@ impl Wakes {
     pub(in crate::net) const NOBODY: Wakes = Wakes(0);
     /// The connection task.
     pub(in crate::net) const TASK: Wakes = Wakes(1);
-    /// The Receiver.
+    /// The Receiver that waits for input.
     pub(in crate::net) const INPUT: Wakes = Wakes(2);
-    pub(in crate::net) const ROOM: Wakes = Wakes(4);
-    pub(in crate::net) const END: Wakes = Wakes(8);
+    /// All others for whom it is there.
+    pub(in crate::net) const OTHERS: Wakes = Wakes(4);
 
     #[inline]
     pub(in crate::net) fn add(&mut self, others: Wakes) {
@@ -196,35 +214,48 @@ impl Drop for Woken {
 }
 
 impl State {
+    /// Whether that which a handle waits for is there.
+    fn is_there(&self, awaited: Awaited) -> bool {
+        match awaited {
+            Awaited::Room { voice, below } => {
+                !self.life.is_open() || self.queue.has_room(voice, below)
+            }
+            Awaited::Flush => self.queue.len() == 0 || self.life.is_closed(),
+            Awaited::PeerClose => self.life.is_over(),
+            Awaited::End => self.life.is_closed(),
+        }
+    }
+
     /// Takes those out who are to be woken.
     #[inline(never)]
     pub(in crate::net) fn take_woken(&mut self) -> Woken {
         let wakes = std::mem::take(&mut self.wakes);
         let task = self.task.as_ref().filter(|_| wakes.has(Wakes::TASK)).cloned();
-        let Some(all) = self.waiters.get_if_any() else { return task.into_iter().collect() };
+        // Taken out for as long as the state is asked.
+        let Some(mut all) = self.waiters.0.take() else { return task.into_iter().collect() };
         let input = if wakes.has(Wakes::INPUT) { all.input.take() } else { None };
-        let mut many = BTreeMap::new();
-        for (wake, awaited) in [(Wakes::ROOM, Awaited::Room), (Wakes::END, Awaited::End)] {
-            if wakes.has(wake) {
-                // Keys differ, whatever is waited for.
-                many.append(all.of(awaited));
-            }
+        let mut others = Vec::new();
+        if wakes.has(Wakes::OTHERS) {
+            let there = |_: &Key, waiter: &mut Waiter| self.is_there(waiter.awaited);
+            others.extend(all.others.extract_if(.., there).map(|(_, waiter)| waiter.waker));
         }
-        task.into_iter().chain(input).chain(many.into_values()).collect()
+        self.waiters.0 = Some(all);
+        task.into_iter().chain(input).chain(others).collect()
     }
 
-    /// Wakes those who wait for room in the queue, if there is some.
+    /// The queue may have become shorter: wakes those who wait for that.
     #[inline]
-    pub(in crate::net) fn offer_room(&mut self, max_queued: usize) {
-        if self.waiters.is_room_awaited() && self.life.is_open() && self.queue.has_room(max_queued)
-        {
-            self.wakes.add(Wakes::ROOM);
+    pub(in crate::net) fn offer_room(&mut self) {
+        if self.waiters.is_awaited() {
+            self.wakes.add(Wakes::OTHERS);
         }
     }
 
     /// The Receiver, which has left no waker, waits for room in the queue.
-    pub(in crate::net) fn wait_for_room(&mut self, receiver: &Waker) {
-        let left = self.waiters.get().room.insert(Key::RECEIVER, receiver.clone());
+    pub(in crate::net) fn wait_for_room(&mut self, receiver: &Waker, below: usize) {
+        let awaited = Awaited::Room { voice: self.answering_voice(), below };
+        let waiter = Waiter { waker: receiver.clone(), awaited };
+        let left = self.waiters.get().others.insert(Key::RECEIVER, waiter);
         debug_assert!(left.is_none());
     }
 
@@ -238,7 +269,8 @@ impl State {
     pub(in crate::net) fn forget_receiver(&mut self) -> Left {
         self.reading.stop_awaiting();
         let Some(all) = self.waiters.get_if_any() else { return Left::default() };
-        Left { _wakers: [all.input.take(), all.room.remove(&Key::RECEIVER)] }
+        let room = all.others.remove(&Key::RECEIVER).map(|waiter| waiter.waker);
+        Left { _wakers: [all.input.take(), room] }
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn end_handler(shared: &Shared, outcome: Outcome) -> bool {
     match (&outcome, shared.context.farewell()) {
         // The handler has ended in the time that a shutdown gave it.
         (Outcome::Done, Some(farewell)) => {
-            state.take_leave(farewell, deadline, shared.context.config.limits.max_queued);
+            state.take_leave(farewell, deadline, shared.limits().max_queued);
         }
         _ => state.close(initiator, code, "", deadline),
     }

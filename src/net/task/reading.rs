@@ -81,7 +81,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
             return Ok(ReadInto::Nothing);
         }
         let was_queued = state.queue.len();
-        match state.advance(&shared.context) {
+        match state.advance(shared) {
             Advanced::Over => return Err(Arrived::ForHandler),
             Advanced::Paused => return Ok(ReadInto::Later),
             _ if state.queue.len() != was_queued => return Err(Arrived::ForTask),
@@ -110,7 +110,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
             Poll::Ready(Ok(lease)) => lease,
         };
         self.hear(shared, lease.len());
-        match shared.lock().arrive(lease, &shared.context) {
+        match shared.lock().arrive(lease, shared) {
             Advanced::ToTheEnd => Arrived::ForTask,
             // The next look goes on with it, once others had their turn.
             Advanced::Paused => {
@@ -239,8 +239,8 @@ mod tests {
         let shared = opened();
         {
             let mut state = shared.lock();
-            state.arrive(lease(&beginning(8 << 10)), &shared.context);
-            state.receive_one(Delivery::Message, &shared.context);
+            state.arrive(lease(&beginning(8 << 10)), &shared);
+            state.receive_one(Delivery::Message, &shared);
             state.reading.await_input(Delivery::Message);
         }
         let (io, _peer) = tokio::io::duplex(10);
@@ -270,8 +270,8 @@ mod tests {
         let shared = opened();
         {
             let mut state = shared.lock();
-            state.arrive(lease(&beginning(8 << 10)), &shared.context);
-            state.receive_one(Delivery::Message, &shared.context);
+            state.arrive(lease(&beginning(8 << 10)), &shared);
+            state.receive_one(Delivery::Message, &shared);
             state.reading.await_input(Delivery::Message);
         }
         let (io, mut peer) = tokio::io::duplex(10);
@@ -297,12 +297,12 @@ mod tests {
         let shared = opened();
         let mut state = shared.lock();
         state.reading.lose_receiver();
-        let arrived = state.arrive(lease(&beginning(1000)), &shared.context);
+        let arrived = state.arrive(lease(&beginning(1000)), &shared);
         assert_eq!(arrived, Advanced::ToTheEnd);
         assert!(state.reading.wants_input() && !state.queue.has_waiting());
         // A Pong stays.
         let ping = [0x89, 0x80, 0, 0, 0, 0];
-        state.arrive(lease(&[&[7; 100_000 - 986][..], &ping].concat()), &shared.context);
+        state.arrive(lease(&[&[7; 100_000 - 986][..], &ping].concat()), &shared);
         assert!(state.reading.wants_input());
         assert_eq!(state.queue.len(), 2);
         assert!(state.queue.shut().is_some());

@@ -79,7 +79,7 @@ impl Shared {
         keepalive: &mut Keepalive,
         now: Duration,
     ) -> Option<Duration> {
-        let timeouts = &self.context.config.timeouts;
+        let timeouts = self.timeouts();
         let mut next = None;
         if let Some(deadline) =
             state.queue.blocked_since().and_then(|since| since.checked_add(timeouts.write))

@@ -38,7 +38,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                 }
                 let mut state = shared.lock();
                 self.writing = state.queue.take_next();
-                state.offer_room(shared.context.config.limits.max_queued);
+                state.offer_room();
                 is_counted = self.writing.is_some();
                 if !is_counted {
                     state.all_written();
@@ -73,10 +73,11 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
 
 /// Notes that the transport takes no more.
 fn block(mut state: Locked<'_>, left: usize, took_some: bool, shared: &Shared) {
-    if state.queue.block(left, took_some, shared.context.now()) {
+    let voice = state.voice();
+    if state.queue.block(left, took_some, voice, shared.context.now()) {
         state.timer_due = true;
     }
-    state.offer_room(shared.context.config.limits.max_queued);
+    state.offer_room();
 }
 
 /// Writes until everything is, and has been flushed.
