@@ -163,11 +163,16 @@ impl Worker {
                 }
             }
         }
-        let (mut closing, mut shutdown) = (control.shutdown.watch(), control.shutdown.watch());
+        let mut shutdown = control.shutdown.watch();
+        let deadline = async {
+            shutdown.grace_over().await;
+            self.context.shutdown();
+            // One after the other: however late this task is polled, the Close goes first.
+            tokio::join!(shutdown.expired(), sleep(LAST_WORDS));
+        };
         tokio::select! {
             () = self.context.emptied() => {}
-            () = async { closing.grace_over().await; self.context.shutdown(); pending().await } => {}
-            () = async { tokio::join!(shutdown.expired(), sleep(LAST_WORDS)) ; } => {
+            () = deadline => {
                 tracing::warn!(connections = self.context.connections(), "the deadline ended connections");
             }
         }
