@@ -87,7 +87,8 @@ fn compression_without_memory_is_refused() {
 
 #[test]
 fn numbers_of_the_server_that_cannot_be_are_refused_by_their_names() {
-    let rows: [(fn(Server) -> Server, &str); 8] = [
+    type Set = fn(Server) -> Server;
+    let rows: [(Set, &str); 8] = [
         (|server| server.workers(0), "workers is 0"),
         (|server| server.max_connections(0), "max_connections is 0"),
         (|server| server.max_connections_per_address(0), "max_connections_per_address is 0"),

@@ -86,7 +86,7 @@ impl Farewell {
         if !self.code.is_sendable() {
             return Err(SendError::CloseCodeNotSendable);
         }
-        // RFC 6455 §5.5: code and reason make at most 125 bytes.
+        // The code takes two of the 125 bytes that RFC 6455 §5.5 allows.
         if self.reason.len() > MAX_REASON_LEN {
             return Err(SendError::ReasonTooLong);
         }

@@ -29,6 +29,7 @@ pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
 pub use endpoint::{Endpoint, Negotiated};
 pub use error::{BoxError, Error, Result};
 pub use farewell::Farewell;
+pub(crate) use handles::backlog::Backlog;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::Incoming;
 pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
@@ -39,8 +40,9 @@ pub use handles::sender::{Sender, TrySendError};
 pub use handles::websocket::WebSocket;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
+pub(crate) use state::context::Context;
 #[cfg(feature = "server")]
-pub(crate) use state::context::{Context, HttpHook};
+pub(crate) use state::context::HttpHook;
 pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;

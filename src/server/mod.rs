@@ -16,7 +16,6 @@ mod serving;
 mod shutdown;
 mod socket;
 mod ticks;
-mod topic;
 mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -35,7 +34,6 @@ use self::limits::{Admission, Caps};
 use self::listener::Bound;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
-pub use self::topic::{Subscription, Topic};
 use self::worker::{Shared, Worker};
 use crate::net::{BoxError, Config, Context, HttpHook, Incoming, Limits, Timeouts};
 use crate::proto::handshake::{Policy, Request, Response};

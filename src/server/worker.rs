@@ -1,6 +1,6 @@
 //! One worker: its own listeners and its own connections, on a thread and a runtime of its own or on
-//! a runtime of the application. Between workers there are only caps, counters, topics and the
-//! request to shut down.
+//! a runtime of the application. Between workers there are only caps, counters and the request to
+//! shut down.
 
 use std::future::{pending, poll_fn};
 use std::io::{self, ErrorKind};
