@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::config::Config;
 use super::ending::Ending;
 use super::error::{BoxError, Result};
+use super::farewell::Farewell;
 use super::handles::incoming::Incoming;
 use super::handles::websocket::WebSocket;
 use super::state::compression::{self, Compression};
@@ -19,6 +20,7 @@ use super::task::connection::{serve, serve_open};
 use crate::proto::handshake::{
     AcceptKey, Offer, Policy, Refusal, Request, Response, Subprotocol, Verdict, judge, refuse_plain,
 };
+use crate::proto::outbound::SendError;
 
 /// Serves connections that the application accepted itself, on its own runtime.
 ///
@@ -31,7 +33,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint without connections.
+    /// An endpoint without connections. It takes the configuration as it is; [`Config::check`] says
+    /// whether anybody can be served with it.
     pub fn new(config: Config) -> Endpoint {
         Endpoint { context: Arc::new(Context::new(Arc::new(config), None)) }
     }
@@ -124,6 +127,28 @@ impl Endpoint {
     /// Ends every connection with 1001 and refuses new ones with 503.
     pub fn shutdown(&self) {
         self.context.shutdown();
+    }
+
+    /// As [`Endpoint::shutdown`], with another Close, a message before it, or some time before that
+    /// in which handlers may end. Asked twice, the first farewell counts; [`Endpoint::shutdown`]
+    /// ends its grace.
+    ///
+    /// # Errors
+    /// As [`Farewell::check`]; nothing is shut down then.
+    pub fn shutdown_with(&self, farewell: Farewell) -> Result<(), SendError> {
+        farewell.check()?;
+        let grace = farewell.grace;
+        self.context.drain(Arc::new(farewell));
+        if grace.is_zero() {
+            self.context.shutdown();
+        } else {
+            let context = self.context.clone();
+            self.context.spawn(async move {
+                tokio::time::sleep(grace).await;
+                context.shutdown();
+            });
+        }
+        Ok(())
     }
 
     /// Waits until no connection is left.

@@ -15,6 +15,7 @@ mod config;
 mod ending;
 mod endpoint;
 mod error;
+mod farewell;
 mod handles;
 mod lent;
 mod read_vec;
@@ -23,10 +24,11 @@ mod task;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
-pub use config::{Config, Limits, Timeouts};
+pub use config::{Config, ConfigError, Limits, Timeouts};
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
 pub use endpoint::{Endpoint, Negotiated};
 pub use error::{BoxError, Error, Result};
+pub use farewell::Farewell;
 pub(crate) use handles::backlog::Backlog;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::Incoming;
