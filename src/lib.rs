@@ -77,7 +77,7 @@
 //! ```
 //!
 //! A [`Prepared`] message is encoded once for many connections, and a [`Topic`] sends it to all its
-//! subscribers, on whatever worker they are. Where permessage-deflate was agreed, `Compressed` and
+//! subscribers, on whatever worker they are; [`Topics`] has topics by name. Where permessage-deflate was agreed, `Compressed` and
 //! `Uncompressed` decide for one message whether it is compressed; `DeflateConfig` decides for all.
 //!
 //! # Closing
@@ -128,7 +128,8 @@
 //! # Features
 //!
 //! `net` (one connection on tokio), `http` (answers to plain requests), `server` (many connections,
-//! implies `http`) and `deflate` (permessage-deflate) are on by default. Without any, what is left is [`proto`].
+//! implies `http`) and `deflate` (permessage-deflate) are on by default. Without any, what is left is
+//! [`proto`]. `json` adds `Json` and `Message::json`, by serde; `futures` adds `Stream` and `Sink`.
 //!
 //! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
 
@@ -136,25 +137,33 @@
 
 pub mod proto;
 
+#[cfg(feature = "futures")]
+pub mod adapters;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "net")]
+mod topic;
 
 /// The crate `http`, whose types are in this crate's signatures.
 #[cfg(feature = "net")]
 pub use ::http;
+#[cfg(feature = "futures")]
+pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 #[cfg(feature = "http")]
 pub use net::{Answer, Body, BodyError};
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, BoxError, Config, ConnectionId, Ending, Endpoint, Error, FragmentedMessage, Fragments,
-    Incoming, Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece,
-    Receiver, RejectError, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError,
-    WebSocket,
+    Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
+    FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
+    Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError, Result, Sender, SentClose,
+    Text, TimeoutKind, Timeouts, TrySendError, WebSocket,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};
+#[cfg(feature = "json")]
+pub use net::{Json, JsonError, JsonErrorKind};
 pub use proto::assembler::{MessageKind, MessageLimits};
 pub use proto::close::CloseCode;
 pub use proto::event::ReceivedClose;
@@ -166,7 +175,9 @@ pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
-pub use server::{Counters, Handle, Server, Serving, Subscription, Topic};
+pub use server::{Counters, Handle, Server, Serving};
+#[cfg(feature = "net")]
+pub use topic::{Subscription, Topic, Topics};
 
 /// Compiles what README.md and the pages in `docs` show.
 #[cfg(all(doctest, feature = "server", feature = "deflate"))]
@@ -183,4 +194,7 @@ mod pages {
     mod limits {}
     #[doc = include_str!("../docs/compression.md")]
     mod compression {}
+    #[cfg(all(feature = "json", feature = "futures"))]
+    #[doc = include_str!("../docs/messages.md")]
+    mod messages {}
 }

@@ -1,5 +1,6 @@
 //! Embedding: connections on a runtime and transports of the application's own.
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::config::Config;
 use super::ending::Ending;
 use super::error::{BoxError, Result};
+use super::farewell::Farewell;
 use super::handles::incoming::Incoming;
 use super::handles::websocket::WebSocket;
 #[cfg(feature = "http")]
@@ -20,6 +22,7 @@ use super::task::connection::{serve, serve_open};
 use crate::proto::handshake::{
     AcceptKey, Offer, Policy, Refusal, Request, Subprotocol, Verdict, judge, refuse_plain,
 };
+use crate::proto::outbound::SendError;
 
 /// Serves connections that the application accepted itself, on its own runtime.
 ///
@@ -32,7 +35,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint without connections.
+    /// An endpoint without connections. It takes the configuration as it is; [`Config::check`] says
+    /// whether anybody can be served with it.
     pub fn new(config: Config) -> Endpoint {
         Endpoint { context: Arc::new(Context::new(Arc::new(config), None)) }
     }
@@ -153,6 +157,28 @@ impl Endpoint {
         self.context.shutdown();
     }
 
+    /// As [`Endpoint::shutdown`], with another Close, a message before it, or some time before that
+    /// in which handlers may end. Asked twice, the first farewell counts; [`Endpoint::shutdown`]
+    /// ends its grace.
+    ///
+    /// # Errors
+    /// As [`Farewell::check`]; nothing is shut down then.
+    pub fn shutdown_with(&self, farewell: Farewell) -> Result<(), SendError> {
+        farewell.check()?;
+        let grace = farewell.grace;
+        self.context.drain(Arc::new(farewell));
+        if grace.is_zero() {
+            self.context.shutdown();
+        } else {
+            let context = self.context.clone();
+            self.context.spawn(async move {
+                tokio::time::sleep(grace).await;
+                context.shutdown();
+            });
+        }
+        Ok(())
+    }
+
     /// Waits until no connection is left.
     ///
     /// # Cancel safety
@@ -168,13 +194,23 @@ impl Endpoint {
 }
 
 /// An opening handshake that something else answers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Negotiated {
     path: Box<str>,
     accept_key: AcceptKey,
     subprotocol: Option<Subprotocol>,
     extensions: Option<String>,
     compression: Option<Compression>,
+}
+
+impl fmt::Debug for Negotiated {
+    /// Leaves the values of the header fields out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiated")
+            .field("has_subprotocol", &self.subprotocol.is_some())
+            .field("is_compressed", &self.compression.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Negotiated {

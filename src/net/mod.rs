@@ -15,6 +15,7 @@ mod config;
 mod ending;
 mod endpoint;
 mod error;
+mod farewell;
 mod handles;
 #[cfg_attr(not(feature = "http"), path = "no_http.rs")]
 mod http;
@@ -25,15 +26,23 @@ mod task;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
-pub use config::{Config, Limits, Timeouts};
+pub use config::{Config, ConfigError, Limits, Timeouts};
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
 pub use endpoint::{Endpoint, Negotiated};
 pub use error::{BoxError, Error, Result};
+pub use farewell::Farewell;
+pub(crate) use handles::backlog::Backlog;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::Incoming;
-pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
+#[cfg(feature = "json")]
+pub use handles::json::{Json, JsonError, JsonErrorKind};
+pub use handles::message::{Binary, Message, Text};
+pub use handles::outgoing::Outgoing;
 #[cfg(feature = "deflate")]
-pub use handles::message::{Compressed, Uncompressed};
+pub use handles::outgoing::{Compressed, Uncompressed};
+pub use handles::owned::{NotUtf8, OwnedMessage, OwnedText};
+#[cfg(feature = "futures")]
+pub(crate) use handles::polled::PolledSender;
 pub use handles::receiver::{Fragments, Piece, Receiver};
 pub use handles::rejecting::RejectError;
 pub use handles::sender::{Sender, TrySendError};
@@ -44,7 +53,6 @@ pub(crate) use http::HttpService;
 pub use http::{Answer, Body, BodyError};
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
-#[cfg(feature = "server")]
 pub(crate) use state::context::Context;
 pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]

@@ -15,6 +15,7 @@ pub enum MessageKind {
 
 /// How much a peer may send. All bounds are inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MessageLimits {
     /// The most bytes that one message may have.
     pub max_message_size: usize,
@@ -28,16 +29,44 @@ pub struct MessageLimits {
 impl Default for MessageLimits {
     /// 16 MiB for a message and a frame, 65,536 fragments.
     fn default() -> MessageLimits {
+        MessageLimits::new()
+    }
+}
+
+impl MessageLimits {
+    /// The default, where a constant is needed.
+    pub const fn new() -> MessageLimits {
         MessageLimits {
             max_message_size: 16 << 20,
             max_frame_size: 16 << 20,
             max_fragments: 65_536,
         }
     }
+
+    /// Sets the field `max_message_size`.
+    #[must_use]
+    pub const fn max_message_size(mut self, max_message_size: usize) -> MessageLimits {
+        self.max_message_size = max_message_size;
+        self
+    }
+
+    /// Sets the field `max_frame_size`.
+    #[must_use]
+    pub const fn max_frame_size(mut self, max_frame_size: usize) -> MessageLimits {
+        self.max_frame_size = max_frame_size;
+        self
+    }
+
+    /// Sets the field `max_fragments`.
+    #[must_use]
+    pub const fn max_fragments(mut self, max_fragments: u32) -> MessageLimits {
+        self.max_fragments = max_fragments;
+        self
+    }
 }
 
 /// The unfinished message.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Assembler {
     /// Payload that has arrived and was not delivered; empty between messages.
     buffer: Vec<u8>,
@@ -52,6 +81,17 @@ pub struct Assembler {
     /// 0 <= held_back <= 3, held_back <= buffer.len()
     held_back: u8,
     kind: Option<MessageKind>,
+}
+
+impl core::fmt::Debug for Assembler {
+    /// Leaves the payload out.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Assembler")
+            .field("kind", &self.kind)
+            .field("fragments", &self.fragments)
+            .field("len", &self.buffer.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Assembler {

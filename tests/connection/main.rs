@@ -14,6 +14,7 @@ mod compression;
 mod embedding;
 mod end_behind;
 mod endings;
+mod farewell;
 mod fragments;
 mod full;
 mod handing;

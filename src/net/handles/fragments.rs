@@ -1,7 +1,7 @@
 //! A message that is sent fragment by fragment (RFC 6455 §5.4).
 
 use super::compressing::Fragments;
-use super::message::{Choice, Outgoing, Parts};
+use super::outgoing::{Choice, Outgoing, Parts};
 use super::sender::Sender;
 use super::sending::{Bound, Turn, append};
 use crate::net::ending::Initiator;
@@ -103,6 +103,8 @@ impl Drop for FragmentedMessage<'_> {
         let mut state = self.sender.shared.lock_for_sending();
         state.queue.reserve(false);
         if self.is_first {
+            // Nothing is written, so nobody else tells those who wait to send a whole message.
+            state.offer_room();
             return;
         }
         state.close(Initiator::Application, CloseCode::INTERNAL_ERROR, UNFINISHED, deadline);

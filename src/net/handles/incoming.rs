@@ -156,6 +156,12 @@ impl Incoming {
         }
     }
 
+    /// Knows the connection for as long as it is held, whatever becomes of the handshake.
+    #[cfg(feature = "server")]
+    pub(crate) fn observer(&self) -> super::sender::Sender {
+        super::sender::Sender::new(self.shared.clone())
+    }
+
     /// The header fields that the application adds to the 101.
     pub(super) fn response_fields(&mut self) -> &mut ResponseFields {
         &mut self.inner_mut().fields
@@ -171,19 +177,6 @@ impl Incoming {
     }
 }
 
-impl fmt::Debug for Incoming {
-    /// Leaves the header fields out, on both sides: they carry credentials.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Incoming");
-        shown.field("peer", &self.shared.peer);
-        if let Some(inner) = &self.inner {
-            shown.field("path", &inner.head.path());
-            shown.field("subprotocol", &inner.offer.subprotocol.as_deref());
-        }
-        shown.finish_non_exhaustive()
-    }
-}
-
 const ANSWERED: &str = "an answered handshake";
 
 /// The 101 names none of the subprotocols that the client offers: it is counted, and the log says it,
@@ -194,6 +187,18 @@ fn report_unspoken_subprotocols(shared: &Shared, offered: usize) {
     let peer = shared.peer.map(tracing::field::display);
     let clause = "RFC 6455 4.2.2";
     tracing::debug!(peer, clause, offered, "accepted, but no offered subprotocol is spoken here");
+}
+
+impl fmt::Debug for Incoming {
+    /// Leaves out the query and the values of header fields: they carry credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.inner.as_deref();
+        f.debug_struct("Incoming")
+            .field("peer", &self.shared.peer)
+            .field("request", &inner.map(|inner| &inner.head))
+            .field("fields", &inner.map_or(0, |inner| inner.fields.iter().count()))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Drop for Incoming {

@@ -12,13 +12,10 @@ use super::glance::{Glance, LastGlance};
 use super::settings::Settings;
 use super::waiting::{Wakes, Woken};
 use super::{Deadline, State};
-use crate::net::ending::Initiator;
 use crate::net::lent::cork;
-use crate::proto::close::CloseCode;
 use crate::proto::rejection::Rejection;
 
 /// One connection, as its handles and its task see it.
-#[derive(Debug)]
 pub(in crate::net) struct Shared {
     pub(in crate::net) context: Arc<Context>,
     pub(in crate::net) peer: Option<SocketAddr>,
@@ -50,7 +47,6 @@ impl fmt::Debug for ConnectionId {
 
 /// The state, locked. When the lock is given up the glance is renewed, and then those are woken who
 /// are to be.
-#[derive(Debug)]
 pub(in crate::net) struct Locked<'a> {
     state: MutexGuard<'a, State>,
     glance: &'a LastGlance,
@@ -148,8 +144,8 @@ impl Shared {
         state.wake_task();
     }
 
-    /// The server shuts down (RFC 6455 §7.4.1: 1001).
-    pub(in crate::net) fn shutdown(&self) {
+    /// The server is about to shut down: an opening handshake that is undecided is refused.
+    pub(in crate::net) fn drain(&self) {
         let now = self.context.now();
         let mut state = self.lock();
         if state.life.is_opening() {
@@ -158,10 +154,34 @@ impl Shared {
             state.timer_due = true;
         } else if state.life.is_deciding() {
             state.refuse(&Rejection::ShuttingDown.into());
-        } else if state.life.is_open() {
-            state.close(Initiator::Shutdown, CloseCode::GOING_AWAY, "", self.close_deadline());
+        } else {
+            return;
         }
         state.wake_task();
+    }
+
+    /// The server shuts down (RFC 6455 §7.4.1: 1001, unless its farewell says otherwise).
+    pub(in crate::net) fn shutdown(&self) {
+        self.drain();
+        let Some(farewell) = self.context.farewell() else { return };
+        let deadline = self.close_deadline();
+        let mut state = self.lock();
+        if state.life.is_open() {
+            state.take_leave(farewell, deadline, self.limits().max_queued);
+            state.wake_task();
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    /// What can be seen without the lock: whoever formats this may hold it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let glance = self.glance();
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .field("is_open", &glance.is_open())
+            .field("queued", &glance.queued())
+            .finish_non_exhaustive()
     }
 }
 
