@@ -125,7 +125,8 @@
 //! # Features
 //!
 //! `net` (one connection on tokio), `server` (many connections) and `deflate` (permessage-deflate) are
-//! on by default. Without any, what is left is [`proto`].
+//! on by default. Without any, what is left is [`proto`]. `json` adds `Json` and `Message::json`, by serde;
+//! `futures` adds `Stream` and `Sink`.
 //!
 //! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
 
@@ -133,6 +134,8 @@
 
 pub mod proto;
 
+#[cfg(feature = "futures")]
+pub mod adapters;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "server")]
@@ -140,15 +143,19 @@ pub mod server;
 #[cfg(feature = "net")]
 mod topic;
 
+#[cfg(feature = "futures")]
+pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 #[cfg(feature = "net")]
 pub use net::{
     Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
-    FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, Outgoing,
-    OwnedMessage, OwnedText, Piece, Receiver, Result, Sender, SentClose, Text, TimeoutKind,
-    Timeouts, TrySendError, WebSocket,
+    FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
+    Outgoing, OwnedMessage, OwnedText, Piece, Receiver, Result, Sender, SentClose, Text,
+    TimeoutKind, Timeouts, TrySendError, WebSocket,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};
+#[cfg(feature = "json")]
+pub use net::{Json, JsonError, JsonErrorKind};
 pub use proto::assembler::{MessageKind, MessageLimits};
 pub use proto::close::CloseCode;
 pub use proto::event::ReceivedClose;
@@ -179,4 +186,7 @@ mod pages {
     mod limits {}
     #[doc = include_str!("../docs/compression.md")]
     mod compression {}
+    #[cfg(all(feature = "json", feature = "futures"))]
+    #[doc = include_str!("../docs/messages.md")]
+    mod messages {}
 }

@@ -1,5 +1,6 @@
 //! Embedding: connections on a runtime and transports of the application's own.
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -165,13 +166,23 @@ impl Endpoint {
 }
 
 /// An opening handshake that something else answers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Negotiated {
     path: Box<str>,
     accept_key: AcceptKey,
     subprotocol: Option<Subprotocol>,
     extensions: Option<String>,
     compression: Option<Compression>,
+}
+
+impl fmt::Debug for Negotiated {
+    /// Leaves the values of the header fields out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiated")
+            .field("has_subprotocol", &self.subprotocol.is_some())
+            .field("is_compressed", &self.compression.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Negotiated {

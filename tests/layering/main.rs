@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 14] = [
+const ROOMS: [Room; 15] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -61,6 +61,9 @@ const ROOMS: [Room; 14] = [
             "bytes",
             "httpdate",
             "pin_project_lite",
+            "serde",
+            "serde_json",
+            "serde_path_to_error",
         ],
         roots: &["proto", "net"],
         never: &["std::fs", "std::env", "std::process", "std::net::TcpListener", "TcpListener"],
@@ -86,6 +89,14 @@ const ROOMS: [Room; 14] = [
         crates: &["*"],
         roots: &["*"],
         never: &["crate::net::task", "crate::net::handles", "crate::net::state"],
+    },
+    // Each file knows one crate of the ecosystem.
+    Room {
+        name: "adapters",
+        at: "src/adapters",
+        crates: &["core", "alloc", "std", "futures_core", "futures_sink"],
+        roots: &["proto", "net", "adapters"],
+        never: &["std::fs", "std::env", "std::process", "std::net::TcpListener", "TcpListener"],
     },
     // A thing of many connections that needs no server: embedders use it too.
     Room {
@@ -292,6 +303,7 @@ fn the_guard_sees_what_it_is_for() {
         handles,
         state,
         lent,
+        adapters,
         topic,
         server,
         units,
@@ -325,6 +337,9 @@ fn the_guard_sees_what_it_is_for() {
         (handles, "use crate::net::task::connection::serve;"),
         (state, "use super::super::super::handles::sender::Sender;"),
         (lent, "use crate::net::{lent::pool, state::State};"),
+        (net, "use crate::adapters::stream::MessageStream;"),
+        (net, "use futures_core::Stream;"),
+        (adapters, "use crate::server::Server;"),
         (topic, "use crate::server::Server;"),
         (topic, "use crate::Server;"),
         (topic, "use socket2::Socket;"),

@@ -1,9 +1,12 @@
 //! An open connection as one handle.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::connection::connection_methods;
-use super::message::{Message, Outgoing, OwnedMessage};
+use super::message::Message;
+use super::outgoing::Outgoing;
+use super::owned::OwnedMessage;
 use super::receiver::Receiver;
 use super::sender::Sender;
 use crate::net::error::Result;
@@ -12,7 +15,6 @@ use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
 
 /// An open connection: a [`Receiver`] and a [`Sender`] in one.
-#[derive(Debug)]
 pub struct WebSocket {
     receiver: Receiver,
     sender: Sender,
@@ -97,3 +99,10 @@ impl WebSocket {
 }
 
 connection_methods!(WebSocket, sender.shared);
+
+impl fmt::Debug for WebSocket {
+    /// As of its [`Receiver`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("receiver", &self.receiver).finish_non_exhaustive()
+    }
+}

@@ -16,7 +16,6 @@ use crate::net::lent::cork;
 use crate::proto::rejection::Rejection;
 
 /// One connection, as its handles and its task see it.
-#[derive(Debug)]
 pub(in crate::net) struct Shared {
     pub(in crate::net) context: Arc<Context>,
     pub(in crate::net) peer: Option<SocketAddr>,
@@ -48,7 +47,6 @@ impl fmt::Debug for ConnectionId {
 
 /// The state, locked. When the lock is given up the glance is renewed, and then those are woken who
 /// are to be.
-#[derive(Debug)]
 pub(in crate::net) struct Locked<'a> {
     state: MutexGuard<'a, State>,
     glance: &'a LastGlance,
@@ -172,6 +170,18 @@ impl Shared {
             state.take_leave(farewell, deadline, self.limits().max_queued);
             state.wake_task();
         }
+    }
+}
+
+impl fmt::Debug for Shared {
+    /// What can be seen without the lock: whoever formats this may hold it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let glance = self.glance();
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .field("is_open", &glance.is_open())
+            .field("queued", &glance.queued())
+            .finish_non_exhaustive()
     }
 }
 
