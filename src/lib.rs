@@ -88,6 +88,8 @@
 //! [`Ending`]: who began it, the status codes in both directions, the rule or the timer.
 //!
 //! [`Handle::shutdown`] ends a whole server: 1001 to every connection, and a deadline.
+//! [`Handle::shutdown_with`] takes a [`Farewell`]: another code, a last message, and time for handlers
+//! that wait for [`Sender::draining`].
 //!
 //! # Limits
 //!
@@ -98,12 +100,13 @@
 #![cfg_attr(not(feature = "server"), doc = "```text")]
 //! use std::time::Duration;
 //!
-//! use stickler::{Config, Server};
+//! use stickler::{Config, Limits, MessageLimits, Server, Timeouts};
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let mut config = Config::default();
-//! config.limits.message.max_message_size = 64 * 1024; // one byte more fails with 1009
-//! config.timeouts.keepalive_interval = Some(Duration::from_secs(10)); // silence, then a Ping
+//! let message = MessageLimits::default().max_message_size(64 * 1024); // one byte more fails with 1009
+//! let config = Config::default()
+//!     .limits(Limits::default().message(message))
+//!     .timeouts(Timeouts::default().keepalive_interval(Duration::from_secs(10))); // silence, then a Ping
 //! let server = Server::bind("127.0.0.1:9001")?.config(config);
 //! # drop(server);
 //! # Ok(())

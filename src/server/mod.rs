@@ -253,7 +253,9 @@ impl Server {
     /// once for each type of handler and path; 100 ms unless set, and never with `None`. It is
     /// measured to 25 ms.
     ///
-    /// All connections of a worker wait for such a handler: see [`serve`](Self::serve).
+    /// All connections of a worker wait for such a handler: see [`serve`](Self::serve). On a
+    /// multi-thread runtime `block_in_place` lets the others go on, but it is warned of too: nobody
+    /// answers a Ping on that connection meanwhile.
     #[must_use]
     pub fn blocking_warning(mut self, after: Option<Duration>) -> Self {
         self.blocking_warning = after;

@@ -137,8 +137,8 @@ impl Topic {
     /// A subscriber that keeps up gets every value. One whose transport takes no more at present has
     /// only the newest value of each key kept, and gets it when less than 4 KiB are queued before it:
     /// so a value is not outdated by a long queue, and an answer to the subscriber's own request does
-    /// not wait behind one. What the kernel has taken is sent first all the same; a small send buffer
-    /// keeps that short. What is kept so takes up to [`max_queued`](crate::Limits::max_queued)
+    /// not wait behind one. What the kernel has taken is sent first all the same; the server's
+    /// `unsent_low_water` keeps that short. What is kept so takes up to [`max_queued`](crate::Limits::max_queued)
     /// bytes, keys included; beyond these a value is missed, and counted as such.
     ///
     /// Values of one key arrive in their order, some left out, and the newest arrives. A value arrives

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
+use std::ops::Range;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -45,7 +46,8 @@ fn unacknowledged(near: u16, far: u16) -> Result<usize, String> {
 
 #[test]
 fn cli_send_buffer_and_unsent_low_water() {
-    let variants: [(&[(&str, &str)], &[&str], std::ops::Range<usize>); 5] = [
+    type Variant = (&'static [(&'static str, &'static str)], &'static [&'static str], Range<usize>);
+    let variants: [Variant; 5] = [
         (&[], &["--unsent-low-water", "1GiB"], 512 << 10..usize::MAX),
         (&[], &["--unsent-low-water", "8KiB"], 1..200 << 10),
         (&[("STICKLER_UNSENT_LOW_WATER", "8KiB")], &[], 1..200 << 10),
