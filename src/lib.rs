@@ -118,14 +118,15 @@
 //!
 //! - [`Endpoint`] runs connections on a tokio runtime of yours, over anything that is `AsyncRead` and
 //!   `AsyncWrite`.
-//! - [`Endpoint::negotiate`] and [`Endpoint::serve_upgraded`] go on where another HTTP server, such as
-//!   hyper or axum, has read the request.
+//! - [`Endpoint::accept`] gives the connection to code that has no handler.
+//! - `stickler::axum`, an extractor, and `stickler::hyper` answer requests that these have read;
+//!   [`Endpoint::negotiate`] and [`Endpoint::serve_upgraded`] do it behind any other HTTP server.
 //! - [`proto`] is the protocol alone: bytes in, bytes out, without IO, clock and runtime.
 //!
 //! # Features
 //!
 //! `net` (one connection on tokio), `server` (many connections) and `deflate` (permessage-deflate) are
-//! on by default. Without any, what is left is [`proto`].
+//! on by default. Without any, what is left is [`proto`]. `axum` and `hyper` add what their names say.
 //!
 //! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
 
@@ -133,11 +134,17 @@
 
 pub mod proto;
 
+#[cfg(feature = "hyper")]
+mod adapters;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "server")]
 pub mod server;
 
+#[cfg(feature = "axum")]
+pub use adapters::axum;
+#[cfg(feature = "hyper")]
+pub use adapters::hyper;
 #[cfg(feature = "net")]
 pub use net::{
     Binary, BoxError, Config, ConnectionId, Ending, Endpoint, Error, FragmentedMessage, Fragments,
@@ -170,6 +177,11 @@ mod pages {
     mod handshakes {}
     #[doc = include_str!("../docs/embedding.md")]
     mod embedding {}
+    #[cfg(feature = "axum")]
+    #[doc = include_str!("../docs/from-axum.md")]
+    mod from_axum {}
+    #[doc = include_str!("../docs/from-tungstenite.md")]
+    mod from_tungstenite {}
     #[doc = include_str!("../docs/limits.md")]
     mod limits {}
     #[doc = include_str!("../docs/compression.md")]

@@ -11,12 +11,14 @@
 //! | `state` | what both share, behind the lock |
 //! | `lent` | what a thread lends |
 
+mod accept;
 mod config;
 mod ending;
 mod endpoint;
 mod error;
 mod handles;
 mod lent;
+mod negotiated;
 mod read_vec;
 mod state;
 mod task;
@@ -25,7 +27,7 @@ mod task;
 pub use config::DeflateConfig;
 pub use config::{Config, Limits, Timeouts};
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
-pub use endpoint::{Endpoint, Negotiated};
+pub use endpoint::Endpoint;
 pub use error::{BoxError, Error, Result};
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::Incoming;
@@ -35,6 +37,9 @@ pub use handles::message::{Compressed, Uncompressed};
 pub use handles::receiver::{Fragments, Piece, Receiver};
 pub use handles::sender::{Sender, TrySendError};
 pub use handles::websocket::WebSocket;
+pub use negotiated::Negotiated;
+#[cfg(feature = "hyper")]
+pub(crate) use negotiated::request_of;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 #[cfg(feature = "server")]

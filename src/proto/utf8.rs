@@ -14,6 +14,14 @@ pub struct InvalidUtf8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked(());
 
+impl Checked {
+    /// The witness of the bytes of a text that is one by its type.
+    #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "net makes texts of texts"))]
+    pub(crate) const fn of(_text: &str) -> Checked {
+        Checked(())
+    }
+}
+
 /// Validates text that arrives in pieces; keeps at most three bytes of a cut character.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Utf8Validator {

@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 13] = [
+const ROOMS: [Room; 14] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -59,6 +59,7 @@ const ROOMS: [Room; 13] = [
             "tokio",
             "tracing",
             "bytes",
+            "http",
             "httpdate",
             "pin_project_lite",
         ],
@@ -86,6 +87,28 @@ const ROOMS: [Room; 13] = [
         crates: &["*"],
         roots: &["*"],
         never: &["crate::net::task", "crate::net::handles", "crate::net::state"],
+    },
+    // Each file knows one crate of the ecosystem.
+    Room {
+        name: "adapters",
+        at: "src/adapters",
+        crates: &[
+            "core",
+            "alloc",
+            "std",
+            "tokio",
+            "tracing",
+            "bytes",
+            "http",
+            "hyper",
+            "axum_core",
+            "futures_core",
+            "futures_sink",
+            "tower_layer",
+            "tower_service",
+        ],
+        roots: &["proto", "net", "adapters"],
+        never: &["std::fs", "std::env", "std::process", "std::net::TcpListener", "TcpListener"],
     },
     Room {
         name: "server",
@@ -268,8 +291,22 @@ fn the_guard_sees_what_it_is_for() {
         let file = if at.is_dir() { at.join("inner").join("file.rs") } else { at };
         faults(room, &file, text, &dependencies)
     };
-    let [proto, net, handles, state, lent, server, units, connect, apps, lab, health, cli, serve] =
-        &ROOMS;
+    let [
+        proto,
+        net,
+        handles,
+        state,
+        lent,
+        adapters,
+        server,
+        units,
+        connect,
+        apps,
+        lab,
+        health,
+        cli,
+        serve,
+    ] = &ROOMS;
     for (room, text) in [
         (proto, "use tokio::time;"),
         (proto, "use std::io;"),
@@ -293,6 +330,10 @@ fn the_guard_sees_what_it_is_for() {
         (handles, "use crate::net::task::connection::serve;"),
         (state, "use super::super::super::handles::sender::Sender;"),
         (lent, "use crate::net::{lent::pool, state::State};"),
+        (net, "use crate::adapters::hyper::upgrade;"),
+        (net, "use hyper::upgrade::OnUpgrade;"),
+        (adapters, "use crate::server::Server;"),
+        (adapters, "use socket2::Socket;"),
         (server, "use clap::Parser;"),
         (server, "std::process::exit(1)"),
         (serve, "#[path = \"../../src/net/mod.rs\"] mod net;"),

@@ -158,6 +158,16 @@ pub struct OwnedText {
 }
 
 impl OwnedText {
+    /// Text that lives as long as the program; not copied.
+    pub fn from_static(text: &'static str) -> OwnedText {
+        OwnedText { bytes: Bytes::from_static(text.as_bytes()), checked: Checked::of(text) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self
+    }
+
     /// The bytes, shared.
     pub fn into_bytes(self) -> Bytes {
         self.bytes
@@ -175,6 +185,39 @@ impl Deref for OwnedText {
 impl std::fmt::Debug for OwnedText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         (**self).fmt(f)
+    }
+}
+
+impl std::fmt::Display for OwnedText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl From<&str> for OwnedText {
+    fn from(text: &str) -> OwnedText {
+        OwnedText::from(text.to_owned())
+    }
+}
+
+impl From<String> for OwnedText {
+    fn from(text: String) -> OwnedText {
+        let checked = Checked::of(&text);
+        OwnedText { bytes: text.into(), checked }
+    }
+}
+
+impl TryFrom<Bytes> for OwnedText {
+    type Error = std::string::FromUtf8Error;
+
+    fn try_from(bytes: Bytes) -> Result<OwnedText, Self::Error> {
+        String::from_utf8(bytes.into()).map(OwnedText::from)
+    }
+}
+
+impl PartialEq<&str> for OwnedText {
+    fn eq(&self, other: &&str) -> bool {
+        **self == **other
     }
 }
 

@@ -6,6 +6,7 @@
 pub(super) mod compressing;
 pub(super) mod connection;
 pub(super) mod fragments;
+pub(super) mod held;
 pub(super) mod incoming;
 pub(super) mod message;
 pub(super) mod receiver;

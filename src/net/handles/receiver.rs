@@ -13,6 +13,9 @@ pub use self::pieces::{Fragments, Piece};
 use self::search::search;
 
 use super::connection::connection_methods;
+use super::held::Held;
+#[cfg(feature = "axum")]
+use super::message::OwnedMessage;
 use super::message::{Lent, Message};
 use super::sending::is_large;
 use crate::net::ending::Ending;
@@ -38,6 +41,8 @@ use crate::proto::utf8::Checked;
 #[derive(Debug)]
 pub struct Receiver {
     shared: Arc<Shared>,
+    /// Where handles keep the connection open, and no handler does.
+    pub(super) held: Option<Held>,
     /// The read buffer that a message is lent from. Unread bytes in it are the input that the state
     /// has given to this Receiver.
     lease: Lease,
@@ -70,6 +75,7 @@ impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Receiver {
         Receiver {
             shared,
+            held: None,
             lease: Lease::default(),
             assembled: Vec::new(),
             is_waiting: false,
@@ -106,6 +112,16 @@ impl Receiver {
         let is_text = self.found.text.is_some();
         let kind = if is_text { MessageKind::Text } else { MessageKind::Binary };
         Ok(found.then(|| Fragments::new(kind, self)))
+    }
+
+    /// As [`Receiver::recv`], for keeping.
+    #[cfg(feature = "axum")]
+    pub(crate) fn poll_recv_owned(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<OwnedMessage>>> {
+        let found = std::task::ready!(self.poll_next(cx, Delivery::Message))?;
+        Poll::Ready(Ok(found.then(|| self.lend().into_owned())))
     }
 
     /// Chooses whether messages are given also while the replies of this task fill the queue to the

@@ -1,8 +1,10 @@
 //! An open connection as one handle.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use super::connection::connection_methods;
+use super::held::Held;
 use super::message::{Message, Outgoing, OwnedMessage};
 use super::receiver::Receiver;
 use super::sender::Sender;
@@ -83,6 +85,15 @@ impl WebSocket {
     /// As [`Sender::close`].
     pub fn close(self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         self.sender.close(code, reason)
+    }
+
+    /// Lets this socket and the handles that come of it keep the connection open. The future is ready
+    /// when all of them are dropped, or when the connection has ended.
+    pub(crate) fn hold(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        let (held, let_go) = Held::new(self.sender.clone());
+        self.receiver.held = Some(held.clone());
+        self.sender.held = Some(held);
+        let_go
     }
 
     /// The receiving handle.

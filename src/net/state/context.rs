@@ -112,6 +112,7 @@ impl Context {
     }
 
     /// Contexts for this many runtimes, which share what the configuration bounds for all.
+    #[cfg(feature = "server")]
     pub(crate) fn several(
         config: &Arc<Config>,
         http: Option<&HttpHook>,
@@ -160,11 +161,13 @@ impl Context {
     }
 
     /// Handlers that panicked.
+    #[cfg(feature = "server")]
     pub(crate) fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
     }
 
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
+    #[cfg(feature = "server")]
     pub(crate) fn unspoken_subprotocols(&self) -> u64 {
         self.unspoken_subprotocols.load(Ordering::Relaxed)
     }

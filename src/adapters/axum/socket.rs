@@ -1,0 +1,193 @@
+//! A connection with the methods that axum's has.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use axum_core::Error;
+use futures_core::stream::{FusedStream, Stream};
+use futures_sink::Sink;
+use http::HeaderValue;
+
+use super::message::{CloseFrame, Message};
+use crate::net::{self, Outgoing, Sender};
+use crate::proto::close::CloseCode;
+use crate::proto::outbound::SendError;
+
+/// An open connection, as `axum::extract::ws::WebSocket` is one.
+///
+/// It is open until all parts of it are dropped, which closes it with 1000. [`WebSocket::into_inner`]
+/// gives what axum has no name for.
+#[derive(Debug)]
+pub struct WebSocket {
+    socket: net::WebSocket,
+    protocol: Option<HeaderValue>,
+    /// Whether the end was received.
+    is_terminated: bool,
+    waiting: Waiting,
+}
+
+impl WebSocket {
+    pub(super) fn new(socket: net::WebSocket, protocol: Option<HeaderValue>) -> WebSocket {
+        WebSocket { socket, protocol, is_terminated: false, waiting: Waiting::default() }
+    }
+
+    /// Waits for the next message. The last one is the Close that the peer sent; then `None` follows,
+    /// as it does after an error.
+    ///
+    /// The error holds a [`stickler::Error`](crate::Error): the rule that the peer broke, the deadline
+    /// that ran out, or the loss of the transport.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped: the connection keeps what has arrived.
+    pub async fn recv(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Waits until there is room in the queue, and queues the message. The connection task writes it.
+    ///
+    /// # Errors
+    /// After a Close in either direction, when the connection is lost, and for a control frame that
+    /// breaks a rule. The error holds a [`SendError`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, nothing was queued.
+    pub async fn send(&mut self, message: Message) -> Result<(), Error> {
+        if !matches!(message, Message::Close(_)) {
+            self.socket.sender().ready().await;
+        }
+        send(self.socket.sender(), message).map_err(Error::new)
+    }
+
+    /// The subprotocol that was agreed on.
+    pub fn protocol(&self) -> Option<&HeaderValue> {
+        self.protocol.as_ref()
+    }
+
+    /// The connection with the methods of this library.
+    pub fn into_inner(self) -> net::WebSocket {
+        self.socket
+    }
+
+    /// A handle that sends on this connection, from any task.
+    pub fn sender(&self) -> &Sender {
+        self.socket.sender()
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        if self.is_terminated {
+            return Poll::Ready(None);
+        }
+        let received = ready!(self.socket.receiver().poll_recv_owned(cx));
+        self.is_terminated = !matches!(received, Ok(Some(_)));
+        Poll::Ready(match received {
+            Ok(Some(message)) => Some(Ok(message.into())),
+            Ok(None) => self.socket.sender().received_close().map(|close| Ok((&close).into())),
+            Err(error) => Some(Err(Error::new(error))),
+        })
+    }
+}
+
+/// Queues whatever it is.
+fn send(sender: &Sender, message: Message) -> Result<(), SendError> {
+    match message {
+        Message::Text(text) => queue(sender, text),
+        Message::Binary(payload) => queue(sender, payload),
+        Message::Ping(data) => sender.ping(&data),
+        Message::Pong(data) => sender.pong(&data),
+        Message::Close(None) => sender.close_without_code(),
+        Message::Close(Some(CloseFrame { code, reason })) => {
+            sender.close(CloseCode::new(code), &reason)
+        }
+    }
+}
+
+fn queue(sender: &Sender, message: impl Outgoing) -> Result<(), SendError> {
+    sender.send(message)
+}
+
+impl Stream for WebSocket {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        self.get_mut().poll_recv(cx)
+    }
+}
+
+impl FusedStream for WebSocket {
+    fn is_terminated(&self) -> bool {
+        self.is_terminated
+    }
+}
+
+impl Sink<Message> for WebSocket {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        let ready = |sender: Sender| async move {
+            sender.ready().await;
+            Ok(())
+        };
+        this.waiting.poll(cx, this.socket.sender(), ready)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        send(self.socket.sender(), message).map_err(Error::new)
+    }
+
+    /// Waits until all that was queued is written to the transport.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        let flushed = |sender: Sender| async move { sender.flushed().await };
+        this.waiting.poll(cx, this.socket.sender(), flushed)
+    }
+
+    /// Closes with 1000, unless a Close was sent or received before.
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.socket.sender().is_open() {
+            // The connection may have ended since; then it is closed.
+            let _ = self.socket.sender().close(CloseCode::NORMAL, "");
+        }
+        self.as_mut().poll_flush(cx)
+    }
+}
+
+/// What the Sink waits for; there is none where it need not wait.
+#[derive(Default)]
+struct Waiting(Option<Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + Sync>>>);
+
+impl Waiting {
+    fn poll<F>(
+        &mut self,
+        cx: &mut Context<'_>,
+        sender: &Sender,
+        wait: impl Fn(Sender) -> F,
+    ) -> Poll<Result<(), Error>>
+    where
+        F: Future<Output = Result<(), SendError>> + Send + Sync + 'static,
+    {
+        let waiting = match &mut self.0 {
+            Some(waiting) => waiting,
+            None => {
+                // Most often there is nothing to wait for, and no need of a box.
+                if let Poll::Ready(result) = pin!(wait(sender.clone())).poll(cx) {
+                    return Poll::Ready(result.map_err(Error::new));
+                }
+                self.0.insert(Box::pin(wait(sender.clone())))
+            }
+        };
+        let result = ready!(waiting.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(result.map_err(Error::new))
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Waiting").field(&self.0.is_some()).finish()
+    }
+}
