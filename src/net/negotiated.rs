@@ -33,7 +33,8 @@ pub struct Negotiated {
     offer: Offer,
     /// What the application adds to the 101.
     added: ResponseFields,
-    /// Where the memory for compression is counted.
+    /// Has the configuration, and counts the memory for compression.
+    #[cfg(any(feature = "axum", feature = "deflate"))]
     context: Arc<Context>,
     compression: Option<Compression>,
     /// What the 101 says of the compression.
@@ -63,13 +64,14 @@ impl Negotiated {
             compression,
             limits: None,
             timeouts: None,
+            #[cfg(any(feature = "axum", feature = "deflate"))]
             context: context.clone(),
         })
     }
 
     /// The header fields of the 101, in order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        let subprotocol = self.subprotocol().map(|name| ("Sec-WebSocket-Protocol", name));
+        let subprotocol = self.chosen_subprotocol().map(|name| ("Sec-WebSocket-Protocol", name));
         let extensions = self.extensions.as_deref();
         let extensions = extensions.map(|value| ("Sec-WebSocket-Extensions", value));
         [
@@ -90,7 +92,7 @@ impl Negotiated {
 
     /// The subprotocol that the 101 names: the first in the client's order that the policy knows,
     /// unless chosen otherwise.
-    pub fn subprotocol(&self) -> Option<&str> {
+    pub fn chosen_subprotocol(&self) -> Option<&str> {
         self.offer.subprotocol.as_deref()
     }
 
@@ -98,7 +100,7 @@ impl Negotiated {
     ///
     /// # Errors
     /// The client did not offer it, which leaves the choice as it was.
-    pub fn choose_subprotocol(&mut self, name: &str) -> Result<&mut Self, SubprotocolNotOffered> {
+    pub fn subprotocol(&mut self, name: &str) -> Result<&mut Self, SubprotocolNotOffered> {
         self.offer.choose_subprotocol(&self.request, name)?;
         Ok(self)
     }
@@ -123,14 +125,23 @@ impl Negotiated {
         Ok(self)
     }
 
-    /// The limits of this connection, to be changed: those of the endpoint unless they are.
-    pub fn limits_mut(&mut self) -> &mut Limits {
+    /// Sets how much is too much on this connection, instead of what is configured. The bounds of the
+    /// request head are not looked at here.
+    pub fn limits(&mut self, limits: Limits) -> &mut Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// The limits of this connection, to be changed.
+    #[cfg(feature = "axum")]
+    pub(crate) fn limits_mut(&mut self) -> &mut Limits {
         self.limits.get_or_insert_with(|| self.context.config.limits.clone())
     }
 
-    /// The deadlines of this connection, to be changed: those of the endpoint unless they are.
-    pub fn timeouts_mut(&mut self) -> &mut Timeouts {
-        self.timeouts.get_or_insert_with(|| self.context.config.timeouts.clone())
+    /// Sets how long is too long on this connection, instead of what is configured, from the 101 on.
+    pub fn timeouts(&mut self, timeouts: Timeouts) -> &mut Self {
+        self.timeouts = Some(timeouts);
+        self
     }
 
     /// Chooses which offers of compression are accepted on this connection; `None` declines all
@@ -152,7 +163,7 @@ impl fmt::Debug for Negotiated {
         formatter
             .debug_struct("Negotiated")
             .field("request", &self.request)
-            .field("subprotocol", &self.subprotocol())
+            .field("subprotocol", &self.chosen_subprotocol())
             .field("extensions", &self.extensions)
             .finish_non_exhaustive()
     }

@@ -114,9 +114,9 @@ fn the_parts_of_the_crate_http_are_negotiated() {
     let (mut parts, ()) = request().into_parts();
     let mut negotiated = endpoint.negotiate_parts(&parts).unwrap();
     assert_eq!(negotiated.head().path(), "/ws");
-    assert_eq!(negotiated.subprotocol(), None);
-    negotiated.choose_subprotocol("chat").unwrap().header("Set-Cookie", "a=b").unwrap();
-    assert!(negotiated.choose_subprotocol("mqtt").is_err());
+    assert_eq!(negotiated.chosen_subprotocol(), None);
+    negotiated.subprotocol("chat").unwrap().header("Set-Cookie", "a=b").unwrap();
+    assert!(negotiated.subprotocol("mqtt").is_err());
     let fields: Vec<_> = negotiated.fields().collect();
     assert!(fields.contains(&("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
     assert!(fields.contains(&("Sec-WebSocket-Protocol", "chat")));

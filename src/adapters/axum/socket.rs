@@ -158,7 +158,9 @@ impl Sink<Message> for WebSocket {
 
 /// What the Sink waits for; there is none where it need not wait.
 #[derive(Default)]
-struct Waiting(Option<Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + Sync>>>);
+struct Waiting(Option<Pin<Box<Wait>>>);
+
+type Wait = dyn Future<Output = Result<(), SendError>> + Send + Sync;
 
 impl Waiting {
     fn poll<F>(

@@ -46,7 +46,7 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
         let requested = upgrade.negotiated().head().subprotocols().filter_map(field_value);
         Ok(WebSocketUpgrade {
             requested: requested.collect(),
-            selected: upgrade.negotiated().subprotocol().and_then(field_value),
+            selected: upgrade.negotiated().chosen_subprotocol().and_then(field_value),
             upgrade,
             failed: failed(|error| tracing::debug!(%error, "the 101 led to no connection")),
         })
@@ -88,7 +88,7 @@ impl WebSocketUpgrade {
         let negotiated = self.upgrade.negotiated_mut();
         negotiated.no_subprotocol();
         let mut names = protocols.into_iter().map(Into::into);
-        let chosen = names.find(|name| negotiated.choose_subprotocol(name).is_ok());
+        let chosen = names.find(|name| negotiated.subprotocol(name).is_ok());
         self.selected = chosen.as_deref().and_then(field_value);
         self
     }
@@ -109,7 +109,7 @@ impl WebSocketUpgrade {
     /// # Errors
     /// The client did not offer it.
     pub fn protocol(mut self, name: &str) -> Result<WebSocketUpgrade, SubprotocolNotOffered> {
-        self.upgrade.negotiated_mut().choose_subprotocol(name)?;
+        self.upgrade.negotiated_mut().subprotocol(name)?;
         self.selected = field_value(name);
         Ok(self)
     }
@@ -137,13 +137,14 @@ impl WebSocketUpgrade {
     }
 
     /// All limits of this connection, instead of the endpoint's.
-    pub fn limits(self, limits: Limits) -> WebSocketUpgrade {
-        self.limited(|old| *old = limits)
+    pub fn limits(mut self, limits: Limits) -> WebSocketUpgrade {
+        self.upgrade.negotiated_mut().limits(limits);
+        self
     }
 
     /// All deadlines of this connection, instead of the endpoint's.
     pub fn timeouts(mut self, timeouts: Timeouts) -> WebSocketUpgrade {
-        *self.upgrade.negotiated_mut().timeouts_mut() = timeouts;
+        self.upgrade.negotiated_mut().timeouts(timeouts);
         self
     }
 
