@@ -74,7 +74,7 @@
 //! ```
 //!
 //! A [`Prepared`] message is encoded once for many connections, and a [`Topic`] sends it to all its
-//! subscribers, on whatever worker they are. Where permessage-deflate was agreed, `Compressed` and
+//! subscribers, on whatever worker they are; [`Topics`] has topics by name. Where permessage-deflate was agreed, `Compressed` and
 //! `Uncompressed` decide for one message whether it is compressed; `DeflateConfig` decides for all.
 //!
 //! # Closing
@@ -140,6 +140,8 @@ mod adapters;
 pub mod net;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "net")]
+mod topic;
 
 #[cfg(feature = "axum")]
 pub use adapters::axum;
@@ -164,7 +166,9 @@ pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
-pub use server::{Counters, Handle, Server, Serving, Subscription, Topic};
+pub use server::{Counters, Handle, Server, Serving};
+#[cfg(feature = "net")]
+pub use topic::{Subscription, Topic, Topics};
 
 /// Compiles what README.md and the pages in `docs` show.
 #[cfg(all(doctest, feature = "server", feature = "deflate"))]

@@ -29,6 +29,7 @@ pub use config::{Config, Limits, Timeouts};
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
 pub use endpoint::Endpoint;
 pub use error::{BoxError, Error, Result};
+pub(crate) use handles::backlog::Backlog;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::Incoming;
 pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
@@ -42,8 +43,9 @@ pub use negotiated::Negotiated;
 pub(crate) use negotiated::request_of;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
+pub(crate) use state::context::Context;
 #[cfg(feature = "server")]
-pub(crate) use state::context::{Context, HttpHook};
+pub(crate) use state::context::HttpHook;
 pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;

@@ -11,7 +11,6 @@ mod permit;
 mod refusal;
 mod shutdown;
 mod socket;
-mod topic;
 mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -26,7 +25,6 @@ use self::counters::Tally;
 use self::limits::{Admission, Caps};
 use self::listener::Bound;
 use self::shutdown::Shutdown;
-pub use self::topic::{Subscription, Topic};
 use self::worker::{Shared, Worker};
 use crate::net::BoxError;
 use crate::net::{Config, Context, HttpHook, Incoming, Limits, Timeouts};

@@ -1,6 +1,5 @@
 //! One worker: an OS thread with its own runtime, its own listeners and its own
-//! connections. Between workers there are only caps, counters, topics and the
-//! request to shut down.
+//! connections. Between workers there are only caps, counters and the request to shut down.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};

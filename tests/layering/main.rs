@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 14] = [
+const ROOMS: [Room; 15] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -110,15 +110,24 @@ const ROOMS: [Room; 14] = [
         roots: &["proto", "net", "adapters"],
         never: &["std::fs", "std::env", "std::process", "std::net::TcpListener", "TcpListener"],
     },
+    // A thing of many connections that needs no server: embedders use it too.
+    Room {
+        name: "topic",
+        at: "src/topic",
+        crates: &["core", "alloc", "std", "tokio"],
+        roots: &["proto", "net", "topic"],
+        never: &["std::net", "std::fs", "std::env", "std::process", "std::io"],
+    },
     Room {
         name: "server",
         at: "src/server",
         crates: &[
             "core", "alloc", "std", "tokio", "tracing", "bytes", "httpdate", "socket2", "rustix",
         ],
-        // The highest room of its crate: whatever stands at the root comes from here or below.
+        // The highest room of its crate: whatever stands at the root comes from here or below, but
+        // for topics, which stand beside it.
         roots: &["*"],
-        never: &["std::env", "std::process"],
+        never: &["std::env", "std::process", "crate::topic", "Topic"],
     },
     // The program is a package of its own: the compiler holds it to the library's public names. What
     // is left to see here is that no part of it knows one that is above it.
@@ -298,6 +307,7 @@ fn the_guard_sees_what_it_is_for() {
         state,
         lent,
         adapters,
+        topic,
         server,
         units,
         connect,
@@ -334,6 +344,10 @@ fn the_guard_sees_what_it_is_for() {
         (net, "use hyper::upgrade::OnUpgrade;"),
         (adapters, "use crate::server::Server;"),
         (adapters, "use socket2::Socket;"),
+        (topic, "use crate::server::Server;"),
+        (topic, "use crate::Server;"),
+        (topic, "use socket2::Socket;"),
+        (server, "use crate::topic::Topic;"),
         (server, "use clap::Parser;"),
         (server, "std::process::exit(1)"),
         (serve, "#[path = \"../../src/net/mod.rs\"] mod net;"),
@@ -357,6 +371,7 @@ fn the_guard_sees_what_it_is_for() {
         (proto, "const A: &str = r#\"use \"std::io\" now\"#;"),
         (proto, "mod tests { use super::*; }"),
         (net, "use crate::{net::lease, proto::frame::{self, Opcode as Op}}; use bytes::Bytes;"),
+        (topic, "use super::roll::Roll; use crate::{net::Sender, proto::prepared::Prepared};"),
         (server, "use crate::net::Config; use socket2::Socket;"),
         (
             serve,

@@ -1,7 +1,11 @@
 //! Topics: who gets what is published, in which order, and what it costs in memory.
-#![cfg(feature = "server")]
+#![cfg(feature = "net")]
 
+mod lagging;
+mod latest;
+mod names;
 mod rounds;
+#[cfg(feature = "server")]
 mod workers;
 
 use stickler::{

@@ -70,6 +70,10 @@ fn every_worker_delivers() {
     for peer in &mut room.peers {
         assert_eq!(read_text(peer), "from outside");
     }
+    assert_eq!(room.topic.publish_latest("key", Prepared::text("the newest")), 60);
+    for peer in &mut room.peers {
+        assert_eq!(read_text(peer), "the newest");
+    }
     room.peers[7].send(support::text("from a handler"));
     for peer in &mut room.peers {
         assert_eq!(read_text(peer), "from a handler");
@@ -105,4 +109,42 @@ fn publishers_on_several_threads_keep_their_order() {
     assert!(seen.iter().all(|texts| *texts == seen[0]));
     assert_eq!(room.topic.skipped(), 0);
     drop(room.serving);
+}
+
+/// Over sockets: two who read, and one who does not until the end.
+#[test]
+fn a_slow_peer_gets_the_newest_value_and_holds_up_nobody() {
+    const LEN: usize = 16 << 10;
+    const LAST: usize = 2000;
+    let mut room = room(3, 3);
+    let mut slow = room.peers.pop().unwrap();
+    let readers: Vec<_> = room
+        .peers
+        .drain(..)
+        .map(|mut peer| thread::spawn(move || numbers(&mut peer, LAST)))
+        .collect();
+    for number in 1..=LAST {
+        let value = Prepared::text(format!("{number:<LEN$}"));
+        assert_eq!(room.topic.publish_latest("key", value), 3);
+    }
+    for reader in readers {
+        reader.join().unwrap();
+    }
+    // More than the kernel takes for a peer, so most of it was left out.
+    let got = numbers(&mut slow, LAST);
+    println!("the slow peer got {} of {LAST}", got.len());
+    assert!(got.len() < LAST, "{}", got.len());
+    assert_eq!(room.topic.skipped(), 0);
+    drop(room.serving);
+}
+
+/// Reads up to the last value, and sees that each is newer than the one before.
+fn numbers(peer: &mut Client, last: usize) -> Vec<usize> {
+    let mut numbers = vec![0];
+    while *numbers.last().unwrap() < last {
+        let number = read_text(peer).trim_end().parse().unwrap();
+        assert!(number > *numbers.last().unwrap());
+        numbers.push(number);
+    }
+    numbers
 }

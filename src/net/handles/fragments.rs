@@ -103,6 +103,8 @@ impl Drop for FragmentedMessage<'_> {
         let mut state = self.sender.shared.lock_for_sending();
         state.queue.reserve(false);
         if self.is_first {
+            // Nothing is written, so nobody else tells those who wait to send a whole message.
+            state.offer_room();
             return;
         }
         state.close(Initiator::Application, CloseCode::INTERNAL_ERROR, UNFINISHED, deadline);

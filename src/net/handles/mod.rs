@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads or writes: handles look at the shared state, and wake the connection task.
 
+pub(super) mod backlog;
 #[cfg_attr(not(feature = "deflate"), path = "no_compressing.rs")]
 pub(super) mod compressing;
 pub(super) mod connection;

@@ -11,7 +11,6 @@ use super::held::Held;
 use super::message::{Choice, Outgoing};
 use super::sending::{Bound, Turn};
 use crate::net::ending::Initiator;
-#[cfg(feature = "server")]
 use crate::net::state::context::Context;
 use crate::net::state::shared::Shared;
 use crate::net::state::waiting::Waiting;
@@ -39,7 +38,6 @@ impl Sender {
     }
 
     /// What this connection shares with the others of its runtime.
-    #[cfg(feature = "server")]
     pub(crate) fn context(&self) -> &Arc<Context> {
         &self.shared.context
     }

@@ -141,7 +141,6 @@ impl Context {
     }
 
     /// Runs a task on the runtime of the connections. It is dropped when that has ended.
-    #[cfg(feature = "server")]
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let runtime = self.register().runtime.clone();
         if let Some(runtime) = runtime {
@@ -150,7 +149,6 @@ impl Context {
     }
 
     /// Bytes that may wait for one peer.
-    #[cfg(feature = "server")]
     pub(crate) fn max_queued(&self) -> usize {
         self.config.limits.max_queued
     }

@@ -21,6 +21,11 @@ pub(in crate::net) enum Awaited {
         /// In bytes.
         below: usize,
     },
+    /// A whole message can begin behind so few bytes, or the connection is not open any more.
+    Message {
+        /// In bytes.
+        below: usize,
+    },
     /// Everything that was queued is written, or the transport has ended.
     Flush,
     /// The peer's Close was read, or never will be.
@@ -219,6 +224,11 @@ impl State {
         match awaited {
             Awaited::Room { voice, below } => {
                 !self.life.is_open() || self.queue.has_room(voice, below)
+            }
+            Awaited::Message { below } => {
+                // A connection that has sent a Close takes nothing any more: sending says so.
+                let takes = self.queue.check_message(Voice::Other, below);
+                !self.life.is_open() || matches!(takes, Ok(()) | Err(SendError::Closed))
             }
             Awaited::Flush => self.queue.len() == 0 || self.life.is_closed(),
             Awaited::PeerClose => self.life.is_over(),
