@@ -126,7 +126,8 @@
 //! # Features
 //!
 //! `net` (one connection on tokio), `server` (many connections) and `deflate` (permessage-deflate) are
-//! on by default. Without any, what is left is [`proto`]. `axum` and `hyper` add what their names say.
+//! on by default. Without any, what is left is [`proto`]. `json` adds `Json` and `Message::json`, by serde;
+//! `futures` adds `Stream` and `Sink`; `axum` and `hyper` add what their names say.
 //!
 //! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
 
@@ -134,7 +135,7 @@
 
 pub mod proto;
 
-#[cfg(feature = "hyper")]
+#[cfg(any(feature = "futures", feature = "hyper"))]
 mod adapters;
 #[cfg(feature = "net")]
 pub mod net;
@@ -147,14 +148,19 @@ mod topic;
 pub use adapters::axum;
 #[cfg(feature = "hyper")]
 pub use adapters::hyper;
+#[cfg(feature = "futures")]
+pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 #[cfg(feature = "net")]
 pub use net::{
     Binary, BoxError, Config, ConnectionId, Ending, Endpoint, Error, FragmentedMessage, Fragments,
-    Incoming, Initiator, Limits, Message, Negotiated, Outgoing, OwnedMessage, OwnedText, Piece,
-    Receiver, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError, WebSocket,
+    Incoming, Initiator, Limits, Message, Negotiated, NotUtf8, Outgoing, OwnedMessage, OwnedText,
+    Piece, Receiver, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError,
+    WebSocket,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};
+#[cfg(feature = "json")]
+pub use net::{Json, JsonError, JsonErrorKind};
 pub use proto::assembler::{MessageKind, MessageLimits};
 pub use proto::close::CloseCode;
 pub use proto::event::ReceivedClose;
@@ -184,10 +190,14 @@ mod pages {
     #[cfg(feature = "axum")]
     #[doc = include_str!("../docs/from-axum.md")]
     mod from_axum {}
+    #[cfg(feature = "futures")]
     #[doc = include_str!("../docs/from-tungstenite.md")]
     mod from_tungstenite {}
     #[doc = include_str!("../docs/limits.md")]
     mod limits {}
     #[doc = include_str!("../docs/compression.md")]
     mod compression {}
+    #[cfg(all(feature = "json", feature = "futures"))]
+    #[doc = include_str!("../docs/messages.md")]
+    mod messages {}
 }

@@ -32,9 +32,15 @@ pub use error::{BoxError, Error, Result};
 pub(crate) use handles::backlog::Backlog;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::Incoming;
-pub use handles::message::{Binary, Message, Outgoing, OwnedMessage, OwnedText, Text};
+#[cfg(feature = "json")]
+pub use handles::json::{Json, JsonError, JsonErrorKind};
+pub use handles::message::{Binary, Message, Text};
+pub use handles::outgoing::Outgoing;
 #[cfg(feature = "deflate")]
-pub use handles::message::{Compressed, Uncompressed};
+pub use handles::outgoing::{Compressed, Uncompressed};
+pub use handles::owned::{NotUtf8, OwnedMessage, OwnedText};
+#[cfg(feature = "futures")]
+pub(crate) use handles::polled::PolledSender;
 pub use handles::receiver::{Fragments, Piece, Receiver};
 pub use handles::sender::{Sender, TrySendError};
 pub use handles::websocket::WebSocket;

@@ -37,7 +37,7 @@ impl Default for MessageLimits {
 }
 
 /// The unfinished message.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Assembler {
     /// Payload that has arrived and was not delivered; empty between messages.
     buffer: Vec<u8>,
@@ -52,6 +52,17 @@ pub struct Assembler {
     /// 0 <= held_back <= 3, held_back <= buffer.len()
     held_back: u8,
     kind: Option<MessageKind>,
+}
+
+impl core::fmt::Debug for Assembler {
+    /// Leaves the payload out.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Assembler")
+            .field("kind", &self.kind)
+            .field("fragments", &self.fragments)
+            .field("len", &self.buffer.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Assembler {

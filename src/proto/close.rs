@@ -4,6 +4,19 @@ use super::utf8::Utf8Validator;
 use super::violation::Violation;
 
 /// A status code of the closing handshake (RFC 6455 §7.4).
+///
+/// Any number may be one: which of them a peer may send, and which a server may, is asked with
+/// [`is_receivable`](CloseCode::is_receivable) and [`is_sendable`](CloseCode::is_sendable). 3000 to
+/// 3999 are registered with IANA by libraries and frameworks, 4000 to 4999 are the application's own.
+///
+/// ```
+/// use stickler::CloseCode;
+///
+/// let code = CloseCode::from(4001);
+/// assert!(code.is_sendable());
+/// assert_eq!(u16::from(code), 4001);
+/// assert!(!CloseCode::NO_STATUS.is_sendable()); // 1005 is never on the wire
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(u16);
 
@@ -59,6 +72,12 @@ impl CloseCode {
     }
 }
 
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> u16 {
+        code.0
+    }
+}
+
 impl From<u16> for CloseCode {
     fn from(code: u16) -> CloseCode {
         CloseCode(code)
@@ -81,12 +100,22 @@ impl std::fmt::Debug for CloseCode {
 pub const MAX_REASON_LEN: usize = 123;
 
 /// The body of a Close frame: empty, or a status code and a reason (RFC 6455 §5.5.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CloseFrame<'a> {
     /// The status code; `None` for an empty body.
     pub code: Option<CloseCode>,
     /// The reason; empty when there is no code.
     pub reason: &'a str,
+}
+
+impl std::fmt::Debug for CloseFrame<'_> {
+    /// Of the reason, which may be the peer's own words, only the length.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CloseFrame")
+            .field("code", &self.code)
+            .field("reason_len", &self.reason.len())
+            .finish()
+    }
 }
 
 impl<'a> CloseFrame<'a> {

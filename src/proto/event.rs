@@ -81,12 +81,22 @@ pub enum Payload {
 }
 
 /// The body of the first Close received (RFC 6455 §7.1.5, §7.1.6).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ReceivedClose {
     /// The status code; `None` for an empty body, which applications see as 1005.
     pub code: Option<CloseCode>,
     /// The reason; the peer's own words.
     pub reason: Box<str>,
+}
+
+impl std::fmt::Debug for ReceivedClose {
+    /// Of the reason, which is the peer's own words, only the length.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReceivedClose")
+            .field("code", &self.code)
+            .field("reason_len", &self.reason.len())
+            .finish()
+    }
 }
 
 impl Event {

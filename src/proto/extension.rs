@@ -13,12 +13,23 @@ use super::{
 };
 
 /// One extension that a client offers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ExtensionOffer {
     /// The extension token, in the case in which it was sent.
     pub name: String,
     /// The parameters in order, repeated ones included; a quoted value is unescaped.
     pub params: Vec<(String, Option<String>)>,
+}
+
+impl core::fmt::Debug for ExtensionOffer {
+    /// Leaves out the client's own words.
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter
+            .debug_struct("ExtensionOffer")
+            .field("name_len", &self.name.len())
+            .field("params", &self.params.len())
+            .finish()
+    }
 }
 
 /// Parses the values of all Sec-WebSocket-Extensions lines of a request, which are one list.

@@ -25,12 +25,22 @@ pub struct Outbound {
 }
 
 /// What most connections never need.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Rare {
     /// The newest Pong that waits, while the peer does not read.
     waiting_pong: Option<Box<[u8]>>,
     /// What later messages may refer to.
     kept: Option<Kept>,
+}
+
+impl std::fmt::Debug for Rare {
+    /// Leaves the payload of the Pong out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rare")
+            .field("has_waiting_pong", &self.waiting_pong.is_some())
+            .field("kept", &self.kept)
+            .finish()
+    }
 }
 
 /// How far the closing handshake has come, as far as sending goes (RFC 6455 §7.1.2 to §7.1.7).
@@ -82,6 +92,8 @@ pub enum SendError {
     CloseCodeNotSendable,
     /// A reason of more than 123 bytes (RFC 6455 §5.5).
     ReasonTooLong,
+    /// A value that cannot be written as JSON; nothing was queued. Only `Json` has it (feature `json`).
+    NotSerializable,
 }
 
 impl std::fmt::Display for SendError {
@@ -92,6 +104,7 @@ impl std::fmt::Display for SendError {
             SendError::MessageUnfinished => "a fragmented message is unfinished",
             SendError::ControlTooLong => "a control frame holds at most 125 bytes",
             SendError::CloseCodeNotSendable => "a server does not send this status code",
+            SendError::NotSerializable => "the value cannot be written as JSON",
             SendError::ReasonTooLong => "the reason in a Close frame holds at most 123 bytes",
         })
     }

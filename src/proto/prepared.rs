@@ -11,22 +11,61 @@ use super::frame::HeaderBytes;
 use super::outbound::opcode_of;
 
 /// A whole message as one frame, encoded. Cheap to clone: receivers share its bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Prepared {
     shared: Arc<Frames>,
 }
 
-#[derive(Debug)]
 struct Frames {
     plain: Arc<[u8]>,
     kind: MessageKind,
     /// Where the payload begins in `plain`.
-    #[cfg(feature = "deflate")]
     header_len: usize,
     /// The frame compressed, for each size of the receivers' windows; `None` where that is
     /// not shorter.
     #[cfg(feature = "deflate")]
     compressed: [OnceLock<Option<Arc<[u8]>>>; 8],
+}
+
+impl std::fmt::Debug for Prepared {
+    /// Leaves the payload out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared")
+            .field("kind", &self.shared.kind)
+            .field("len", &self.payload().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<&str> for Prepared {
+    fn from(text: &str) -> Prepared {
+        Prepared::text(text)
+    }
+}
+
+impl From<String> for Prepared {
+    fn from(text: String) -> Prepared {
+        Prepared::text(text)
+    }
+}
+
+impl From<&[u8]> for Prepared {
+    fn from(payload: &[u8]) -> Prepared {
+        Prepared::binary(payload)
+    }
+}
+
+impl From<Vec<u8>> for Prepared {
+    fn from(payload: Vec<u8>) -> Prepared {
+        Prepared::binary(payload)
+    }
+}
+
+/// The same message; its bytes are shared.
+impl From<&Prepared> for Prepared {
+    fn from(message: &Prepared) -> Prepared {
+        message.clone()
+    }
 }
 
 impl Prepared {
@@ -51,7 +90,6 @@ impl Prepared {
     }
 
     /// The payload, not compressed.
-    #[cfg(feature = "deflate")]
     pub fn payload(&self) -> &[u8] {
         self.shared.plain.get(self.shared.header_len..).unwrap_or_default()
     }
@@ -89,7 +127,6 @@ impl Prepared {
         let shared = Frames {
             plain: join(&header, payload),
             kind,
-            #[cfg(feature = "deflate")]
             header_len: header.as_bytes().len(),
             #[cfg(feature = "deflate")]
             compressed: Default::default(),

@@ -129,9 +129,9 @@ pub(super) fn check_short(text: &[u8]) -> Result<Checked, InvalidUtf8> {
 #[allow(unsafe_code, reason = "validated text is not validated twice")]
 pub(crate) fn text(bytes: &[u8], _checked: Checked) -> &str {
     debug_assert!(std::str::from_utf8(bytes).is_ok());
-    // SAFETY: a `Checked` is made only where a validation in this file succeeded, and the
+    // SAFETY: a `Checked` is made only where a validation in this file succeeded, or for a `&str`, and the
     // crate passes it on only together with the bytes that were validated: `inbound.rs`
-    // pairs them in one event, `message.rs` keeps them in one value that is never written.
+    // pairs them in one event, `message.rs` and `owned.rs` keep them in one value that is never written.
     unsafe { std::str::from_utf8_unchecked(bytes) }
 }
 

@@ -169,6 +169,28 @@ async fn accept_connection(stream: DuplexStream, endpoint: Endpoint) -> stickler
     Ok(())
 }
 
+/// The other echo server of tokio-tungstenite.
+async fn forward(stream: DuplexStream, endpoint: Endpoint) -> stickler::Result<()> {
+    // Changed: was accept_async(stream).
+    let ws_stream = endpoint.accept(stream, None).await?.into_stream();
+    let (write, read) = ws_stream.split();
+    // Changed: was read.try_filter(|msg| future::ready(msg.is_text() || msg.is_binary())).forward(..)
+    read.forward(write).await
+}
+
+#[tokio::test]
+async fn the_forwarding_echo_of_tokio_tungstenite_is_ported_in_two_lines() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let serving = tokio::spawn(forward(ours, Endpoint::new(Config::default())));
+    let (mut client, _) = open(theirs, "/").await;
+    client.send("hello".into()).await.unwrap();
+    assert_eq!(next(&mut client).await, "hello");
+    client.close(None).await.unwrap();
+    while client.next().await.is_some() {}
+    drop(client);
+    serving.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn the_echo_of_tokio_tungstenite_is_ported_in_three_lines() {
     let (ours, theirs) = tokio::io::duplex(1 << 16);

@@ -102,7 +102,7 @@ fn queued_counts_what_was_just_sent_inside_and_outside_of_the_handler() {
             for count in 1..5 {
                 sender.send("1234")?;
                 assert_eq!((sender.queued(), of_other.queued()), (6 * count, 8 * count - 8));
-                of_other.send(&[0; 6])?;
+                of_other.send([0; 6])?;
                 assert_eq!((sender.queued(), of_other.queued()), (6 * count, 8 * count));
             }
             yield_now().await;

@@ -286,7 +286,7 @@ async fn wake_and_drop(looked: mpsc::Sender<&'static str>) {
     drop(next);
     assert_eq!(looks(), ["dropped"]);
     // Senders wait for room and for the end.
-    sender.send(&[7; 5000]).unwrap();
+    sender.send([7; 5000]).unwrap();
     let mut ready = Box::pin(sender.ready());
     let mut closed = Box::pin(sender.closed());
     for _ in 0..2 {

@@ -172,7 +172,7 @@ async fn s7_1_7_a_violation_after_our_close_sends_no_second_close() {
         Ok(())
     })
     .await;
-    assert_eq!(peer.frame().await.payload, []);
+    assert!(peer.frame().await.payload.is_empty());
     peer.send([0x83, 0x80, 0, 0, 0, 0]);
     assert_eq!(peer.next_frame().await, None);
     peer.end();

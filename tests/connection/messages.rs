@@ -42,8 +42,8 @@ async fn every_form_of_a_message_can_be_sent() {
         sender.send(&vec)?;
         sender.send(vec![3, 4])?;
         sender.send(Bytes::from_static(b"Bytes"))?;
-        sender.send(&Prepared::text("prepared"))?;
-        sender.send(&Prepared::binary([5]))?;
+        sender.send(Prepared::text("prepared"))?;
+        sender.send(Prepared::binary([5]))?;
         Ok(())
     })
     .await;

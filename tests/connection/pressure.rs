@@ -23,7 +23,7 @@ async fn the_queue_holds_its_bound_plus_one_message() {
         assert_eq!(sender.queued(), 1000);
         let full = Err(SendError::QueueFull);
         assert_eq!(sender.send("x"), full);
-        assert_eq!(sender.send(&Prepared::text("x")), full);
+        assert_eq!(sender.send(Prepared::text("x")), full);
         assert_eq!(sender.ping(b"x"), full);
         assert_eq!(sender.start_message(MessageKind::Text).map(drop), full);
         sender.ready().await;
@@ -245,7 +245,7 @@ async fn the_answering_close_follows_replies_that_wait() {
     peer.give_room(0);
     peer.send([text("one"), text("two"), close(1000)].concat());
     settle().await;
-    assert_eq!(peer.written(), []);
+    assert!(peer.written().is_empty());
     peer.give_room(usize::MAX);
     assert_eq!(peer.text().await, "one");
     assert_eq!(peer.text().await, "two");

@@ -90,7 +90,7 @@ async fn partial_writes_of_every_size_give_the_same_bytes() {
             let sender = incoming.accept()?.sender().clone();
             for size in [0, 5, 20_000, 3, 20_001, 17_000] {
                 sender.send(vec![size as u8; size])?;
-                sender.send(&Prepared::binary(vec![1; size]))?;
+                sender.send(Prepared::binary(vec![1; size]))?;
             }
             Ok(())
         })

@@ -62,7 +62,7 @@ fn a_request_shown_for_debugging_hides_its_fields() {
     let request = with("Cookie: secret");
     let request = Request::parse(request.as_bytes(), &HeadLimits::default()).unwrap();
     let shown = format!("{request:?}");
-    assert!(shown.contains("/chat") && shown.contains("server.example.com"), "{shown}");
+    assert!(shown.contains("/chat") && !shown.contains("server.example.com"), "{shown}");
     assert!(!shown.contains("secret") && !shown.contains("dGhlIHNhbXBsZSBub25jZQ"), "{shown}");
 }
 

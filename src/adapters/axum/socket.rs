@@ -1,7 +1,7 @@
 //! A connection with the methods that axum's has.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum_core::Error;
@@ -10,7 +10,7 @@ use futures_sink::Sink;
 use http::HeaderValue;
 
 use super::message::{CloseFrame, Message};
-use crate::net::{self, Outgoing, Sender};
+use crate::net::{self, PolledSender, Sender};
 use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
 
@@ -24,12 +24,14 @@ pub struct WebSocket {
     protocol: Option<HeaderValue>,
     /// Whether the end was received.
     is_terminated: bool,
-    waiting: Waiting,
+    /// The Sink's half.
+    polled: PolledSender,
 }
 
 impl WebSocket {
     pub(super) fn new(socket: net::WebSocket, protocol: Option<HeaderValue>) -> WebSocket {
-        WebSocket { socket, protocol, is_terminated: false, waiting: Waiting::default() }
+        let polled = PolledSender::new(socket.sender().clone());
+        WebSocket { socket, protocol, is_terminated: false, polled }
     }
 
     /// Waits for the next message. The last one is the Close that the peer sent; then `None` follows,
@@ -54,7 +56,7 @@ impl WebSocket {
     /// Dropped before it is ready, nothing was queued.
     pub async fn send(&mut self, message: Message) -> Result<(), Error> {
         if !matches!(message, Message::Close(_)) {
-            self.socket.sender().ready().await;
+            poll_fn(|cx| self.polled.poll_ready(cx)).await.map_err(Error::new)?;
         }
         send(self.socket.sender(), message).map_err(Error::new)
     }
@@ -65,7 +67,8 @@ impl WebSocket {
     }
 
     /// The connection with the methods of this library.
-    pub fn into_inner(self) -> net::WebSocket {
+    pub fn into_inner(mut self) -> net::WebSocket {
+        self.socket.receiver().stop_polling();
         self.socket
     }
 
@@ -78,7 +81,7 @@ impl WebSocket {
         if self.is_terminated {
             return Poll::Ready(None);
         }
-        let received = ready!(self.socket.receiver().poll_recv_owned(cx));
+        let received = ready!(self.socket.receiver().poll_recv(cx));
         self.is_terminated = !matches!(received, Ok(Some(_)));
         Poll::Ready(match received {
             Ok(Some(message)) => Some(Ok(message.into())),
@@ -91,8 +94,8 @@ impl WebSocket {
 /// Queues whatever it is.
 fn send(sender: &Sender, message: Message) -> Result<(), SendError> {
     match message {
-        Message::Text(text) => queue(sender, text),
-        Message::Binary(payload) => queue(sender, payload),
+        Message::Text(text) => sender.send(text),
+        Message::Binary(payload) => sender.send(payload),
         Message::Ping(data) => sender.ping(&data),
         Message::Pong(data) => sender.pong(&data),
         Message::Close(None) => sender.close_without_code(),
@@ -100,10 +103,6 @@ fn send(sender: &Sender, message: Message) -> Result<(), SendError> {
             sender.close(CloseCode::new(code), &reason)
         }
     }
-}
-
-fn queue(sender: &Sender, message: impl Outgoing) -> Result<(), SendError> {
-    sender.send(message)
 }
 
 impl Stream for WebSocket {
@@ -126,13 +125,8 @@ impl FusedStream for WebSocket {
 impl Sink<Message> for WebSocket {
     type Error = Error;
 
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        let ready = |sender: Sender| async move {
-            sender.ready().await;
-            Ok(())
-        };
-        this.waiting.poll(cx, this.socket.sender(), ready)
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.polled.poll_ready(cx).map_err(Error::new)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -140,10 +134,8 @@ impl Sink<Message> for WebSocket {
     }
 
     /// Waits until all that was queued is written to the transport.
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        let flushed = |sender: Sender| async move { sender.flushed().await };
-        this.waiting.poll(cx, this.socket.sender(), flushed)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.polled.poll_flush(cx).map_err(Error::new)
     }
 
     /// Closes with 1000, unless a Close was sent or received before.
@@ -153,43 +145,5 @@ impl Sink<Message> for WebSocket {
             let _ = self.socket.sender().close(CloseCode::NORMAL, "");
         }
         self.as_mut().poll_flush(cx)
-    }
-}
-
-/// What the Sink waits for; there is none where it need not wait.
-#[derive(Default)]
-struct Waiting(Option<Pin<Box<Wait>>>);
-
-type Wait = dyn Future<Output = Result<(), SendError>> + Send + Sync;
-
-impl Waiting {
-    fn poll<F>(
-        &mut self,
-        cx: &mut Context<'_>,
-        sender: &Sender,
-        wait: impl Fn(Sender) -> F,
-    ) -> Poll<Result<(), Error>>
-    where
-        F: Future<Output = Result<(), SendError>> + Send + Sync + 'static,
-    {
-        let waiting = match &mut self.0 {
-            Some(waiting) => waiting,
-            None => {
-                // Most often there is nothing to wait for, and no need of a box.
-                if let Poll::Ready(result) = pin!(wait(sender.clone())).poll(cx) {
-                    return Poll::Ready(result.map_err(Error::new));
-                }
-                self.0.insert(Box::pin(wait(sender.clone())))
-            }
-        };
-        let result = ready!(waiting.as_mut().poll(cx));
-        self.0 = None;
-        Poll::Ready(result.map_err(Error::new))
-    }
-}
-
-impl std::fmt::Debug for Waiting {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Waiting").field(&self.0.is_some()).finish()
     }
 }

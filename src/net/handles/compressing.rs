@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::message::{Choice, Parts};
+use super::outgoing::{Choice, Parts};
 use super::sender::Sender;
 use super::sending::{Bound, Turn, is_large};
 use crate::net::lent::engines::{Scratch, return_compressor, take_compressor};

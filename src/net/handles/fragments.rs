@@ -1,7 +1,7 @@
 //! A message that is sent fragment by fragment (RFC 6455 §5.4).
 
 use super::compressing::Fragments;
-use super::message::{Choice, Outgoing, Parts};
+use super::outgoing::{Choice, Outgoing, Parts};
 use super::sender::Sender;
 use super::sending::{Bound, Turn, append};
 use crate::net::ending::Initiator;

@@ -1,5 +1,6 @@
 //! An opening handshake that awaits the application's decision.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,14 +19,12 @@ use crate::proto::rejection::Rejection;
 /// An opening handshake in which nothing is wrong, to be accepted or rejected.
 ///
 /// Dropped without an answer it is refused with 500, or 503 during shutdown.
-#[derive(Debug)]
 pub struct Incoming {
     /// Taken by the answer.
     inner: Option<Box<Inner>>,
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Inner {
     request: Request,
     offer: Offer,
@@ -201,6 +200,18 @@ pub(in crate::net) fn report_unspoken_subprotocols(shared: &Shared, offered: usi
     let peer = shared.peer.map(tracing::field::display);
     let clause = "RFC 6455 4.2.2";
     tracing::debug!(peer, clause, offered, "accepted, but no offered subprotocol is spoken here");
+}
+
+impl fmt::Debug for Incoming {
+    /// Leaves out the query and the values of header fields: they carry credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.inner.as_deref();
+        f.debug_struct("Incoming")
+            .field("peer", &self.shared.peer)
+            .field("request", &inner.map(|inner| &inner.request))
+            .field("fields", &inner.map_or(0, |inner| inner.fields.iter().count()))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Drop for Incoming {

@@ -1,11 +1,12 @@
-//! Messages: lent by the Receiver, owned, and whatever may be sent.
+//! Messages that the Receiver lends.
 
+use std::fmt;
 use std::ops::{Deref, Range};
 
 use bytes::Bytes;
 
+use super::owned::{OwnedMessage, OwnedText};
 use crate::net::lent::lease::Lease;
-use crate::net::lent::outbox::Large;
 use crate::proto::assembler::MessageKind;
 use crate::proto::prepared::Prepared;
 use crate::proto::utf8::{self, Checked};
@@ -20,21 +21,18 @@ pub enum Message<'a> {
 }
 
 /// A text message, valid UTF-8; dereferences to `str`.
-#[derive(Debug)]
 pub struct Text<'a> {
     /// Exactly the bytes that `checked` witnesses; never written.
-    payload: Lent<'a>,
+    pub(super) payload: Lent<'a>,
     checked: Checked,
 }
 
 /// A binary message; dereferences to `[u8]`.
-#[derive(Debug)]
 pub struct Binary<'a> {
-    payload: Lent<'a>,
+    pub(super) payload: Lent<'a>,
 }
 
 /// Where a lent payload lies.
-#[derive(Debug)]
 pub(super) enum Lent<'a> {
     /// In the read buffer.
     Slice(&'a [u8]),
@@ -45,7 +43,7 @@ pub(super) enum Lent<'a> {
 }
 
 impl Lent<'_> {
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Lent::Slice(bytes) => bytes,
             Lent::Lease(lease, at) => lease.bytes().get(at.clone()).unwrap_or_default(),
@@ -100,6 +98,30 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The length of the payload in bytes.
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload has no byte.
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// The text for keeping, if it is a text message.
+    pub fn into_text(self) -> Option<OwnedText> {
+        match self {
+            Message::Text(text) => Some(text.into_owned()),
+            Message::Binary(_) => None,
+        }
+    }
+
+    /// The payload for keeping, whatever the kind.
+    pub fn into_bytes(self) -> Bytes {
+        let (Message::Text(Text { payload, .. }) | Message::Binary(Binary { payload })) = self;
+        payload.into_bytes()
+    }
+
     /// The message for keeping. What lies in the read buffer is copied; what had to be assembled,
     /// from fragments, several reads or its compressed form, is moved.
     pub fn into_owned(self) -> OwnedMessage {
@@ -111,9 +133,14 @@ impl<'a> Message<'a> {
 }
 
 impl Text<'_> {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self
+    }
+
     /// The text for keeping, moved or copied as by [`Message::into_owned`].
     pub fn into_owned(self) -> OwnedText {
-        OwnedText { bytes: self.payload.into_bytes(), checked: self.checked }
+        OwnedText::new(self.payload.into_bytes(), self.checked)
     }
 }
 
@@ -140,261 +167,103 @@ impl Deref for Binary<'_> {
     }
 }
 
-/// A message that is kept. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OwnedMessage {
-    /// A text message.
-    Text(OwnedText),
-    /// A binary message.
-    Binary(Bytes),
-}
-
-/// Text in shared memory. Cheap to clone; dereferences to `str`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OwnedText {
-    /// Exactly the bytes that `checked` witnesses; never written.
-    bytes: Bytes,
-    checked: Checked,
-}
-
-impl OwnedText {
-    /// Text that lives as long as the program; not copied.
-    pub fn from_static(text: &'static str) -> OwnedText {
-        OwnedText { bytes: Bytes::from_static(text.as_bytes()), checked: Checked::of(text) }
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
         self
     }
+}
 
-    /// The bytes, shared.
-    pub fn into_bytes(self) -> Bytes {
-        self.bytes
+impl AsRef<[u8]> for Text<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
     }
 }
 
-impl Deref for OwnedText {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        utf8::text(&self.bytes, self.checked)
+impl AsRef<[u8]> for Binary<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }
 
-impl std::fmt::Debug for OwnedText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        (**self).fmt(f)
+impl AsRef<[u8]> for Message<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
     }
 }
 
-impl std::fmt::Display for OwnedText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)
     }
 }
 
-impl From<&str> for OwnedText {
-    fn from(text: &str) -> OwnedText {
-        OwnedText::from(text.to_owned())
+/// Leaves the payload out, and so does that of [`Message`].
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Text").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
-impl From<String> for OwnedText {
-    fn from(text: String) -> OwnedText {
-        let checked = Checked::of(&text);
-        OwnedText { bytes: text.into(), checked }
+/// Leaves the payload out.
+impl fmt::Debug for Binary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Binary").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
-impl TryFrom<Bytes> for OwnedText {
-    type Error = std::string::FromUtf8Error;
-
-    fn try_from(bytes: Bytes) -> Result<OwnedText, Self::Error> {
-        String::from_utf8(bytes.into()).map(OwnedText::from)
+impl PartialEq<[u8]> for Binary<'_> {
+    fn eq(&self, other: &[u8]) -> bool {
+        **self == *other
     }
 }
 
-impl PartialEq<&str> for OwnedText {
-    fn eq(&self, other: &&str) -> bool {
+impl<const N: usize> PartialEq<[u8; N]> for Binary<'_> {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        **self == other[..]
+    }
+}
+
+impl PartialEq<&[u8]> for Binary<'_> {
+    fn eq(&self, other: &&[u8]) -> bool {
         **self == **other
     }
 }
 
-/// What can be sent as one message: text, bytes, lent, owned and prepared messages.
-///
-/// Sealed: text stays UTF-8 by its type.
-pub trait Outgoing: sealed::Outgoing {}
-
-impl<T: sealed::Outgoing> Outgoing for T {}
-
-/// The payload of something that is sent.
-#[derive(Debug)]
-pub enum Parts<'a> {
-    /// To be copied.
-    Copied(MessageKind, &'a [u8]),
-    /// May be referenced; copied when it is small.
-    Owned(MessageKind, Vec<u8>),
-    /// May be referenced; copied when it is small.
-    Shared(MessageKind, Bytes),
-    /// May be taken; copied when it is small.
-    Taken(MessageKind, &'a mut Vec<u8>),
-    /// May be taken with the read buffer that it lies in.
-    Leased(MessageKind, &'a mut Lease, Range<usize>),
-    /// A frame that was encoded before.
-    Prepared(&'a Prepared),
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> String {
+        text.as_str().to_owned()
+    }
 }
 
-impl Parts<'_> {
-    pub(super) fn bytes(&self) -> &[u8] {
-        match self {
-            Parts::Copied(_, bytes) => bytes,
-            Parts::Owned(_, bytes) => bytes,
-            Parts::Shared(_, bytes) => bytes,
-            Parts::Taken(_, bytes) => bytes,
-            Parts::Leased(_, lease, at) => lease.bytes().get(at.clone()).unwrap_or_default(),
-            Parts::Prepared(prepared) => prepared.frame(),
-        }
+impl From<Text<'_>> for Bytes {
+    fn from(text: Text<'_>) -> Bytes {
+        text.payload.into_bytes()
     }
+}
 
-    /// The payload, without the header of a frame that was encoded before.
-    #[cfg(feature = "deflate")]
-    pub(super) fn payload(&self) -> &[u8] {
-        match self {
-            Parts::Prepared(prepared) => prepared.payload(),
-            _ => self.bytes(),
-        }
+impl From<Binary<'_>> for Bytes {
+    fn from(binary: Binary<'_>) -> Bytes {
+        binary.into_owned()
     }
+}
 
-    /// The payload for referencing, if that needs no copy.
-    pub(super) fn into_large(self) -> Result<Large, Self> {
-        match self {
-            Parts::Owned(_, bytes) => Ok(Large::Owned(bytes)),
-            Parts::Shared(_, bytes) => Ok(Large::Bytes(bytes)),
-            Parts::Taken(_, bytes) => Ok(Large::Owned(std::mem::take(bytes))),
-            Parts::Leased(_, lease, at) => Ok(Large::Lease(std::mem::take(lease), at)),
-            Parts::Prepared(prepared) => Ok(Large::Shared(prepared.frame().clone())),
-            Parts::Copied(..) => Err(self),
+impl From<Message<'_>> for Bytes {
+    fn from(message: Message<'_>) -> Bytes {
+        message.into_bytes()
+    }
+}
+
+impl From<&Message<'_>> for Prepared {
+    fn from(message: &Message<'_>) -> Prepared {
+        match message {
+            Message::Text(text) => Prepared::text(text),
+            Message::Binary(binary) => Prepared::binary(binary),
         }
     }
 }
 
-/// A message that goes compressed whatever its length, where permessage-deflate was agreed and
-/// makes it shorter.
-#[cfg(feature = "deflate")]
-#[derive(Clone, Copy, Debug)]
-pub struct Compressed<M>(pub M);
-
-/// A message that goes uncompressed, whatever was agreed: its length tells nothing of its
-/// content then (RFC 7692 §8).
-#[cfg(feature = "deflate")]
-#[derive(Clone, Copy, Debug)]
-pub struct Uncompressed<M>(pub M);
-
-/// Whether to compress a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
-    /// As the configuration has it.
-    Auto,
-    /// Where it makes it shorter.
-    Compressed,
-    /// Never.
-    Uncompressed,
-}
-
-mod sealed {
-    use bytes::Bytes;
-
-    use super::{Binary, Choice, Lent, Message, OwnedMessage, OwnedText, Parts, Text};
-    #[cfg(feature = "deflate")]
-    use super::{Compressed, Uncompressed};
-    use crate::proto::assembler::MessageKind::{Binary as B, Text as T};
-    use crate::proto::prepared::Prepared;
-
-    /// Hands the payload to `queue`.
-    pub trait Outgoing {
-        /// Whether to compress it.
-        const CHOICE: Choice = Choice::Auto;
-
-        /// Calls `queue` with the parts.
-        fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R;
-    }
-
-    macro_rules! outgoing {
-        ($([$($generics:tt)*] $type:ty, $value:ident => $parts:expr;)*) => {
-            $(impl<$($generics)*> Outgoing for $type {
-                #[inline]
-                fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R {
-                    let $value = self;
-                    queue($parts)
-                }
-            })*
-        };
-    }
-
-    outgoing! {
-        ['a] &'a str, text => Parts::Copied(T, text.as_bytes());
-        ['a] &'a String, text => Parts::Copied(T, text.as_bytes());
-        [] String, text => Parts::Owned(T, text.into_bytes());
-        ['a] &'a [u8], bytes => Parts::Copied(B, bytes);
-        ['a, const N: usize] &'a [u8; N], bytes => Parts::Copied(B, bytes);
-        ['a] &'a Vec<u8>, bytes => Parts::Copied(B, bytes);
-        [] Vec<u8>, bytes => Parts::Owned(B, bytes);
-        [] Bytes, bytes => Parts::Shared(B, bytes);
-        [] OwnedText, text => Parts::Shared(T, text.bytes);
-        ['a] &'a Prepared, prepared => Parts::Prepared(prepared);
-    }
-
-    impl Outgoing for OwnedMessage {
-        fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R {
-            match self {
-                OwnedMessage::Text(text) => text.queue(queue),
-                OwnedMessage::Binary(bytes) => bytes.queue(queue),
-            }
-        }
-    }
-
-    impl Outgoing for Message<'_> {
-        #[inline]
-        fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R {
-            let kind = self.kind();
-            let (Message::Text(Text { payload, .. }) | Message::Binary(Binary { payload })) = self;
-            match payload {
-                Lent::Slice(bytes) => queue(Parts::Copied(kind, bytes)),
-                Lent::Lease(lease, at) => queue(Parts::Leased(kind, lease, at)),
-                Lent::Buffer(bytes) => queue(Parts::Taken(kind, bytes)),
-            }
-        }
-    }
-
-    #[cfg(feature = "deflate")]
-    impl<M: Outgoing> Outgoing for Compressed<M> {
-        const CHOICE: Choice = Choice::Compressed;
-
-        fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R {
-            self.0.queue(queue)
-        }
-    }
-
-    #[cfg(feature = "deflate")]
-    impl<M: Outgoing> Outgoing for Uncompressed<M> {
-        const CHOICE: Choice = Choice::Uncompressed;
-
-        #[inline]
-        fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R {
-            self.0.queue(queue)
-        }
-    }
-
-    impl Outgoing for Text<'_> {
-        fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R {
-            Message::Text(self).queue(queue)
-        }
-    }
-
-    impl Outgoing for Binary<'_> {
-        fn queue<R>(self, queue: impl FnOnce(Parts<'_>) -> R) -> R {
-            Message::Binary(self).queue(queue)
-        }
+impl From<Message<'_>> for Prepared {
+    fn from(message: Message<'_>) -> Prepared {
+        Prepared::from(&message)
     }
 }

@@ -9,7 +9,13 @@ pub(super) mod connection;
 pub(super) mod fragments;
 pub(super) mod held;
 pub(super) mod incoming;
+#[cfg(feature = "json")]
+pub(super) mod json;
 pub(super) mod message;
+pub(super) mod outgoing;
+pub(super) mod owned;
+#[cfg(feature = "futures")]
+pub(super) mod polled;
 pub(super) mod receiver;
 pub(super) mod sender;
 mod sending;

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use super::message::{Choice, Parts};
+use super::outgoing::{Choice, Parts};
 use super::sender::Sender;
 use super::sending::{Bound, Turn};
 use crate::net::state::State;

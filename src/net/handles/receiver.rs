@@ -3,6 +3,7 @@
 mod pieces;
 mod search;
 
+use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::pin;
@@ -14,9 +15,9 @@ use self::search::search;
 
 use super::connection::connection_methods;
 use super::held::Held;
-#[cfg(feature = "axum")]
-use super::message::OwnedMessage;
 use super::message::{Lent, Message};
+#[cfg(feature = "futures")]
+use super::owned::OwnedMessage;
 use super::sending::is_large;
 use crate::net::ending::Ending;
 use crate::net::error::Result;
@@ -38,7 +39,6 @@ use crate::proto::utf8::Checked;
 /// it, and at most one read further: a handler that is busy elsewhere pauses a peer that sends
 /// messages. Dropped, the
 /// rest of the connection is read and thrown away.
-#[derive(Debug)]
 pub struct Receiver {
     shared: Arc<Shared>,
     /// Where handles keep the connection open, and no handler does.
@@ -58,7 +58,6 @@ pub struct Receiver {
 }
 
 /// What is lent.
-#[derive(Debug)]
 struct Found {
     /// Where in the lease it lies, unless it was assembled.
     start: usize,
@@ -114,16 +113,6 @@ impl Receiver {
         Ok(found.then(|| Fragments::new(kind, self)))
     }
 
-    /// As [`Receiver::recv`], for keeping.
-    #[cfg(feature = "axum")]
-    pub(crate) fn poll_recv_owned(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<OwnedMessage>>> {
-        let found = std::task::ready!(self.poll_next(cx, Delivery::Message))?;
-        Poll::Ready(Ok(found.then(|| self.lend().into_owned())))
-    }
-
     /// Chooses whether messages are given also while the replies of this task fill the queue to the
     /// peer; not so by default.
     ///
@@ -133,6 +122,22 @@ impl Receiver {
     /// the same task, and has to hear its peer all the same, chooses `true`: then `send` may refuse.
     pub fn read_while_full(&mut self, reads: bool) {
         self.reads_while_full = reads;
+    }
+
+    /// As `recv`, for a Stream, which gives messages for keeping. What a poll that is pending leaves in
+    /// the state is taken back by the next one, by `stop_polling`, or with the Receiver.
+    #[cfg(feature = "futures")]
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<OwnedMessage>>> {
+        let found = std::task::ready!(self.poll_next(cx, Delivery::Message))?;
+        Poll::Ready(Ok(found.then(|| self.lend().into_owned())))
+    }
+
+    /// There is no next `poll_recv`.
+    #[cfg(feature = "futures")]
+    pub(crate) fn stop_polling(&mut self) {
+        if self.is_waiting {
+            self.stop_waiting();
+        }
     }
 
     /// With so many bytes of replies queued no message is given.
@@ -447,6 +452,17 @@ fn wait_for_input(
     }
     state.wait_for_input(cx.waker());
     true
+}
+
+impl fmt::Debug for Receiver {
+    /// Lengths and states, without the lock; never what was received.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("connection", &self.shared)
+            .field("unread", &self.lease.len())
+            .field("is_waiting", &self.is_waiting)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Drop for Receiver {

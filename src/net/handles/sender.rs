@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::connection::connection_methods;
 use super::fragments::FragmentedMessage;
 use super::held::Held;
-use super::message::{Choice, Outgoing};
+use super::outgoing::{Choice, Outgoing};
 use super::sending::{Bound, Turn};
 use crate::net::ending::Initiator;
 use crate::net::state::context::Context;
@@ -24,7 +24,7 @@ use crate::proto::outbound::SendError;
 
 /// Sends on one connection. Cheap to clone; clones send on the same connection, from any
 /// task. Nothing here awaits the transport: the connection task writes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sender {
     pub(super) shared: Arc<Shared>,
     /// Where handles keep the connection open, and no handler does.
@@ -233,6 +233,13 @@ impl Sender {
 }
 
 connection_methods!(Sender, shared);
+
+impl fmt::Debug for Sender {
+    /// Lengths and states, without the lock; never what is queued.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("connection", &self.shared).finish()
+    }
+}
 
 /// Why [`Sender::try_send`] did not send.
 #[derive(Clone, Copy, PartialEq, Eq)]

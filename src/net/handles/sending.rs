@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::compressing::Sending;
-use super::message::{Choice, Outgoing, Parts};
+use super::outgoing::{Choice, Outgoing, Parts};
 use super::sender::Sender;
 use crate::net::lent::cork;
 use crate::net::state::shared::{Locked, Shared};

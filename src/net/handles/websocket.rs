@@ -1,11 +1,14 @@
 //! An open connection as one handle.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use super::connection::connection_methods;
 use super::held::Held;
-use super::message::{Message, Outgoing, OwnedMessage};
+use super::message::Message;
+use super::outgoing::Outgoing;
+use super::owned::OwnedMessage;
 use super::receiver::Receiver;
 use super::sender::Sender;
 use crate::net::error::Result;
@@ -14,7 +17,6 @@ use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
 
 /// An open connection: a [`Receiver`] and a [`Sender`] in one.
-#[derive(Debug)]
 pub struct WebSocket {
     receiver: Receiver,
     sender: Sender,
@@ -108,3 +110,10 @@ impl WebSocket {
 }
 
 connection_methods!(WebSocket, sender.shared);
+
+impl fmt::Debug for WebSocket {
+    /// As of its [`Receiver`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("receiver", &self.receiver).finish_non_exhaustive()
+    }
+}

@@ -1,5 +1,6 @@
 //! A read buffer, borrowed from the thread while bytes in it are unread.
 
+use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,11 +11,11 @@ use super::pool;
 use crate::net::read_vec::ReadVec;
 
 /// A leased read buffer, or none. It goes back to a thread's pool when dropped.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Lease(Option<Box<ReadBuffer>>);
 
 /// A buffer that a thread lends.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(in crate::net) struct ReadBuffer {
     pub(in crate::net) bytes: Vec<u8>,
     /// Where the unread bytes begin: 0 <= start <= bytes.len()
@@ -22,6 +23,13 @@ pub(in crate::net) struct ReadBuffer {
     /// The thread that lent it, by its count of buffers that came back elsewhere; large buffers
     /// only.
     pub(in crate::net) strayed: Option<Arc<AtomicUsize>>,
+}
+
+impl fmt::Debug for Lease {
+    /// Leaves the bytes out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("unread", &self.len()).finish_non_exhaustive()
+    }
 }
 
 impl Lease {

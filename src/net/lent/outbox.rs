@@ -1,5 +1,6 @@
 //! The write batch: small frames copied, large and shared payloads referenced.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::pin::Pin;
@@ -14,7 +15,7 @@ use super::pool;
 use crate::proto::frame::HeaderBytes;
 
 /// Frames on their way to one peer, in order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(in crate::net) struct Outbox {
     /// Small frames, and the headers of large ones.
     batch: Vec<u8>,
@@ -31,13 +32,26 @@ pub(in crate::net) struct Outbox {
 }
 
 /// A payload that is written from where it lies.
-#[derive(Debug)]
 pub(in crate::net) enum Large {
     Owned(Vec<u8>),
     Shared(Arc<[u8]>),
     Bytes(Bytes),
     /// Where it was received.
     Lease(Lease, Range<usize>),
+}
+
+impl fmt::Debug for Outbox {
+    /// Leaves the frames out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Large {
+    /// Leaves the payload out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Large").field("len", &self.bytes().len()).finish_non_exhaustive()
+    }
 }
 
 impl Default for Large {

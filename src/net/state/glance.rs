@@ -100,8 +100,14 @@ impl Glance {
         self.0 & TIMER_DUE != 0
     }
 
+    /// Whether messages are exchanged, and no Close was sent or received.
+    pub(in crate::net) fn is_open(self) -> bool {
+        self.0 & NOT_OPEN == 0
+    }
+
+    /// Bytes queued for the peer, without those in a cork.
     #[inline]
-    fn queued(self) -> usize {
+    pub(in crate::net) fn queued(self) -> usize {
         self.0 >> BITS
     }
 }

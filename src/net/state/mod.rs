@@ -41,7 +41,6 @@ use self::waiting::{Waiters, Wakes};
 use crate::net::lent::lease::Lease;
 use crate::proto::event::{Data, Delivery, Event};
 
-#[derive(Debug)]
 pub(super) struct State {
     pub(super) life: Life,
     pub(super) reading: Reading,
@@ -63,7 +62,6 @@ pub(super) struct State {
 }
 
 /// The path of a request target, undecoded.
-#[derive(Debug)]
 struct Path(Box<str>);
 
 /// What receiving came to.

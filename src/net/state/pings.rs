@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// The newest Ping that we sent, and what is known of the answers.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(in crate::net) struct Pings(Option<Box<Known>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Known {
     /// The payload of the newest Ping that is not answered, and when it was sent.
     newest: Option<(Vec<u8>, Duration)>,

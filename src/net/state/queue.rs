@@ -123,6 +123,13 @@ impl Queue {
         }
     }
 
+    /// Whether everything that was queued is written. A transport that buffers may have taken all of it
+    /// and not be flushed: then it is blocked.
+    #[inline]
+    pub(in crate::net) fn is_flushed(&self) -> bool {
+        self.len() == 0 && !self.is_blocked()
+    }
+
     /// Whether something that was queued was never written.
     pub(in crate::net) fn has_lost(&self) -> bool {
         self.has_lost
@@ -302,7 +309,7 @@ impl Queue {
     #[must_use]
     pub(in crate::net) fn shut(&mut self) -> Option<Box<Outbox>> {
         self.outbound.shut();
-        self.has_lost |= self.len() > 0;
+        self.has_lost |= !self.is_flushed();
         self.in_flight = 0;
         self.replies = Replies::default();
         self.waiting.take()

@@ -18,7 +18,6 @@ use crate::proto::close::CloseCode;
 use crate::proto::rejection::Rejection;
 
 /// One connection, as its handles and its task see it.
-#[derive(Debug)]
 pub(in crate::net) struct Shared {
     pub(in crate::net) context: Arc<Context>,
     pub(in crate::net) peer: Option<SocketAddr>,
@@ -50,7 +49,6 @@ impl fmt::Debug for ConnectionId {
 
 /// The state, locked. When the lock is given up the glance is renewed, and then those are woken who
 /// are to be.
-#[derive(Debug)]
 pub(in crate::net) struct Locked<'a> {
     state: MutexGuard<'a, State>,
     glance: &'a LastGlance,
@@ -162,6 +160,18 @@ impl Shared {
             state.close(Initiator::Shutdown, CloseCode::GOING_AWAY, "", self.close_deadline());
         }
         state.wake_task();
+    }
+}
+
+impl fmt::Debug for Shared {
+    /// What can be seen without the lock: whoever formats this may hold it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let glance = self.glance();
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .field("is_open", &glance.is_open())
+            .field("queued", &glance.queued())
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,9 @@
 //! given up.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+#[cfg(feature = "futures")]
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::State;
@@ -36,17 +39,27 @@ pub(in crate::net) enum Awaited {
 
 /// A future's place among those who wait, given up when it is dropped.
 #[derive(Debug)]
-pub(in crate::net) struct Waiting<'a> {
-    shared: &'a Shared,
+pub(in crate::net) struct Waiting<S: Deref<Target = Shared>> {
+    shared: S,
     /// `None` until it had to wait.
     key: Option<Key>,
 }
 
-impl<'a> Waiting<'a> {
-    pub(in crate::net) fn new(shared: &'a Shared) -> Waiting<'a> {
+impl<'a> Waiting<&'a Shared> {
+    pub(in crate::net) fn new(shared: &'a Shared) -> Waiting<&'a Shared> {
         Waiting { shared, key: None }
     }
+}
 
+#[cfg(feature = "futures")]
+impl Waiting<Arc<Shared>> {
+    /// For what is no future, and keeps its place between polls.
+    pub(in crate::net) fn owned(shared: Arc<Shared>) -> Waiting<Arc<Shared>> {
+        Waiting { shared, key: None }
+    }
+}
+
+impl<S: Deref<Target = Shared>> Waiting<S> {
     /// Waits until it is there, and looks what else the state says then.
     pub(in crate::net) fn poll<R>(
         &mut self,
@@ -74,9 +87,7 @@ impl<'a> Waiting<'a> {
             return Poll::Pending;
         }
     }
-}
 
-impl Waiting<'_> {
     /// Waits until less than so many bytes keep this task from sending, or the connection is not open
     /// any more.
     pub(in crate::net) fn poll_room(&mut self, cx: &Context<'_>, below: usize) -> Poll<()> {
@@ -92,7 +103,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl<S: Deref<Target = Shared>> Drop for Waiting<S> {
     fn drop(&mut self) {
         let Some(key) = self.key else { return };
         let mut state = self.shared.lock();
@@ -230,7 +241,7 @@ impl State {
                 let takes = self.queue.check_message(Voice::Other, below);
                 !self.life.is_open() || matches!(takes, Ok(()) | Err(SendError::Closed))
             }
-            Awaited::Flush => self.queue.len() == 0 || self.life.is_closed(),
+            Awaited::Flush => self.queue.is_flushed() || self.life.is_closed(),
             Awaited::PeerClose => self.life.is_over(),
             Awaited::End => self.life.is_closed(),
         }

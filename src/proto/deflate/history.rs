@@ -3,12 +3,18 @@
 use super::negotiation::WindowBits;
 
 /// The last bytes of what went through one direction of a connection.
-#[derive(Debug)]
 pub struct History {
     /// bytes.len() <= size
     bytes: Vec<u8>,
     /// The most bytes that are kept.
     size: usize,
+}
+
+impl core::fmt::Debug for History {
+    /// Leaves the bytes out.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("History").field("len", &self.bytes.len()).field("size", &self.size).finish()
+    }
 }
 
 impl History {

@@ -30,7 +30,7 @@ pub enum Verdict {
 }
 
 /// An opening handshake that may be accepted.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Offer {
     /// What the 101 proves the key to have been read with.
     pub accept_key: AcceptKey,
@@ -38,6 +38,17 @@ pub struct Offer {
     pub subprotocol: Option<Subprotocol>,
     /// The extensions offered, in the client's order.
     pub extensions: Vec<ExtensionOffer>,
+}
+
+impl fmt::Debug for Offer {
+    /// Leaves out what the client's header fields say: some clients put tokens into subprotocols.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Offer")
+            .field("has_subprotocol", &self.subprotocol.is_some())
+            .field("extensions", &self.extensions.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Offer {

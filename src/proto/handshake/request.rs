@@ -189,14 +189,19 @@ impl Request {
     }
 }
 
+/// How much of a path `Debug` shows, in bytes.
+const SHOWN_PATH_LEN: usize = 100;
+
 impl fmt::Debug for Request {
-    /// Leaves the fields out: they carry credentials.
+    /// Leaves the query and the fields out: they carry credentials. A path that is long is cut.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (target, authority) = (self.target(), &self.authority);
+        let path = self.path();
+        let shown = path.get(..SHOWN_PATH_LEN).unwrap_or(path);
         formatter
             .debug_struct("Request")
-            .field("target", &target)
-            .field("authority", authority)
+            .field("path", &shown)
+            .field("has_query", &self.query().is_some())
+            .field("fields", &self.fields().count())
             .finish_non_exhaustive()
     }
 }

@@ -24,7 +24,7 @@ use crate::proto::rejection::Rejection;
 /// assert!(response.insert("X-Note", "a\r\nSet-Cookie: b").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     /// 200..=599.
     status: u16,
@@ -32,6 +32,18 @@ pub struct Response {
     body: Vec<u8>,
     /// Whether Sec-WebSocket-Version lists the versions spoken here.
     lists_versions: bool,
+}
+
+impl fmt::Debug for Response {
+    /// Leaves out the content and the values of fields: they carry credentials.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Response")
+            .field("status", &self.status)
+            .field("fields", &self.fields)
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Response {
@@ -188,8 +200,15 @@ impl Refusal {
 }
 
 /// Header fields that an application adds to a response, or to the 101.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ResponseFields(Vec<(String, String)>);
+
+impl fmt::Debug for ResponseFields {
+    /// How many there are: their values carry credentials.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ResponseFields").field("len", &self.0.len()).finish_non_exhaustive()
+    }
+}
 
 impl ResponseFields {
     /// No fields.

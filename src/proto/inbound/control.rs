@@ -7,11 +7,17 @@ use crate::proto::frame::{MAX_CONTROL_LEN, Opcode};
 use crate::proto::violation::Violation;
 
 /// Room for the payload of one control frame (RFC 6455 §5.5).
-#[derive(Debug)]
 pub(super) struct ControlBuffer {
     bytes: [u8; MAX_CONTROL_LEN],
     /// 0 <= len <= MAX_CONTROL_LEN
     len: u8,
+}
+
+impl core::fmt::Debug for ControlBuffer {
+    /// Leaves the payload out.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ControlBuffer").field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 impl Default for ControlBuffer {

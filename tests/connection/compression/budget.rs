@@ -211,7 +211,7 @@ async fn without_memory_for_a_compressor_messages_go_as_they_are() {
             let (mut receiver, sender) = incoming.accept()?.split();
             sender.send(record(0))?;
             sender.send(Compressed(record(1)))?;
-            sender.send(&Prepared::text(record(2)))?;
+            sender.send(Prepared::text(record(2)))?;
             let mut message = sender.start_message(MessageKind::Text)?;
             message.send(record(3))?;
             message.finish("")?;

@@ -92,7 +92,7 @@ async fn the_least_size_counts_the_payload() {
             agree_on(&Endpoint::new(config), OFFER, async |incoming: Incoming| {
                 let (mut receiver, sender) = incoming.accept()?.split();
                 for len in [126, 127, 128] {
-                    sender.send(&Prepared::text("p".repeat(len)))?;
+                    sender.send(Prepared::text("p".repeat(len)))?;
                 }
                 while receiver.recv().await?.is_some() {}
                 Ok(())

@@ -276,7 +276,7 @@ async fn one_task_is_heard_in_the_order_in_which_it_sends() {
             for number in 0..50 {
                 sender.send(format!("{number}"))?;
                 sender.send(format!("{number} {}", record(number)))?;
-                sender.send(&Prepared::text(format!("{number} {}", record(number))))?;
+                sender.send(Prepared::text(format!("{number} {}", record(number))))?;
                 sender.send(Uncompressed(format!("{number} {}", record(number))))?;
             }
         });
@@ -294,7 +294,7 @@ async fn an_error_queues_nothing_and_leaves_the_history_alone() {
         let queued = sender.queued();
         assert_eq!(sender.send(record(1)), Err(refused));
         assert_eq!(sender.send(Compressed(record(1))), Err(refused));
-        assert_eq!(sender.send(&Prepared::text(record(1))), Err(refused));
+        assert_eq!(sender.send(Prepared::text(record(1))), Err(refused));
         assert_eq!(sender.start_message(MessageKind::Text).map(drop), Err(refused));
         assert_eq!(sender.queued(), queued);
     }
@@ -308,7 +308,7 @@ async fn an_error_queues_nothing_and_leaves_the_history_alone() {
             // Begun, and nothing of it sent: that is no message.
             let mut message = sender.start_message(MessageKind::Text)?;
             refuses(&sender, SendError::MessageUnfinished);
-            assert_eq!(message.send(&[1]), Err(SendError::MessageUnfinished));
+            assert_eq!(message.send([1]), Err(SendError::MessageUnfinished));
             drop(message);
             sender.send(record(1))?;
         });
@@ -330,7 +330,7 @@ async fn after_a_close_nothing_is_sent() {
             sender.close(CloseCode::NORMAL, "")?;
             let closed = Err(SendError::Closed);
             assert_eq!(sender.send(record(1)), closed);
-            assert_eq!(sender.send(&Prepared::text(record(1))), closed);
+            assert_eq!(sender.send(Prepared::text(record(1))), closed);
             assert_eq!(sender.start_message(MessageKind::Text).map(drop), closed);
         });
         assert_eq!(client.message().await.text(), record(0));
