@@ -96,7 +96,7 @@ async fn hand_over(
         incoming.reject(&response);
         return Ok(());
     }
-    let mut socket = incoming.accept()?;
+    let socket = incoming.accept()?;
     let let_go = socket.hold();
     // Nobody may wait for it any more; then the socket is dropped here.
     drop(opened.send(socket));

@@ -198,7 +198,7 @@ impl WebSocketUpgrade {
         F: Future<Output = ()> + Send + 'static,
     {
         let protocol = self.selected.clone();
-        self.serve(async move |mut socket: net::WebSocket| {
+        self.serve(async move |socket: net::WebSocket| {
             let let_go = socket.hold();
             callback(WebSocket::new(socket, protocol)).await;
             let_go.await;

@@ -7,7 +7,6 @@ pub(super) mod backlog;
 pub(super) mod compressing;
 pub(super) mod connection;
 pub(super) mod fragments;
-pub(super) mod held;
 pub(super) mod incoming;
 #[cfg(feature = "json")]
 pub(super) mod json;

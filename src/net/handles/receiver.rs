@@ -14,7 +14,6 @@ pub use self::pieces::{Fragments, Piece};
 use self::search::search;
 
 use super::connection::connection_methods;
-use super::held::Held;
 use super::message::{Lent, Message};
 #[cfg(feature = "futures")]
 use super::owned::OwnedMessage;
@@ -41,8 +40,6 @@ use crate::proto::utf8::Checked;
 /// rest of the connection is read and thrown away.
 pub struct Receiver {
     shared: Arc<Shared>,
-    /// Where handles keep the connection open, and no handler does.
-    pub(super) held: Option<Held>,
     /// The read buffer that a message is lent from. Unread bytes in it are the input that the state
     /// has given to this Receiver.
     lease: Lease,
@@ -74,7 +71,6 @@ impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Receiver {
         Receiver {
             shared,
-            held: None,
             lease: Lease::default(),
             assembled: Vec::new(),
             is_waiting: false,
@@ -476,6 +472,7 @@ impl Drop for Receiver {
         state.wake_task();
         drop(state);
         drop(left);
+        self.shared.lose_hold();
     }
 }
 

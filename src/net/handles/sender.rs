@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::connection::connection_methods;
 use super::fragments::FragmentedMessage;
-use super::held::Held;
 use super::outgoing::{Choice, Outgoing};
 use super::sending::{Bound, Turn};
 use crate::net::ending::Initiator;
@@ -24,17 +23,27 @@ use crate::proto::outbound::SendError;
 
 /// Sends on one connection. Cheap to clone; clones send on the same connection, from any
 /// task. Nothing here awaits the transport: the connection task writes.
-#[derive(Clone)]
 pub struct Sender {
     pub(super) shared: Arc<Shared>,
-    /// Where handles keep the connection open, and no handler does.
-    pub(super) held: Option<Held>,
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Sender {
+        self.shared.take_hold();
+        Sender { shared: self.shared.clone() }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.shared.lose_hold();
+    }
 }
 
 impl Sender {
     /// The handle of a connection that is open.
     pub(super) fn new(shared: Arc<Shared>) -> Sender {
-        Sender { shared, held: None }
+        Sender { shared }
     }
 
     /// What this connection shares with the others of its runtime.

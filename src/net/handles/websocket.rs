@@ -1,11 +1,10 @@
 //! An open connection as one handle.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 
 use super::connection::connection_methods;
-use super::held::Held;
 use super::message::Message;
 use super::outgoing::Outgoing;
 use super::owned::OwnedMessage;
@@ -13,6 +12,7 @@ use super::receiver::Receiver;
 use super::sender::Sender;
 use crate::net::error::Result;
 use crate::net::state::shared::Shared;
+use crate::net::state::waiting::{Awaited, Waiting};
 use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
 
@@ -91,11 +91,17 @@ impl WebSocket {
 
     /// Lets this socket and the handles that come of it keep the connection open. The future is ready
     /// when all of them are dropped, or when the connection has ended.
-    pub(crate) fn hold(&mut self) -> impl Future<Output = ()> + Send + use<> {
-        let (held, let_go) = Held::new(self.sender.clone());
-        self.receiver.held = Some(held.clone());
-        self.sender.held = Some(held);
-        let_go
+    pub(crate) fn hold(&self) -> impl Future<Output = ()> + Send + use<> {
+        let shared = self.sender.shared.clone();
+        // The Receiver and the Sender.
+        shared.hold(2);
+        async move {
+            let mut waiting = Waiting::new(&shared);
+            tokio::select! {
+                () = shared.let_go() => {}
+                () = poll_fn(|cx| waiting.poll(cx, Awaited::End, |_| ())) => {}
+            }
+        }
     }
 
     /// The receiving handle.
