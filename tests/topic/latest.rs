@@ -195,7 +195,7 @@ async fn who_unsubscribes_gets_nothing_that_was_kept_and_leaves_nothing() {
     let open = connect(&endpoint).await;
     let first = topic.subscribe(&open.sender);
     stop(&topic, &open).await;
-    open.sender.send(&[7; 8000]).unwrap();
+    open.sender.send([7; 8000]).unwrap();
     drop(first);
     settle().await;
     let (before, bytes) = (tasks(), held());
