@@ -152,10 +152,10 @@ pub use adapters::hyper;
 pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, BoxError, Config, ConnectionId, Ending, Endpoint, Error, FragmentedMessage, Fragments,
-    Incoming, Initiator, Limits, Message, Negotiated, NotUtf8, Outgoing, OwnedMessage, OwnedText,
-    Piece, Receiver, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError,
-    WebSocket,
+    Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
+    FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
+    Outgoing, OwnedMessage, OwnedText, Piece, Receiver, Result, Sender, SentClose, Text,
+    TimeoutKind, Timeouts, TrySendError, WebSocket,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

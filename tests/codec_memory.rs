@@ -71,7 +71,7 @@ fn s8_a_bomb_takes_no_more_than_the_limit_says() {
     frame.extend((payload.len() as u64).to_be_bytes());
     frame.extend([0; 4]);
     frame.extend(&payload);
-    let limits = MessageLimits { max_message_size: LIMIT, ..MessageLimits::default() };
+    let limits = MessageLimits::default().max_message_size(LIMIT);
     let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
     let agreement = negotiate(&offers, &Policy::default()).unwrap();
     let budget = unlimited();

@@ -4,7 +4,6 @@
 //! that repeat are lists split on commas there.
 
 use std::ffi::{OsStr, OsString};
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, Resettable};
@@ -66,7 +65,7 @@ pub(crate) struct Serve {
 
     /// Worker threads [default: one per core]
     #[arg(long, env = "STICKLER_WORKERS", value_name = "N", value_parser = parse_workers, help_heading = "Server")]
-    pub(crate) workers: Option<NonZeroUsize>,
+    pub(crate) workers: Option<usize>,
 
     /// Path on which the echo answers; others get 404 [repeatable] [default: / and /echo]
     #[arg(long, env = "STICKLER_PATH", value_name = "PATH", help_heading = "Opening handshake")]
@@ -113,6 +112,14 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_MAX_FRAGMENTS", value_name = "N", default_value = "65536")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_fragments: u32,
+
+    /// Most bytes that the kernel holds for one peer, sent or not [default: as the kernel decides]
+    #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) send_buffer: Option<Size>,
+
+    /// Most bytes that it holds without having sent them, on Linux [default: 64KiB]
+    #[arg(long, env = "STICKLER_UNSENT_LOW_WATER", value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) unsent_low_water: Option<Size>,
 
     /// Time from accepting a connection to its 101
     #[arg(long, env = "STICKLER_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s")]
@@ -221,8 +228,8 @@ pub(crate) fn usage_error(sentence: impl std::fmt::Display) -> clap::Error {
     Cli::command().error(ErrorKind::ValueValidation, sentence)
 }
 
-fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
-    let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST_WORKERS);
+fn parse_workers(text: &str) -> Result<usize, String> {
+    let workers = text.parse().ok().filter(|workers| (1..=MOST_WORKERS).contains(workers));
     workers.ok_or_else(|| format!("wanted: a number from 1 to {MOST_WORKERS}"))
 }
 
@@ -314,6 +321,7 @@ mod tests {
         assert_eq!(serve.workers, None);
         assert_eq!((serve.max_message_size, serve.max_frame_size), (Size(16 << 20), None));
         assert_eq!(serve.max_fragments, 65536);
+        assert_eq!((serve.send_buffer, serve.unsent_low_water), (None, None));
         let seconds = Duration::from_secs;
         assert_eq!(serve.handshake_timeout, seconds(10));
         assert_eq!((serve.close_timeout, serve.shutdown_timeout), (seconds(5), seconds(8)));
@@ -368,6 +376,8 @@ mod tests {
             "--workers many",
             "--max-fragments 0",
             "--max-message-size 16MB",
+            "--send-buffer 0",
+            "--unsent-low-water 0",
             "--close-timeout 0",
             "--deflate",
             "--deflate yes",

@@ -45,11 +45,9 @@ fn check_tokens(lines: &[&[u8]], joined: &[u8]) {
         ("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
         ("Sec-WebSocket-Version", b"13"),
     ];
-    let policy = Policy {
-        origins: vec!["any".parse().unwrap()],
-        subprotocols: vec!["b".parse().unwrap(), "a".parse().unwrap()],
-        ..Policy::default()
-    };
+    let policy = Policy::default()
+        .origins(["any".parse().unwrap()])
+        .subprotocols(["b".parse().unwrap(), "a".parse().unwrap()]);
     let verdict = |name: &'static str, more: Option<(&'static str, &'static [u8])>| {
         let fields = lines.iter().map(|line| (name, *line));
         let request = Request::from_parts("GET", "/", GOOD.into_iter().chain(more).chain(fields));

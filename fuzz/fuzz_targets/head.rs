@@ -14,7 +14,7 @@ mod policy;
 fuzz_target!(|data: &[u8]| {
     let &[setting, ref bytes @ ..] = data else { return };
     let limits = if setting & 1 != 0 {
-        HeadLimits { max_head_size: 256, max_fields: 4 }
+        HeadLimits::new().max_head_size(256).max_fields(4)
     } else {
         HeadLimits::default()
     };

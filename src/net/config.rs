@@ -1,4 +1,8 @@
 //! What a connection is configured with.
+//!
+//! Each type has public fields, and setters of the same names that take and give the whole.
+
+mod check;
 
 use std::time::Duration;
 
@@ -7,8 +11,22 @@ use crate::proto::assembler::MessageLimits;
 use crate::proto::deflate;
 use crate::proto::handshake::{HeadLimits, Policy};
 
+pub use self::check::ConfigError;
+
 /// Everything that connections are configured with.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stickler::{Config, Limits, Timeouts};
+///
+/// let config = Config::default()
+///     .limits(Limits::default().max_queued(65_536))
+///     .timeouts(Timeouts::default().handshake(Duration::from_secs(3)));
+/// assert_eq!(config.check(), Ok(()));
+/// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Config {
     /// How much is too much.
     pub limits: Limits,
@@ -19,6 +37,37 @@ pub struct Config {
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
+}
+
+impl Config {
+    /// Sets the field `limits`.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Config {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the field `timeouts`.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Config {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Sets the field `policy`.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Config {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets the field `deflate`.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, deflate: DeflateConfig) -> Config {
+        self.deflate = deflate;
+        self
+    }
 }
 
 /// permessage-deflate (RFC 7692).
@@ -58,6 +107,37 @@ impl Default for DeflateConfig {
     }
 }
 
+#[cfg(feature = "deflate")]
+impl DeflateConfig {
+    /// Sets the field `policy`.
+    #[must_use]
+    pub fn policy(mut self, policy: impl Into<Option<deflate::Policy>>) -> DeflateConfig {
+        self.policy = policy.into();
+        self
+    }
+
+    /// Sets the field `level`.
+    #[must_use]
+    pub fn level(mut self, level: deflate::Level) -> DeflateConfig {
+        self.level = level;
+        self
+    }
+
+    /// Sets the field `min_size`.
+    #[must_use]
+    pub fn min_size(mut self, min_size: usize) -> DeflateConfig {
+        self.min_size = min_size;
+        self
+    }
+
+    /// Sets the field `max_memory`.
+    #[must_use]
+    pub fn max_memory(mut self, max_memory: usize) -> DeflateConfig {
+        self.max_memory = max_memory;
+        self
+    }
+}
+
 /// How much is too much. All bounds are inclusive, sizes are bytes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -81,6 +161,29 @@ impl Default for Limits {
             head: HeadLimits::default(),
             max_queued: 1 << 20,
         }
+    }
+}
+
+impl Limits {
+    /// Sets the field `message`.
+    #[must_use]
+    pub fn message(mut self, message: MessageLimits) -> Limits {
+        self.message = message;
+        self
+    }
+
+    /// Sets the field `head`.
+    #[must_use]
+    pub fn head(mut self, head: HeadLimits) -> Limits {
+        self.head = head;
+        self
+    }
+
+    /// Sets the field `max_queued`.
+    #[must_use]
+    pub fn max_queued(mut self, max_queued: usize) -> Limits {
+        self.max_queued = max_queued;
+        self
     }
 }
 
@@ -109,5 +212,45 @@ impl Default for Timeouts {
             keepalive_timeout: Duration::from_secs(20),
             write: Duration::from_secs(30),
         }
+    }
+}
+
+impl Timeouts {
+    /// Sets the field `handshake`.
+    #[must_use]
+    pub fn handshake(mut self, handshake: Duration) -> Timeouts {
+        self.handshake = handshake;
+        self
+    }
+
+    /// Sets the field `close`.
+    #[must_use]
+    pub fn close(mut self, close: Duration) -> Timeouts {
+        self.close = close;
+        self
+    }
+
+    /// Sets the field `keepalive_interval`.
+    #[must_use]
+    pub fn keepalive_interval(
+        mut self,
+        keepalive_interval: impl Into<Option<Duration>>,
+    ) -> Timeouts {
+        self.keepalive_interval = keepalive_interval.into();
+        self
+    }
+
+    /// Sets the field `keepalive_timeout`.
+    #[must_use]
+    pub fn keepalive_timeout(mut self, keepalive_timeout: Duration) -> Timeouts {
+        self.keepalive_timeout = keepalive_timeout;
+        self
+    }
+
+    /// Sets the field `write`.
+    #[must_use]
+    pub fn write(mut self, write: Duration) -> Timeouts {
+        self.write = write;
+        self
     }
 }

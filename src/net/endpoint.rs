@@ -16,12 +16,14 @@ use tokio::runtime::{Handle, Id};
 use super::config::Config;
 use super::ending::Ending;
 use super::error::{BoxError, Result};
+use super::farewell::Farewell;
 use super::handles::incoming::Incoming;
 use super::handles::websocket::WebSocket;
 use super::negotiated::{Negotiated, Reserved, request_of};
 use super::state::context::{Context, HttpHook};
 use super::task::connection::serve;
 use crate::proto::handshake::{Policy, Refusal, Request, Response};
+use crate::proto::outbound::SendError;
 use crate::proto::rejection::Rejection;
 
 /// Serves connections that the application accepted itself, on its own runtime.
@@ -35,7 +37,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint without connections.
+    /// An endpoint without connections. It takes the configuration as it is; [`Config::check`] says
+    /// whether anybody can be served with it.
     pub fn new(config: Config) -> Endpoint {
         Endpoint { context: Arc::new(Context::new(Arc::new(config), None)) }
     }
@@ -159,6 +162,28 @@ impl Endpoint {
     /// Ends every connection with 1001 and refuses new ones with 503.
     pub fn shutdown(&self) {
         self.context.shutdown();
+    }
+
+    /// As [`Endpoint::shutdown`], with another Close, a message before it, or some time before that
+    /// in which handlers may end. Asked twice, the first farewell counts; [`Endpoint::shutdown`]
+    /// ends its grace.
+    ///
+    /// # Errors
+    /// As [`Farewell::check`]; nothing is shut down then.
+    pub fn shutdown_with(&self, farewell: Farewell) -> Result<(), SendError> {
+        farewell.check()?;
+        let grace = farewell.grace;
+        self.context.drain(Arc::new(farewell));
+        if grace.is_zero() {
+            self.context.shutdown();
+        } else {
+            let context = self.context.clone();
+            self.context.spawn(async move {
+                tokio::time::sleep(grace).await;
+                context.shutdown();
+            });
+        }
+        Ok(())
     }
 
     /// Waits until no connection is left.

@@ -16,6 +16,7 @@ mod config;
 mod ending;
 mod endpoint;
 mod error;
+mod farewell;
 mod handles;
 mod lent;
 mod negotiated;
@@ -25,10 +26,11 @@ mod task;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
-pub use config::{Config, Limits, Timeouts};
+pub use config::{Config, ConfigError, Limits, Timeouts};
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
 pub use endpoint::Endpoint;
 pub use error::{BoxError, Error, Result};
+pub use farewell::Farewell;
 pub(crate) use handles::backlog::Backlog;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::Incoming;

@@ -15,6 +15,7 @@ pub enum MessageKind {
 
 /// How much a peer may send. All bounds are inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MessageLimits {
     /// The most bytes that one message may have.
     pub max_message_size: usize,
@@ -28,11 +29,39 @@ pub struct MessageLimits {
 impl Default for MessageLimits {
     /// 16 MiB for a message and a frame, 65,536 fragments.
     fn default() -> MessageLimits {
+        MessageLimits::new()
+    }
+}
+
+impl MessageLimits {
+    /// The default, where a constant is needed.
+    pub const fn new() -> MessageLimits {
         MessageLimits {
             max_message_size: 16 << 20,
             max_frame_size: 16 << 20,
             max_fragments: 65_536,
         }
+    }
+
+    /// Sets the field `max_message_size`.
+    #[must_use]
+    pub const fn max_message_size(mut self, max_message_size: usize) -> MessageLimits {
+        self.max_message_size = max_message_size;
+        self
+    }
+
+    /// Sets the field `max_frame_size`.
+    #[must_use]
+    pub const fn max_frame_size(mut self, max_frame_size: usize) -> MessageLimits {
+        self.max_frame_size = max_frame_size;
+        self
+    }
+
+    /// Sets the field `max_fragments`.
+    #[must_use]
+    pub const fn max_fragments(mut self, max_fragments: u32) -> MessageLimits {
+        self.max_fragments = max_fragments;
+        self
     }
 }
 

@@ -2,32 +2,40 @@
 //!
 //! A worker is an OS thread with its own current-thread runtime, its own listener
 //! and its own connections. Nothing is shared between workers on the way of a
-//! message. This room knows connections, not what they say.
+//! message. On a runtime of the application there is one worker, which is a task and
+//! whose connections are tasks. This room knows connections, not what they say.
 
+mod blocking;
+mod buffers;
 mod counters;
 mod limits;
 mod listener;
 mod permit;
 mod refusal;
+mod serving;
 mod shutdown;
 mod socket;
+mod ticks;
 mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 use std::{fmt, io, thread};
 
+use tokio::runtime;
+
+use self::blocking::Watchman;
+use self::buffers::Buffers;
 pub use self::counters::Counters;
 use self::counters::Tally;
 use self::limits::{Admission, Caps};
 use self::listener::Bound;
+pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
 use self::worker::{Shared, Worker};
-use crate::net::BoxError;
-use crate::net::{Config, Context, HttpHook, Incoming, Limits, Timeouts};
+use crate::net::{BoxError, Config, Context, HttpHook, Incoming, Limits, Timeouts};
 use crate::proto::handshake::{Policy, Request, Response};
 
 /// A WebSocket server that is bound to its addresses and not yet serving.
@@ -49,16 +57,18 @@ use crate::proto::handshake::{Policy, Request, Response};
 /// ```
 pub struct Server {
     bound: Vec<Bound>,
-    workers: Option<NonZeroUsize>,
+    workers: Option<usize>,
     config: Config,
     http: Option<HttpHook>,
     caps: Caps,
+    buffers: Buffers,
+    blocking_warning: Option<Duration>,
     control: Arc<Control>,
 }
 
 /// What handles and workers share.
 pub(super) struct Control {
-    shutdown: Shutdown,
+    shutdown: Arc<Shutdown>,
     admission: Arc<Admission>,
     tally: Tally,
     /// One per worker, once they have been started.
@@ -84,8 +94,10 @@ impl Server {
             config: Config::default(),
             http: None,
             caps: Caps::default(),
+            buffers: Buffers::default(),
+            blocking_warning: Some(BLOCKING_WARNING),
             control: Arc::new(Control {
-                shutdown: Shutdown::new(),
+                shutdown: Arc::new(Shutdown::new()),
                 admission: Arc::default(),
                 tally: Tally::default(),
                 contexts: OnceLock::new(),
@@ -103,9 +115,9 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets the number of worker threads; one per core unless set.
+    /// Sets the number of worker threads, which is not 0; one per core unless set.
     #[must_use]
-    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
+    pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
     }
@@ -150,20 +162,55 @@ impl Server {
     }
 
     /// Caps the connections that are open at once, over all workers; those beyond
-    /// get 503 (RFC 9110 §15.6.4). No cap unless set.
+    /// get 503 (RFC 9110 §15.6.4). No cap unless set; it is not 0.
     #[must_use]
-    pub fn max_connections(mut self, connections: NonZeroUsize) -> Self {
-        self.caps.connections = Some(connections.get());
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.caps.connections = Some(connections);
         self
     }
 
     /// Caps the connections that are open at once from one IPv4 address or one
-    /// IPv6 /64; those beyond get 503. No cap unless set.
+    /// IPv6 /64; those beyond get 503. No cap unless set; it is not 0.
     ///
     /// Behind a proxy every connection comes from the same address.
     #[must_use]
-    pub fn max_connections_per_address(mut self, connections: NonZeroUsize) -> Self {
-        self.caps.per_address = Some(connections.get());
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.caps.per_address = Some(connections);
+        self
+    }
+
+    /// Bounds what the kernel holds of one connection until the peer has acknowledged it, in bytes
+    /// (`SO_SNDBUF`); it is not 0. Unless set the kernel decides, and grows it as the path needs.
+    ///
+    /// A bound limits the throughput of a long path to itself per round trip. Linux takes twice the
+    /// number, since its own bookkeeping counts too, and no more than `net.core.wmem_max`.
+    #[must_use]
+    pub fn send_buffer(mut self, bytes: usize) -> Self {
+        self.buffers.send = Some(bytes);
+        self
+    }
+
+    /// Bounds what the kernel holds of one connection without having sent it, in bytes
+    /// (`TCP_NOTSENT_LOWAT`); it is not 0, and not above [`send_buffer`](Self::send_buffer).
+    /// 64 KiB unless set; `usize::MAX` for no bound.
+    ///
+    /// What a slow peer does not take waits in the queue instead, which `send` refuses to fill, so
+    /// that the application may send what is newer. It costs long paths nothing. Linux and
+    /// Android have it; elsewhere nothing is bounded by it.
+    #[must_use]
+    pub fn unsent_low_water(mut self, bytes: usize) -> Self {
+        self.buffers.unsent_low_water = Some(bytes);
+        self
+    }
+
+    /// Sets from when on a handler that keeps its thread within one poll is warned of, in the log,
+    /// once for each type of handler and path; 100 ms unless set, and never with `None`. It is
+    /// measured to 25 ms.
+    ///
+    /// All connections of a worker wait for such a handler: see [`serve`](Self::serve).
+    #[must_use]
+    pub fn blocking_warning(mut self, after: Option<Duration>) -> Self {
+        self.blocking_warning = after;
         self
     }
 
@@ -181,55 +228,125 @@ impl Server {
     }
 
     /// Serves until [`Handle::shutdown`], calling the handler once for every opening
-    /// handshake. It blocks, so it does not belong into an async function.
+    /// handshake. It blocks, so it does not belong into an async function: there
+    /// [`start`](Self::start) gives what is awaited.
     ///
     /// A panic in a handler ends its connection with 1011 and no other.
     ///
+    /// Each worker is a current-thread runtime, and all its connections wait while one handler
+    /// keeps the thread. Give work that blocks or computes for long to
+    /// [`tokio::task::spawn_blocking`]. `tokio::task::block_in_place` panics there: it needs a
+    /// multi-thread runtime, which [`start_on`](Self::start_on) can serve on.
+    ///
     /// # Errors
     ///
-    /// When a worker cannot start, or ended by a fault of this crate.
+    /// Inside a tokio runtime, which it would block; when a setting cannot be; when a worker cannot
+    /// start, or ended by a fault of this crate.
     pub fn serve<H, F, E>(self, handler: H) -> io::Result<()>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<BoxError> + 'static,
     {
+        if runtime::Handle::try_current().is_ok() {
+            return Err(io::Error::other(SERVE_IN_RUNTIME));
+        }
         self.start(handler)?.wait()
     }
 
-    /// Does what [`serve`](Self::serve) does, and returns once every worker accepts.
+    /// Starts what [`serve`](Self::serve) does, and returns once every worker accepts.
     ///
     /// # Errors
     ///
-    /// When a worker cannot start.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when a setting cannot be, or else when a worker
+    /// cannot start.
     pub fn start<H, F, E>(self, handler: H) -> io::Result<Serving>
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<BoxError> + 'static,
     {
-        let serving = Serving { handle: self.handle() };
-        let workers = self
-            .workers
-            .or_else(|| thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get);
-        let config = Arc::new(self.config);
-        let contexts = Context::several(&config, self.http.as_ref(), workers);
-        let contexts = self.control.contexts.get_or_init(|| contexts);
-        let shared = Arc::new(Shared::new(self.control.clone(), self.caps));
+        self.check()?;
+        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let workers = self.workers.unwrap_or_else(cores);
+        let (serving, workers) = self.into_workers(workers)?;
         let handler = Arc::new(handler);
         let (ready, is_ready) = mpsc::channel();
-        for (index, (listeners, context)) in
-            deal(self.bound, workers)?.into_iter().zip(contexts).enumerate()
-        {
-            let worker =
-                Worker { index, listeners, context: context.clone(), shared: shared.clone() };
-            worker.start(handler.clone(), ready.clone())?;
+        for (index, worker) in workers.into_iter().enumerate() {
+            worker.start(index, handler.clone(), ready.clone())?;
         }
         drop(ready);
         is_ready.into_iter().collect::<io::Result<()>>()?;
         Ok(serving)
     }
+
+    /// Serves on a runtime of the application, such as `Handle::current()` gives it: accepting is a
+    /// task there, and so is each connection. On a multi-thread runtime a connection goes from
+    /// thread to thread, which costs more than a worker does, and handlers may call
+    /// `tokio::task::block_in_place`; it keeps the connection waiting, and no other.
+    ///
+    /// The runtime needs I/O and timers. When it ends, the server does.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when a setting cannot be,
+    /// [`workers`](Self::workers) among them: the runtime has its own. When the listeners cannot be
+    /// registered.
+    pub fn start_on<H, F, E>(self, runtime: &runtime::Handle, handler: H) -> io::Result<Serving>
+    where
+        H: Fn(Incoming) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        self.check()?;
+        if self.workers.is_some() {
+            return Err(invalid("workers is set, but the runtime has threads of its own"));
+        }
+        let _entered = runtime.enter();
+        let (serving, workers) = self.into_workers(1)?;
+        let handler = Arc::new(handler);
+        for worker in workers {
+            worker.start_on(runtime, handler.clone())?;
+        }
+        Ok(serving)
+    }
+
+    fn check(&self) -> io::Result<()> {
+        let nonzero = [
+            ("workers", self.workers),
+            ("max_connections", self.caps.connections),
+            ("max_connections_per_address", self.caps.per_address),
+        ];
+        if let Some((name, _)) = nonzero.into_iter().find(|(_, number)| *number == Some(0)) {
+            return Err(invalid(format!("{name} is 0: nobody could be served")));
+        }
+        if self.blocking_warning == Some(Duration::ZERO) {
+            return Err(invalid("blocking_warning is 0: every handler would be warned of"));
+        }
+        self.buffers.check().map_err(invalid)?;
+        self.config.check().map_err(invalid)
+    }
+
+    /// What so many workers begin with.
+    fn into_workers(self, count: usize) -> io::Result<(Serving, Vec<Worker>)> {
+        let serving = Serving { handle: self.handle() };
+        let contexts = Context::several(&Arc::new(self.config), self.http.as_ref(), count);
+        let contexts = self.control.contexts.get_or_init(|| contexts);
+        let watchman = Watchman::new(self.blocking_warning);
+        let shared = Shared::new(self.control.clone(), self.caps, self.buffers, watchman);
+        let shared = Arc::new(shared);
+        let hands = deal(self.bound, count)?.into_iter().zip(contexts);
+        let workers = hands.map(|(listeners, context)| Worker {
+            listeners,
+            context: context.clone(),
+            shared: shared.clone(),
+        });
+        Ok((serving, workers.collect()))
+    }
+}
+
+fn invalid(sentence: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, sentence)
 }
 
 /// Gives every worker a listener of each address.
@@ -254,89 +371,8 @@ impl fmt::Debug for Server {
     }
 }
 
-/// A server whose workers accept connections. Dropping it shuts the server down
-/// at once.
-#[derive(Debug)]
-#[must_use = "dropping it ends the server"]
-pub struct Serving {
-    handle: Handle,
-}
+const SERVE_IN_RUNTIME: &str = "Server::serve blocks, and this is a tokio runtime: await \
+    Server::start(handler)?, or Server::start_on(&Handle::current(), handler)? to serve on it";
 
-impl Serving {
-    /// A handle to the server.
-    #[must_use]
-    pub fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    /// Blocks until the server has been shut down.
-    ///
-    /// Returns shortly after the deadline of the shutdown even when application code
-    /// keeps a worker from ending; that thread is left behind.
-    ///
-    /// # Errors
-    ///
-    /// When a worker ended by a fault of this crate.
-    pub fn wait(self) -> io::Result<()> {
-        self.handle.control.shutdown.wait();
-        if self.handle.control.tally.is_broken.load(Ordering::Relaxed) {
-            return Err(io::Error::other("a worker failed"));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.handle.shutdown(Duration::ZERO);
-    }
-}
-
-/// Ends a server and reads its numbers, from any thread. Cheap to clone.
-#[derive(Clone)]
-pub struct Handle {
-    control: Arc<Control>,
-    local_addrs: Arc<[SocketAddr]>,
-}
-
-impl Handle {
-    /// Stops accepting, sends Close 1001 to every connection, refuses undecided
-    /// opening handshakes with 503, and drops what is left after `within`.
-    ///
-    /// Does not wait: [`Server::serve`] returns when it is done. Called again, the
-    /// earlier deadline holds.
-    pub fn shutdown(&self, within: Duration) {
-        self.control.shutdown.request(within);
-    }
-
-    /// The addresses that were bound when the handle was made.
-    #[must_use]
-    pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.local_addrs
-    }
-
-    /// What the server has seen so far.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        let Control { admission, tally, contexts, .. } = &*self.control;
-        let contexts = contexts.get().into_iter().flatten();
-        let sum = |count: fn(&Context) -> u64| contexts.clone().map(|each| count(each)).sum();
-        Counters {
-            connections: admission.live(),
-            accepted: admission.accepted(),
-            refused: admission.refused(),
-            accept_errors: tally.accept_errors.load(Ordering::Relaxed),
-            panics: sum(Context::panics),
-            unspoken_subprotocols: sum(Context::unspoken_subprotocols),
-        }
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle")
-            .field("local_addrs", &self.local_addrs)
-            .field("counters", &self.counters())
-            .finish_non_exhaustive()
-    }
-}
+/// From when on a handler that keeps its thread is warned of.
+const BLOCKING_WARNING: Duration = Duration::from_millis(100);

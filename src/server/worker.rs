@@ -1,7 +1,8 @@
-//! One worker: an OS thread with its own runtime, its own listeners and its own
-//! connections. Between workers there are only caps, counters and the request to shut down.
+//! One worker: its own listeners and its own connections, on a thread and a runtime of its own or on
+//! a runtime of the application. Between workers there are only caps, counters and the request to
+//! shut down.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,24 +13,27 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{self, Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Control;
+use super::blocking::{Watchman, watched};
+use super::buffers::Buffers;
 use super::counters::OncePerSecond;
 use super::limits::{Caps, Overload};
 use super::permit::Permit;
 use super::refusal::refuse;
 use super::shutdown::Watch;
 use super::socket::Socket;
-use crate::net::BoxError;
-use crate::net::{self, Context, Incoming};
+use crate::net::{self, BoxError, Context, Ending, Farewell, Incoming};
 
 /// What all workers of a server share.
 pub(super) struct Shared {
     pub(super) control: Arc<Control>,
     pub(super) caps: Caps,
+    pub(super) buffers: Buffers,
+    pub(super) watchman: Watchman,
     /// Connections that are being refused for lack of a place.
     refusing: AtomicUsize,
     refusals_told: OncePerSecond,
@@ -37,10 +41,17 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(control: Arc<Control>, caps: Caps) -> Self {
+    pub(super) fn new(
+        control: Arc<Control>,
+        caps: Caps,
+        buffers: Buffers,
+        watchman: Watchman,
+    ) -> Self {
         Self {
             control,
             caps,
+            buffers,
+            watchman,
             refusing: AtomicUsize::new(0),
             refusals_told: OncePerSecond::new(),
             accept_errors_told: OncePerSecond::new(),
@@ -50,16 +61,25 @@ impl Shared {
 
 /// What a worker begins with.
 pub(super) struct Worker {
-    pub(super) index: usize,
     pub(super) listeners: Vec<std::net::TcpListener>,
     pub(super) context: Arc<Context>,
     pub(super) shared: Arc<Shared>,
 }
 
+/// Who drops the connections that are left at the deadline.
+#[derive(Clone, Copy, Debug)]
+enum Left {
+    /// The runtime, which ends with the worker.
+    ToRuntime,
+    /// The worker: the runtime goes on.
+    ToWorker,
+}
+
 impl Worker {
-    /// Starts the thread, and sends one message once the worker accepts or cannot.
+    /// Starts a thread, and sends one message once the worker accepts or cannot.
     pub(super) fn start<H, F, E>(
         mut self,
+        index: usize,
         handler: Arc<H>,
         ready: mpsc::Sender<io::Result<()>>,
     ) -> io::Result<()>
@@ -68,17 +88,15 @@ impl Worker {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<BoxError> + 'static,
     {
-        let thread = thread::Builder::new().name(format!("stickler-{}", self.index));
+        let thread = thread::Builder::new().name(format!("stickler-{index}"));
         thread.spawn(move || {
-            let control = self.shared.control.clone();
-            let _running = control.shutdown.started();
-            let listeners = std::mem::take(&mut self.listeners);
-            match prepare(listeners) {
+            let _running = self.shared.control.shutdown.started();
+            match prepare(&mut self) {
                 Err(error) => drop(ready.send(Err(error))),
                 Ok((runtime, listeners)) => {
                     drop(ready.send(Ok(())));
                     drop(ready);
-                    runtime.block_on(self.run(listeners, handler));
+                    runtime.block_on(self.run(listeners, handler, Left::ToRuntime));
                     // Blocking work that the application started is not waited for.
                     runtime.shutdown_background();
                 }
@@ -87,8 +105,29 @@ impl Worker {
         Ok(())
     }
 
+    /// Starts a task on a runtime of the application.
+    pub(super) fn start_on<H, F, E>(
+        mut self,
+        runtime: &runtime::Handle,
+        handler: Arc<H>,
+    ) -> io::Result<()>
+    where
+        H: Fn(Incoming) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let _entered = runtime.enter();
+        let running = self.shared.control.shutdown.started();
+        let listeners = self.listen()?;
+        runtime.spawn(async move {
+            let _running = running;
+            self.run(listeners, handler, Left::ToWorker).await;
+        });
+        Ok(())
+    }
+
     /// Accepts until the shutdown, then waits for the connections or the deadline.
-    async fn run<H, F, E>(self, listeners: Vec<TcpListener>, handler: Arc<H>)
+    async fn run<H, F, E>(self, listeners: Vec<TcpListener>, handler: Arc<H>, left: Left)
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -103,31 +142,58 @@ impl Worker {
                 shared: self.shared.clone(),
                 handler: handler.clone(),
                 shutdown: control.shutdown.watch(),
+                is_new: true,
+                connections: match left {
+                    Left::ToRuntime => None,
+                    Left::ToWorker => Some(JoinSet::new()),
+                },
             };
             accepting.spawn(door.accept_until_shutdown());
         }
         drop(handler);
+        // Dropping them drops the connections that are left.
+        let mut connections = Vec::new();
         while let Some(ended) = accepting.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "an accept loop failed; shutting down");
-                control.tally.is_broken.store(true, Ordering::Relaxed);
-                control.shutdown.request(Duration::ZERO);
+            match ended {
+                Ok(of_one_door) => connections.extend(of_one_door),
+                Err(error) => {
+                    tracing::error!(%error, "an accept loop failed; shutting down");
+                    control.tally.is_broken.store(true, Ordering::Relaxed);
+                    control.shutdown.request(Farewell::default(), Duration::ZERO);
+                }
             }
         }
         let mut shutdown = control.shutdown.watch();
+        let deadline = async {
+            shutdown.grace_over().await;
+            self.context.shutdown();
+            // One after the other: however late this task is polled, the Close goes first.
+            tokio::join!(shutdown.expired(), sleep(LAST_WORDS));
+        };
         tokio::select! {
             () = self.context.emptied() => {}
-            () = async { tokio::join!(shutdown.expired(), sleep(LAST_WORDS)) ; } => {
+            () = deadline => {
                 tracing::warn!(connections = self.context.connections(), "the deadline ended connections");
             }
         }
     }
+
+    /// The listeners, on the runtime of the worker.
+    fn listen(&mut self) -> io::Result<Vec<TcpListener>> {
+        let mut listeners = Vec::with_capacity(self.listeners.len());
+        for listener in self.listeners.drain(..) {
+            let listener = TcpListener::from_std(listener)?;
+            self.shared.buffers.set_on_listener(&listener)?;
+            listeners.push(listener);
+        }
+        Ok(listeners)
+    }
 }
 
-fn prepare(listeners: Vec<std::net::TcpListener>) -> io::Result<(Runtime, Vec<TcpListener>)> {
+fn prepare(worker: &mut Worker) -> io::Result<(Runtime, Vec<TcpListener>)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let entered = runtime.enter();
-    let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
+    let listeners = worker.listen()?;
     drop(entered);
     Ok((runtime, listeners))
 }
@@ -139,6 +205,10 @@ struct Door<H> {
     shared: Arc<Shared>,
     handler: Arc<H>,
     shutdown: Watch,
+    /// Whether the kernel may still hold connections that are older than the settings of the listener.
+    is_new: bool,
+    /// The connections, where nobody else drops them.
+    connections: Option<JoinSet<Ending>>,
 }
 
 impl<H, F, E> Door<H>
@@ -147,19 +217,21 @@ where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: Into<BoxError> + 'static,
 {
-    async fn accept_until_shutdown(mut self) {
-        loop {
+    async fn accept_until_shutdown(mut self) -> Option<JoinSet<Ending>> {
+        let farewell = loop {
             let accepted = tokio::select! {
                 biased;
-                () = self.shutdown.requested() => break,
+                farewell = self.shutdown.requested() => break farewell,
                 accepted = self.listener.accept() => accepted,
+                () = forget_ended(&mut self.connections) => continue,
             };
             if let Err(trouble) = self.accept_batch(accepted).await {
                 self.wait_out(&trouble).await;
             }
-        }
-        self.context.shutdown();
+        };
+        self.context.drain(farewell);
         self.accept_rest().await;
+        self.connections
     }
 
     /// Takes what the kernel has ready, so that a burst costs one wake-up.
@@ -168,7 +240,10 @@ where
         for _ in 1..BATCH {
             match self.accept_now().await {
                 Some(accepted) => self.open(accepted)?,
-                None => break,
+                None => {
+                    self.is_new = false;
+                    break;
+                }
             }
         }
         Ok(())
@@ -193,7 +268,7 @@ where
     }
 
     /// Starts the connection. Only troubles of our own come back as errors.
-    fn open(&self, accepted: io::Result<(TcpStream, SocketAddr)>) -> io::Result<()> {
+    fn open(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) -> io::Result<()> {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) if is_of_one_connection(&error) => return Ok(()),
@@ -202,16 +277,22 @@ where
         // Replies leave in one write, so Nagle's algorithm could only delay them.
         // It fails when the peer is gone already, which the first read tells.
         let _ = stream.set_nodelay(true);
+        if self.is_new {
+            self.shared.buffers.set_on_connection(&stream);
+        }
         match Permit::ask(&self.shared.control.admission, peer.ip(), self.shared.caps) {
             Ok(permit) => {
-                let handler = self.handler.clone();
-                let io = Socket::new(stream, permit);
-                tokio::spawn(net::serve_transport(
-                    io,
+                let (handler, shared) = (self.handler.clone(), self.shared.clone());
+                let connection = net::serve_transport(
+                    Socket::new(stream, permit),
                     Some(peer),
                     self.context.clone(),
-                    move |incoming| handler(incoming),
-                ));
+                    move |incoming| watched(shared, &*handler, incoming),
+                );
+                match &mut self.connections {
+                    Some(connections) => drop(connections.spawn(connection)),
+                    None => drop(tokio::spawn(connection)),
+                }
             }
             Err(overload) => self.refuse(stream, peer, overload),
         }
@@ -242,9 +323,20 @@ where
             tracing::error!(error = %trouble, suppressed, "cannot accept connections; trying again");
         });
         tokio::select! {
-            () = self.shutdown.requested() => {}
+            _ = self.shutdown.requested() => {}
             () = sleep(PAUSE) => {}
         }
+    }
+}
+
+/// Lets go of a connection that has ended, as soon as there is one.
+async fn forget_ended(connections: &mut Option<JoinSet<Ending>>) {
+    let ended = match connections {
+        Some(connections) => connections.join_next().await,
+        None => None,
+    };
+    if ended.is_none() {
+        pending::<()>().await;
     }
 }
 

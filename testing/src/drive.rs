@@ -284,10 +284,8 @@ mod lending {
 
     pub(super) fn agree(agreed: Deflate, inbound: &mut Inbound) {
         if agreed != Deflate::NotAgreed {
-            let policy = Policy {
-                client_context_takeover: agreed == Deflate::ContextTakeover,
-                ..Policy::default()
-            };
+            let policy =
+                Policy::default().client_context_takeover(agreed == Deflate::ContextTakeover);
             let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
             inbound.agree(&negotiate(&offers, &policy).unwrap());
         }

@@ -388,10 +388,10 @@ impl Drop for Transport {
 #[cfg(feature = "deflate")]
 pub fn takeover() -> Config {
     let mut config = Config::default();
-    config.deflate.policy = Some(stickler::proto::deflate::Policy {
-        server_context_takeover: true,
-        client_context_takeover: true,
-        ..Default::default()
-    });
+    config.deflate.policy = Some(
+        stickler::proto::deflate::Policy::new()
+            .server_context_takeover(true)
+            .client_context_takeover(true),
+    );
     config
 }

@@ -147,11 +147,12 @@ pub fn policies() -> Vec<Policy> {
     for (_, bits) in BITS {
         for server_context_takeover in [false, true] {
             for client_context_takeover in [false, true] {
-                policies.push(Policy {
-                    server_context_takeover,
-                    client_context_takeover,
-                    server_max_window_bits: WindowBits::new(bits).unwrap(),
-                });
+                policies.push(
+                    Policy::default()
+                        .server_context_takeover(server_context_takeover)
+                        .client_context_takeover(client_context_takeover)
+                        .server_max_window_bits(WindowBits::new(bits).unwrap()),
+                );
             }
         }
     }

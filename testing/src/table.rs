@@ -52,7 +52,7 @@ pub enum Expect {
 
 pub const fn row(id: &'static str, bytes: &'static str, expect: &'static [Expect]) -> Row {
     let limits =
-        MessageLimits { max_message_size: 1 << 20, max_frame_size: 1 << 20, max_fragments: 1000 };
+        MessageLimits::new().max_message_size(1 << 20).max_frame_size(1 << 20).max_fragments(1000);
     Row { id, bytes, expect, limits, start: Start::Open, agreed: Deflate::NotAgreed }
 }
 
@@ -68,11 +68,10 @@ impl Row {
     }
 
     pub const fn limits(self, message: usize, frame: usize, fragments: u32) -> Row {
-        let limits = MessageLimits {
-            max_message_size: message,
-            max_frame_size: frame,
-            max_fragments: fragments,
-        };
+        let limits = MessageLimits::new()
+            .max_message_size(message)
+            .max_frame_size(frame)
+            .max_fragments(fragments);
         Row { limits, ..self }
     }
 }

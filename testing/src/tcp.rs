@@ -2,7 +2,6 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -29,7 +28,7 @@ impl Running {
         H: Fn(Incoming) -> F + Send + Sync + 'static,
         F: Future<Output = stickler::Result<()>> + Send + 'static,
     {
-        let server = Server::bind("127.0.0.1:0").unwrap().workers(NonZeroUsize::MIN).config(config);
+        let server = Server::bind("127.0.0.1:0").unwrap().workers(1).config(config);
         Running::of(server.start(handler).unwrap())
     }
 

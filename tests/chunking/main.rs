@@ -12,7 +12,7 @@ use random::Random;
 mod short;
 
 const LIMITS: MessageLimits =
-    MessageLimits { max_message_size: 16 << 20, max_frame_size: 16 << 20, max_fragments: 65_536 };
+    MessageLimits::new().max_message_size(16 << 20).max_frame_size(16 << 20).max_fragments(65_536);
 
 #[test]
 fn any_split_gives_the_same_and_what_the_twin_gives() {
@@ -115,7 +115,10 @@ fn vector(text: &str) -> (MessageLimits, Vec<u8>) {
         let numbers: Vec<usize> = numbers.split(' ').map(|n| n.parse().unwrap()).collect();
         let &[max_message_size, max_frame_size, fragments] = &numbers[..] else { panic!("{line}") };
         let max_fragments = u32::try_from(fragments).unwrap();
-        limits = MessageLimits { max_message_size, max_frame_size, max_fragments };
+        limits = MessageLimits::new()
+            .max_message_size(max_message_size)
+            .max_frame_size(max_frame_size)
+            .max_fragments(max_fragments);
     }
     (limits, bytes)
 }
@@ -126,11 +129,10 @@ fn setting(random: &mut Random) -> (Start, MessageLimits) {
     if random.once_in(2) {
         return (start, LIMITS);
     }
-    let limits = MessageLimits {
-        max_message_size: random.below(700),
-        max_frame_size: random.below(400),
-        max_fragments: 1 + random.below(4) as u32,
-    };
+    let limits = MessageLimits::new()
+        .max_message_size(random.below(700))
+        .max_frame_size(random.below(400))
+        .max_fragments(1 + random.below(4) as u32);
     (start, limits)
 }
 

@@ -59,11 +59,10 @@ fn s10_4_every_limit_near_the_length_gives_the_same() {
         for len in [0, 1, 2, 7, 8, 124, 125, 126, 127, 130] {
             let frame = frame(first, 0x80 | len.min(126) as u8, len, SAMPLES[1]);
             for size in [0, len.saturating_sub(1), len, len + 1] {
-                let message = MessageLimits { max_message_size: size, ..LIMITS };
-                let both = MessageLimits { max_frame_size: size, ..message };
-                let of_frames = MessageLimits { max_frame_size: size, ..LIMITS };
-                for limits in [message, both, of_frames, MessageLimits { max_fragments: 0, ..both }]
-                {
+                let message = LIMITS.max_message_size(size);
+                let both = message.max_frame_size(size);
+                let of_frames = LIMITS.max_frame_size(size);
+                for limits in [message, both, of_frames, both.max_fragments(0)] {
                     agree(Start::Open, limits, BEFORE[0], &frame);
                 }
             }

@@ -49,10 +49,9 @@ fn parts<'a>() -> Vec<(&'a str, &'a [u8])> {
 
 #[tokio::test(start_paused = true)]
 async fn s4_2_2_a_head_that_was_read_elsewhere_is_negotiated_and_served() {
-    let policy = Policy { subprotocols: vec!["chat".parse().unwrap()], ..Policy::default() };
+    let policy = Policy::default().subprotocols(["chat".parse().unwrap()]);
     let request = Request::from_parts("GET", "/upgraded", parts()).unwrap();
-    let negotiated =
-        Endpoint::new(Config { policy, ..Config::default() }).negotiate(&request).unwrap();
+    let negotiated = Endpoint::new(Config::default().policy(policy)).negotiate(&request).unwrap();
     let fields: Vec<_> = negotiated.fields().collect();
     assert!(fields.contains(&("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
     assert!(fields.contains(&("Sec-WebSocket-Protocol", "chat")));

@@ -15,6 +15,7 @@ mod compression;
 mod embedding;
 mod end_behind;
 mod endings;
+mod farewell;
 mod fragments;
 mod full;
 mod handing;

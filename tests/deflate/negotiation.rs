@@ -39,13 +39,11 @@ const STATES: [Option<Option<&str>>; 23] = [
 ];
 
 /// The default policy, and the one that allows most.
-const DEFAULT: Policy = Policy {
-    server_context_takeover: false,
-    client_context_takeover: false,
-    server_max_window_bits: WindowBits::MAX,
-};
-const TAKEOVER: Policy =
-    Policy { server_context_takeover: true, client_context_takeover: true, ..DEFAULT };
+const DEFAULT: Policy = Policy::new()
+    .server_context_takeover(false)
+    .client_context_takeover(false)
+    .server_max_window_bits(WindowBits::MAX);
+const TAKEOVER: Policy = DEFAULT.server_context_takeover(true).client_context_takeover(true);
 
 type Param = (String, Option<String>);
 
@@ -222,7 +220,7 @@ fn s7692_5_the_first_acceptable_offer_is_taken() {
         "Permessage-Deflate",
         "x-webkit-deflate-frame",
     ];
-    let policies = [DEFAULT, TAKEOVER, Policy { server_max_window_bits: bits(10), ..TAKEOVER }];
+    let policies = [DEFAULT, TAKEOVER, TAKEOVER.server_max_window_bits(bits(10))];
     for first in candidates {
         for second in candidates {
             for third in candidates {
@@ -251,7 +249,7 @@ fn s7692_5_one_answer_for_several_offers() {
 #[test]
 fn s7692_5_the_answer_names_the_agreed_parameters() {
     claims!("7692-5-01", "7692-5-02", "7692-7.1.1.1-04");
-    let small = Policy { server_max_window_bits: bits(12), ..TAKEOVER };
+    let small = TAKEOVER.server_max_window_bits(bits(12));
     let none = "; server_no_context_takeover; client_no_context_takeover";
     for (policy, asked, said) in [
         (&DEFAULT, "", none.to_owned()),

@@ -79,7 +79,7 @@ fn s6585_5_the_field_at_fault_is_named_in_our_own_words() {
 
 #[test]
 fn s6585_5_a_line_is_at_fault_if_it_takes_more_than_half_of_the_room() {
-    let limits = HeadLimits { max_head_size: 100, max_fields: 100 };
+    let limits = HeadLimits::new().max_head_size(100).max_fields(100);
     let more = "X: y\r\n".repeat(20);
     let line = |len: usize| format!("GET /{} HTTP/1.1\r\n{more}", "a".repeat(len - 14));
     let field = |len: usize| format!("GET / HTTP/1.1\r\nVia: {}\r\n{more}", "a".repeat(len - 5));
@@ -98,12 +98,12 @@ fn s6585_5_a_line_is_at_fault_if_it_takes_more_than_half_of_the_room() {
 #[test]
 fn limits_are_inclusive_whatever_they_are() {
     for size in 0..HANDSHAKE.len() + 10 {
-        let limits = HeadLimits { max_head_size: size, max_fields: 5 };
+        let limits = HeadLimits::new().max_head_size(size).max_fields(5);
         let scanned = HeadScanner::new().scan(HANDSHAKE.as_bytes(), &limits);
         assert_eq!(scanned.is_ok(), size >= HANDSHAKE.len(), "{size}");
     }
     for (max_fields, fits) in [(5, true), (4, false), (0, false)] {
-        let limits = HeadLimits { max_head_size: SIZE, max_fields };
+        let limits = HeadLimits::new().max_head_size(SIZE).max_fields(max_fields);
         assert_eq!(HeadScanner::new().scan(HANDSHAKE.as_bytes(), &limits).is_ok(), fits);
         assert_eq!(Request::parse(HANDSHAKE.as_bytes(), &limits).is_ok(), fits);
     }

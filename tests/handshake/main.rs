@@ -63,7 +63,7 @@ pub(crate) fn refused(status: u16, rejection: Rejection) -> Expect {
 
 /// A row under a policy that asks for nothing.
 pub(crate) fn row(id: &'static str, request: impl Into<Vec<u8>>, expect: Expect) -> Row {
-    let policy = Policy { origins: vec!["any".parse().unwrap()], ..Policy::default() };
+    let policy = Policy::default().origins(["any".parse().unwrap()]);
     Row { id, request: request.into(), policy, expect }
 }
 

@@ -67,13 +67,11 @@ const FAULTS: &[Fault] = &[
 
 #[test]
 fn of_two_faults_the_earlier_is_answered() {
-    let policy = Policy {
-        paths: Some(vec!["/chat".into()]),
-        own_hosts: vec!["example.com".parse().unwrap()],
-        subprotocols: vec!["chat".parse().unwrap()],
-        require_subprotocol: true,
-        ..Policy::default()
-    };
+    let policy = Policy::default()
+        .paths(["/chat"])
+        .own_hosts(["example.com".parse().unwrap()])
+        .subprotocols(["chat".parse().unwrap()])
+        .require_subprotocol(true);
     for (at, first) in FAULTS.iter().enumerate() {
         for second in &FAULTS[at..] {
             let mut parts = sound();

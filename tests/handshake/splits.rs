@@ -21,11 +21,9 @@ const OCTETS: &[u8] =
 #[test]
 fn changed_requests_are_answered_alike_however_they_are_cut() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let policy = Policy {
-        origins: vec!["https://a.example".parse().unwrap(), "same-host".parse().unwrap()],
-        subprotocols: vec!["b".parse().unwrap()],
-        ..Policy::default()
-    };
+    let policy = Policy::default()
+        .origins(["https://a.example".parse().unwrap(), "same-host".parse().unwrap()])
+        .subprotocols(["b".parse().unwrap()]);
     let limits = HeadLimits::default();
     for round in 0..20_000 {
         let mut request = SEEDS[random.below(SEEDS.len())].as_bytes().to_vec();

@@ -3,7 +3,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ where
     H: Fn(Incoming) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = stickler::Result<()>> + Send + 'static,
 {
-    let server = Server::bind("127.0.0.1:0").unwrap().workers(NonZeroUsize::MIN);
+    let server = Server::bind("127.0.0.1:0").unwrap().workers(1);
     let serving = server.start(handler).unwrap();
     let address = serving.handle().local_addrs()[0];
     (serving, address)

@@ -19,7 +19,7 @@ use crate::hex::hex;
 use stickler_testing::deflate::{Token, Writer, plain};
 
 const LIMITS: MessageLimits =
-    MessageLimits { max_message_size: 64 << 20, max_frame_size: 64 << 20, max_fragments: 1000 };
+    MessageLimits::new().max_message_size(64 << 20).max_frame_size(64 << 20).max_fragments(1000);
 
 /// A connection fed by hand.
 pub(crate) struct Hand {
@@ -37,7 +37,7 @@ impl Hand {
     }
 
     fn agreed(client_context_takeover: bool) -> Hand {
-        let policy = Policy { client_context_takeover, ..Policy::default() };
+        let policy = Policy::default().client_context_takeover(client_context_takeover);
         let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
         let mut inbound = Inbound::new();
         inbound.agree(&negotiate(&offers, &policy).unwrap());

@@ -57,7 +57,7 @@ fn s7_2_2_history() {
 }
 
 const LIMITS: MessageLimits =
-    MessageLimits { max_message_size: 1 << 20, max_frame_size: 1 << 20, max_fragments: 1000 };
+    MessageLimits::new().max_message_size(1 << 20).max_frame_size(1 << 20).max_fragments(1000);
 
 /// A whole compressed binary message as a frame, the masking key all zeros.
 pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {

@@ -20,11 +20,8 @@ use crate::random::Random;
 use stickler_testing::deflate::{Window, inflate_message, json, words};
 
 fn agreement(takeover: bool, bits: u8) -> Agreement {
-    let policy = Policy {
-        server_context_takeover: takeover,
-        server_max_window_bits: window(bits),
-        ..Policy::default()
-    };
+    let policy =
+        Policy::default().server_context_takeover(takeover).server_max_window_bits(window(bits));
     let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
     negotiate(&offers, &policy).unwrap()
 }
@@ -230,11 +227,8 @@ fn codecs_are_charged_as_long_as_they_live() {
 #[test]
 fn s7_1_1_what_is_kept_between_messages_is_charged_until_the_end() {
     for (server, client) in [(false, false), (false, true), (true, false), (true, true)] {
-        let policy = Policy {
-            server_context_takeover: server,
-            client_context_takeover: client,
-            ..Policy::default()
-        };
+        let policy =
+            Policy::default().server_context_takeover(server).client_context_takeover(client);
         let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
         let agreement = negotiate(&offers, &policy).unwrap();
         let budget = Arc::new(Budget::new(100));

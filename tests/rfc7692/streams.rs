@@ -22,7 +22,7 @@ use crate::{
 };
 
 const LIMITS: MessageLimits =
-    MessageLimits { max_message_size: 1 << 20, max_frame_size: 1 << 20, max_fragments: 1000 };
+    MessageLimits::new().max_message_size(1 << 20).max_frame_size(1 << 20).max_fragments(1000);
 
 /// Payloads of whole messages, and what they hold.
 fn streams() -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -185,11 +185,10 @@ fn setting(random: &mut Random) -> (Deflate, Start, MessageLimits) {
     let agreed = [Deflate::ContextTakeover, Deflate::NoContextTakeover][random.below(2)];
     let start = if random.below(8) == 0 { Start::Closing } else { Start::Open };
     let limits = match random.below(3) {
-        0 => MessageLimits {
-            max_message_size: random.below(500),
-            max_frame_size: random.below(500),
-            max_fragments: 1 + random.below(20) as u32,
-        },
+        0 => MessageLimits::new()
+            .max_message_size(random.below(500))
+            .max_frame_size(random.below(500))
+            .max_fragments(1 + random.below(20) as u32),
         _ => LIMITS,
     };
     (agreed, start, limits)

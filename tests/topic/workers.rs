@@ -1,6 +1,5 @@
 //! Topics over several threads.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
@@ -38,7 +37,7 @@ fn room(workers: usize, connections: usize) -> Room {
         }
     };
     let server = Server::bind("127.0.0.1:0").unwrap();
-    let serving = server.workers(NonZeroUsize::new(workers).unwrap()).start(handler).unwrap();
+    let serving = server.workers(workers).start(handler).unwrap();
     let address = serving.handle().local_addrs()[0];
     let mut peers = Vec::new();
     for _ in 0..connections {

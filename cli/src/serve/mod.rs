@@ -30,6 +30,9 @@ use self::listen::Listen;
 pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let listen = read_listen(options)?;
     let config = read_config(options)?;
+    if options.send_buffer.zip(options.unsent_low_water).is_some_and(|(send, low)| low.0 > send.0) {
+        return Err(usage_error("--unsent-low-water is above --send-buffer"));
+    }
     let log = logging::start(options.log.as_deref(), options.log_format).map_err(usage_error)?;
     raise_descriptor_limit();
     let served = serve(options, &listen, config);
@@ -45,6 +48,12 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
     let mut server = bind(listen)?.config(config);
     if let Some(workers) = options.workers {
         server = server.workers(workers);
+    }
+    if let Some(bytes) = options.send_buffer {
+        server = server.send_buffer(bytes.0);
+    }
+    if let Some(bytes) = options.unsent_low_water {
+        server = server.unsent_low_water(bytes.0);
     }
     // Before the line on standard output: who has read it may send a signal at once.
     signals::watch(server.handle(), options.shutdown_timeout)?;
@@ -107,11 +116,10 @@ fn read_each<T, E: Display>(
 
 fn read_config(options: &Serve) -> Result<Config, clap::Error> {
     let mut limits = Limits::default();
-    limits.message = MessageLimits {
-        max_message_size: options.max_message_size.0,
-        max_frame_size: options.max_frame_size.unwrap_or(options.max_message_size).0,
-        max_fragments: options.max_fragments,
-    };
+    limits.message = MessageLimits::new()
+        .max_message_size(options.max_message_size.0)
+        .max_frame_size(options.max_frame_size.unwrap_or(options.max_message_size).0)
+        .max_fragments(options.max_fragments);
     let mut timeouts = Timeouts::default();
     timeouts.handshake = options.handshake_timeout;
     timeouts.close = options.close_timeout;
@@ -120,7 +128,11 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         Interval::Off => None,
         Interval::Every(interval) => Some(interval),
     };
-    Ok(Config { limits, timeouts, policy: read_policy(options)?, deflate: read_deflate(options) })
+    Ok(Config::default()
+        .limits(limits)
+        .timeouts(timeouts)
+        .policy(read_policy(options)?)
+        .deflate(read_deflate(options)))
 }
 
 fn read_deflate(options: &Serve) -> DeflateConfig {
@@ -130,11 +142,10 @@ fn read_deflate(options: &Serve) -> DeflateConfig {
     } else {
         WindowBits::MAX
     });
-    let policy = deflate::Policy {
-        server_context_takeover: takes_over,
-        client_context_takeover: takes_over,
-        server_max_window_bits: window,
-    };
+    let policy = deflate::Policy::new()
+        .server_context_takeover(takes_over)
+        .client_context_takeover(takes_over)
+        .server_max_window_bits(window);
     let mut config = DeflateConfig::default();
     config.policy = (options.deflate != Deflate::Off).then_some(policy);
     config.level = Level::new(options.deflate_level).unwrap_or_default();
@@ -152,13 +163,11 @@ fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
         [] => vec!["/".into(), "/echo".into()],
         paths => read_each(paths, "--path", read_path)?,
     };
-    Ok(Policy {
-        paths: Some(paths),
-        origins: read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?,
-        own_hosts: read_each(&options.own_host, "--own-host", Authority::from_str)?,
-        subprotocols: read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?,
-        ..Policy::default()
-    })
+    Ok(Policy::default()
+        .paths(paths)
+        .origins(read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?)
+        .own_hosts(read_each(&options.own_host, "--own-host", Authority::from_str)?)
+        .subprotocols(read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?))
 }
 
 /// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one

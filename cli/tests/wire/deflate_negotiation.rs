@@ -27,11 +27,10 @@ fn offer(value: &str) -> Head {
 
 /// The answer that the slow rules give to a list of offers.
 fn expected(list: &str, takeover: bool, window_bits: u8) -> Option<Answer> {
-    let policy = Policy {
-        server_context_takeover: takeover,
-        client_context_takeover: takeover,
-        server_max_window_bits: WindowBits::new(window_bits).unwrap(),
-    };
+    let policy = Policy::default()
+        .server_context_takeover(takeover)
+        .client_context_takeover(takeover)
+        .server_max_window_bits(WindowBits::new(window_bits).unwrap());
     negotiation::answer(&negotiation::offers(list), &policy)
 }
 

@@ -18,7 +18,7 @@ use stickler_testing::random::Random;
 pub(crate) const SMALL: Profile =
     &["--max-message-size", "1000", "--max-frame-size", "600", "--max-fragments", "8"];
 const LIMITS: MessageLimits =
-    MessageLimits { max_message_size: 1000, max_frame_size: 600, max_fragments: 8 };
+    MessageLimits::new().max_message_size(1000).max_frame_size(600).max_fragments(8);
 
 /// Everything that an echo must say to these bytes; after a Close nothing but its FIN.
 pub(crate) fn expected(stream: &[u8], agreed: Deflate) -> Vec<Event> {

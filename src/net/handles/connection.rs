@@ -39,6 +39,18 @@ macro_rules! connection_methods {
                 std::future::poll_fn(|cx| waiting.poll(cx, Awaited::PeerClose, close)).await
             }
 
+            /// Waits until a shutdown of the server or endpoint has been asked for. Where its
+            /// [`Farewell`](crate::Farewell) gives a grace, the handler has that long to send what it has
+            /// to and return; else the Close has been queued already.
+            ///
+            /// It resolves for nothing else, so wait for it beside something that ends, in a `select!`.
+            ///
+            /// # Cancel safety
+            /// Nothing is left of the future when it is dropped.
+            pub async fn draining(&self) {
+                self.$($shared).+.context.draining().await;
+            }
+
             /// Waits until the connection has ended, TCP included, and says how.
             ///
             /// # Cancel safety

@@ -184,6 +184,12 @@ impl Incoming {
         }
     }
 
+    /// Knows the connection for as long as it is held, whatever becomes of the handshake.
+    #[cfg(feature = "server")]
+    pub(crate) fn observer(&self) -> super::sender::Sender {
+        super::sender::Sender::new(self.shared.clone())
+    }
+
     fn inner(&self) -> &Inner {
         // The answers take `self`, so only a value that nobody can see has none.
         self.inner.as_deref().unwrap_or_else(|| unreachable!("{ANSWERED}"))

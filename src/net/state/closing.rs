@@ -6,9 +6,11 @@
 
 use super::State;
 use super::life::Deadline;
+use super::queue::Voice;
 use super::waiting::Wakes;
 use crate::net::ending::{Initiator, SentClose, TimeoutKind};
-use crate::net::lent::outbox::Outbox;
+use crate::net::farewell::Farewell;
+use crate::net::lent::outbox::{Large, Outbox};
 use crate::net::lent::pool;
 use crate::proto::close::{CloseCode, CloseFrame};
 use crate::proto::event::ReceivedClose;
@@ -80,6 +82,23 @@ impl State {
         self.life.ending().violation = Some(violation);
         // RFC 6455 §7.1.7: a failed connection is ended.
         self.finish();
+    }
+
+    /// The server shuts down: its last message goes, if there is room for it, and then the Close.
+    pub(in crate::net) fn take_leave(
+        &mut self,
+        farewell: &Farewell,
+        deadline: Deadline,
+        max_queued: usize,
+    ) {
+        if let Some(message) = &farewell.message
+            && self.queue.check_message(Voice::Other, max_queued).is_ok()
+            && self.queue.outbound_mut().start_prepared().is_ok()
+        {
+            // Connections share its bytes.
+            self.queue.append_large(&[], Large::Shared(message.frame().clone()));
+        }
+        self.close(Initiator::Shutdown, farewell.code, &farewell.reason, deadline);
     }
 
     /// The server shuts down before the peer said a word.

@@ -4,8 +4,8 @@
 //! register of times and moves it lazily, so that messages never touch it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -16,6 +16,7 @@ use super::rate_limit::RateLimit;
 use super::settings::AtHand;
 use super::shared::Shared;
 use crate::net::config::Config;
+use crate::net::farewell::Farewell;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::budget::Budget;
 use crate::proto::handshake::{Request, Response};
@@ -33,7 +34,9 @@ pub(crate) struct Context {
     pub(in crate::net) http: Option<HttpHook>,
     /// The instant that times in this context count from.
     start: Instant,
-    is_draining: AtomicBool,
+    /// What connections are told, from when a shutdown was asked for.
+    farewell: OnceLock<Arc<Farewell>>,
+    draining: Notify,
     live: AtomicUsize,
     panics: AtomicU64,
     unspoken_subprotocols: AtomicU64,
@@ -99,7 +102,8 @@ impl Context {
             number: next_number(),
             http,
             start: Instant::now(),
-            is_draining: AtomicBool::new(false),
+            farewell: OnceLock::new(),
+            draining: Notify::new(),
             live: AtomicUsize::new(0),
             panics: AtomicU64::new(0),
             unspoken_subprotocols: AtomicU64::new(0),
@@ -129,14 +133,36 @@ impl Context {
         std::iter::once(first).chain(more).take(count).map(Arc::new).collect()
     }
 
-    /// Tells every connection 1001, refuses undecided opening handshakes with 503 and all
-    /// later ones too.
+    /// Lets handlers know of a shutdown, refuses undecided opening handshakes with 503 and all
+    /// later ones too. The first farewell counts.
+    pub(crate) fn drain(&self, farewell: Arc<Farewell>) {
+        // Before the register is looked at: who enters it later sees this.
+        if self.farewell.set(farewell).is_ok() {
+            self.draining.notify_waiters();
+        }
+        self.everyone().iter().for_each(|connection| connection.drain());
+    }
+
+    /// As `drain`, and tells every connection 1001, or what the farewell says.
     pub(crate) fn shutdown(&self) {
-        self.is_draining.store(true, Ordering::SeqCst);
-        let connections: Vec<_> =
-            self.register().slots.iter().filter_map(|slot| slot.connection.clone()).collect();
-        for connection in connections {
-            connection.shutdown();
+        self.drain(Arc::default());
+        self.everyone().iter().for_each(|connection| connection.shutdown());
+    }
+
+    fn everyone(&self) -> Vec<Arc<Shared>> {
+        self.register().slots.iter().filter_map(|slot| slot.connection.clone()).collect()
+    }
+
+    /// Waits until a shutdown has been asked for.
+    ///
+    /// # Cancel safety
+    /// Holds no state.
+    pub(in crate::net) async fn draining(&self) {
+        let mut draining = std::pin::pin!(self.draining.notified());
+        // From here on no notification is missed.
+        draining.as_mut().enable();
+        if !self.is_draining() {
+            draining.await;
         }
     }
 
@@ -185,7 +211,12 @@ impl Context {
     }
 
     pub(in crate::net) fn is_draining(&self) -> bool {
-        self.is_draining.load(Ordering::SeqCst)
+        self.farewell().is_some()
+    }
+
+    /// What connections are told, once a shutdown was asked for.
+    pub(in crate::net) fn farewell(&self) -> Option<&Farewell> {
+        self.farewell.get().map(|farewell| &**farewell)
     }
 
     pub(in crate::net) fn count_panic(&self) {

@@ -13,9 +13,7 @@ use super::held::Held;
 use super::settings::Settings;
 use super::waiting::{Wakes, Woken};
 use super::{Deadline, State};
-use crate::net::ending::Initiator;
 use crate::net::lent::cork;
-use crate::proto::close::CloseCode;
 use crate::proto::rejection::Rejection;
 
 /// One connection, as its handles and its task see it.
@@ -150,8 +148,8 @@ impl Shared {
         state.wake_task();
     }
 
-    /// The server shuts down (RFC 6455 §7.4.1: 1001).
-    pub(in crate::net) fn shutdown(&self) {
+    /// The server is about to shut down: an opening handshake that is undecided is refused.
+    pub(in crate::net) fn drain(&self) {
         let now = self.context.now();
         let mut state = self.lock();
         if state.life.is_opening() {
@@ -160,10 +158,22 @@ impl Shared {
             state.timer_due = true;
         } else if state.life.is_deciding() {
             state.refuse(&Rejection::ShuttingDown.into());
-        } else if state.life.is_open() {
-            state.close(Initiator::Shutdown, CloseCode::GOING_AWAY, "", self.close_deadline());
+        } else {
+            return;
         }
         state.wake_task();
+    }
+
+    /// The server shuts down (RFC 6455 §7.4.1: 1001, unless its farewell says otherwise).
+    pub(in crate::net) fn shutdown(&self) {
+        self.drain();
+        let Some(farewell) = self.context.farewell() else { return };
+        let deadline = self.close_deadline();
+        let mut state = self.lock();
+        if state.life.is_open() {
+            state.take_leave(farewell, deadline, self.limits().max_queued);
+            state.wake_task();
+        }
     }
 }
 

@@ -38,7 +38,13 @@ pub(super) fn end_handler(shared: &Shared, outcome: Outcome) -> bool {
     };
     let deadline = shared.close_deadline();
     let mut state = shared.lock();
-    state.close(initiator, code, "", deadline);
+    match (&outcome, shared.context.farewell()) {
+        // The handler has ended in the time that a shutdown gave it.
+        (Outcome::Done, Some(farewell)) => {
+            state.take_leave(farewell, deadline, shared.limits().max_queued);
+        }
+        _ => state.close(initiator, code, "", deadline),
+    }
     let rejection = state.life.finished().and_then(|ending| ending.rejection);
     !matches!(outcome, Outcome::Done) && rejection == Some(Rejection::HandlerFailed)
 }

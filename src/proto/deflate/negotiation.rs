@@ -34,6 +34,7 @@ pub fn negotiate(offers: &[ExtensionOffer], policy: &Policy) -> Option<Agreement
 /// messages smaller, and costs memory for as long as the connection lives: that of the messages
 /// to refer to. Without it a connection keeps nothing between messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Policy {
     /// Whether messages of this server refer back to its earlier ones, unless the client asks that
     /// they do not (RFC 7692 §7.1.1.1). Each connection then keeps the end of what it has sent, up
@@ -52,11 +53,39 @@ pub struct Policy {
 impl Default for Policy {
     /// No context takeover in either direction, and the largest window.
     fn default() -> Self {
-        Self {
+        Self::new()
+    }
+}
+
+impl Policy {
+    /// The default, where a constant is needed.
+    pub const fn new() -> Policy {
+        Policy {
             server_context_takeover: false,
             client_context_takeover: false,
             server_max_window_bits: WindowBits::MAX,
         }
+    }
+
+    /// Sets the field `server_context_takeover`.
+    #[must_use]
+    pub const fn server_context_takeover(mut self, server_context_takeover: bool) -> Policy {
+        self.server_context_takeover = server_context_takeover;
+        self
+    }
+
+    /// Sets the field `client_context_takeover`.
+    #[must_use]
+    pub const fn client_context_takeover(mut self, client_context_takeover: bool) -> Policy {
+        self.client_context_takeover = client_context_takeover;
+        self
+    }
+
+    /// Sets the field `server_max_window_bits`.
+    #[must_use]
+    pub const fn server_max_window_bits(mut self, server_max_window_bits: WindowBits) -> Policy {
+        self.server_max_window_bits = server_max_window_bits;
+        self
     }
 }
 

@@ -9,6 +9,7 @@ use super::{octet::Class, refusal::Refusal};
 
 /// How much is too much for a request head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HeadLimits {
     /// The most bytes of a head, from its first byte to its empty line, both included.
     pub max_head_size: usize,
@@ -19,7 +20,28 @@ pub struct HeadLimits {
 impl Default for HeadLimits {
     /// 16 KiB and 100 fields.
     fn default() -> Self {
-        Self { max_head_size: 16 * 1024, max_fields: 100 }
+        Self::new()
+    }
+}
+
+impl HeadLimits {
+    /// The default, where a constant is needed.
+    pub const fn new() -> HeadLimits {
+        HeadLimits { max_head_size: 16 * 1024, max_fields: 100 }
+    }
+
+    /// Sets the field `max_head_size`.
+    #[must_use]
+    pub const fn max_head_size(mut self, max_head_size: usize) -> HeadLimits {
+        self.max_head_size = max_head_size;
+        self
+    }
+
+    /// Sets the field `max_fields`.
+    #[must_use]
+    pub const fn max_fields(mut self, max_fields: usize) -> HeadLimits {
+        self.max_fields = max_fields;
+        self
     }
 }
 

@@ -9,6 +9,7 @@ use super::{authority::Authority, fields::is_token, origin::AllowedOrigin};
 /// The default serves every path on every host, speaks no subprotocol, and welcomes pages of the
 /// same host and clients that are no browsers.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Policy {
     /// The resources served; `None` leaves that to the application. Compared with the path of
     /// the request-target, which is not decoded.
@@ -41,6 +42,64 @@ impl Default for Policy {
             secure: false,
             trusted_proxy: false,
         }
+    }
+}
+
+impl Policy {
+    /// Sets the field `paths`.
+    #[must_use]
+    pub fn paths(mut self, paths: impl IntoIterator<Item = impl Into<String>>) -> Policy {
+        self.paths = Some(paths.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the field `origins`.
+    #[must_use]
+    pub fn origins(mut self, origins: impl IntoIterator<Item = AllowedOrigin>) -> Policy {
+        self.origins = origins.into_iter().collect();
+        self
+    }
+
+    /// Sets the field `require_origin`.
+    #[must_use]
+    pub fn require_origin(mut self, require_origin: bool) -> Policy {
+        self.require_origin = require_origin;
+        self
+    }
+
+    /// Sets the field `own_hosts`.
+    #[must_use]
+    pub fn own_hosts(mut self, own_hosts: impl IntoIterator<Item = Authority>) -> Policy {
+        self.own_hosts = own_hosts.into_iter().collect();
+        self
+    }
+
+    /// Sets the field `subprotocols`.
+    #[must_use]
+    pub fn subprotocols(mut self, subprotocols: impl IntoIterator<Item = Subprotocol>) -> Policy {
+        self.subprotocols = subprotocols.into_iter().collect();
+        self
+    }
+
+    /// Sets the field `require_subprotocol`.
+    #[must_use]
+    pub fn require_subprotocol(mut self, require_subprotocol: bool) -> Policy {
+        self.require_subprotocol = require_subprotocol;
+        self
+    }
+
+    /// Sets the field `secure`.
+    #[must_use]
+    pub fn secure(mut self, secure: bool) -> Policy {
+        self.secure = secure;
+        self
+    }
+
+    /// Sets the field `trusted_proxy`.
+    #[must_use]
+    pub fn trusted_proxy(mut self, trusted_proxy: bool) -> Policy {
+        self.trusted_proxy = trusted_proxy;
+        self
     }
 }
 

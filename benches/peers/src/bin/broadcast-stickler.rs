@@ -1,12 +1,10 @@
 //! stickler sending what anyone says to everyone, as its example `broadcast` does: a `Topic`, one worker.
 
-use std::num::NonZeroUsize;
-
 use stickler::{Incoming, Message, Prepared, Server, Topic};
 
 fn main() -> std::io::Result<()> {
     let everyone = Topic::new();
-    let server = Server::bind("127.0.0.1:0")?.workers(NonZeroUsize::MIN);
+    let server = Server::bind("127.0.0.1:0")?.workers(1);
     println!("listening on {}", server.local_addrs()[0]);
     server.serve(move |incoming| join(incoming, everyone.clone()))
 }

@@ -4,8 +4,6 @@
 //! `--deflate-level=N` sets its effort, and with `--deflate-takeover` it is with context takeover, and with the
 //! program's window for that.
 
-use std::num::NonZeroUsize;
-
 use stickler::proto::deflate::{Level, Policy, WindowBits};
 use stickler::{Config, Incoming, Server};
 use stickler_peers::echo::{self, Deflate};
@@ -15,11 +13,14 @@ fn main() -> std::io::Result<()> {
     let mut config = Config::default();
     match Deflate::asked() {
         Deflate::Takeover => {
-            config.deflate.policy = Some(Policy {
-                server_context_takeover: true,
-                client_context_takeover: true,
-                server_max_window_bits: WindowBits::new(12).expect("a window may have 12 bits"),
-            });
+            config.deflate.policy = Some(
+                Policy::default()
+                    .server_context_takeover(true)
+                    .client_context_takeover(true)
+                    .server_max_window_bits(
+                        WindowBits::new(12).expect("a window may have 12 bits"),
+                    ),
+            );
         }
         Deflate::Level(level) => {
             config.deflate.level = Level::new(level).expect("levels are from 1 to 9");
@@ -28,7 +29,7 @@ fn main() -> std::io::Result<()> {
         Deflate::AsShipped | Deflate::EachMessage => {}
     }
     let server = Server::bind("127.0.0.1:0")?.config(config);
-    let server = server.workers(workers.unwrap_or(NonZeroUsize::MIN));
+    let server = server.workers(workers.unwrap_or(1));
     println!("listening on {}", server.local_addrs()[0]);
     server.serve(echo)
 }

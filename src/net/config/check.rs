@@ -1,0 +1,120 @@
+//! Which settings cannot be: with them nobody could be served.
+
+use std::time::Duration;
+use std::{error, fmt, io};
+
+use super::{Config, Limits, Timeouts};
+use crate::proto::handshake::Policy;
+
+/// A setting that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    setting: &'static str,
+    why: &'static str,
+}
+
+impl ConfigError {
+    /// The path of the setting in a [`Config`], such as `limits.max_queued`.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.setting, self.why)
+    }
+}
+
+impl error::Error for ConfigError {}
+
+impl From<ConfigError> for io::Error {
+    fn from(error: ConfigError) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, error)
+    }
+}
+
+impl Config {
+    /// Whether anybody can be served with these settings.
+    ///
+    /// `Server::start` asks this. An [`Endpoint`](crate::Endpoint) does not: ask before you make one
+    /// of settings that somebody else chose.
+    ///
+    /// # Errors
+    /// The first setting that cannot be: a size, a number or a time of 0, or one that contradicts
+    /// another.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.limits.check()?;
+        self.timeouts.check()?;
+        #[cfg(feature = "deflate")]
+        self.deflate.check()?;
+        check_policy(&self.policy)
+    }
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), ConfigError> {
+        let Limits { message, head, max_queued } = self;
+        nonzero("limits.message.max_message_size", message.max_message_size)?;
+        nonzero("limits.message.max_frame_size", message.max_frame_size)?;
+        nonzero("limits.message.max_fragments", message.max_fragments as usize)?;
+        nonzero("limits.head.max_fields", head.max_fields)?;
+        if head.max_head_size < SHORTEST_HEAD {
+            return refuse("limits.head.max_head_size", "is too small for any opening handshake");
+        }
+        nonzero("limits.max_queued", *max_queued)
+    }
+}
+
+impl Timeouts {
+    fn check(&self) -> Result<(), ConfigError> {
+        let Timeouts { handshake, close, keepalive_interval, keepalive_timeout, write } = self;
+        let times = [
+            ("timeouts.handshake", Some(*handshake)),
+            ("timeouts.close", Some(*close)),
+            ("timeouts.keepalive_interval", *keepalive_interval),
+            ("timeouts.keepalive_timeout", Some(*keepalive_timeout)),
+            ("timeouts.write", Some(*write)),
+        ];
+        match times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
+            Some((setting, _)) => refuse(setting, "is 0: nobody would be in time"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(feature = "deflate")]
+impl super::DeflateConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        // A message of no bytes is never made shorter, so `min_size` may be 0.
+        if self.policy.is_some() && self.max_memory == 0 {
+            return refuse("deflate.max_memory", "is 0, but deflate.policy accepts offers");
+        }
+        Ok(())
+    }
+}
+
+fn check_policy(policy: &Policy) -> Result<(), ConfigError> {
+    if policy.paths.as_ref().is_some_and(Vec::is_empty) {
+        return refuse("policy.paths", "is an empty list: every path would get 404");
+    }
+    if policy.require_subprotocol && policy.subprotocols.is_empty() {
+        return refuse("policy.require_subprotocol", "is set, but policy.subprotocols is empty");
+    }
+    if policy.require_origin && policy.origins.is_empty() {
+        return refuse("policy.require_origin", "is set, but policy.origins is empty");
+    }
+    Ok(())
+}
+
+fn nonzero(setting: &'static str, number: usize) -> Result<(), ConfigError> {
+    if number == 0 { refuse(setting, "is 0: nothing could pass") } else { Ok(()) }
+}
+
+fn refuse(setting: &'static str, why: &'static str) -> Result<(), ConfigError> {
+    Err(ConfigError { setting, why })
+}
+
+/// No opening handshake is shorter (RFC 6455 §4.1), in bytes: `GET / HTTP/1.1`, an empty Host,
+/// Upgrade, Connection, a key of 24 characters and the version.
+const SHORTEST_HEAD: usize = 16 + 7 + 20 + 21 + 44 + 27 + 2;

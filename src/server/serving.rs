@@ -1,0 +1,167 @@
+//! A server that runs: waiting for it, ending it, reading its numbers.
+
+use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::{fmt, io};
+
+use super::Control;
+use super::counters::Counters;
+use crate::net::{Context, Farewell};
+use crate::proto::outbound::SendError;
+
+/// A server whose workers accept connections. Dropping it shuts the server down
+/// at once.
+///
+/// In a tokio program it is awaited:
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use stickler::{Incoming, Server};
+///
+/// #[tokio::main]
+/// async fn main() -> std::io::Result<()> {
+///     let serving = Server::bind("127.0.0.1:9001")?.start(answer)?;
+///     let handle = serving.handle().clone();
+///     tokio::spawn(async move {
+///         let _ = tokio::signal::ctrl_c().await;
+///         handle.shutdown(Duration::from_secs(8));
+///     });
+///     serving.await
+/// }
+/// # async fn answer(_: Incoming) -> stickler::Result<()> { Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it ends the server"]
+pub struct Serving {
+    pub(super) handle: Handle,
+}
+
+impl Serving {
+    /// A handle to the server.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Blocks until the server has been shut down. In an async function await the `Serving`
+    /// instead.
+    ///
+    /// Returns shortly after the deadline of the shutdown even when application code
+    /// keeps a worker from ending; that thread is left behind.
+    ///
+    /// # Errors
+    ///
+    /// When a worker ended by a fault of this crate.
+    pub fn wait(self) -> io::Result<()> {
+        self.handle.control.shutdown.wait();
+        self.result()
+    }
+
+    /// As [`wait`](Self::wait), without blocking: for a `select!`, after which the server goes on.
+    /// Call it inside a tokio runtime with timers.
+    ///
+    /// # Errors
+    ///
+    /// When a worker ended by a fault of this crate.
+    ///
+    /// # Cancel safety
+    ///
+    /// Holds no state, and the server does not notice.
+    pub async fn ended(&self) -> io::Result<()> {
+        self.handle.control.shutdown.ended().await;
+        self.result()
+    }
+
+    fn result(&self) -> io::Result<()> {
+        if self.handle.control.tally.is_broken.load(Ordering::Relaxed) {
+            return Err(io::Error::other("a worker failed"));
+        }
+        Ok(())
+    }
+}
+
+/// Waits as [`Serving::ended`] does. The future owns the `Serving`: dropping it shuts the server
+/// down at once.
+impl IntoFuture for Serving {
+    type Output = io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.ended().await })
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.handle.shutdown(Duration::ZERO);
+    }
+}
+
+/// Ends a server and reads its numbers, from any thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) control: Arc<Control>,
+    pub(super) local_addrs: Arc<[SocketAddr]>,
+}
+
+impl Handle {
+    /// Stops accepting, sends Close 1001 to every connection, refuses undecided
+    /// opening handshakes with 503, and drops what is left after `within`.
+    ///
+    /// Does not wait: [`Server::serve`](super::Server::serve) returns when it is done, and so does a
+    /// [`Serving`] that is waited for. Called again, the earlier deadline holds.
+    pub fn shutdown(&self, within: Duration) {
+        self.control.shutdown.request(Farewell::default(), within);
+    }
+
+    /// As [`shutdown`](Self::shutdown), with another Close, a message before it, or some time
+    /// before that in which handlers may end; `within` bounds all of it.
+    ///
+    /// Called again, or after `shutdown`, the first farewell counts, and the earlier end of its
+    /// grace and the earlier deadline.
+    ///
+    /// # Errors
+    ///
+    /// As [`Farewell::check`]; nothing is shut down then.
+    pub fn shutdown_with(&self, farewell: Farewell, within: Duration) -> Result<(), SendError> {
+        farewell.check()?;
+        self.control.shutdown.request(farewell, within);
+        Ok(())
+    }
+
+    /// The addresses that were bound when the handle was made.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
+    }
+
+    /// What the server has seen so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let Control { admission, tally, contexts, .. } = &*self.control;
+        let contexts = contexts.get().into_iter().flatten();
+        let sum = |count: fn(&Context) -> u64| contexts.clone().map(|each| count(each)).sum();
+        Counters {
+            connections: admission.live(),
+            accepted: admission.accepted(),
+            refused: admission.refused(),
+            accept_errors: tally.accept_errors.load(Ordering::Relaxed),
+            panics: sum(Context::panics),
+            unspoken_subprotocols: sum(Context::unspoken_subprotocols),
+        }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("local_addrs", &self.local_addrs)
+            .field("counters", &self.counters())
+            .finish_non_exhaustive()
+    }
+}
