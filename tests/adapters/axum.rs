@@ -351,8 +351,7 @@ async fn a_nested_route_sees_the_path_that_the_client_sent() {
 #[tokio::test]
 async fn s6455_10_2_the_policy_of_the_innermost_layer_decides_about_origins() {
     let endpoint = Endpoint::new(Config::default());
-    let welcome =
-        Policy { origins: vec!["https://app.example".parse().unwrap()], ..Policy::default() };
+    let welcome = Policy::default().origins(["https://app.example".parse().unwrap()]);
     let layer = WebSocketLayer::new(endpoint);
     let app = Router::new()
         .route("/strict", any(async |ws: WebSocketUpgrade| ws.serve(echo)))
