@@ -124,15 +124,17 @@
 //!
 //! - [`Endpoint`] runs connections on a tokio runtime of yours, over anything that is `AsyncRead` and
 //!   `AsyncWrite`.
-//! - [`Endpoint::negotiate`] and [`Endpoint::serve_upgraded`] go on where another HTTP server, such as
-//!   hyper or axum, has read the request.
+//! - [`Endpoint::accept`] gives the connection to code that has no handler.
+//! - `stickler::axum`, an extractor, and `stickler::hyper` answer requests that these have read;
+//!   [`Endpoint::negotiate`] and [`Endpoint::serve_upgraded`] do it behind any other HTTP server.
 //! - [`proto`] is the protocol alone: bytes in, bytes out, without IO, clock and runtime.
 //!
 //! # Features
 //!
 //! `net` (one connection on tokio), `http` (answers to plain requests), `server` (many connections,
 //! implies `http`) and `deflate` (permessage-deflate) are on by default. Without any, what is left is
-//! [`proto`]. `json` adds `Json` and `Message::json`, by serde; `futures` adds `Stream` and `Sink`.
+//! [`proto`]. `json` adds `Json` and `Message::json`, by serde; `futures` adds `Stream` and `Sink`;
+//! `axum` and `hyper` add what their names say.
 //!
 //! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
 
@@ -140,8 +142,8 @@
 
 pub mod proto;
 
-#[cfg(feature = "futures")]
-pub mod adapters;
+#[cfg(any(feature = "futures", feature = "hyper"))]
+mod adapters;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "server")]
@@ -152,6 +154,10 @@ mod topic;
 /// The crate `http`, whose types are in this crate's signatures.
 #[cfg(feature = "net")]
 pub use ::http;
+#[cfg(feature = "axum")]
+pub use adapters::axum;
+#[cfg(feature = "hyper")]
+pub use adapters::hyper;
 #[cfg(feature = "futures")]
 pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 #[cfg(feature = "http")]
@@ -193,6 +199,12 @@ mod pages {
     mod handshakes {}
     #[doc = include_str!("../docs/embedding.md")]
     mod embedding {}
+    #[cfg(feature = "axum")]
+    #[doc = include_str!("../docs/from-axum.md")]
+    mod from_axum {}
+    #[cfg(feature = "futures")]
+    #[doc = include_str!("../docs/from-tungstenite.md")]
+    mod from_tungstenite {}
     #[doc = include_str!("../docs/limits.md")]
     mod limits {}
     #[doc = include_str!("../docs/compression.md")]

@@ -1,11 +1,17 @@
 //! Embedding: connections on a runtime and transports of the application's own.
 
-use std::fmt;
+#[cfg(feature = "axum")]
+use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+#[cfg(feature = "axum")]
+use std::sync::{LazyLock, Mutex, PoisonError, Weak};
 
+use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite};
+#[cfg(feature = "axum")]
+use tokio::runtime::{Handle, Id};
 
 use super::config::Config;
 use super::ending::Ending;
@@ -15,14 +21,12 @@ use super::handles::incoming::Incoming;
 use super::handles::websocket::WebSocket;
 #[cfg(feature = "http")]
 use super::http::{Answer, Body, HttpService};
-use super::state::compression::{self, Compression};
+use super::negotiated::{Negotiated, Reserved, request_of};
 use super::state::context::Context;
-use super::state::shared::Shared;
-use super::task::connection::{serve, serve_open};
-use crate::proto::handshake::{
-    AcceptKey, Offer, Policy, Refusal, Request, Subprotocol, Verdict, judge, refuse_plain,
-};
+use super::task::connection::serve;
+use crate::proto::handshake::{Policy, Refusal, Request};
 use crate::proto::outbound::SendError;
+use crate::proto::rejection::Rejection;
 
 /// Serves connections that the application accepted itself, on its own runtime.
 ///
@@ -103,16 +107,30 @@ impl Endpoint {
     ///
     /// # Errors
     /// The refusal to answer with: `Response::from(refusal)` has it, with `all_fields`
-    /// and `body`.
+    /// and `body`; 503 during shutdown.
     pub fn negotiate(&self, request: &Request) -> Result<Negotiated, Refusal> {
-        let offer = judge_offer(request, &self.context.config.policy)?;
-        let policy = compression::policy(&self.context);
-        let compression = compression::negotiate(&self.context, &offer.extensions, policy.as_ref());
-        Ok(Negotiated {
-            extensions: compression.as_ref().map(Compression::to_string),
-            compression,
-            ..accept(request, offer)
-        })
+        self.negotiate_under(request, &self.context.config.policy)
+    }
+
+    /// As [`Endpoint::negotiate`], for a request as the crate `http` has it. Its target is the
+    /// one that the client sent: a router that has cut off a prefix has changed it.
+    ///
+    /// # Errors
+    /// As [`Endpoint::negotiate`]; any version but HTTP/1.1 is refused.
+    pub fn negotiate_parts(&self, parts: &Parts) -> Result<Negotiated, Refusal> {
+        self.negotiate(&request_of(&parts.method, &parts.uri, parts.version, &parts.headers)?)
+    }
+
+    /// As [`Endpoint::negotiate`], under another policy.
+    pub(crate) fn negotiate_under(
+        &self,
+        request: &Request,
+        policy: &Policy,
+    ) -> Result<Negotiated, Refusal> {
+        if self.context.is_draining() {
+            return Err(Rejection::ShuttingDown.into());
+        }
+        Negotiated::new(&self.context, request, policy)
     }
 
     /// Serves a connection whose opening handshake something else has answered with the
@@ -133,23 +151,40 @@ impl Endpoint {
         F: Future<Output = Result<(), E>> + Send,
         E: Into<BoxError>,
     {
-        let shared = Shared::new(self.context.clone(), peer);
-        {
-            let mut state = shared.lock();
-            state.set_path(&negotiated.path);
-            state.open();
-            state.agree(negotiated.compression);
+        self.reserve(peer, negotiated).serve(io, handler)
+    }
+
+    /// Logs a refusal, as that of our own listener is logged.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn report_rejection(&self, peer: Option<SocketAddr>, rejection: Rejection) {
+        self.context.report_rejection(peer, rejection);
+    }
+
+    /// The policy that opening handshakes are judged by.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.context.config.policy
+    }
+
+    /// The endpoint that all share on this runtime who have made none; with the default configuration.
+    #[cfg(feature = "axum")]
+    pub(crate) fn of_runtime() -> Endpoint {
+        static CONTEXTS: LazyLock<Mutex<HashMap<Id, Weak<Context>>>> =
+            LazyLock::new(Mutex::default);
+        let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = Handle::current().id();
+        if let Some(context) = contexts.get(&id).and_then(Weak::upgrade) {
+            return Endpoint { context };
         }
-        let socket = WebSocket::new(shared.clone());
-        // Called by the task, so that a panic is caught there.
-        let handler = async move {
-            socket.note_receiving();
-            handler(socket).await
-        };
-        if self.context.is_draining() {
-            shared.shutdown();
-        }
-        serve_open(io, shared, handler)
+        contexts.retain(|_, context| context.strong_count() > 0);
+        let endpoint = Endpoint::new(Config::default());
+        contexts.insert(id, Arc::downgrade(&endpoint.context));
+        endpoint
+    }
+
+    /// Registers a connection whose 101 is about to be sent, and whose transport comes later.
+    pub(crate) fn reserve(&self, peer: Option<SocketAddr>, negotiated: Negotiated) -> Reserved {
+        Reserved::new(&self.context, peer, negotiated)
     }
 
     /// Ends every connection with 1001 and refuses new ones with 503.
@@ -190,64 +225,5 @@ impl Endpoint {
     /// Connections that have not ended.
     pub fn connections(&self) -> usize {
         self.context.connections()
-    }
-}
-
-/// An opening handshake that something else answers.
-#[derive(Clone)]
-pub struct Negotiated {
-    path: Box<str>,
-    accept_key: AcceptKey,
-    subprotocol: Option<Subprotocol>,
-    extensions: Option<String>,
-    compression: Option<Compression>,
-}
-
-impl fmt::Debug for Negotiated {
-    /// Leaves the values of the header fields out.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Negotiated")
-            .field("has_subprotocol", &self.subprotocol.is_some())
-            .field("is_compressed", &self.compression.is_some())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Negotiated {
-    /// The header fields of the 101, in order.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let subprotocol = self.subprotocol.as_deref().map(|name| ("Sec-WebSocket-Protocol", name));
-        let extensions = self.extensions.as_deref();
-        let extensions = extensions.map(|value| ("Sec-WebSocket-Extensions", value));
-        [
-            ("Upgrade", "websocket"),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Accept", self.accept_key.as_str()),
-        ]
-        .into_iter()
-        .chain(subprotocol)
-        .chain(extensions)
-    }
-
-    /// The subprotocol that the 101 names.
-    pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
-    }
-}
-
-fn judge_offer(request: &Request, policy: &Policy) -> Result<Offer, Refusal> {
-    match judge(request, policy)? {
-        Verdict::PlainHttp => Err(refuse_plain(request, policy)),
-        Verdict::WebSocket(offer) => Ok(offer),
-    }
-}
-
-fn accept(request: &Request, offer: Offer) -> Negotiated {
-    Negotiated {
-        path: request.path().into(),
-        accept_key: offer.accept_key,
-        subprotocol: offer.subprotocol,
-        extensions: None,
-        compression: None,
     }
 }

@@ -11,6 +11,7 @@
 //! | `state` | what both share, behind the lock |
 //! | `lent` | what a thread lends |
 
+mod accept;
 mod config;
 mod ending;
 mod endpoint;
@@ -20,6 +21,7 @@ mod handles;
 #[cfg_attr(not(feature = "http"), path = "no_http.rs")]
 mod http;
 mod lent;
+mod negotiated;
 mod read_vec;
 mod state;
 mod task;
@@ -28,7 +30,7 @@ mod task;
 pub use config::DeflateConfig;
 pub use config::{Config, ConfigError, Limits, Timeouts};
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
-pub use endpoint::{Endpoint, Negotiated};
+pub use endpoint::Endpoint;
 pub use error::{BoxError, Error, Result};
 pub use farewell::Farewell;
 pub(crate) use handles::backlog::Backlog;
@@ -51,6 +53,9 @@ pub use handles::websocket::WebSocket;
 pub(crate) use http::HttpService;
 #[cfg(feature = "http")]
 pub use http::{Answer, Body, BodyError};
+pub use negotiated::Negotiated;
+#[cfg(feature = "hyper")]
+pub(crate) use negotiated::request_of;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;

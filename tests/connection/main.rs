@@ -5,6 +5,7 @@
 use stickler_testing::deflate;
 use stickler_testing::{claims, logs, memory as support, random};
 
+mod accept;
 mod ahead;
 mod ahead_elsewhere;
 mod ahead_random;

@@ -182,7 +182,7 @@ const ANSWERED: &str = "an answered handshake";
 /// The 101 names none of the subprotocols that the client offers: it is counted, and the log says it,
 /// because a browser then fails the connection without a word. Names are not logged: some clients put
 /// tokens there.
-fn report_unspoken_subprotocols(shared: &Shared, offered: usize) {
+pub(in crate::net) fn report_unspoken_subprotocols(shared: &Shared, offered: usize) {
     shared.context.count_unspoken_subprotocols();
     let peer = shared.peer.map(tracing::field::display);
     let clause = "RFC 6455 4.2.2";

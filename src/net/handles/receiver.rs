@@ -472,6 +472,7 @@ impl Drop for Receiver {
         state.wake_task();
         drop(state);
         drop(left);
+        self.shared.lose_hold();
     }
 }
 

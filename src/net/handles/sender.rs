@@ -17,13 +17,27 @@ use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::Agreement;
+#[cfg(feature = "axum")]
+use crate::proto::event::ReceivedClose;
 use crate::proto::outbound::SendError;
 
 /// Sends on one connection. Cheap to clone; clones send on the same connection, from any
 /// task. Nothing here awaits the transport: the connection task writes.
-#[derive(Clone)]
 pub struct Sender {
     pub(super) shared: Arc<Shared>,
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Sender {
+        self.shared.take_hold();
+        Sender { shared: self.shared.clone() }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.shared.lose_hold();
+    }
 }
 
 impl Sender {
@@ -94,6 +108,22 @@ impl Sender {
         let mut turn = Turn::for_data(&self.shared)?;
         turn.queue.append(|outbound, batch| outbound.ping(data, batch))?;
         turn.pings.sent(data, now);
+        Ok(())
+    }
+
+    /// Sends a Pong that answers no Ping, with at most 125 bytes: a heartbeat in one direction
+    /// (RFC 6455 §5.5.3). The library answers Pings itself. While the peer does not read, only the
+    /// newest Pong waits.
+    ///
+    /// # Errors
+    /// As [`Sender::ping`].
+    pub fn pong(&self, data: &[u8]) -> Result<(), SendError> {
+        let mut turn = Turn::for_data(&self.shared)?;
+        // RFC 6455 §5.5: 125 bytes at most, as in a Ping.
+        if data.len() > MAX_CONTROL_LEN {
+            return Err(SendError::ControlTooLong);
+        }
+        turn.queue.append(|outbound, batch| outbound.pong(data, batch));
         Ok(())
     }
 
@@ -199,6 +229,12 @@ impl Sender {
         drop(unsent);
     }
 
+    /// The Close that the peer sent, if it was received.
+    #[cfg(feature = "axum")]
+    pub(crate) fn received_close(&self) -> Option<ReceivedClose> {
+        self.shared.lock().life.received_close().cloned()
+    }
+
     /// Bytes queued to this peer.
     pub fn queued(&self) -> usize {
         self.shared.lock_for_sending().queue.len()
@@ -244,3 +280,6 @@ impl<M> fmt::Debug for TrySendError<M> {
 }
 
 impl<M> std::error::Error for TrySendError<M> {}
+
+/// RFC 6455 §5.5.
+const MAX_CONTROL_LEN: usize = 125;

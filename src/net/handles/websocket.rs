@@ -1,6 +1,7 @@
 //! An open connection as one handle.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 
 use super::connection::connection_methods;
@@ -11,6 +12,7 @@ use super::receiver::Receiver;
 use super::sender::Sender;
 use crate::net::error::Result;
 use crate::net::state::shared::Shared;
+use crate::net::state::waiting::{Awaited, Waiting};
 use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
 
@@ -85,6 +87,21 @@ impl WebSocket {
     /// As [`Sender::close`].
     pub fn close(self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         self.sender.close(code, reason)
+    }
+
+    /// Lets this socket and the handles that come of it keep the connection open. The future is ready
+    /// when all of them are dropped, or when the connection has ended.
+    pub(crate) fn hold(&self) -> impl Future<Output = ()> + Send + use<> {
+        let shared = self.sender.shared.clone();
+        // The Receiver and the Sender.
+        shared.hold(2);
+        async move {
+            let mut waiting = Waiting::new(&shared);
+            tokio::select! {
+                () = shared.let_go() => {}
+                () = poll_fn(|cx| waiting.poll(cx, Awaited::End, |_| ())) => {}
+            }
+        }
     }
 
     /// The receiving handle.

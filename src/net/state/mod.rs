@@ -14,6 +14,7 @@ mod closing;
 pub(super) mod compression;
 pub(super) mod context;
 mod glance;
+mod held;
 mod life;
 mod pings;
 mod queue;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::context::{Context, Place, tick_of};
 use super::glance::{Glance, LastGlance};
+use super::held::Held;
 use super::settings::Settings;
 use super::waiting::{Wakes, Woken};
 use super::{Deadline, State};
@@ -21,6 +22,8 @@ pub(in crate::net) struct Shared {
     pub(in crate::net) peer: Option<SocketAddr>,
     /// What the handler chose for this connection.
     pub(super) settings: OnceLock<Box<Settings>>,
+    /// Where handles keep the connection open, and no handler does.
+    pub(super) held: OnceLock<Box<Held>>,
     glance: LastGlance,
     state: Mutex<State>,
 }
@@ -61,6 +64,7 @@ impl Shared {
             context: context.clone(),
             peer,
             settings: OnceLock::new(),
+            held: OnceLock::new(),
             glance: LastGlance::default(),
             state: Mutex::new(State::new(deadline)),
         });

@@ -71,7 +71,7 @@ where
 /// Serves a connection that is open already.
 pub(in crate::net) fn serve_open<T, F, E>(
     io: T,
-    shared: Arc<Shared>,
+    shared: Registered,
     handler: F,
 ) -> impl Future<Output = Ending> + Send
 where
@@ -80,7 +80,7 @@ where
     E: Into<BoxError>,
 {
     let stage: Stage<T, fn(Incoming) -> F, F> = Stage::Running { handler };
-    Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
+    Connection { transport: Transport::new(io), task: None, shared, stage }
 }
 
 pin_project! {
@@ -108,7 +108,7 @@ pin_project! {
 }
 
 /// The connection's place among the live ones, given up when its task ends or is dropped.
-struct Registered(Arc<Shared>);
+pub(in crate::net) struct Registered(pub(in crate::net) Arc<Shared>);
 
 impl Drop for Registered {
     fn drop(&mut self) {

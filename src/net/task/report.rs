@@ -1,6 +1,9 @@
 //! One log event for each connection, where it ends: the clause, never a payload.
 
+use std::net::SocketAddr;
+
 use crate::net::ending::{Ending, Initiator, TimeoutKind};
+use crate::net::state::context::Context;
 use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
 use crate::proto::rejection::Rejection;
@@ -90,18 +93,7 @@ impl Shared {
     }
 
     fn report_refusal(&self, rejection: Rejection) {
-        let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else { return };
-        let peer = self.peer.map(tracing::field::display);
-        let (clause, status) = (rejection.section(), rejection.status());
-        let sentence = rejection.sentence();
-        tracing::info!(
-            peer,
-            clause,
-            status,
-            ?rejection,
-            suppressed,
-            "refused the opening handshake: {sentence}"
-        );
+        self.context.report_rejection(self.peer, rejection);
     }
 
     fn report_timer(&self, timer: TimeoutKind, ending: &Ending) {
@@ -116,6 +108,24 @@ impl Shared {
             sent,
             suppressed,
             "ended the connection: {timer}"
+        );
+    }
+}
+
+impl Context {
+    /// An opening handshake was refused; its peer is known where the transport has an address.
+    pub(in crate::net) fn report_rejection(&self, peer: Option<SocketAddr>, rejection: Rejection) {
+        let Some(suppressed) = self.refusals_told.admit(self.now()) else { return };
+        let peer = peer.map(tracing::field::display);
+        let (clause, status, sentence) =
+            (rejection.section(), rejection.status(), rejection.sentence());
+        tracing::info!(
+            peer,
+            clause,
+            status,
+            ?rejection,
+            suppressed,
+            "refused the opening handshake: {sentence}"
         );
     }
 }
