@@ -134,7 +134,7 @@
 //! `net` (one connection on tokio), `http` (answers to plain requests), `server` (many connections,
 //! implies `http`) and `deflate` (permessage-deflate) are on by default. Without any, what is left is
 //! [`proto`]. `json` adds `Json` and `Message::json`, by serde; `futures` adds `Stream` and `Sink`;
-//! `axum` and `hyper` add what their names say.
+//! `axum` and `hyper` add what their names say; `test` adds a client in memory.
 //!
 //! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
 
@@ -145,9 +145,11 @@ pub mod proto;
 #[cfg(any(feature = "futures", feature = "hyper"))]
 mod adapters;
 #[cfg(feature = "net")]
-pub mod net;
+mod net;
 #[cfg(feature = "server")]
-pub mod server;
+mod server;
+#[cfg(feature = "test")]
+pub mod test;
 #[cfg(feature = "net")]
 mod topic;
 
@@ -177,7 +179,8 @@ pub use proto::assembler::{MessageKind, MessageLimits};
 pub use proto::close::CloseCode;
 pub use proto::event::ReceivedClose;
 pub use proto::handshake::{
-    AllowedOrigin, Authority, HeadLimits, Policy, Refusal, Request, Response, Subprotocol,
+    AllowedOrigin, Authority, FieldError, HeadLimits, Policy, Refusal, StatusError, Subprotocol,
+    SubprotocolNotOffered,
 };
 pub use proto::outbound::SendError;
 pub use proto::prepared::Prepared;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use stickler::net::Fragments;
+use stickler::Fragments;
 use stickler::{Config, Error, Result};
 use stickler_testing::memory as support;
 

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use stickler::server::Serving;
+use stickler::Serving;
 use stickler::{Config, Handle, Incoming, Server};
 
 use crate::frame::{Frame, REQUEST};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use stickler::net::Initiator;
+use stickler::Initiator;
 use stickler::{Config, Endpoint, Sender};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use stickler::net::{Initiator, TimeoutKind};
 use stickler::{CloseCode, Config, Endpoint, Error, Incoming, SendError};
+use stickler::{Initiator, TimeoutKind};
 use tokio::time::Instant;
 
 use crate::claims::claims;

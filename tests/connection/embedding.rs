@@ -1,6 +1,6 @@
 //! Other transports, and opening handshakes that something else has read.
 
-use stickler::net::Initiator;
+use stickler::Initiator;
 use stickler::proto::handshake::{Policy, Request, Response};
 use stickler::{Config, Endpoint, Rejection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

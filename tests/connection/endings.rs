@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use stickler::net::Initiator;
+use stickler::Initiator;
 use stickler::{Config, Ending, Error, Violation};
 
 use crate::claims::claims;

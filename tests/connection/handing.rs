@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use stickler::net::{Initiator, TimeoutKind};
 use stickler::{CloseCode, Config, Ending, Endpoint, Error, Receiver, Sender};
+use stickler::{Initiator, TimeoutKind};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};

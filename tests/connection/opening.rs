@@ -4,8 +4,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use stickler::http::Response;
-use stickler::net::{Initiator, TimeoutKind};
 use stickler::{Config, Endpoint, Error, Rejection};
+use stickler::{Initiator, TimeoutKind};
 use tokio::time::Instant;
 
 use crate::claims::claims;

@@ -1,7 +1,7 @@
 //! The application's own answer to an opening handshake, where it is none.
 
+use stickler::Initiator;
 use stickler::http::Response;
-use stickler::net::Initiator;
 use stickler::proto::handshake::FieldError;
 use stickler::{Config, Endpoint, Error, Rejection};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stickler::net::{Binary, Error, FragmentedMessage, Fragments, Message, OwnedMessage, Text};
+use stickler::{Binary, Error, FragmentedMessage, Fragments, Message, OwnedMessage, Text};
 use stickler::{Config, Ending, Endpoint, Incoming, Receiver, Sender, WebSocket};
 
 use crate::support::{close, echo, frame, open, text};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use stickler::net::{Initiator, TimeoutKind};
 use stickler::{CloseCode, Config, Error, MessageKind, SendError};
+use stickler::{Initiator, TimeoutKind};
 use tokio::time::{Instant, advance, sleep};
 
 use crate::claims::claims;

@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 15] = [
+const ROOMS: [Room; 16] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -119,6 +119,14 @@ const ROOMS: [Room; 15] = [
         ],
         roots: &["proto", "net", "adapters"],
         never: &["std::fs", "std::env", "std::process", "std::net::TcpListener", "TcpListener"],
+    },
+    // A peer for the tests of applications: it knows the library as they do.
+    Room {
+        name: "test",
+        at: "src/test",
+        crates: &["core", "alloc", "std", "tokio", "bytes", "http", "httparse"],
+        roots: &["proto", "net", "test"],
+        never: &["std::net", "std::fs", "std::env", "std::process"],
     },
     // A thing of many connections that needs no server: embedders use it too.
     Room {

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use stickler::server::Serving;
+use stickler::Serving;
 use stickler::{Incoming, Message, Prepared, Server, Topic};
 
 use super::allocator::asked;

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use stickler::proto::close::CloseFrame;
 use stickler::proto::event::Delivery;
 use stickler::proto::extension::ExtensionOffer;
+use stickler::proto::handshake::Response;
 use stickler::proto::handshake::{HeadLimits, Request, Verdict, judge};
 use stickler::proto::inbound::Inbound;
 use stickler::proto::outbound::Outbound;
 use stickler::{
     Config, Endpoint, Error, MessageKind, MessageLimits, NotUtf8, OwnedMessage, OwnedText, Policy,
-    Prepared, ReceivedClose, Response, Result,
+    Prepared, ReceivedClose, Result,
 };
 
 use crate::support::{connect, frame, open_on, settle, text};

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use stickler::net::TimeoutKind;
+use stickler::TimeoutKind;
 use stickler::{Config, Ending, Incoming};
 
 use crate::claims::claims;

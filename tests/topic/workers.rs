@@ -11,7 +11,7 @@ use super::support::{self, REQUEST};
 /// A server whose connections are subscribed, and those connections.
 struct Room {
     topic: Topic,
-    serving: stickler::server::Serving,
+    serving: stickler::Serving,
     peers: Vec<Client>,
     threads: Vec<String>,
 }

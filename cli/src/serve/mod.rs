@@ -11,10 +11,10 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use stickler::Server;
-use stickler::net::{Config, DeflateConfig, Limits, Timeouts};
 use stickler::proto::assembler::MessageLimits;
 use stickler::proto::deflate::{self, Level, WindowBits};
 use stickler::proto::handshake::{AllowedOrigin, Authority, Policy, Subprotocol};
+use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
 use crate::apps::echo::echo;
 use crate::cli::{Deflate, Serve, usage_error};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use stickler::net::{Compressed, Initiator};
+use stickler::{Compressed, Initiator};
 use stickler::{Config, Endpoint, Error, Incoming, MessageKind, Prepared, Sender};
 
 use super::{Client, OFFER, agree_on, extensions, offering, record, takeover, takeovers};

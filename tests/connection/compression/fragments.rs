@@ -1,6 +1,6 @@
 //! Messages sent in fragments, compressed as one (RFC 7692 §6.1, §7.2.1).
 
-use stickler::net::Initiator;
+use stickler::Initiator;
 use stickler::{Endpoint, Incoming, MessageKind, SendError};
 
 use super::{OFFER, agree, agree_on, record, takeover, takeovers};

@@ -10,7 +10,7 @@ mod receiving;
 mod sending;
 mod unheard;
 
-use stickler::net::Initiator;
+use stickler::Initiator;
 use stickler::{Config, Ending, Endpoint, Incoming, Violation};
 use tokio::task::JoinHandle;
 

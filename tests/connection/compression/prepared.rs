@@ -1,6 +1,6 @@
 //! Prepared messages: compressed once for all that can follow them.
 
-use stickler::net::Uncompressed;
+use stickler::Uncompressed;
 use stickler::{Endpoint, Incoming, Prepared};
 use tokio::sync::broadcast;
 

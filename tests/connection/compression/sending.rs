@@ -1,11 +1,11 @@
 //! Which messages are compressed, and that every window follows them (RFC 7692 §6.1, §7.2.1).
 
 use bytes::Bytes;
-use stickler::net::{Compressed, Uncompressed};
 use stickler::proto::deflate::WindowBits;
 use stickler::{
     CloseCode, Config, Endpoint, Incoming, MessageKind, OwnedMessage, Prepared, SendError, Sender,
 };
+use stickler::{Compressed, Uncompressed};
 
 use super::{Got, OFFER, agree, agree_on, record, takeover, takeovers};
 use crate::claims::claims;

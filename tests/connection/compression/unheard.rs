@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Poll, Wake, Waker};
 
-use stickler::net::Initiator;
+use stickler::Initiator;
 use stickler::{CloseCode, Config, Incoming, Violation};
 
 use super::{OFFER, agree, is_violation, record, takeovers, zeros};
