@@ -15,6 +15,7 @@ use super::handles::incoming::Incoming;
 use super::handles::websocket::WebSocket;
 use crate::proto::outbound::SendError;
 
+#[expect(clippy::result_large_err, reason = "a response is what the caller has at hand")]
 impl Endpoint {
     /// Waits for the opening handshake on a transport, and accepts it: the counterpart of a handler
     /// for code that wants the connection in its own hands.

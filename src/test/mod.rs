@@ -259,7 +259,7 @@ pub enum TestError {
     /// The path is no request target.
     Request(String),
     /// The opening handshake was answered with something else than a valid 101.
-    Refused(http::Response<Bytes>),
+    Refused(Box<http::Response<Bytes>>),
     /// The server sent what a server may not.
     Broken(&'static str),
     /// Something else came than was asked for.

@@ -38,7 +38,7 @@ pub(super) async fn open(
     // RFC 9112 §6.3: the server ends TCP behind a refusal.
     io.read_to_end(&mut frames.unread).await.map_err(TestError::Io)?;
     let body = Bytes::from(std::mem::take(&mut frames.unread));
-    Err(TestError::Refused(response.map(|()| body)))
+    Err(TestError::Refused(Box::new(response.map(|()| body))))
 }
 
 /// Adds what an opening handshake has to have.
