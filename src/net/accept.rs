@@ -15,7 +15,6 @@ use super::handles::incoming::Incoming;
 use super::handles::websocket::WebSocket;
 use crate::proto::outbound::SendError;
 
-#[expect(clippy::result_large_err, reason = "a response is what the caller has at hand")]
 impl Endpoint {
     /// Waits for the opening handshake on a transport, and accepts it: the counterpart of a handler
     /// for code that wants the connection in its own hands.
@@ -70,7 +69,7 @@ impl Endpoint {
     ) -> impl Future<Output = Result<WebSocket>> + Send + use<T, D>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        D: FnOnce(&mut Incoming) -> Result<(), http::Response<Bytes>> + Send + 'static,
+        D: FnOnce(&mut Incoming) -> Result<(), Box<http::Response<Bytes>>> + Send + 'static,
     {
         let endpoint = self.clone();
         async move {
@@ -90,11 +89,11 @@ impl Endpoint {
 /// The handler: gives the socket away, and lasts as long as its handles.
 async fn hand_over(
     mut incoming: Incoming,
-    decide: impl FnOnce(&mut Incoming) -> Result<(), http::Response<Bytes>>,
+    decide: impl FnOnce(&mut Incoming) -> Result<(), Box<http::Response<Bytes>>>,
     opened: oneshot::Sender<WebSocket>,
 ) -> Result<(), BoxError> {
     if let Err(response) = decide(&mut incoming) {
-        return Ok(incoming.reject(response)?);
+        return Ok(incoming.reject(*response)?);
     }
     let socket = incoming.accept()?;
     let let_go = socket.hold();

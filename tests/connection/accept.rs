@@ -57,7 +57,7 @@ async fn s4_2_2_what_is_decided_about_it_is_in_the_answer() {
     peer.end();
     let rejected = endpoint.accept_with(transport, None, |_| {
         let response = stickler::http::Response::builder().status(401);
-        Err(response.header("WWW-Authenticate", "Bearer").body("who?".into()).unwrap())
+        Err(response.header("WWW-Authenticate", "Bearer").body("who?".into()).unwrap().into())
     });
     let error = rejected.await.unwrap_err();
     assert!(error.to_string().contains("401"), "{error}");
