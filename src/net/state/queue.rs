@@ -44,8 +44,8 @@ pub(in crate::net) enum Voice {
 /// The replies that are queued: what the task that receives has sent.
 #[derive(Clone, Copy, Debug, Default)]
 struct Replies {
-    /// Their bytes, written ones of them too, until the last of them is written. At most so many as
-    /// `until`, saturating.
+    /// Their bytes, and maybe bytes of earlier ones that are written: never more than `until`, so that
+    /// what others queue behind them does not count.
     len: u32,
     /// So many bytes of the queue are to be written until the last of them is. 0 <= until <= queue
     until: u32,
@@ -58,14 +58,19 @@ impl Replies {
         self.until = u32::try_from(queue).unwrap_or(u32::MAX);
     }
 
+    /// So many bytes have come before all that was queued.
+    fn delayed(&mut self, len: usize) {
+        if self.until > 0 {
+            self.until = self.until.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
+        }
+    }
+
     /// So many bytes of the queue were written.
     #[inline]
     fn written(&mut self, len: usize) {
         if self.until > 0 {
             self.until = self.until.saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
-            if self.until == 0 {
-                self.len = 0;
-            }
+            self.len = self.len.min(self.until);
         }
     }
 }
@@ -104,7 +109,7 @@ impl Queue {
     #[inline]
     pub(in crate::net) fn len_before(&self, voice: Voice) -> usize {
         match voice {
-            Voice::Reply => (self.replies.len as usize).min(self.len()),
+            Voice::Reply => self.replies.len as usize,
             Voice::Other => self.len(),
         }
     }
@@ -120,6 +125,14 @@ impl Queue {
     pub(in crate::net) fn note_queued(&mut self, voice: Voice, len: usize) {
         if voice == Voice::Reply {
             self.replies.queued(len, self.len());
+        }
+    }
+
+    /// So many bytes were queued by this one, before all that was queued.
+    fn note_ahead(&mut self, voice: Voice, len: usize) {
+        match voice {
+            Voice::Reply => self.note_queued(voice, len),
+            Voice::Other => self.replies.delayed(len),
         }
     }
 
@@ -235,7 +248,7 @@ impl Queue {
             pool::return_outbox(rest);
         }
         self.waiting = Some(cork);
-        self.note_queued(voice, corked);
+        self.note_ahead(voice, corked);
     }
 
     /// What the task is to write next; what it took before is written. The Pong that waited under
@@ -245,7 +258,11 @@ impl Queue {
         self.replies.written(self.in_flight);
         self.in_flight = 0;
         self.unblock();
-        let next = self.take_pong().or_else(|| self.waiting.take())?;
+        let pong = self.take_pong();
+        if let Some(pong) = &pong {
+            self.replies.delayed(pong.len());
+        }
+        let next = pong.or_else(|| self.waiting.take())?;
         self.in_flight = next.len();
         Some(next)
     }
@@ -275,7 +292,7 @@ impl Queue {
         let counted = std::mem::replace(&mut self.in_flight, left);
         match counted.checked_sub(left) {
             Some(written) => self.replies.written(written),
-            None => self.note_queued(voice, left),
+            None => self.note_ahead(voice, left),
         }
         self.outbound.set_congested(true);
         if let Some(waiting) = &mut self.waiting {
