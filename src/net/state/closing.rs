@@ -92,6 +92,7 @@ impl State {
         max_queued: usize,
     ) {
         if let Some(message) = &farewell.message
+            && self.life.is_open()
             && self.queue.check_message(Voice::Other, max_queued).is_ok()
             && self.queue.outbound_mut().start_prepared().is_ok()
         {
@@ -222,7 +223,8 @@ impl State {
     /// The task has written everything that was queued.
     pub(in crate::net) fn all_written(&mut self) {
         let outbound = self.queue.outbound();
-        if outbound.has_sent_close() {
+        // What an abort has dropped is not written.
+        if outbound.has_sent_close() && !self.queue.has_lost() {
             let sent = outbound.sent_code().map_or(SentClose::WithoutCode, SentClose::WithCode);
             self.life.ending().sent = sent;
         }
