@@ -156,6 +156,11 @@ impl Incoming {
         }
     }
 
+    /// Whether the log does not say yet why this is left unanswered. The caller says it then.
+    pub(super) fn is_first_to_tell(&self) -> bool {
+        !std::mem::replace(&mut self.shared.lock().is_failure_told, true)
+    }
+
     /// Knows the connection for as long as it is held, whatever becomes of the handshake.
     #[cfg(feature = "server")]
     pub(crate) fn observer(&self) -> super::sender::Sender {

@@ -55,6 +55,8 @@ pub(super) struct State {
     /// The tick at which the clock wakes this connection; `u64::MAX` for none.
     pub(super) armed: u64,
     pub(super) place: Place,
+    /// Whether the log says why the opening handshake is left unanswered.
+    pub(super) is_failure_told: bool,
     pub(super) task: Option<Waker>,
     /// The task on which the Receiver was asked last; `None` where that was no task of tokio's.
     receiving_task: Option<Id>,
@@ -104,6 +106,7 @@ impl State {
             timer_due: true,
             armed: u64::MAX,
             place: Place::default(),
+            is_failure_told: false,
             task: None,
             receiving_task: None,
             path: None,
