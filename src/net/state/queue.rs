@@ -27,6 +27,8 @@ pub(in crate::net) struct Queue {
     is_reserved: bool,
     /// Whether the transport went before everything was written.
     has_lost: bool,
+    /// Whether the task has taken our Close. An abort drops one that it has not.
+    is_close_taken: bool,
     replies: Replies,
 }
 
@@ -84,6 +86,7 @@ impl Queue {
             blocked_since: Deadline::NEVER,
             is_reserved: false,
             has_lost: false,
+            is_close_taken: false,
             replies: Replies::default(),
         }
     }
@@ -108,6 +111,7 @@ impl Queue {
     /// Bytes in the queue that keep this one from sending more.
     #[inline]
     pub(in crate::net) fn len_before(&self, voice: Voice) -> usize {
+        debug_assert!(self.replies.until as usize <= self.len());
         match voice {
             Voice::Reply => self.replies.len as usize,
             Voice::Other => self.len(),
@@ -146,6 +150,16 @@ impl Queue {
     /// Whether something that was queued was never written.
     pub(in crate::net) fn has_lost(&self) -> bool {
         self.has_lost
+    }
+
+    /// Something that was sent is not queued any more.
+    pub(in crate::net) fn note_lost(&mut self) {
+        self.has_lost = true;
+    }
+
+    /// Whether the task has taken our Close to write it.
+    pub(in crate::net) fn is_close_taken(&self) -> bool {
+        self.is_close_taken
     }
 
     /// Whether frames wait that the task has not taken.
@@ -258,11 +272,17 @@ impl Queue {
         self.replies.written(self.in_flight);
         self.in_flight = 0;
         self.unblock();
-        let pong = self.take_pong();
-        if let Some(pong) = &pong {
-            self.replies.delayed(pong.len());
-        }
-        let next = pong.or_else(|| self.waiting.take())?;
+        let next = match self.take_pong() {
+            Some(pong) => {
+                self.replies.delayed(pong.len());
+                pong
+            }
+            None => {
+                let waiting = self.waiting.take()?;
+                self.is_close_taken = self.outbound.has_sent_close();
+                waiting
+            }
+        };
         self.in_flight = next.len();
         Some(next)
     }
