@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use stickler::{CloseCode, Config, Endpoint, Incoming, Receiver, SendError, Sender, TrySendError};
+use stickler::{
+    CloseCode, Config, Endpoint, Incoming, Prepared, Receiver, SendError, Sender, Topic,
+    TrySendError,
+};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
@@ -13,12 +16,12 @@ use crate::support::{Peer, REQUEST, binary, close, frame, wire};
 const BOUND: usize = 3000;
 
 /// Sends and waits in every way until the connection takes no more.
-async fn work(sender: Sender, mut random: Random) -> u32 {
+async fn work(sender: Sender, topic: Topic, mut random: Random) -> u32 {
     let mut steps = 0;
     loop {
         steps += 1;
         let message = vec![1; random.below(700)];
-        let done = match random.below(7) {
+        let done = match random.below(9) {
             0 => sender.send_ready(message).await,
             1 => match sender.try_send(message) {
                 Err(TrySendError::Refused(error)) => Err(error),
@@ -38,6 +41,14 @@ async fn work(sender: Sender, mut random: Random) -> u32 {
                 Ok(())
             }
             5 => sender.ping(b"p"),
+            6 => {
+                topic.publish(Prepared::binary(message));
+                Ok(())
+            }
+            7 => {
+                topic.publish_latest([random.byte() % 8], Prepared::binary(message));
+                Ok(())
+            }
             _ => {
                 yield_now().await;
                 Ok(())
@@ -65,9 +76,28 @@ async fn handle(incoming: Incoming, seed: u64, stop: Arc<Notify>) -> stickler::R
     let mut random = Random::new(seed);
     let (receiver, sender) = incoming.accept()?.split();
     let mut tasks = tokio::task::JoinSet::new();
+    let topic = Topic::new();
+    let first_place = topic.subscribe(&sender);
+    let mut place = topic.subscribe(&sender);
     for _ in 0..4 {
-        tasks.spawn(work(sender.clone(), Random::new(random.next())));
+        tasks.spawn(work(sender.clone(), topic.clone(), Random::new(random.next())));
     }
+    let watched = sender.clone();
+    tasks.spawn(async move {
+        let mut missed = 0;
+        loop {
+            tokio::select! {
+                more = place.lagged() => missed += more,
+                _ = watched.closed() => return missed as u32,
+            }
+        }
+    });
+    let gone = sender.clone();
+    tasks.spawn(async move {
+        gone.ready_below(1).await;
+        drop(first_place);
+        0
+    });
     let (first, second) = (sender.clone(), sender.clone());
     tasks.spawn(async move { first.peer_close().await.map_or(0, |_| 1) });
     tasks.spawn(async move { second.closed().await.code().get().into() });
@@ -94,6 +124,7 @@ async fn handle(incoming: Incoming, seed: u64, stop: Arc<Notify>) -> stickler::R
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
+    assert_eq!(topic.subscribers(), 0);
     Ok(())
 }
 

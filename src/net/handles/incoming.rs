@@ -89,7 +89,7 @@ impl Incoming {
     }
 
     /// Sets how much is too much on this connection, instead of what is configured. The bounds of the
-    /// request head have been passed.
+    /// request head have been passed. A [`max_queued`](Limits::max_queued) of 0 is taken for 1.
     pub fn limits(&mut self, limits: Limits) -> &mut Incoming {
         self.settings().0 = limits;
         self
