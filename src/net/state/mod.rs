@@ -223,6 +223,7 @@ impl State {
             }
             Event::Pong(at) if self.pings.is_waiting() => {
                 self.pings.answered(self.reading.control_payload(&at), shared.context.now());
+                self.offer_room();
             }
             Event::Pong(_) => {}
             Event::NoInflater if self.lend_inflater(&shared.context) => return None,
