@@ -22,7 +22,9 @@ mod rate_limit;
 mod reading;
 mod settings;
 pub(super) mod shared;
+mod ticks;
 pub(super) mod waiting;
+pub(super) mod watchman;
 
 use std::task::Waker;
 
