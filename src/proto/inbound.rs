@@ -13,7 +13,7 @@ use self::control::ControlBuffer;
 use super::assembler::{Assembler, MessageKind, MessageLimits};
 use super::deflate::receiving::Receiving;
 use super::deflate::{Agreement, Inflater};
-pub use super::event::{Data, Delivery, Event, Payload, ReceivedClose, Step};
+use super::event::{Delivery, Payload, Step};
 use super::frame::{FrameHeader, FrameLimits, HeaderContext, MAX_HEADER_LEN, Opcode};
 use super::mask::Mask;
 use super::violation::Violation;
