@@ -74,7 +74,7 @@ impl Inbound {
         self.deflate.agree(agreement);
     }
 
-    /// Lends an inflater, after [`Event::NoInflater`]. It comes back by
+    /// Lends an inflater, after [`Event::NoInflater`](super::event::Event::NoInflater). It comes back by
     /// [`Inbound::reclaim_inflater`], or is dropped when the connection ends. What later messages
     /// may refer to stays here between them.
     pub fn lend_inflater(&mut self, inflater: Box<Inflater>) {
