@@ -200,8 +200,8 @@ class Crate:
             kind, inner = inner_of(item)
             if kind == "impl" and item["crate_id"] == 0 and not inner["blanket_impl"]:
                 self.render_impl(item, inner)
-        # An item comes before what it has.
-        ordered = sorted(set(self.lines), key=lambda line: (line[0].split("::"), line[1]))
+        # An item comes before its traits, and these before what it has.
+        ordered = sorted(set(self.lines), key=lambda line: (line[0].split("::"), " impl" in f" {line[1]}"[:5], line[1]))
         return sorted(set(self.uses)) + [text for _, text in ordered]
 
     def render_item(self, item, path):
