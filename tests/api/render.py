@@ -135,8 +135,8 @@ class Crate:
             case "impl_trait":
                 return f"impl {self.bounds(inner)}"
             case "dyn_trait":
-                parts = [self.poly(one) for one in inner["traits"]] + [inner["lifetime"]] * bool(inner["lifetime"])
-                return f"dyn {' + '.join(parts)}"
+                first, *autos = [self.poly(one) for one in inner["traits"]]
+                return f"dyn {' + '.join([first, *sorted(autos), *filter(None, [inner['lifetime']])])}"
             case "qualified_path":
                 trait = inner["trait"]
                 own = self.type(inner["self_type"])
@@ -201,7 +201,7 @@ class Crate:
             if kind == "impl" and item["crate_id"] == 0 and not inner["blanket_impl"]:
                 self.render_impl(item, inner)
         # An item comes before its traits, and these before what it has.
-        ordered = sorted(set(self.lines), key=lambda line: (line[0].split("::"), " impl" in f" {line[1]}"[:5], line[1]))
+        ordered = sorted(set(self.lines), key=lambda line: (line[0].split("::"), line[1].startswith("impl"), line[1]))
         return sorted(set(self.uses)) + [text for _, text in ordered]
 
     def render_item(self, item, path):
