@@ -22,7 +22,9 @@ mod rate_limit;
 mod reading;
 mod settings;
 pub(super) mod shared;
+mod ticks;
 pub(super) mod waiting;
+pub(super) mod watchman;
 
 use std::task::Waker;
 
@@ -52,8 +54,9 @@ pub(super) struct State {
     pub(super) pings: Pings,
     /// Whether the task is to look at the timers.
     pub(super) timer_due: bool,
-    /// The tick at which the clock wakes this connection; `u64::MAX` for none.
-    pub(super) armed: u64,
+    /// The tick at which the clock wakes this connection; `u32::MAX` for none. A later one than it can
+    /// hold comes after two years, and is looked for anew then.
+    pub(super) armed: u32,
     pub(super) place: Place,
     pub(super) task: Option<Waker>,
     /// The task on which the Receiver was asked last; `None` where that was no task of tokio's.
@@ -102,7 +105,7 @@ impl State {
             wakes: Wakes::NOBODY,
             pings: Pings::default(),
             timer_due: true,
-            armed: u64::MAX,
+            armed: u32::MAX,
             place: Place::default(),
             task: None,
             receiving_task: None,
