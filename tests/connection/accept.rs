@@ -61,7 +61,7 @@ async fn s4_2_2_what_is_decided_about_it_is_in_the_answer() {
     });
     let error = rejected.await.unwrap_err();
     assert!(error.to_string().contains("401"), "{error}");
-    assert!(peer.head().await.contains("www-authenticate: Bearer\r\n"));
+    assert!(peer.head().await.contains("Www-Authenticate: Bearer\r\n"));
 }
 
 #[tokio::test(start_paused = true)]
