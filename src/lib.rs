@@ -12,9 +12,9 @@
 //! }
 //!
 //! async fn echo(incoming: Incoming) -> stickler::Result<()> {
-//!     let (mut receiver, sender) = incoming.accept()?.split();
-//!     while let Some(message) = receiver.recv().await? {
-//!         sender.send(message)?;
+//!     let mut socket = incoming.accept()?;
+//!     while let Some(message) = socket.recv().await? {
+//!         socket.send(message)?;
 //!     }
 //!     Ok(())
 //! }
@@ -50,10 +50,11 @@
 //!
 //! # Receiving
 //!
-//! [`WebSocket::split`] gives the two halves. [`Receiver::recv`] waits for a whole message and
-//! *lends* it until the next call; [`Message::into_owned`] keeps it. Text is UTF-8 by its type. The
-//! end is `None` after a completed closing handshake, and an [`Error`] otherwise: the [`Violation`]
-//! that the peer committed, the [`TimeoutKind`] that ran out, or the loss of the transport.
+//! [`WebSocket::recv`] waits for a whole message and gives it for keeping. [`WebSocket::split`] gives the
+//! two halves: [`Receiver::recv`] *lends* the message until the next call, and
+//! [`Message::into_owned`] keeps it. Text is UTF-8 by its type. The end is `None` after a completed closing
+//! handshake, and an [`Error`] otherwise: the [`Violation`] that the peer committed, the [`TimeoutKind`]
+//! that ran out, or the loss of the transport.
 //!
 //! [`Receiver::recv_fragments`] gives a message piece by piece, as [`Fragments`], without ever
 //! holding it as a whole.
@@ -61,8 +62,12 @@
 //! # Sending
 //!
 //! [`Sender::send`] queues a message and does not wait. It refuses with [`SendError::QueueFull`] while
-//! the queue to this peer holds its bound; [`Sender::ready`] waits for room. A `Sender` is cheap to
-//! clone and works from any task. [`Sender::start_message`] sends a message fragment by fragment.
+//! the queue to this peer holds its bound; [`Sender::try_send`] gives the message back then, and
+//! [`Sender::send_ready`] waits for room. A task that replies to each message that it receives is never
+//! refused: [`Receiver::recv`] gives it none while its replies fill the queue, whatever others send
+//! ([`Receiver::read_while_full`] changes that). [`Sender::flushed`] waits until all is written, and
+//! [`Sender::ping_answered`] until the peer has read it. A `Sender` is cheap to clone and works from any
+//! task. [`Sender::start_message`] sends a message fragment by fragment.
 #![cfg_attr(feature = "net", doc = "```")]
 #![cfg_attr(not(feature = "net"), doc = "```text")]
 //! use stickler::{SendError, Sender};
@@ -77,15 +82,18 @@
 //! ```
 //!
 //! A [`Prepared`] message is encoded once for many connections, and a [`Topic`] sends it to all its
-//! subscribers, on whatever worker they are; [`Topics`] has topics by name. Where permessage-deflate was agreed, `Compressed` and
-//! `Uncompressed` decide for one message whether it is compressed; `DeflateConfig` decides for all.
+//! subscribers, on whatever worker they are; [`Topics`] has topics by name. Where permessage-deflate was
+//! agreed, `Compressed` and `Uncompressed` decide for one message whether it is compressed;
+//! `DeflateConfig` decides for all.
 //!
 //! # Closing
 //!
 //! When the handler returns, the connection closes: `Ok` with 1000, an error or a panic with 1011.
-//! [`Sender::close`] closes earlier, with a [`CloseCode`] of your choice. The library answers a Close
-//! of the peer by itself. [`Sender::closed`] waits for the very end, TCP included, and gives the
-//! [`Ending`]: who began it, the status codes in both directions, the rule or the timer.
+//! [`Sender::close`] closes earlier, with a [`CloseCode`] of your choice, and [`Sender::abort`] ends
+//! without a Close. The library answers a Close of the peer by itself; [`Sender::peer_close`] gives its
+//! code and reason. [`Sender::closed`] waits for the very end, TCP included, and gives the [`Ending`]: who
+//! began it, the status codes in both directions, the rule or the timer. A handler that only sends takes
+//! [`WebSocket::into_sender`]: messages of the peer are thrown away, so that its Close is always read.
 //!
 //! [`Handle::shutdown`] ends a whole server: 1001 to every connection, and a deadline.
 //! [`Handle::shutdown_with`] takes a [`Farewell`]: another code, a last message, and time for handlers
@@ -134,9 +142,11 @@
 //! `net` (one connection on tokio), `http` (answers to plain requests), `server` (many connections,
 //! implies `http`) and `deflate` (permessage-deflate) are on by default. Without any, what is left is
 //! [`proto`]. `json` adds `Json` and `Message::json`, by serde; `futures` adds `Stream` and `Sink`;
-//! `axum` and `hyper` add what their names say; `test` adds a client in memory.
+//! `axum` and `hyper` add what their names say; `test` adds a client in memory, for the tests of
+//! applications.
 //!
-//! Pages for people are in the repository: the protocol in ten minutes, guides, and what is refused.
+//! Pages for people are in the repository, in `docs`: from an echo to an application, rooms and feeds,
+//! proxies, testing, the protocol in ten minutes, and what is refused.
 
 #![deny(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -198,6 +208,13 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../docs/library.md")]
     mod library {}
+    #[doc = include_str!("../docs/rooms.md")]
+    mod rooms {}
+    #[doc = include_str!("../docs/proxying.md")]
+    mod proxying {}
+    #[cfg(feature = "test")]
+    #[doc = include_str!("../docs/testing.md")]
+    mod testing {}
     #[doc = include_str!("../docs/handshakes.md")]
     mod handshakes {}
     #[doc = include_str!("../docs/embedding.md")]

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use stickler::proto::{
     assembler::MessageLimits,
     deflate::{Compressor, Inflater, Level, Policy, Shape, WindowBits, budget::Budget, negotiate},
+    event::{Delivery, Event},
     extension::parse_offers,
-    inbound::{Delivery, Event, Inbound},
+    inbound::Inbound,
     violation::Violation,
 };
 use stickler_testing::{allocator, claims};

@@ -2,7 +2,6 @@
 //! farewell; and what the kernel holds for its peers.
 #![cfg(feature = "server")]
 
-use std::io::Read;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -324,6 +323,8 @@ fn a_handler_that_blocks_for_less_than_the_bound_is_not_warned_of() {
 /// Bytes that the kernel takes for a peer that reads nothing, with these settings.
 #[cfg(target_os = "linux")]
 fn taken(is_early: bool, set: impl FnOnce(Server) -> Server) -> usize {
+    use std::io::Read;
+
     const MESSAGE: usize = 4096;
     let (tell, told) = mpsc::channel();
     let server = set(bind().workers(1));

@@ -1,7 +1,8 @@
 //! The core as a server uses it: bytes in, messages, and their frames in a batch.
 
 use stickler::proto::assembler::MessageLimits;
-use stickler::proto::inbound::{Delivery, Event, Inbound, Payload};
+use stickler::proto::event::{Delivery, Event, Payload};
+use stickler::proto::inbound::Inbound;
 use stickler::proto::outbound::Outbound;
 
 /// One connection without a transport.

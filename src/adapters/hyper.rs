@@ -42,6 +42,7 @@ use crate::proto::rejection::Rejection;
 ///
 /// The peer's address, for the log and the handler, is the [`SocketAddr`] among the extensions of the
 /// request, if the application has put one there.
+#[must_use = "the service has to return the response"]
 pub fn upgrade<B, R, H, F, E>(
     endpoint: &Endpoint,
     request: &mut http::Request<B>,
@@ -60,6 +61,7 @@ where
 }
 
 /// An opening handshake in which nothing is wrong, before its 101: the long form of [`upgrade`].
+#[must_use]
 #[derive(Debug)]
 pub struct Upgrade {
     endpoint: Endpoint,
@@ -121,6 +123,7 @@ impl Upgrade {
 
     /// Answers with 101, and serves the connection as a task of its own. Call it inside a tokio
     /// runtime, and send what it gives: without that the handler is never called.
+    #[must_use = "the service has to return the response"]
     pub fn serve<R, H, F, E>(self, handler: H) -> http::Response<R>
     where
         R: From<Bytes>,
@@ -132,6 +135,7 @@ impl Upgrade {
     }
 
     /// As [`Upgrade::serve`]; `failed` is told why there is no connection after the 101.
+    #[must_use = "the service has to return the response"]
     pub fn serve_or<R, H, F, E>(
         self,
         handler: H,
@@ -164,6 +168,7 @@ impl Upgrade {
 }
 
 /// The response that refuses: status, fields and sentence are those of our own listener.
+#[must_use = "the service has to return the response"]
 pub fn refuse<R: From<Bytes>>(refusal: Refusal) -> http::Response<R> {
     let answer = Response::from(refusal);
     let mut response = http::Response::new(R::from(Bytes::copy_from_slice(answer.body())));

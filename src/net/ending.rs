@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use super::error::Error;
 use crate::proto::close::CloseCode;
-use crate::proto::inbound::ReceivedClose;
+use crate::proto::event::ReceivedClose;
 use crate::proto::rejection::Rejection;
 use crate::proto::violation::Violation;
 

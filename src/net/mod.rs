@@ -61,4 +61,6 @@ pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;
 pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
+pub(crate) use state::watchman::Watchman;
+#[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;

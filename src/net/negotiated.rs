@@ -27,6 +27,7 @@ use crate::proto::handshake::{
 use crate::proto::rejection::Rejection;
 
 /// An opening handshake in which nothing is wrong, and that something else answers.
+#[must_use]
 #[derive(Clone)]
 pub struct Negotiated {
     request: Request,

@@ -67,7 +67,7 @@ impl MessageLimits {
 
 /// The unfinished message.
 #[derive(Default)]
-pub struct Assembler {
+pub(in crate::proto) struct Assembler {
     /// Payload that has arrived and was not delivered; empty between messages.
     buffer: Vec<u8>,
     validator: Utf8Validator,

@@ -13,7 +13,7 @@ use self::control::ControlBuffer;
 use super::assembler::{Assembler, MessageKind, MessageLimits};
 use super::deflate::receiving::Receiving;
 use super::deflate::{Agreement, Inflater};
-pub use super::event::{Data, Delivery, Event, Payload, ReceivedClose, Step};
+use super::event::{Delivery, Payload, Step};
 use super::frame::{FrameHeader, FrameLimits, HeaderContext, MAX_HEADER_LEN, Opcode};
 use super::mask::Mask;
 use super::violation::Violation;
@@ -74,7 +74,7 @@ impl Inbound {
         self.deflate.agree(agreement);
     }
 
-    /// Lends an inflater, after [`Event::NoInflater`]. It comes back by
+    /// Lends an inflater, after [`Event::NoInflater`](super::event::Event::NoInflater). It comes back by
     /// [`Inbound::reclaim_inflater`], or is dropped when the connection ends. What later messages
     /// may refer to stays here between them.
     pub fn lend_inflater(&mut self, inflater: Box<Inflater>) {

@@ -5,7 +5,6 @@
 //! message. On a runtime of the application there is one worker, which is a task and
 //! whose connections are tasks. This room knows connections, not what they say.
 
-mod blocking;
 mod buffers;
 mod counters;
 mod limits;
@@ -15,7 +14,6 @@ mod refusal;
 mod serving;
 mod shutdown;
 mod socket;
-mod ticks;
 mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -26,7 +24,6 @@ use std::{fmt, io, thread};
 
 use tokio::runtime;
 
-use self::blocking::Watchman;
 use self::buffers::Buffers;
 pub use self::counters::Counters;
 use self::counters::Tally;
@@ -36,7 +33,7 @@ pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
 use self::worker::{Shared, Worker};
 use crate::net::{
-    Answer, Body, BoxError, Config, Context, HttpService, Incoming, Limits, Timeouts,
+    Answer, Body, BoxError, Config, Context, HttpService, Incoming, Limits, Timeouts, Watchman,
 };
 use crate::proto::handshake::Policy;
 
@@ -379,10 +376,11 @@ impl Server {
     /// What so many workers begin with.
     fn into_workers(self, count: usize) -> io::Result<(Serving, Vec<Worker>)> {
         let serving = Serving { handle: self.handle() };
-        let contexts = Context::several(&Arc::new(self.config), self.http.as_ref(), count);
-        let contexts = self.control.contexts.get_or_init(|| contexts);
         let watchman = Watchman::new(self.blocking_warning);
-        let shared = Shared::new(self.control.clone(), self.caps, self.buffers, watchman);
+        let config = Arc::new(self.config);
+        let contexts = Context::several(&config, self.http.as_ref(), &watchman, count);
+        let contexts = self.control.contexts.get_or_init(|| contexts);
+        let shared = Shared::new(self.control.clone(), self.caps, self.buffers);
         let shared = Arc::new(shared);
         let hands = deal(self.bound, count)?.into_iter().zip(contexts);
         let workers = hands.map(|(listeners, context)| Worker {

@@ -18,7 +18,6 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Control;
-use super::blocking::{Watchman, watched};
 use super::buffers::Buffers;
 use super::counters::OncePerSecond;
 use super::limits::{Caps, Overload};
@@ -33,7 +32,6 @@ pub(super) struct Shared {
     pub(super) control: Arc<Control>,
     pub(super) caps: Caps,
     pub(super) buffers: Buffers,
-    pub(super) watchman: Watchman,
     /// Connections that are being refused for lack of a place.
     refusing: AtomicUsize,
     refusals_told: OncePerSecond,
@@ -41,17 +39,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        control: Arc<Control>,
-        caps: Caps,
-        buffers: Buffers,
-        watchman: Watchman,
-    ) -> Self {
+    pub(super) fn new(control: Arc<Control>, caps: Caps, buffers: Buffers) -> Self {
         Self {
             control,
             caps,
             buffers,
-            watchman,
             refusing: AtomicUsize::new(0),
             refusals_told: OncePerSecond::new(),
             accept_errors_told: OncePerSecond::new(),
@@ -282,12 +274,12 @@ where
         }
         match Permit::ask(&self.shared.control.admission, peer.ip(), self.shared.caps) {
             Ok(permit) => {
-                let (handler, shared) = (self.handler.clone(), self.shared.clone());
+                let handler = self.handler.clone();
                 let connection = net::serve_transport(
                     Socket::new(stream, permit),
                     Some(peer),
                     self.context.clone(),
-                    move |incoming| watched(shared, &*handler, incoming),
+                    move |incoming| handler(incoming),
                 );
                 match &mut self.connections {
                     Some(connections) => drop(connections.spawn(connection)),

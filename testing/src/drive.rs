@@ -3,7 +3,8 @@
 use stickler::proto::{
     assembler::{MessageKind, MessageLimits},
     close::{CloseCode, CloseFrame},
-    inbound::{Data, Delivery, Event, Inbound, Payload},
+    event::{Data, Delivery, Event, Payload},
+    inbound::Inbound,
     outbound::Outbound,
     violation::Violation,
 };

@@ -319,7 +319,7 @@ fn head(path: &str, more: &str) -> String {
 async fn fields_are_added_to_the_101_and_injected_ones_are_not() {
     let app = app(async |ws| {
         let ws = ws.header("X-Room", "blue").unwrap();
-        let request = ws.request();
+        let request = ws.head();
         assert_eq!(request.query(), Some("a=b"));
         match ws.header("X-Room", "a\r\nSet-Cookie: b") {
             Ok(_) => "injected".into_response(),
@@ -334,7 +334,7 @@ async fn fields_are_added_to_the_101_and_injected_ones_are_not() {
 #[tokio::test]
 async fn a_nested_route_sees_the_path_that_the_client_sent() {
     let upgrade = any(async |OriginalUri(original): OriginalUri, ws: WebSocketUpgrade| {
-        let judged = ws.request().path().to_owned();
+        let judged = ws.head().path().to_owned();
         assert_eq!(original.path(), "/api/v1/ws");
         ws.serve(async move |socket| socket.send(format!("{judged} {}", socket.sender().path())))
     });

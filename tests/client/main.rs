@@ -133,3 +133,33 @@ async fn fragments_are_put_together() {
     assert_eq!(client.recv_text().await.unwrap(), "fragments");
     assert!(client.ended().await.unwrap().is_clean());
 }
+
+#[tokio::test]
+async fn an_answered_ping_is_waited_for() {
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let mut client = Client::connect("/", async move |incoming: Incoming| {
+        let sender = incoming.accept()?.into_sender();
+        told.send(sender.ping_answered().await)?; // none was sent
+        sender.ping(b"one")?;
+        told.send(sender.ping_answered().await)?;
+        told.send(sender.ping_answered().await)?; // none is under way
+        sender.send("answered")?;
+        sender.ping(b"two")?;
+        told.send(sender.ping_answered().await)?; // the peer closes first
+        Ok::<(), stickler::BoxError>(())
+    })
+    .await
+    .unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(heard.try_recv(), Ok(None));
+    assert!(heard.try_recv().is_err()); // the client has not read yet
+    assert_eq!(client.recv_text().await.unwrap(), "answered");
+    let round_trip = heard.try_recv().unwrap();
+    assert!(round_trip.is_some());
+    assert_eq!(heard.try_recv(), Ok(round_trip));
+    assert!(heard.try_recv().is_err());
+    assert!(client.close(1000, "").await.unwrap().is_clean());
+    assert_eq!(heard.recv().await, Some(None));
+}

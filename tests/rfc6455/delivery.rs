@@ -3,7 +3,8 @@
 use stickler::proto::{
     assembler::MessageLimits,
     close::{CloseCode, CloseFrame},
-    inbound::{Delivery, Event, Inbound, Payload, Step},
+    event::{Delivery, Event, Payload, Step},
+    inbound::Inbound,
     outbound::Outbound,
     violation::Violation,
 };

@@ -161,7 +161,7 @@ fn s10_4_a_promised_length_allocates_nothing() {
     let limits = row("", "", &[]).limits(1 << 40, 1 << 40, 2).limits;
     let mut inbound = Inbound::new();
     let mut header = hex("82 ff 000000ffffffffff 00000000 61");
-    let delivery = stickler::proto::inbound::Delivery::Message;
+    let delivery = stickler::proto::event::Delivery::Message;
     let step = inbound.receive(&mut header, delivery, &limits);
     assert_eq!(step.unwrap().event, None);
     let (buffer, room) = inbound.take_direct(1).unwrap();

@@ -1,7 +1,7 @@
 //! Messages that inflate to very much, or take very much work (RFC 7692 §8).
 
 use stickler::proto::{
-    inbound::{Delivery, Event},
+    event::{Delivery, Event},
     violation::Violation,
 };
 

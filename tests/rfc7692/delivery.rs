@@ -7,8 +7,9 @@ use stickler::proto::{
     assembler::MessageLimits,
     close::{CloseCode, CloseFrame},
     deflate::{Inflater, Policy, budget::Budget, negotiate},
+    event::{Delivery, Event, Payload, Step},
     extension::parse_offers,
-    inbound::{Delivery, Event, Inbound, Payload, Step},
+    inbound::Inbound,
     outbound::Outbound,
     violation::Violation,
 };

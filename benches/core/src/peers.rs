@@ -5,7 +5,8 @@ use fastwebsockets::{FragmentCollector, OpCode, Role, WebSocket};
 use futures_util::{SinkExt, StreamExt};
 use sockudo_ws::protocol::Protocol;
 use stickler::proto::assembler::MessageLimits;
-use stickler::proto::inbound::{Delivery, Event, Inbound, Payload};
+use stickler::proto::event::{Delivery, Event, Payload};
+use stickler::proto::inbound::Inbound;
 use stickler::proto::outbound::Outbound;
 use stickler::{Config, Endpoint, Incoming};
 

@@ -44,4 +44,5 @@ pub use message::{CloseCode, CloseFrame, Message, close_code};
 pub use socket::WebSocket;
 pub use upgrade::{WebSocketUpgrade, WebSocketUpgradeRejection};
 
-pub use crate::net::OwnedText as Utf8Bytes;
+/// Text that is UTF-8, by the name that axum's has.
+pub type Utf8Bytes = crate::net::OwnedText;

@@ -177,7 +177,7 @@ impl WebSocketUpgrade {
 
     /// The request as it was judged: with the target that the client sent, where a
     /// [`WebSocketLayer`](super::WebSocketLayer) stands above every `nest`.
-    pub fn request(&self) -> &Request {
+    pub fn head(&self) -> &Request {
         self.upgrade.negotiated().head()
     }
 

@@ -161,12 +161,6 @@ impl Incoming {
         !std::mem::replace(&mut self.shared.lock().is_failure_told, true)
     }
 
-    /// Knows the connection for as long as it is held, whatever becomes of the handshake.
-    #[cfg(feature = "server")]
-    pub(crate) fn observer(&self) -> super::sender::Sender {
-        super::sender::Sender::new(self.shared.clone())
-    }
-
     /// The header fields that the application adds to the 101.
     pub(super) fn response_fields(&mut self) -> &mut ResponseFields {
         &mut self.inner_mut().fields

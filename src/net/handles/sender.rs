@@ -10,9 +10,10 @@ use super::fragments::FragmentedMessage;
 use super::outgoing::{Choice, Outgoing};
 use super::sending::{Bound, Turn};
 use crate::net::ending::Initiator;
+use crate::net::state::State;
 use crate::net::state::context::Context;
 use crate::net::state::shared::Shared;
-use crate::net::state::waiting::Waiting;
+use crate::net::state::waiting::{Awaited, Waiting};
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::{CloseCode, CloseFrame};
 #[cfg(feature = "deflate")]
@@ -110,7 +111,8 @@ impl Sender {
         FragmentedMessage::start(self, kind, Choice::Uncompressed)
     }
 
-    /// Sends a Ping with at most 125 bytes. Its Pong gives [`Sender::round_trip`].
+    /// Sends a Ping with at most 125 bytes. Its Pong gives [`Sender::round_trip`], and
+    /// [`Sender::ping_answered`] waits for it.
     ///
     /// # Errors
     /// As [`Sender::send`], and [`SendError::ControlTooLong`].
@@ -141,6 +143,37 @@ impl Sender {
     /// The time from the newest answered Ping to its Pong.
     pub fn round_trip(&self) -> Option<Duration> {
         self.shared.lock().pings.round_trip()
+    }
+
+    /// Waits until the newest Ping was answered, and gives the time that this took; `None` when the
+    /// connection ends before. With no Ping under way it gives [`Sender::round_trip`] at once.
+    ///
+    /// A Ping goes behind all that was sent before it, and the peer answers it when it has read so far.
+    /// So a Ping behind some messages, and this, tell when the peer has them, whatever the two kernels
+    /// hold.
+    ///
+    /// ```
+    /// use stickler::Sender;
+    ///
+    /// /// Sends the next one only when the peer has taken the one before.
+    /// async fn deliver(sender: &Sender, news: &[&str]) -> stickler::Result<()> {
+    ///     for each in news {
+    ///         sender.send(each)?;
+    ///         sender.ping(b"")?;
+    ///         sender.ping_answered().await;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Nothing is left of the future when it is dropped.
+    pub async fn ping_answered(&self) -> Option<Duration> {
+        let mut waiting = Waiting::new(&self.shared);
+        let answered = |state: &State| {
+            if state.pings.is_waiting() { None } else { state.pings.round_trip() }
+        };
+        poll_fn(|cx| waiting.poll(cx, Awaited::Pong, answered)).await
     }
 
     /// Starts the closing handshake: queues a Close behind what is queued.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::rate_limit::RateLimit;
 use super::settings::AtHand;
 use super::shared::Shared;
+use super::watchman::Watchman;
 use crate::net::config::Config;
 use crate::net::farewell::Farewell;
 use crate::net::http::HttpService;
@@ -24,6 +25,8 @@ use crate::proto::deflate::budget::Budget;
 /// What the connections of one runtime share.
 pub(crate) struct Context {
     pub(in crate::net) config: Arc<Config>,
+    /// Warns of handlers that block.
+    pub(in crate::net) watchman: Watchman,
     /// No other context of this process has the same.
     pub(in crate::net) number: u32,
     /// What every message looks at, near at hand.
@@ -91,6 +94,7 @@ impl Context {
     /// A context without connections.
     pub(crate) fn new(config: Arc<Config>, http: Option<HttpService>) -> Context {
         Context {
+            watchman: Watchman::default(),
             #[cfg(feature = "deflate")]
             memory_told: RateLimit::default(),
             #[cfg(feature = "deflate")]
@@ -118,14 +122,17 @@ impl Context {
     pub(crate) fn several(
         config: &Arc<Config>,
         http: Option<&HttpService>,
+        watchman: &Watchman,
         count: usize,
     ) -> Vec<Arc<Context>> {
-        let first = Context::new(config.clone(), http.cloned());
+        let first =
+            Context { watchman: watchman.clone(), ..Context::new(config.clone(), http.cloned()) };
         #[cfg(feature = "deflate")]
         let budget = first.budget.clone();
         let more = (1..count).map(|_| Context {
             #[cfg(feature = "deflate")]
             budget: budget.clone(),
+            watchman: watchman.clone(),
             ..Context::new(config.clone(), http.cloned())
         });
         std::iter::once(first).chain(more).take(count).map(Arc::new).collect()

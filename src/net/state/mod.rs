@@ -22,7 +22,9 @@ mod rate_limit;
 mod reading;
 mod settings;
 pub(super) mod shared;
+mod ticks;
 pub(super) mod waiting;
+pub(super) mod watchman;
 
 use std::task::Waker;
 
@@ -52,8 +54,9 @@ pub(super) struct State {
     pub(super) pings: Pings,
     /// Whether the task is to look at the timers.
     pub(super) timer_due: bool,
-    /// The tick at which the clock wakes this connection; `u64::MAX` for none.
-    pub(super) armed: u64,
+    /// The tick at which the clock wakes this connection; `u32::MAX` for none. A later one than it can
+    /// hold comes after two years, and is looked for anew then.
+    pub(super) armed: u32,
     pub(super) place: Place,
     /// Whether the log says why the opening handshake is left unanswered.
     pub(super) is_failure_told: bool,
@@ -104,7 +107,7 @@ impl State {
             wakes: Wakes::NOBODY,
             pings: Pings::default(),
             timer_due: true,
-            armed: u64::MAX,
+            armed: u32::MAX,
             place: Place::default(),
             is_failure_told: false,
             task: None,
@@ -226,6 +229,7 @@ impl State {
             }
             Event::Pong(at) if self.pings.is_waiting() => {
                 self.pings.answered(self.reading.control_payload(&at), shared.context.now());
+                self.offer_room();
             }
             Event::Pong(_) => {}
             Event::NoInflater if self.lend_inflater(&shared.context) => return None,

@@ -31,6 +31,8 @@ pub(in crate::net) enum Awaited {
     },
     /// Everything that was queued is written, or the transport has ended.
     Flush,
+    /// The newest Ping that was sent is answered, or never will be.
+    Pong,
     /// The peer's Close was read, or never will be.
     PeerClose,
     /// The transport has ended.
@@ -242,6 +244,7 @@ impl State {
                 !self.life.is_open() || matches!(takes, Ok(()) | Err(SendError::Closed))
             }
             Awaited::Flush => self.queue.is_flushed() || self.life.is_closed(),
+            Awaited::Pong => !self.pings.is_waiting() || self.life.is_over(),
             Awaited::PeerClose => self.life.is_over(),
             Awaited::End => self.life.is_closed(),
         }
@@ -264,7 +267,7 @@ impl State {
         task.into_iter().chain(input).chain(others).collect()
     }
 
-    /// The queue may have become shorter: wakes those who wait for that.
+    /// The queue may have become shorter, or a Ping was answered: wakes those who wait for that.
     #[inline]
     pub(in crate::net) fn offer_room(&mut self) {
         if self.waiters.is_awaited() {

@@ -185,9 +185,11 @@ where
             // Shutting down and deadlines finish a connection that never spoke.
             Poll::Pending if shared.lock().life.is_opening() => return Poll::Pending,
             Poll::Ready(Opened::Incoming(incoming)) => {
+                let begun = shared.context.watchman.begin();
                 let call = handler
                     .take()
                     .map(|handler| catch_unwind(AssertUnwindSafe(|| handler(incoming))));
+                shared.context.watchman.look::<F>(shared, begun);
                 match call {
                     Some(Ok(handler)) => Stage::Running { handler },
                     Some(Err(panic)) => {
@@ -247,8 +249,11 @@ where
         let shared = &self.shared.0;
         // From here to the close of the cork nobody has to wake this task.
         let open = cork::open(shared.key(), cx.waker());
+        let begun = shared.context.watchman.begin();
         let polled = AssertUnwindSafe(|| handler.poll(cx).map_err(Into::into));
-        let outcome = match catch_unwind(polled) {
+        let polled = catch_unwind(polled);
+        shared.context.watchman.look::<F>(shared, begun);
+        let outcome = match polled {
             Ok(Poll::Pending) => return open.close(),
             Ok(Poll::Ready(Ok(()))) => Outcome::Done,
             Ok(Poll::Ready(Err(error))) => Outcome::Failed(error),

@@ -1,6 +1,6 @@
 //! permessage-deflate (RFC 7692).
 //!
-//! [`negotiation`] decides on the client's offers. A connection keeps no compressor and no
+//! [`negotiate`] decides on the client's offers. A connection keeps no compressor and no
 //! inflater: for each message it borrows one from the caller, who may pool them, and with
 //! context takeover it keeps its [`history`], which primes the borrowed one. `receiving` and
 //! `sending` are what the two halves of a connection know of the extension; [`budget`] bounds
@@ -8,7 +8,7 @@
 
 pub mod budget;
 pub mod history;
-pub mod negotiation;
+mod negotiation;
 pub(in crate::proto) mod receiving;
 pub(in crate::proto) mod sending;
 

@@ -5,7 +5,7 @@ use super::search::search;
 use crate::net::error::{Error, Result};
 use crate::net::handles::message::Message;
 use crate::proto::assembler::MessageKind;
-use crate::proto::inbound::Delivery;
+use crate::proto::event::Delivery;
 
 /// A message that is received piece by piece, as it arrives.
 #[derive(Debug)]

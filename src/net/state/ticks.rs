@@ -6,7 +6,9 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, Thread};
+#[cfg(feature = "server")]
+use std::thread;
+use std::thread::Thread;
 use std::time::Duration;
 
 static TICKS: AtomicU64 = AtomicU64::new(0);
@@ -18,6 +20,7 @@ static IS_READ: AtomicBool = AtomicBool::new(false);
 static THREAD: OnceLock<Option<Thread>> = OnceLock::new();
 
 /// Starts the clock, unless it runs. Says whether it does.
+#[cfg(feature = "server")]
 pub(super) fn start() -> bool {
     let start = || {
         let clock = thread::Builder::new().name("ticks".into()).spawn(count);
@@ -42,6 +45,7 @@ pub(super) fn since(then: u64) -> u64 {
 }
 
 /// How many ticks prove that so much time has passed: the first may come at once.
+#[cfg(feature = "server")]
 pub(super) fn that_prove(time: Duration) -> u64 {
     let ticks = time.as_nanos().div_ceil(PERIOD.as_nanos());
     u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
@@ -62,6 +66,7 @@ fn wake() {
     }
 }
 
+#[cfg(feature = "server")]
 fn count() {
     let mut unread = 0;
     loop {
@@ -78,9 +83,10 @@ fn count() {
 const PERIOD: Duration = Duration::from_millis(25);
 
 /// After so many ticks at which nobody looked the clock sleeps: half a minute.
+#[cfg(feature = "server")]
 const UNREAD: u32 = 1200;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use std::time::Instant;
 
