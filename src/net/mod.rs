@@ -47,6 +47,7 @@ pub use handles::owned::{NotUtf8, OwnedMessage, OwnedText};
 pub(crate) use handles::polled::PolledSender;
 pub use handles::receiver::{Fragments, Piece, Receiver};
 pub use handles::rejecting::RejectError;
+pub(crate) use handles::sender::Guest;
 pub use handles::sender::{Sender, TrySendError};
 pub use handles::websocket::WebSocket;
 #[cfg(feature = "server")]

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 
 use super::member::{CatchUp, LITTLE};
 use super::roll::{Left, Publication, Roll};
-use crate::net::{Context, Sender};
+use crate::net::{Context, Guest};
 
 /// The subscribers of one worker.
 pub(super) struct Branch {
@@ -112,7 +112,7 @@ async fn hop(mut hop: Hop) {
 struct Duty {
     branch: Arc<Branch>,
     number: u64,
-    sender: Sender,
+    sender: Guest,
     is_done: bool,
 }
 

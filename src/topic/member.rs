@@ -12,13 +12,13 @@
 use std::task::Waker;
 
 use super::latest::{Key, Latest};
-use crate::net::{Backlog, Sender};
+use crate::net::{Backlog, Guest};
 use crate::proto::outbound::SendError;
 use crate::proto::prepared::Prepared;
 
 pub(super) struct Member {
     /// `None` once the connection was found to have ended.
-    sender: Option<Sender>,
+    sender: Option<Guest>,
     /// What members who keep up do not need.
     extra: Option<Box<Extra>>,
 }
@@ -47,17 +47,17 @@ pub(super) enum Given {
     /// The queue has it, or it is held back.
     Taken,
     /// It is held back, and no task has the duty to send it yet.
-    Behind(Sender),
+    Behind(Guest),
     /// The subscriber misses it. This waker is to be woken without the lock.
     Skipped(Option<Waker>),
     /// The connection has ended. This is to be dropped without the lock.
-    Ended(Option<Sender>),
+    Ended(Option<Guest>),
     /// The connection was known to have ended.
     Nobody,
 }
 
 impl Member {
-    pub(super) fn new(sender: Sender) -> Member {
+    pub(super) fn new(sender: Guest) -> Member {
         Member { sender: Some(sender), extra: None }
     }
 
@@ -161,7 +161,7 @@ impl Member {
     }
 
     /// The connection has ended. Gives what is to be dropped without the lock.
-    pub(super) fn end(&mut self) -> Option<Sender> {
+    pub(super) fn end(&mut self) -> Option<Guest> {
         // The task sees the end of the connection by itself.
         self.let_go();
         self.sender.take()

@@ -30,7 +30,7 @@ use self::registry::Home;
 pub use self::registry::Topics;
 use self::roll::Publication;
 pub use self::subscription::Subscription;
-use crate::net::{Context, Sender};
+use crate::net::{Context, Guest, Sender};
 use crate::proto::prepared::Prepared;
 
 /// Connections that get the same messages. Cheap to clone; clones are the same topic.
@@ -88,7 +88,7 @@ impl Topic {
     pub fn subscribe(&self, sender: &Sender) -> Subscription {
         let mut branches = self.branches();
         let branch = branch_of(sender.context(), &mut branches, &self.shared.skipped);
-        let number = branch.lock().insert(sender.guest());
+        let number = branch.lock().insert(Guest::of(sender));
         drop(branches);
         Subscription::new(self.shared.clone(), branch, number)
     }

@@ -10,7 +10,7 @@ use tokio::runtime::{self, Handle};
 
 use super::latest::Key;
 use super::member::{Given, Member};
-use crate::net::Sender;
+use crate::net::Guest;
 use crate::proto::prepared::Prepared;
 
 #[derive(Default)]
@@ -55,11 +55,11 @@ struct Waiting {
 #[derive(Default)]
 pub(super) struct Left {
     /// Each may be the last handle of its connection.
-    pub(super) gone: Vec<Sender>,
+    pub(super) gone: Vec<Guest>,
     /// Of tasks that wait to hear that a subscriber misses messages.
     pub(super) wakers: Vec<Waker>,
     /// Members who have begun to hold values back, and for whom a task is to be started.
-    pub(super) behind: Vec<(u64, Sender)>,
+    pub(super) behind: Vec<(u64, Guest)>,
 }
 
 impl Left {
@@ -69,7 +69,7 @@ impl Left {
 }
 
 impl Roll {
-    pub(super) fn insert(&mut self, sender: Sender) -> u64 {
+    pub(super) fn insert(&mut self, sender: Guest) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         self.live += 1;
@@ -106,7 +106,7 @@ impl Roll {
     /// The connection of a member was found to have ended. What comes back is to be dropped without the
     /// lock.
     #[must_use]
-    pub(super) fn lose(&mut self, number: u64) -> Option<Sender> {
+    pub(super) fn lose(&mut self, number: u64) -> Option<Guest> {
         let sender = self.members.get_mut(&number)?.end()?;
         self.live -= 1;
         Some(sender)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,36 +27,56 @@ use crate::proto::outbound::SendError;
 /// task. Nothing here awaits the transport: the connection task writes.
 pub struct Sender {
     pub(super) shared: Arc<Shared>,
-    /// Whether it keeps the connection open, where handles do.
-    holds: bool,
 }
 
 impl Clone for Sender {
     fn clone(&self) -> Sender {
-        if self.holds {
-            self.shared.take_hold();
-        }
-        Sender { shared: self.shared.clone(), holds: self.holds }
+        self.shared.take_hold();
+        Sender { shared: self.shared.clone() }
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        if self.holds {
-            self.shared.lose_hold();
-        }
+        self.shared.lose_hold();
+    }
+}
+
+/// A Sender that does not keep the connection open, where handles do.
+pub(crate) struct Guest(Sender);
+
+impl Guest {
+    pub(crate) fn of(sender: &Sender) -> Guest {
+        Guest(Sender { shared: sender.shared.clone() })
+    }
+}
+
+impl Clone for Guest {
+    fn clone(&self) -> Guest {
+        Guest::of(&self.0)
+    }
+}
+
+impl Deref for Guest {
+    type Target = Sender;
+
+    #[inline]
+    fn deref(&self) -> &Sender {
+        &self.0
+    }
+}
+
+impl Drop for Guest {
+    /// The Sender in it was never counted, and is about to be counted out.
+    fn drop(&mut self) {
+        self.0.shared.take_hold();
     }
 }
 
 impl Sender {
     /// The handle of a connection that is open.
     pub(super) fn new(shared: Arc<Shared>) -> Sender {
-        Sender { shared, holds: true }
-    }
-
-    /// Another one, which does not keep the connection open, nor do clones of it.
-    pub(crate) fn guest(&self) -> Sender {
-        Sender { shared: self.shared.clone(), holds: false }
+        Sender { shared }
     }
 
     /// What this connection shares with the others of its runtime.
