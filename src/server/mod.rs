@@ -155,8 +155,9 @@ impl Server {
     /// A request is judged as strictly as an opening handshake before the handler sees it. Its content
     /// is bounded by `Limits::max_body_size` and is to arrive within `Timeouts::handshake` after the
     /// head; the peer's address is among its extensions, as a [`SocketAddr`]. How long the handler takes
-    /// is its own matter. The connection is closed after the answer, whose `Connection`, `Date` and
-    /// framing are not the handler's to set. A panic or an error is answered with 500 and logged.
+    /// is its own matter, unless the client resets the connection: bound what may hang. The connection
+    /// is closed after the answer, whose `Connection`, `Date` and framing are not the handler's to set.
+    /// A panic or an error is answered with 500 and logged.
     ///
     /// ```no_run
     /// use stickler::{Body, Server, http};

@@ -88,7 +88,7 @@ impl Topic {
     pub fn subscribe(&self, sender: &Sender) -> Subscription {
         let mut branches = self.branches();
         let branch = branch_of(sender.context(), &mut branches, &self.shared.skipped);
-        let number = branch.lock().insert(sender.clone());
+        let number = branch.lock().insert(sender.guest());
         drop(branches);
         Subscription::new(self.shared.clone(), branch, number)
     }

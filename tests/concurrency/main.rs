@@ -17,6 +17,7 @@ mod order;
 mod peer;
 mod pressure;
 mod reentry;
+mod waits;
 mod waking;
 
 /// Four workers, and a test that hangs fails.

@@ -1,6 +1,6 @@
 //! Connections that no handler serves: they last as long as their handles.
 
-use stickler::{CloseCode, Config, Endpoint, Error, OwnedMessage, Rejection};
+use stickler::{CloseCode, Config, Endpoint, Error, OwnedMessage, Prepared, Rejection, Topic};
 
 use crate::support::{REQUEST, close, text, wire};
 
@@ -126,4 +126,24 @@ async fn s5_5_3_a_pong_may_answer_nothing() {
     let sender = socket.sender().clone();
     socket.close(CloseCode::NORMAL, "").unwrap();
     assert_eq!(sender.pong(b"late"), Err(stickler::SendError::Closed));
+}
+
+/// A subscription keeps the connection's state, but not the connection.
+#[tokio::test(start_paused = true)]
+async fn a_subscription_does_not_keep_a_connection_open() {
+    let endpoint = Endpoint::new(Config::default());
+    let (transport, peer) = wire();
+    peer.send(REQUEST);
+    let socket = endpoint.accept(transport, None).await.unwrap();
+    peer.head().await;
+    let topic = Topic::new();
+    let subscription = topic.subscribe(socket.sender());
+    topic.publish(Prepared::text("news"));
+    assert_eq!(peer.text().await, "news");
+    drop(socket);
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.send(close(1000));
+    peer.end();
+    endpoint.emptied().await;
+    drop(subscription);
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use stickler::Initiator;
-use stickler::{Config, Ending, Error, Violation};
+use stickler::{CloseCode, Config, Ending, Error, SentClose, Violation};
 
 use crate::claims::claims;
 use crate::support::{Peer, close, frame, open, settle, text};
@@ -103,4 +103,31 @@ async fn s7_1_7_violations_are_told_and_messages_before_them_delivered() {
         assert!(!ending.is_clean());
         assert_eq!(ending.code().get(), 1006);
     }
+}
+
+/// The transport takes what the task was writing just when the application gives up: the Close behind
+/// that goes nowhere.
+#[tokio::test(start_paused = true)]
+async fn a_close_that_an_abort_has_dropped_was_not_sent() {
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let (give_up, given_up) = tokio::sync::oneshot::channel();
+    let (peer, serving) = open(Config::default(), async |incoming| {
+        let sender = incoming.accept()?.into_sender();
+        begun.await.unwrap();
+        sender.send("x")?;
+        given_up.await.unwrap();
+        sender.close(CloseCode::NORMAL, "")?;
+        sender.abort();
+        Ok(())
+    })
+    .await;
+    peer.give_room(0);
+    begin.send(()).unwrap();
+    settle().await;
+    // The task does not know of it yet.
+    peer.wire().room = usize::MAX;
+    give_up.send(()).unwrap();
+    let ending = serving.await.unwrap();
+    assert_eq!(ending.sent, SentClose::NotSent);
+    assert!(peer.frames().iter().all(|frame| frame.first == 0x81));
 }

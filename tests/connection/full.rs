@@ -6,7 +6,7 @@ use std::time::Duration;
 use stickler::{Config, OwnedMessage, SendError, Sender, TrySendError};
 use tokio::sync::oneshot;
 
-use crate::support::{Frame, binary, close, open, settle, text};
+use crate::support::{Frame, binary, close, frame, open, settle, text};
 
 fn bounded(max_queued: usize) -> Config {
     let mut config = Config::default();
@@ -164,6 +164,80 @@ async fn a_plain_echo_on_a_task_of_its_own_sees_no_refusal() {
     }
     peer.send(close(1000));
     assert_eq!(peer.frame().await.close_code(), 1000);
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
+}
+
+/// Others fill the queue between a message and its reply, when earlier replies are written in part:
+/// what was written of these does not count against the reply.
+#[tokio::test(start_paused = true)]
+async fn a_reply_is_not_refused_for_earlier_ones_that_are_written() {
+    let (peer, serving) = open(bounded(1000), async |incoming| {
+        let (mut receiver, sender) = incoming.accept()?.split();
+        while let Some(message) = receiver.recv().await? {
+            let message = message.into_owned();
+            if sender.queued() > 0 {
+                fill(&sender).await;
+            }
+            sender.send(message)?;
+        }
+        Ok(())
+    })
+    .await;
+    for _ in 0..20 {
+        // All but a few bytes of each reply are taken, so the queue is never empty.
+        peer.give_room(0);
+        peer.send(binary([7; 900]));
+        settle().await;
+        peer.give_room(890);
+        settle().await;
+    }
+    peer.give_room(usize::MAX);
+    let mut replies = 0;
+    while replies < 20 {
+        replies += usize::from(peer.frame().await.payload == [7; 900]);
+    }
+    peer.send(close(1000));
+    while peer.frame().await.first != 0x88 {}
+    peer.end();
+    assert!(serving.await.unwrap().is_clean());
+}
+
+/// A Pong that waited goes before replies that wait. That makes no room for more of these.
+#[tokio::test(start_paused = true)]
+async fn pings_do_not_make_room_for_replies() {
+    let (peer, serving) = open(bounded(1000), async |incoming| {
+        let (mut receiver, sender) = incoming.accept()?.split();
+        while let Some(message) = receiver.recv().await? {
+            let message = message.into_owned();
+            sender.send(message)?;
+            assert!(sender.queued() < 2100, "{}", sender.queued());
+        }
+        Ok(())
+    })
+    .await;
+    peer.give_room(0);
+    peer.send(binary([7; 900]));
+    settle().await;
+    let ping = frame(0x89, "x".repeat(125));
+    peer.send([binary([7; 900]), ping.clone()].concat());
+    settle().await;
+    peer.give_room(904);
+    settle().await;
+    for _ in 0..100 {
+        peer.send(&ping);
+        settle().await;
+        peer.give_room(127);
+        settle().await;
+    }
+    peer.send(binary([7; 900]).repeat(10));
+    for _ in 0..100 {
+        settle().await;
+        peer.give_room(127);
+    }
+    peer.give_room(usize::MAX);
+    peer.send(close(1000));
+    while peer.frame().await.first != 0x88 {}
     peer.end();
     assert!(serving.await.unwrap().is_clean());
 }

@@ -248,6 +248,23 @@ async fn a_handler_chooses_limits_and_timeouts_for_its_connection() {
     peer.end();
     serving.await.unwrap();
 
+    // A bound that nothing could pass is taken for the smallest.
+    let (peer, serving, _) = open_on(&endpoint, REQUEST, async |mut incoming| {
+        let mut limits = stickler::Limits::default();
+        limits.max_queued = 0;
+        incoming.limits(limits);
+        let (mut receiver, sender) = incoming.accept()?.split();
+        while let Some(message) = receiver.recv().await? {
+            sender.send(message)?;
+        }
+        Ok(())
+    })
+    .await;
+    peer.send([text("a"), text("b"), close(1000)].concat());
+    assert_eq!([peer.text().await, peer.text().await], ["a", "b"]);
+    peer.end();
+    serving.await.unwrap();
+
     // And the deadlines; another connection of the endpoint keeps those of the configuration.
     for keepalive in [Some(Duration::from_secs(1)), None] {
         let (peer, serving, _) = open_on(&endpoint, REQUEST, async move |mut incoming| {

@@ -156,3 +156,42 @@ async fn what_another_connection_met_is_an_error_here() {
     serving.await.unwrap();
     assert_eq!(lines.at("ERROR").len(), 1);
 }
+
+/// What a handler panicked with, and the error that it returned, are the application's: to drop them is
+/// to run its code.
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_panic_or_error_panics_when_it_is_dropped_ends_its_connection_alone() {
+    #[derive(Debug)]
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                std::panic::panic_any(Bomb);
+            }
+        }
+    }
+    impl std::fmt::Display for Bomb {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a bomb")
+        }
+    }
+    impl std::error::Error for Bomb {}
+
+    for panics in [true, false] {
+        let (transport, peer) = crate::support::wire();
+        let endpoint = Endpoint::new(Config::default());
+        let serving = tokio::spawn(endpoint.serve(transport, None, async move |incoming| {
+            let _socket = Incoming::accept(incoming).unwrap();
+            if panics {
+                std::panic::panic_any(Bomb);
+            }
+            Err::<(), _>(Bomb)
+        }));
+        peer.send(REQUEST);
+        peer.head().await;
+        assert_eq!(peer.frame().await.close_code(), 1011);
+        peer.send(close(1011));
+        peer.end();
+        assert!(serving.await.unwrap().is_clean());
+    }
+}

@@ -643,3 +643,24 @@ async fn an_answer_is_logged_at_debug_with_status_and_path() {
     assert!(told[0].contains("status=302") && told[0].contains("/page"), "{told:?}");
     assert!(!told[0].contains("peer"), "{told:?}");
 }
+
+/// Nobody works on for a client that has reset the connection.
+#[tokio::test(start_paused = true)]
+async fn a_reset_ends_an_answer_that_takes_long() {
+    for content in ["", "abc"] {
+        let (peer, serving) = serve(async |_| pending::<Response<Body>>().await);
+        peer.send(post("Content-Length: 3", content));
+        settle().await;
+        assert!(!serving.is_finished());
+        peer.fail_reading(std::io::ErrorKind::ConnectionReset);
+        let ended = tokio::time::timeout(Duration::from_secs(1), serving).await;
+        let ending = ended.expect("the end").unwrap();
+        assert_eq!(ending.transport, Some(std::io::ErrorKind::ConnectionReset), "{content}");
+    }
+    // After its FIN the client is still there.
+    let (peer, serving) = serve(async |_| pending::<Response<Body>>().await);
+    peer.send(post("Content-Length: 3", "abc"));
+    peer.end();
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert!(!serving.is_finished());
+}

@@ -59,7 +59,30 @@ async fn an_invalid_answer_that_is_dropped_means_500_and_is_logged_as_an_error()
         let ending = serving.await.unwrap();
         assert_eq!((ending.rejection, ending.answered), (Some(Rejection::HandlerFailed), None));
         let told = lines.at("ERROR");
-        assert!(told[0].contains("the answer to an opening handshake is invalid"), "{told:?}");
+        let [line] = &*told else { panic!("{told:?}") };
+        assert!(line.contains("the answer to an opening handshake is invalid"), "{line}");
+    }
+}
+
+/// Whatever type the handler's error has.
+#[tokio::test(start_paused = true)]
+async fn an_invalid_answer_that_is_returned_in_a_box_is_logged_once() {
+    type Any = Box<dyn std::error::Error + Send + Sync>;
+    for response in invalid() {
+        let (lines, _listening) = listen(|| {});
+        let (transport, peer) = crate::support::wire();
+        let endpoint = Endpoint::new(Config::default());
+        let serving = tokio::spawn(endpoint.serve(transport, None, async move |incoming| {
+            Ok::<(), Any>(incoming.reject(response)?)
+        }));
+        peer.send(REQUEST);
+        assert!(peer.head().await.starts_with("HTTP/1.1 500 "));
+        peer.rest().await;
+        peer.end();
+        assert_eq!(serving.await.unwrap().initiator, Initiator::HandlerError);
+        let told = lines.at("ERROR");
+        let [line] = &*told else { panic!("{told:?}") };
+        assert!(line.contains("the handler failed"), "{line}");
     }
 }
 

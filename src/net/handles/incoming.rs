@@ -89,7 +89,7 @@ impl Incoming {
     }
 
     /// Sets how much is too much on this connection, instead of what is configured. The bounds of the
-    /// request head have been passed.
+    /// request head have been passed. A [`max_queued`](Limits::max_queued) of 0 is taken for 1.
     pub fn limits(&mut self, limits: Limits) -> &mut Incoming {
         self.settings().0 = limits;
         self
@@ -154,6 +154,11 @@ impl Incoming {
             state.reject(response);
             state.wake_task();
         }
+    }
+
+    /// Whether the log does not say yet why this is left unanswered. The caller says it then.
+    pub(super) fn is_first_to_tell(&self) -> bool {
+        !std::mem::replace(&mut self.shared.lock().is_failure_told, true)
     }
 
     /// The header fields that the application adds to the 101.

@@ -69,7 +69,9 @@ impl RejectError {
 
 impl Drop for RejectError {
     fn drop(&mut self) {
-        if let Some(incoming) = &self.incoming {
+        if let Some(incoming) = &self.incoming
+            && incoming.is_first_to_tell()
+        {
             let peer = incoming.peer_addr().map(tracing::field::display);
             let (path, error) = (incoming.path(), tracing::field::display(&*self));
             tracing::error!(peer, path, error, "the answer to an opening handshake is invalid");

@@ -26,25 +26,36 @@ use crate::proto::outbound::SendError;
 /// task. Nothing here awaits the transport: the connection task writes.
 pub struct Sender {
     pub(super) shared: Arc<Shared>,
+    /// Whether it keeps the connection open, where handles do.
+    holds: bool,
 }
 
 impl Clone for Sender {
     fn clone(&self) -> Sender {
-        self.shared.take_hold();
-        Sender { shared: self.shared.clone() }
+        if self.holds {
+            self.shared.take_hold();
+        }
+        Sender { shared: self.shared.clone(), holds: self.holds }
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        self.shared.lose_hold();
+        if self.holds {
+            self.shared.lose_hold();
+        }
     }
 }
 
 impl Sender {
     /// The handle of a connection that is open.
     pub(super) fn new(shared: Arc<Shared>) -> Sender {
-        Sender { shared }
+        Sender { shared, holds: true }
+    }
+
+    /// Another one, which does not keep the connection open, nor do clones of it.
+    pub(crate) fn guest(&self) -> Sender {
+        Sender { shared: self.shared.clone(), holds: false }
     }
 
     /// What this connection shares with the others of its runtime.

@@ -26,9 +26,11 @@ impl State {
         self.timer_due = true;
     }
 
-    /// Queues what was in the cork of a thread, before all that the task has not taken.
+    /// Queues what was in the cork of a thread, before all that the task has not taken. Nothing is queued
+    /// where the transport is gone, or is to be dropped: an abort drops the cork too.
     pub(in crate::net) fn uncork(&mut self, cork: Box<Outbox>) {
-        if self.life.is_closed() {
+        if self.life.is_closed() || self.life.is_overdue() {
+            self.queue.note_lost();
             return pool::return_outbox(cork);
         }
         let voice = self.voice();
@@ -92,6 +94,7 @@ impl State {
         max_queued: usize,
     ) {
         if let Some(message) = &farewell.message
+            && self.life.is_open()
             && self.queue.check_message(Voice::Other, max_queued).is_ok()
             && self.queue.outbound_mut().start_prepared().is_ok()
         {
@@ -221,10 +224,9 @@ impl State {
 
     /// The task has written everything that was queued.
     pub(in crate::net) fn all_written(&mut self) {
-        let outbound = self.queue.outbound();
-        if outbound.has_sent_close() {
-            let sent = outbound.sent_code().map_or(SentClose::WithoutCode, SentClose::WithCode);
-            self.life.ending().sent = sent;
+        if self.queue.is_close_taken() {
+            let code = self.queue.outbound().sent_code();
+            self.life.ending().sent = code.map_or(SentClose::WithoutCode, SentClose::WithCode);
         }
     }
 

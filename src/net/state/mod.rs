@@ -58,6 +58,8 @@ pub(super) struct State {
     /// hold comes after two years, and is looked for anew then.
     pub(super) armed: u32,
     pub(super) place: Place,
+    /// Whether the log says why the opening handshake is left unanswered.
+    pub(super) is_failure_told: bool,
     pub(super) task: Option<Waker>,
     /// The task on which the Receiver was asked last; `None` where that was no task of tokio's.
     receiving_task: Option<Id>,
@@ -107,6 +109,7 @@ impl State {
             timer_due: true,
             armed: u32::MAX,
             place: Place::default(),
+            is_failure_told: false,
             task: None,
             receiving_task: None,
             path: None,

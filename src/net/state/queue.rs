@@ -27,6 +27,8 @@ pub(in crate::net) struct Queue {
     is_reserved: bool,
     /// Whether the transport went before everything was written.
     has_lost: bool,
+    /// Whether the task has taken our Close. An abort drops one that it has not.
+    is_close_taken: bool,
     replies: Replies,
 }
 
@@ -44,8 +46,8 @@ pub(in crate::net) enum Voice {
 /// The replies that are queued: what the task that receives has sent.
 #[derive(Clone, Copy, Debug, Default)]
 struct Replies {
-    /// Their bytes, written ones of them too, until the last of them is written. At most so many as
-    /// `until`, saturating.
+    /// Their bytes, and maybe bytes of earlier ones that are written: never more than `until`, so that
+    /// what others queue behind them does not count.
     len: u32,
     /// So many bytes of the queue are to be written until the last of them is. 0 <= until <= queue
     until: u32,
@@ -58,14 +60,19 @@ impl Replies {
         self.until = u32::try_from(queue).unwrap_or(u32::MAX);
     }
 
+    /// So many bytes have come before all that was queued.
+    fn delayed(&mut self, len: usize) {
+        if self.until > 0 {
+            self.until = self.until.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
+        }
+    }
+
     /// So many bytes of the queue were written.
     #[inline]
     fn written(&mut self, len: usize) {
         if self.until > 0 {
             self.until = self.until.saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
-            if self.until == 0 {
-                self.len = 0;
-            }
+            self.len = self.len.min(self.until);
         }
     }
 }
@@ -79,6 +86,7 @@ impl Queue {
             blocked_since: Deadline::NEVER,
             is_reserved: false,
             has_lost: false,
+            is_close_taken: false,
             replies: Replies::default(),
         }
     }
@@ -103,8 +111,9 @@ impl Queue {
     /// Bytes in the queue that keep this one from sending more.
     #[inline]
     pub(in crate::net) fn len_before(&self, voice: Voice) -> usize {
+        debug_assert!(self.replies.until as usize <= self.len());
         match voice {
-            Voice::Reply => (self.replies.len as usize).min(self.len()),
+            Voice::Reply => self.replies.len as usize,
             Voice::Other => self.len(),
         }
     }
@@ -123,6 +132,14 @@ impl Queue {
         }
     }
 
+    /// So many bytes were queued by this one, before all that was queued.
+    fn note_ahead(&mut self, voice: Voice, len: usize) {
+        match voice {
+            Voice::Reply => self.note_queued(voice, len),
+            Voice::Other => self.replies.delayed(len),
+        }
+    }
+
     /// Whether everything that was queued is written. A transport that buffers may have taken all of it
     /// and not be flushed: then it is blocked.
     #[inline]
@@ -133,6 +150,16 @@ impl Queue {
     /// Whether something that was queued was never written.
     pub(in crate::net) fn has_lost(&self) -> bool {
         self.has_lost
+    }
+
+    /// Something that was sent is not queued any more.
+    pub(in crate::net) fn note_lost(&mut self) {
+        self.has_lost = true;
+    }
+
+    /// Whether the task has taken our Close to write it.
+    pub(in crate::net) fn is_close_taken(&self) -> bool {
+        self.is_close_taken
     }
 
     /// Whether frames wait that the task has not taken.
@@ -235,7 +262,7 @@ impl Queue {
             pool::return_outbox(rest);
         }
         self.waiting = Some(cork);
-        self.note_queued(voice, corked);
+        self.note_ahead(voice, corked);
     }
 
     /// What the task is to write next; what it took before is written. The Pong that waited under
@@ -245,7 +272,17 @@ impl Queue {
         self.replies.written(self.in_flight);
         self.in_flight = 0;
         self.unblock();
-        let next = self.take_pong().or_else(|| self.waiting.take())?;
+        let next = match self.take_pong() {
+            Some(pong) => {
+                self.replies.delayed(pong.len());
+                pong
+            }
+            None => {
+                let waiting = self.waiting.take()?;
+                self.is_close_taken = self.outbound.has_sent_close();
+                waiting
+            }
+        };
         self.in_flight = next.len();
         Some(next)
     }
@@ -275,7 +312,7 @@ impl Queue {
         let counted = std::mem::replace(&mut self.in_flight, left);
         match counted.checked_sub(left) {
             Some(written) => self.replies.written(written),
-            None => self.note_queued(voice, left),
+            None => self.note_ahead(voice, left),
         }
         self.outbound.set_congested(true);
         if let Some(waiting) = &mut self.waiting {

@@ -30,7 +30,9 @@ pub(super) struct Settings {
 
 impl Shared {
     /// Has these hold for this connection, instead of those of the configuration. The first call counts.
-    pub(in crate::net) fn choose_settings(&self, limits: Limits, timeouts: Timeouts) {
+    pub(in crate::net) fn choose_settings(&self, mut limits: Limits, timeouts: Timeouts) {
+        // With 0 nothing could be sent, and nobody is here to be told so.
+        limits.max_queued = limits.max_queued.max(1);
         let settings = Settings { at_hand: AtHand::of(&limits), limits, timeouts };
         // The answer to a handshake is given once, so nothing was chosen before.
         let _ = self.settings.set(Box::new(settings));

@@ -20,7 +20,7 @@ use hyper::server::conn::http1::{Builder, Connection, Parts};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
-use super::handler::{Chain, said};
+use super::handler::{Chain, drop_caught, said};
 use super::hyper_io::{HyperIo, Written};
 use crate::net::ending::{Initiator, TimeoutKind};
 use crate::net::error::BoxError;
@@ -184,6 +184,9 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
                 Some(Initiator::HandlerPanic)
             }
         };
+        let lost = if let End::Lost(kind) = end { Some(kind) } else { None };
+        // What is the application's is dropped without the lock.
+        drop_caught(end, |panic| report_panic(shared, panic));
         let mut state = shared.lock();
         if let Some(initiator) = initiator {
             state.life.initiate(initiator);
@@ -194,9 +197,9 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
                 return true;
             }
         }
-        match (end, outcome) {
+        match (lost, outcome) {
             _ if written == Written::TooSlowly => state.expire_at_once(TimeoutKind::Write),
-            (End::Lost(kind), _) => state.lose(Some(kind)),
+            (Some(kind), _) => state.lose(Some(kind)),
             (_, Some((status, rejection))) => {
                 state.answered(status, rejection);
                 return initiator.is_some() || rejection == Some(Rejection::HandlerFailed);
@@ -272,6 +275,7 @@ async fn answer(
 ) -> Result<Response<Body>, Rejection> {
     let panicked = |panic: Box<dyn Any + Send>| {
         report_panic(shared, &*panic);
+        drop_caught(panic, |_| ());
         Rejection::HandlerFailed
     };
     let method = request.method().clone();

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::answering::Answering;
-use super::handler::{Outcome, end_handler};
+use super::handler::{Outcome, drop_caught, end_handler};
 use super::opening::{Opened, Opening};
 use super::reading::Arrived;
 use super::transport::Transport;
@@ -193,7 +193,7 @@ where
                 match call {
                     Some(Ok(handler)) => Stage::Running { handler },
                     Some(Err(panic)) => {
-                        self.transport.is_reported = end_handler(shared, Outcome::Panicked(panic));
+                        end_handler(shared, Outcome::Panicked(panic));
                         Stage::Over
                     }
                     None => Stage::Over,
@@ -250,12 +250,12 @@ where
         // From here to the close of the cork nobody has to wake this task.
         let open = cork::open(shared.key(), cx.waker());
         let begun = shared.context.watchman.begin();
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(cx).map_err(Into::into)));
         shared.context.watchman.look::<F>(shared, begun);
         let outcome = match polled {
             Ok(Poll::Pending) => return open.close(),
             Ok(Poll::Ready(Ok(()))) => Outcome::Done,
-            Ok(Poll::Ready(Err(error))) => Outcome::Failed(error.into()),
+            Ok(Poll::Ready(Err(error))) => Outcome::Failed(error),
             Err(panic) => Outcome::Panicked(panic),
         };
         // Destructors may send too, so the cork is still open.
@@ -264,7 +264,7 @@ where
         if let Some(frames) = open.close() {
             shared.lock().uncork(frames);
         }
-        self.transport.is_reported |= end_handler(shared, outcome);
+        end_handler(shared, outcome);
         None
     }
 }
@@ -274,7 +274,11 @@ impl<T, H, F> Stage<T, H, F> {
     fn drop_handler(mut self: Pin<&mut Self>, outcome: Outcome) -> Outcome {
         match catch_unwind(AssertUnwindSafe(|| self.set(Stage::Over))) {
             Ok(()) => outcome,
-            Err(panic) => Outcome::Panicked(panic),
+            Err(panic) => {
+                // The panic is what is told of.
+                drop_caught(outcome, |_| ());
+                Outcome::Panicked(panic)
+            }
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::any::Any;
 use std::error::Error as StdError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::net::ending::{Ending, Initiator};
 use crate::net::error::{BoxError, Error};
 use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
-use crate::proto::rejection::Rejection;
 
 /// What a handler has come to.
 pub(super) enum Outcome {
@@ -21,9 +21,8 @@ pub(super) enum Outcome {
 }
 
 /// The handler has ended: that closes what is still open. Its error or panic is logged here and nowhere
-/// else. Says whether the end of the connection has been told with that: it was refused because the
-/// handler failed.
-pub(super) fn end_handler(shared: &Shared, outcome: Outcome) -> bool {
+/// else.
+pub(super) fn end_handler(shared: &Shared, outcome: Outcome) {
     let (initiator, code) = match &outcome {
         Outcome::Done => (Initiator::Application, CloseCode::NORMAL),
         Outcome::Failed(error) => {
@@ -45,8 +44,19 @@ pub(super) fn end_handler(shared: &Shared, outcome: Outcome) -> bool {
         }
         _ => state.close(initiator, code, "", deadline),
     }
-    let rejection = state.life.finished().and_then(|ending| ending.rejection);
-    !matches!(outcome, Outcome::Done) && rejection == Some(Rejection::HandlerFailed)
+    state.is_failure_told |= !matches!(outcome, Outcome::Done);
+    drop(state);
+    // An error may have the handshake in it, which is refused now.
+    drop_caught(outcome, |panic| report_panic(shared, panic));
+}
+
+/// Drops what is the application's. If that panics this is told of it, and what it panicked with is never
+/// dropped: that could panic again.
+pub(super) fn drop_caught<T>(dropped: T, told: impl FnOnce(&(dyn Any + Send))) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(dropped))) {
+        told(&*panic);
+        std::mem::forget(panic);
+    }
 }
 
 /// Logs an error that a handler returned, unless it only passes on how its connection ended: that is

@@ -21,6 +21,8 @@ pub(super) struct HyperIo<T> {
     given: usize,
     /// What was read and not given on.
     unread: Lease,
+    /// Whether the peer's FIN was read.
+    has_ended: bool,
     /// How long the peer may take nothing of the answer.
     patience: Duration,
     /// While the transport takes nothing.
@@ -39,7 +41,8 @@ pub(super) enum Written {
 
 impl<T> HyperIo<T> {
     pub(super) fn new(io: T, head: Vec<u8>, unread: Lease, patience: Duration) -> HyperIo<T> {
-        HyperIo { io, head, given: 0, unread, patience, blocked: None, written: Written::Nothing }
+        let written = Written::Nothing;
+        HyperIo { io, head, given: 0, unread, has_ended: false, patience, blocked: None, written }
     }
 
     /// The transport, and what it has taken.
@@ -70,6 +73,29 @@ impl<T> HyperIo<T> {
     }
 }
 
+impl<T: ReadVec> HyperIo<T> {
+    /// Reads once.
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.unread = ready!(Lease::poll_read(&mut self.io, cx))?;
+        self.has_ended = self.unread.is_empty();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Looks whether the peer is still there while hyper does not read: the answer may take long, and
+    /// nobody is to work for a peer that has reset the connection. One that has sent FIN is there.
+    fn look_after_peer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.given < self.head.len() || self.has_ended || !self.unread.is_empty() {
+            return Ok(());
+        }
+        if self.read(cx)?.is_ready() {
+            // It waits here, and hyper may wait for it.
+            self.unread.settle();
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+}
+
 impl<T: ReadVec + Unpin> Read for HyperIo<T> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -82,8 +108,8 @@ impl<T: ReadVec + Unpin> Read for HyperIo<T> {
             return Poll::Ready(Ok(()));
         }
         this.head = Vec::new();
-        if this.unread.is_empty() {
-            this.unread = ready!(Lease::poll_read(&mut this.io, cx))?;
+        if this.unread.is_empty() && !this.has_ended {
+            ready!(this.read(cx))?;
         }
         let given = put(this.unread.unread(), &mut buffer);
         this.unread.consume(given);
@@ -104,7 +130,7 @@ fn put(bytes: &[u8], buffer: &mut ReadBufCursor<'_>) -> usize {
     len
 }
 
-impl<T: AsyncWrite + Unpin> Write for HyperIo<T> {
+impl<T: ReadVec + AsyncWrite + Unpin> Write for HyperIo<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -131,8 +157,10 @@ impl<T: AsyncWrite + Unpin> Write for HyperIo<T> {
         self.io.is_write_vectored()
     }
 
+    /// hyper calls it whenever it is polled.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.look_after_peer(cx)?;
         let flushed = Pin::new(&mut this.io).poll_flush(cx);
         this.watch(flushed, cx)
     }

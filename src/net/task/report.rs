@@ -56,10 +56,15 @@ impl Shared {
         }
     }
 
-    /// A handler that failed or panicked was logged as that.
+    /// A handler that failed or panicked was logged as that, and so was an answer that is invalid.
     fn report_unanswered(&self) {
+        let state = self.lock();
+        if state.is_failure_told {
+            return;
+        }
+        let path = state.path().to_string();
+        drop(state);
         let peer = self.peer.map(tracing::field::display);
-        let path = self.lock().path().to_string();
         tracing::error!(
             peer,
             path,
