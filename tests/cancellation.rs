@@ -262,6 +262,7 @@ async fn a_dropped_future_leaves_no_waker() {
     let (polled, counting) = poll_once(pin!(receiver.recv_fragments()));
     assert!(polled.is_pending() && is_alone(counting));
     peer.give_room(0);
+    sender.ping(b"").unwrap();
     sender.send(vec![0; 200]).unwrap();
     // It waits for the queue.
     let (polled, counting) = poll_once(pin!(receiver.recv()));
@@ -275,6 +276,8 @@ async fn a_dropped_future_leaves_no_waker() {
     let (polled, counting) = poll_once(pin!(sender.send_ready("x")));
     assert!(polled.is_pending() && is_alone(counting));
     let (polled, counting) = poll_once(pin!(sender.peer_close()));
+    assert!(polled.is_pending() && is_alone(counting));
+    let (polled, counting) = poll_once(pin!(sender.ping_answered()));
     assert!(polled.is_pending() && is_alone(counting));
     for _ in 0..100 {
         let (polled, counting) = poll_once(pin!(sender.ready()));

@@ -250,8 +250,7 @@ where
         // From here to the close of the cork nobody has to wake this task.
         let open = cork::open(shared.key(), cx.waker());
         let begun = shared.context.watchman.begin();
-        let polled = AssertUnwindSafe(|| handler.poll(cx).map_err(Into::into));
-        let polled = catch_unwind(polled);
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(cx).map_err(Into::into)));
         shared.context.watchman.look::<F>(shared, begun);
         let outcome = match polled {
             Ok(Poll::Pending) => return open.close(),

@@ -1,4 +1,4 @@
-//! stickler, as its README has it: `Server`, `recv`, `send`; one worker, everything else as shipped.
+//! stickler, as docs/library.md has it for speed: `Server`, `split`, `recv`, `send`; one worker, everything else as shipped.
 //!
 //! With `--workers=N` there are more workers. Compression by message is agreed on with who offers it, as shipped;
 //! `--deflate-level=N` sets its effort, and with `--deflate-takeover` it is with context takeover, and with the
