@@ -6,13 +6,14 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::config::{Config, Limits, Timeouts};
 use super::ending::Ending;
 use super::error::{BoxError, Result};
 use super::handles::incoming::report_unspoken_subprotocols;
+use super::handles::rejecting::insert_header;
 use super::handles::websocket::WebSocket;
 use super::state::compression::{self, Compression};
 use super::state::context::Context;
@@ -117,12 +118,12 @@ impl Negotiated {
     /// # Errors
     /// The name is no token, is one of the fields that the handshake itself sets, or the value
     /// has an octet that no field value has.
-    pub fn header(
-        &mut self,
-        name: impl Into<String>,
-        value: impl Into<String>,
-    ) -> Result<&mut Self, FieldError> {
-        self.added.insert(name, value)?;
+    pub fn header<N, V>(&mut self, name: N, value: V) -> Result<&mut Self, FieldError>
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
+        insert_header(&mut self.added, name, value)?;
         Ok(self)
     }
 

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use axum_core::Error;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 
 use super::layer::Given;
 use super::socket::WebSocket;
@@ -159,11 +159,11 @@ impl WebSocketUpgrade {
     ///
     /// # Errors
     /// The name is no token or the handshake's own, or the value has an octet that no field value has.
-    pub fn header(
-        mut self,
-        name: impl Into<String>,
-        value: impl Into<String>,
-    ) -> Result<WebSocketUpgrade, FieldError> {
+    pub fn header<N, V>(mut self, name: N, value: V) -> Result<WebSocketUpgrade, FieldError>
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
         self.upgrade.negotiated_mut().header(name, value)?;
         Ok(self)
     }

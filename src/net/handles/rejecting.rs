@@ -22,9 +22,7 @@ impl Incoming {
         N: TryInto<HeaderName>,
         V: TryInto<HeaderValue>,
     {
-        let name = name.try_into().map_err(|_| FieldError::NameInvalid)?;
-        let value = value.try_into().map_err(|_| FieldError::ValueInvalid)?;
-        insert(self.response_fields(), &name, &value)?;
+        insert_header(self.response_fields(), name, value)?;
         Ok(self)
     }
 
@@ -123,6 +121,17 @@ fn convert<B: Into<Bytes>>(response: http::Response<B>) -> Result<Response, Faul
         insert(&mut fields, name, value).map_err(|fault| Fault::Field(name.clone(), fault))?;
     }
     Ok(response.with_fields(fields).with_body(body.into()))
+}
+
+/// Adds a field whose name and value are given in whatever becomes them.
+pub(in crate::net) fn insert_header(
+    fields: &mut ResponseFields,
+    name: impl TryInto<HeaderName>,
+    value: impl TryInto<HeaderValue>,
+) -> Result<(), FieldError> {
+    let name = name.try_into().map_err(|_| FieldError::NameInvalid)?;
+    let value = value.try_into().map_err(|_| FieldError::ValueInvalid)?;
+    insert(fields, &name, &value)
 }
 
 fn insert(
