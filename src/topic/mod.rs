@@ -134,11 +134,12 @@ impl Topic {
     /// Sends the newest value of something to all who are subscribed now, and returns how many these
     /// are. The key says of what: a later value with the same bytes as key replaces this one.
     ///
-    /// A subscriber that keeps up gets every value. One whose transport takes no more at present has
+    /// A subscriber that keeps up, with less than 4 KiB in its queue, gets every value. One whose transport takes no more at present has
     /// only the newest value of each key kept, and gets it when less than 4 KiB are queued before it:
     /// so a value is not outdated by a long queue, and an answer to the subscriber's own request does
-    /// not wait behind one. What the kernel has taken is sent first all the same; the server's
-    /// `unsent_low_water` keeps that short. What is kept so takes up to [`max_queued`](crate::Limits::max_queued)
+    /// not wait behind one. Both wait behind what the kernels of the two sides hold: a second or two
+    /// for a peer that reads 100 kB/s. The server's `unsent_low_water` and `send_buffer` bound its
+    /// kernel's part. What is kept so takes up to [`max_queued`](crate::Limits::max_queued)
     /// bytes, keys included; beyond these a value is missed, and counted as such.
     ///
     /// Values of one key arrive in their order, some left out, and the newest arrives. A value arrives
