@@ -134,7 +134,8 @@ impl Topic {
     /// Sends the newest value of something to all who are subscribed now, and returns how many these
     /// are. The key says of what: a later value with the same bytes as key replaces this one.
     ///
-    /// A subscriber that keeps up, with less than 4 KiB in its queue, gets every value. One whose transport takes no more at present has
+    /// A subscriber that keeps up gets every value: less than 4 KiB wait in its queue after a try to
+    /// write. One whose transport takes no more at present has
     /// only the newest value of each key kept, and gets it when less than 4 KiB are queued before it:
     /// so a value is not outdated by a long queue, and an answer to the subscriber's own request does
     /// not wait behind one. Both wait behind what the kernels of the two sides hold: a second or two
