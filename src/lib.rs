@@ -163,6 +163,9 @@ pub mod test;
 #[cfg(feature = "net")]
 mod topic;
 
+/// The crate `bytes`, whose `Bytes` is in this crate's signatures.
+#[cfg(feature = "net")]
+pub use ::bytes;
 /// The crate `http`, whose types are in this crate's signatures.
 #[cfg(feature = "net")]
 pub use ::http;

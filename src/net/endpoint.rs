@@ -38,6 +38,13 @@ pub struct Endpoint {
     context: Arc<Context>,
 }
 
+/// With the default configuration.
+impl Default for Endpoint {
+    fn default() -> Endpoint {
+        Endpoint::new(Config::default())
+    }
+}
+
 impl Endpoint {
     /// An endpoint without connections. It takes the configuration as it is; [`Config::check`] says
     /// whether anybody can be served with it.

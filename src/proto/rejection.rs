@@ -134,6 +134,13 @@ rejections! {
 }
 
 impl Rejection {
+    /// Whether it is of the content of a plain request, and not of an opening handshake.
+    #[cfg(feature = "net")]
+    pub(crate) const fn is_of_content(self) -> bool {
+        use Rejection::{ContentMalformed, ContentTooLarge, ContentTooSlow};
+        matches!(self, ContentTooLarge | ContentTooSlow | ContentMalformed)
+    }
+
     /// Whether the refusal names the WebSocket versions spoken here (RFC 6455 §4.2.2, §4.4).
     #[must_use]
     pub const fn lists_versions(self) -> bool {

@@ -62,10 +62,10 @@ pub struct Client {
 
 impl Client {
     /// Opens a connection to this handler, with a configuration of its own, on the current runtime.
-    /// `path` is the request target: a path, with a query or without.
+    /// `path` is the request target: a path that begins with `/`, with a query or without.
     ///
     /// # Errors
-    /// As [`Client::open`]; and `path` is none.
+    /// As [`Client::open`]; and `path` is no request target.
     ///
     /// # Cancel safety
     /// Dropped, the connection ends without a Close.
@@ -75,6 +75,11 @@ impl Client {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<BoxError> + 'static,
     {
+        // RFC 9112 §3.2.1: the origin-form has no fragment, and no octet beyond ASCII.
+        let is_target = |octet: u8| octet.is_ascii_graphic() && octet != b'#';
+        if !path.starts_with('/') || !path.bytes().all(is_target) {
+            return Err(TestError::Request(format!("{path:?} is no path with a query")));
+        }
         let request = http::Request::get(path).body(());
         let request = request.map_err(|error| TestError::Request(error.to_string()))?;
         Client::open(&Endpoint::new(Config::default()), request, handler).await

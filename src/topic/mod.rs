@@ -20,7 +20,6 @@ mod registry;
 mod roll;
 mod subscription;
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -105,8 +104,8 @@ impl Topic {
     /// Messages are queued to subscribers by their worker, as soon as it has its turn; to a few, by
     /// a publisher on the same worker, at once. When so many wait for one worker that it does not
     /// keep up, the publisher lends a hand before it returns, which bounds what waits.
-    pub fn publish(&self, message: impl Borrow<Prepared>) -> usize {
-        self.publish_to(&Publication { message: message.borrow(), key: None }, None)
+    pub fn publish(&self, message: impl Into<Prepared>) -> usize {
+        self.publish_to(&Publication { message: &message.into(), key: None }, None)
     }
 
     /// As [`Topic::publish`], to all but this subscription: that of the connection that the message
@@ -126,8 +125,8 @@ impl Topic {
     ///     Ok(())
     /// }
     /// ```
-    pub fn publish_except(&self, message: impl Borrow<Prepared>, except: &Subscription) -> usize {
-        let publication = Publication { message: message.borrow(), key: None };
+    pub fn publish_except(&self, message: impl Into<Prepared>, except: &Subscription) -> usize {
+        let publication = Publication { message: &message.into(), key: None };
         self.publish_to(&publication, Some(except))
     }
 
@@ -153,9 +152,9 @@ impl Topic {
     /// prices.publish_latest("EURUSD", Prepared::text(r#"{"EURUSD": 1.0712}"#));
     /// prices.publish_latest("EURUSD", Prepared::text(r#"{"EURUSD": 1.0713}"#));
     /// ```
-    pub fn publish_latest(&self, key: impl AsRef<[u8]>, message: impl Borrow<Prepared>) -> usize {
+    pub fn publish_latest(&self, key: impl AsRef<[u8]>, message: impl Into<Prepared>) -> usize {
         let key = key.as_ref().into();
-        self.publish_to(&Publication { message: message.borrow(), key: Some(&key) }, None)
+        self.publish_to(&Publication { message: &message.into(), key: Some(&key) }, None)
     }
 
     fn publish_to(&self, publication: &Publication<'_>, except: Option<&Subscription>) -> usize {

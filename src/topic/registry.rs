@@ -4,7 +4,6 @@
 //! goes, the topic leaves the register. So whoever has a topic of some name has the only one of
 //! that name, and a publisher never sends to one that was forgotten.
 
-use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -80,7 +79,7 @@ impl Topics {
     }
 
     /// As [`Topic::publish`], on the topic of this name; 0 if there is none.
-    pub fn publish(&self, name: &str, message: impl Borrow<Prepared>) -> usize {
+    pub fn publish(&self, name: &str, message: impl Into<Prepared>) -> usize {
         self.find(name).map_or(0, |topic| topic.publish(message))
     }
 
@@ -88,7 +87,7 @@ impl Topics {
     pub fn publish_except(
         &self,
         name: &str,
-        message: impl Borrow<Prepared>,
+        message: impl Into<Prepared>,
         except: &Subscription,
     ) -> usize {
         self.find(name).map_or(0, |topic| topic.publish_except(message, except))
@@ -99,7 +98,7 @@ impl Topics {
         &self,
         name: &str,
         key: impl AsRef<[u8]>,
-        message: impl Borrow<Prepared>,
+        message: impl Into<Prepared>,
     ) -> usize {
         self.find(name).map_or(0, |topic| topic.publish_latest(key, message))
     }

@@ -66,7 +66,10 @@ async fn a_refusal_is_the_response_with_its_body() {
     assert_eq!(response.status(), 426);
     assert_eq!(response.headers()["sec-websocket-version"], "13");
     assert!(response.body().starts_with(b"RFC 6455"), "{:?}", response.body());
-    assert!(matches!(Client::connect("no path", echo).await, Err(TestError::Request(_))));
+    for path in ["no path", "room", "http://example.com/x", "/a#b", "/ä", ""] {
+        let connected = Client::connect(path, echo).await;
+        assert!(matches!(connected, Err(TestError::Request(_))), "{path}");
+    }
 }
 
 #[tokio::test]

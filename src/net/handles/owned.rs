@@ -60,6 +60,16 @@ impl OwnedMessage {
         OwnedMessage::Binary(payload.into())
     }
 
+    /// Whether it is a text message.
+    pub fn is_text(&self) -> bool {
+        self.kind() == MessageKind::Text
+    }
+
+    /// Whether it is a binary message.
+    pub fn is_binary(&self) -> bool {
+        self.kind() == MessageKind::Binary
+    }
+
     /// The kind of the message.
     pub fn kind(&self) -> MessageKind {
         match self {

@@ -83,8 +83,8 @@ impl Opening {
                 self.received.extend_from_slice(lease.unread());
                 return Ok(None);
             };
-            // RFC 9112 §9.3.2: when a request is refused, the one behind it is not read.
             let head = lease.unread().get(..head_len).unwrap_or_default();
+            // RFC 9112 §9.3.2: when a request is refused, the one behind it is not read.
             let request = parse(head, limits, shared);
             lease.consume(head_len);
             request?

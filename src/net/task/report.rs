@@ -124,13 +124,14 @@ impl Context {
         let peer = peer.map(tracing::field::display);
         let (clause, status, sentence) =
             (rejection.section(), rejection.status(), rejection.sentence());
+        let what = if rejection.is_of_content() { "request" } else { "opening handshake" };
         tracing::info!(
             peer,
             clause,
             status,
             ?rejection,
             suppressed,
-            "refused the opening handshake: {sentence}"
+            "refused the {what}: {sentence}"
         );
     }
 }
