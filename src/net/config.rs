@@ -146,9 +146,11 @@ pub struct Limits {
     pub message: MessageLimits,
     /// The request head; by default 16 KiB and 100 header fields.
     pub head: HeadLimits,
-    /// Bytes queued to one peer, 1 MiB by default. A message is refused, and nothing is read,
-    /// only while the queue holds this or more. So the true maximum is this and one message, and
-    /// while the handler is polled what it has sent since: as much again, 64 KiB at most. Pongs
+    /// Bytes queued to one peer, 1 MiB by default. It holds twice: for the replies of the task that
+    /// receives, and for the whole queue when another task sends. A message is refused only while
+    /// that holds this or more, and a message from the peer waits only while replies do. So the true
+    /// maximum is twice this and a message of each, and while the handler is polled what it has sent
+    /// since: 64 KiB at most. Pongs
     /// and a Close are always queued; of Pongs those for what had been read, or the newest where
     /// the transport takes no bytes.
     pub max_queued: usize,

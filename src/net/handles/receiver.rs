@@ -81,8 +81,9 @@ impl Receiver {
 
     /// Waits for the next message and lends it until the next call.
     ///
-    /// `None` after a completed closing handshake. No message is delivered while the queue to
-    /// the peer holds its bound or more. What is left of a message that was begun with
+    /// `None` after a completed closing handshake. No message is delivered while the replies of this
+    /// task hold the bound of the queue or more, unless [`Receiver::read_while_full`] says otherwise.
+    /// What is left of a message that was begun with
     /// [`Receiver::recv_fragments`] is skipped.
     ///
     /// # Errors

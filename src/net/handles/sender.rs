@@ -21,6 +21,7 @@ use crate::proto::close::{CloseCode, CloseFrame};
 use crate::proto::deflate::Agreement;
 #[cfg(feature = "axum")]
 use crate::proto::event::ReceivedClose;
+use crate::proto::frame::MAX_CONTROL_LEN;
 use crate::proto::outbound::SendError;
 
 /// Sends on one connection. Cheap to clone; clones send on the same connection, from any
@@ -345,6 +346,3 @@ impl<M> fmt::Debug for TrySendError<M> {
 }
 
 impl<M> std::error::Error for TrySendError<M> {}
-
-/// RFC 6455 §5.5.
-const MAX_CONTROL_LEN: usize = 125;
