@@ -43,6 +43,10 @@ pub(crate) enum Action {
     /// Serve WebSocket connections and echo every message (the default command)
     Serve(Box<Serve>),
     /// Check any WebSocket server against the RFCs and grade each rule
+    #[command(
+        after_help = "Exit status: 0 no violation, 1 a violation, 2 bad usage, 3 not reachable or no WebSocket server,\n\
+        4 no violation, but incomplete: something was not played, or nothing could be judged."
+    )]
     Check(check::Options),
     /// Exit with 0 if a server completes an opening handshake, with 1 if not
     Health(health::Options),

@@ -170,7 +170,13 @@ const ROOMS: [Room; 16] = [
         never: &[],
     },
     Room { name: "apps", at: "cli/src/apps", crates: &["*"], roots: &["apps"], never: &[] },
-    Room { name: "lab", at: "cli/src/lab", crates: &["*"], roots: &["lab", "connect"], never: &[] },
+    Room {
+        name: "lab",
+        at: "cli/src/lab",
+        crates: &["*"],
+        roots: &["lab", "connect", "units"],
+        never: &[],
+    },
     Room {
         name: "health",
         at: "cli/src/health.rs",
