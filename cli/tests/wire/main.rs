@@ -31,6 +31,7 @@ mod inflating;
 mod opening;
 mod server;
 
+mod balancers;
 mod buffers;
 mod checked;
 mod cli;
