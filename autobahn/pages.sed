@@ -5,4 +5,4 @@
       <p style="text-align: center"><a href="verdict.html">Our verdict on it, and why some cases are informational</a></p>
 /<center>.*<img src="https*:/d
 s|<head>|<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">|
-s|</style>|body { overflow-wrap: anywhere } table { max-width: 100%; } pre, .wirelog { overflow-x: auto }</style>|
+s|</style>|p, li, pre { overflow-wrap: anywhere } pre { white-space: pre-wrap }</style>|

@@ -93,6 +93,12 @@ td:first-child, th:first-child {
     text-align: left; position: sticky; left: 0; padding-left: 0; background: light-dark(#ffffff, #15181c)
 }
 tr:last-child td { font-weight: 600 }
+@media (max-width: 30rem) {
+    table { width: 100%; font-size: .8rem }
+    td, th { padding: .2rem .25rem }
+    td:first-child, th:first-child { white-space: normal }
+    :is(td, th):nth-child(5), :is(td, th):nth-child(8) { display: none }
+}
 dt { font-weight: 600; margin-top: .5rem }
 dd { margin: 0 }
 pre { font: .85rem/1.4 ui-monospace, monospace; padding: .6rem; background: var(--card); overflow-wrap: normal }
