@@ -97,7 +97,9 @@ pub fn judge(request: &Request, policy: &Policy) -> Result<Verdict, Refusal> {
 }
 
 fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
-    if is_plain(request, policy)? {
+    check_scheme(request, policy)?;
+    // RFC 6455 §4.2.1: Upgrade asks for a WebSocket; anything else is plain HTTP.
+    if !asks_for_websocket(request)? {
         check_authority(request, policy)?;
         return Ok(Verdict::PlainHttp);
     }
@@ -134,13 +136,18 @@ fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
 ///
 /// # Errors
 /// The first broken rule, in the order: scheme of an absolute request-target, Upgrade.
+#[cfg(feature = "net")]
 pub(crate) fn is_plain(request: &Request, policy: &Policy) -> Result<bool, Rejection> {
+    check_scheme(request, policy)?;
+    asks_for_websocket(request).map(|asks| !asks)
+}
+
+fn check_scheme(request: &Request, policy: &Policy) -> Result<(), Rejection> {
     // RFC 9110 §7.4: what was asked for under TLS is not answered in clear.
     if request.scheme() == Some(Scheme::Https) && !policy.secure && !policy.trusted_proxy {
         return Err(Rejection::SchemeNotSecured);
     }
-    // RFC 6455 §4.2.1: Upgrade asks for a WebSocket; anything else is plain HTTP.
-    asks_for_websocket(request).map(|asks| !asks)
+    Ok(())
 }
 
 /// The answer to a plain HTTP request that the application does not answer itself: there is no
