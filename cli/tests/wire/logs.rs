@@ -122,7 +122,7 @@ fn cli_logs() {
                 if log.contains("zq9x") { Err(format!("    observed  {log}")) } else { Ok(()) }
             },
         ),
-        Case::new("6455-4.2.2-11", "why a browser gives up: once for an address", |_| {
+        Case::new("cli", "why a browser gives up: once for an address", |_| {
             let server = Server::start(&["--workers", "2"])?;
             for name in ["graphql-ws", "graphql-ws", "mqtt"] {
                 let head = Head::new().add("Sec-WebSocket-Protocol", name);
