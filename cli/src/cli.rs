@@ -135,6 +135,11 @@ pub(crate) struct Serve {
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_connections_per_address: Option<u32>,
 
+    /// Most bytes that wait for one peer; while they do, none of its messages is taken
+    #[arg(long, env = "STICKLER_MAX_QUEUED", value_name = "SIZE", default_value = "1MiB")]
+    #[arg(help_heading = "Limits")]
+    pub(crate) max_queued: Size,
+
     /// Most bytes that the kernel holds for one peer, sent or not [default: as the kernel decides]
     #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
     pub(crate) send_buffer: Option<Size>,
@@ -363,6 +368,7 @@ mod tests {
         assert_eq!((serve.max_message_size, serve.max_frame_size), (Size(16 << 20), None));
         assert_eq!(serve.max_fragments, 65536);
         assert_eq!((serve.max_head_size, serve.max_header_fields), (Size(16 << 10), 100));
+        assert_eq!(serve.max_queued, Size(1 << 20));
         assert_eq!((serve.max_connections, serve.max_connections_per_address), (None, None));
         assert_eq!((serve.send_buffer, serve.unsent_low_water), (None, None));
         let seconds = Duration::from_secs;
@@ -425,6 +431,7 @@ mod tests {
             "--max-header-fields 65536",
             "--max-connections 0",
             "--max-connections-per-address 0",
+            "--max-queued 0",
             "--write-timeout 0",
             "--send-buffer 0",
             "--unsent-low-water 0",

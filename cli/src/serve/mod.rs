@@ -131,6 +131,7 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
     limits.head = HeadLimits::new()
         .max_head_size(options.max_head_size.0)
         .max_fields(options.max_header_fields.into());
+    limits.max_queued = options.max_queued.0;
     let mut timeouts = Timeouts::default();
     timeouts.write = options.write_timeout;
     timeouts.handshake = options.handshake_timeout;

@@ -1,5 +1,6 @@
 //! Limits that a flag or a variable sets: each bites where it is set, and not below.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Profile, run_at_once};
@@ -71,9 +72,44 @@ fn limits_of_heads_by_flag() {
     run_at_once("limits_of_heads_by_flag", cases, 4);
 }
 
+/// Bytes of messages that a server takes from a client that reads none of their echoes.
+fn taken_unread(server: &Server, most: usize) -> Result<usize, String> {
+    let mut client = Client::connect_with_buffer(server.address(), 16 << 10)?;
+    client.upgrade()?;
+    let mut stream = client.stream();
+    let patience = Some(Duration::from_millis(700));
+    stream.set_write_timeout(patience).map_err(|error| error.to_string())?;
+    let message = binary(vec![0x3c; 256 << 10]);
+    let mut taken = 0;
+    while taken < most {
+        match stream.write(&message[taken % message.len()..]) {
+            Ok(written) => taken += written,
+            Err(_) => break,
+        }
+    }
+    Ok(taken)
+}
+
 #[test]
 fn limits_of_connections_and_of_writes_by_flag() {
     let mut cases = Vec::new();
+    cases.push(Case::new("cli", "--max-queued, and its variable", |_| {
+        // What the kernel holds on the way is far less than the difference.
+        const MOST: usize = 40 << 20;
+        for (size, takes_all) in [("64KiB", false), ("64MiB", true)] {
+            for server in [
+                Server::start(&["--send-buffer", "64KiB", "--max-queued", size])?,
+                with_environment(&[("STICKLER_MAX_QUEUED", size)], &["--send-buffer", "64KiB"])?,
+            ] {
+                let taken = taken_unread(&server, MOST)?;
+                if (taken >= MOST) != takes_all {
+                    return Err(format!("    flags     {size}\n    observed  {taken} bytes taken"));
+                }
+                server.retire()?;
+            }
+        }
+        Ok(())
+    }));
     for (flag, variable) in [
         ("--max-connections", "STICKLER_MAX_CONNECTIONS"),
         ("--max-connections-per-address", "STICKLER_MAX_CONNECTIONS_PER_ADDRESS"),
