@@ -314,7 +314,7 @@ async fn shutdown_waits_a_second_at_most_for_those_who_were_refused() {
     for (name, sent, answer) in HALVES {
         let endpoint = Endpoint::new(Config::default());
         let (peer, serving) = connect(&endpoint, echo);
-        peer.send(sent.to_vec());
+        peer.send(sent);
         settle().await;
         let start = Instant::now();
         endpoint.shutdown();
