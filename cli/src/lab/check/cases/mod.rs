@@ -5,11 +5,16 @@
 //! where the opposite breaks no MUST, the row is `open`. The sections are those that this server names
 //! when it fails a connection, or their beginning where two rules are broken at once.
 
+mod blocks;
 mod closing;
 mod contexts;
 mod control;
 mod deflate;
+mod deflate_blocks;
 mod deflate_offers;
+mod deflate_sessions;
+mod deflate_sizes;
+mod deflate_text;
 mod fields;
 mod fragments;
 mod framing;
@@ -68,10 +73,19 @@ pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
 
 /// permessage-deflate, offered and used.
 pub(crate) fn of_deflate() -> Vec<Case> {
-    [deflate_offers::cases(), rsv1::cases(), deflate::cases(), contexts::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        deflate_sessions::cases(),
+        deflate_offers::cases(),
+        rsv1::cases(),
+        deflate::cases(),
+        deflate_blocks::cases(),
+        deflate_text::cases(),
+        deflate_sizes::cases(),
+        contexts::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A row of frames that are well-formed and whose replies are wanted.
