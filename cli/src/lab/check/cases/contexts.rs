@@ -216,8 +216,8 @@ fn alone() -> Vec<Row> {
             .after(compressed(&payload), vec![output()])
             .after(compressed(&payload), vec![output()]),
         echoes("three times at once", compressed(&payload).repeat(3), vec![output(); 3]),
-        echoes("behind 70,000 bytes", compressed(&payload), vec![output()])
-            .after(stored(&letters(70_000)), vec![t(letters(70_000))]),
+        echoes("behind 40,000 bytes", compressed(&payload), vec![output()])
+            .after(stored(&letters(40_000)), vec![t(letters(40_000))]),
         echoes("behind a plain message", compressed(&payload), vec![output()])
             .after(text("plain"), vec![t("plain")]),
     ]
