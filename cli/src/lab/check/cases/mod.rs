@@ -5,11 +5,16 @@
 //! where the opposite breaks no MUST, the row is `open`. The sections are those that this server names
 //! when it fails a connection, or their beginning where two rules are broken at once.
 
+mod blocks;
 mod closing;
 mod contexts;
 mod control;
 mod deflate;
+mod deflate_blocks;
 mod deflate_offers;
+mod deflate_sessions;
+mod deflate_sizes;
+mod deflate_text;
 mod fields;
 mod fragments;
 mod framing;
@@ -25,7 +30,7 @@ mod syntax;
 mod utf8;
 
 use super::case::{
-    Answer, Case, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Round, Row,
+    Answer, Case, Content, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Round, Row,
 };
 use super::frame::Event;
 use super::head::Head;
@@ -68,17 +73,26 @@ pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
 
 /// permessage-deflate, offered and used.
 pub(crate) fn of_deflate() -> Vec<Case> {
-    [deflate_offers::cases(), rsv1::cases(), deflate::cases(), contexts::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        deflate_sessions::cases(),
+        deflate_offers::cases(),
+        rsv1::cases(),
+        deflate::cases(),
+        deflate_blocks::cases(),
+        deflate_text::cases(),
+        deflate_sizes::cases(),
+        contexts::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A row of frames that are well-formed and whose replies are wanted.
 fn row(what: impl Into<String>, bytes: Vec<u8>, replies: Vec<Event>, end: End) -> Row {
     let (offer, context, first, delivery) = (None, Context::Any, Vec::new(), Delivery::Whole);
     let exchange = Exchange { offer, context, first, bytes, delivery, replies, end };
-    Row { what: what.into(), play: Play::Exchange(exchange), duty: Duty::Must, basis: "" }
+    must(what, Play::Exchange(exchange))
 }
 
 /// A row that is echoed, and stays open.
@@ -107,8 +121,13 @@ fn refused(what: impl Into<String>, statuses: &'static [u16], head: Head) -> Row
 }
 
 fn opening(what: impl Into<String>, head: Head, answer: Answer) -> Row {
-    let play = Play::Opening(Opening { head, delivery: Delivery::Whole, answer });
-    Row { what: what.into(), play, duty: Duty::Must, basis: "" }
+    must(what, Play::Opening(Opening { head, delivery: Delivery::Whole, answer }))
+}
+
+/// A row in which nothing is open.
+fn must(what: impl Into<String>, play: Play) -> Row {
+    let (duty, replies, content) = (Duty::Must, Duty::Must, Content::Bad);
+    Row { what: what.into(), play, duty, replies, content, basis: "" }
 }
 
 impl Row {
@@ -120,6 +139,21 @@ impl Row {
     /// The same; this clause leaves it open, in the way that is told here in our words.
     fn open_by(mut self, basis: &'static str) -> Row {
         self.duty = Duty::Open;
+        self.basis = basis;
+        self
+    }
+
+    /// The replies before the end are not owed, by this clause; the end is.
+    fn replies_open_by(mut self, basis: &'static str) -> Row {
+        self.replies = Duty::Open;
+        self.basis = basis;
+        self
+    }
+
+    /// A server may deliver what the bytes hold, by this clause, instead of failing the connection.
+    fn deliverable_by(mut self, basis: &'static str) -> Row {
+        self.duty = Duty::Open;
+        self.content = Content::Lawful;
         self.basis = basis;
         self
     }
