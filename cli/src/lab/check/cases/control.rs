@@ -40,6 +40,10 @@ pub(super) fn cases() -> Vec<Case> {
                 echoes("125 bytes", ping(&every), vec![p(&every)]),
                 echoes("124 bytes", ping(&every[1..]), vec![p(&every[1..])]),
                 echoes("a zero key", masked_with(0x89, [0; 4], b"zero"), vec![p("zero")]),
+                one_by_one(
+                    "each asked and answered",
+                    &[0, 1, 2, 3, 4, 7, 8, 31, 64, 123, 124, 125],
+                ),
             ],
         },
         Case {
@@ -53,6 +57,16 @@ pub(super) fn cases() -> Vec<Case> {
                     "ten",
                     (0..10_u8).flat_map(|n| ping([n])).collect(),
                     (0..10_u8).map(|n| p([n])).collect(),
+                ),
+                echoes(
+                    "three hundred",
+                    (0..300_u32).flat_map(|n| ping(n.to_string())).collect(),
+                    (0..300_u32).map(|n| p(n.to_string())).collect(),
+                ),
+                echoes(
+                    "of each size",
+                    (0..126).flat_map(|size| ping(vec![size as u8; size])).collect(),
+                    (0..126).map(|size| p(vec![size as u8; size])).collect(),
                 ),
                 echoes(
                     "three alike",
@@ -76,6 +90,13 @@ pub(super) fn cases() -> Vec<Case> {
                 echoes("empty", pong(""), vec![]),
                 echoes("with data", pong("unasked"), vec![]),
                 echoes("of 125 bytes", pong(&every), vec![]),
+                echoes("a hundred", (0..100_u8).flat_map(|n| pong([n])).collect(), vec![]),
+                echoes(
+                    "inside a fragmented text",
+                    join(&[pong("x"), masked(0x80, b"b")]),
+                    vec![t("ab")],
+                )
+                .after(join(&[masked(0x01, b"a"), ping("p")]), vec![p("p")]),
                 echoes(
                     "then a ping with the same data",
                     join(&[pong("x"), ping("x")]),
@@ -146,17 +167,22 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
+/// A row of Pings, each sent when the one before is answered.
+fn one_by_one(what: &str, sizes: &[usize]) -> Row {
+    let of = |size: usize| (0..size).map(|at| (at * 5 % 256) as u8).collect::<Vec<u8>>();
+    sizes.iter().fold(echoes(what, Vec::new(), Vec::new()), |row, size| {
+        row.after(ping(of(*size)), vec![p(of(*size))])
+    })
+}
+
 fn early() -> Vec<Row> {
     let mut rows = Vec::new();
     for (first, name) in [(0x89_u8, "a ping"), (0x8a, "a pong"), (0x88, "a Close")] {
         for (what, rest) in [
             ("two bytes", "fe"),
-            ("a 16-bit length of 5, no data", "fe 0005 00000000"),
             ("a 16-bit length of 125", "fe 007d"),
-            ("a 64-bit length of 5, no data", "ff 0000000000000005 00000000"),
             ("a 64-bit length with the top bit", "ff ffffffffffffffff"),
             ("a 64-bit length over every limit", "ff 7fffffffffffffff 00000000"),
-            ("two bytes, a 64-bit length to come", "ff"),
         ] {
             rows.push(fails_early(format!("{name}: {what}"), [vec![first], hex(rest)].concat()));
         }

@@ -6,8 +6,10 @@
 //! when it fails a connection, or their beginning where two rules are broken at once.
 
 mod closing;
+mod codes;
 mod contexts;
 mod control;
+mod cuts;
 mod deflate;
 mod deflate_offers;
 mod fields;
@@ -15,14 +17,17 @@ mod fragments;
 mod framing;
 mod host_and_body;
 mod key_and_version;
+mod later;
 mod lengths;
 mod limits;
 mod messages;
 mod negotiation;
+mod places;
 mod request;
 mod rsv1;
 mod syntax;
 mod utf8;
+mod utf8_places;
 
 use super::case::{
     Answer, Case, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Round, Row,
@@ -55,15 +60,26 @@ pub(crate) fn of_handshake() -> Vec<Case> {
 
 /// Frames and messages.
 pub(crate) fn of_framing() -> Vec<Case> {
-    [framing::cases(), lengths::cases(), fragments::cases(), messages::cases(), control::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        framing::cases(),
+        later::cases(),
+        lengths::cases(),
+        fragments::cases(),
+        messages::cases(),
+        control::cases(),
+        cuts::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What ends a connection, the client's Close or a fault.
 pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
-    [closing::cases(), utf8::cases(), limits::cases()].into_iter().flatten().collect()
+    [closing::cases(), codes::cases(), utf8::cases(), utf8_places::cases(), limits::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// permessage-deflate, offered and used.
@@ -91,9 +107,10 @@ fn fails(what: impl Into<String>, bytes: Vec<u8>) -> Row {
     row(what, bytes, Vec::new(), End::Fail(1002))
 }
 
-/// The same, told by the beginning of a frame.
+/// The same, told by the beginning of a frame: to wait for the rest of it is lawful, to make something
+/// of it is not.
 fn fails_early(what: impl Into<String>, bytes: Vec<u8>) -> Row {
-    row(what, bytes, Vec::new(), End::FailEarly(1002)).open()
+    row(what, bytes, Vec::new(), End::FailEarly(1002))
 }
 
 /// A request head that must be accepted.
