@@ -9,6 +9,8 @@ const G: Group = Group::Deflate;
 /// "Hello" that refers to one before it (RFC 7692 §7.2.3.2).
 const AGAIN: [u8; 5] = [0xf2, 0x00, 0x11, 0x00, 0x00];
 
+const FRESH: &str = "RFC 7692 7.1.1.2 binds the client; a server may keep its window all the same";
+
 pub(super) fn cases() -> Vec<Case> {
     let twice = |between: Vec<u8>| join(&[compressed(HELLO), between, compressed(AGAIN)]);
     let rows = [
@@ -34,7 +36,9 @@ pub(super) fn cases() -> Vec<Case> {
         .iter()
         .map(|(what, between, replies)| {
             let replies = [vec![hello()], replies.clone()].concat();
-            corrupt(what, twice(between.clone()), replies).with(Context::Fresh).open()
+            corrupt(what, twice(between.clone()), replies)
+                .with(Context::Fresh)
+                .deliverable_by(FRESH)
         })
         .collect();
     vec![
@@ -86,7 +90,7 @@ pub(super) fn cases() -> Vec<Case> {
                     vec![hello(), hello(), b("Hello")],
                 )
                 .with(Context::Fresh)
-                .open()]),
+                .deliverable_by(FRESH)]),
             ),
         },
     ]

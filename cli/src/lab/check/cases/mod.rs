@@ -30,7 +30,7 @@ mod utf8;
 mod utf8_places;
 
 use super::case::{
-    Answer, Case, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Round, Row,
+    Answer, Case, Content, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Round, Row,
 };
 use super::frame::Event;
 use super::head::Head;
@@ -94,7 +94,7 @@ pub(crate) fn of_deflate() -> Vec<Case> {
 fn row(what: impl Into<String>, bytes: Vec<u8>, replies: Vec<Event>, end: End) -> Row {
     let (offer, context, first, delivery) = (None, Context::Any, Vec::new(), Delivery::Whole);
     let exchange = Exchange { offer, context, first, bytes, delivery, replies, end };
-    Row { what: what.into(), play: Play::Exchange(exchange), duty: Duty::Must, basis: "" }
+    must(what, Play::Exchange(exchange))
 }
 
 /// A row that is echoed, and stays open.
@@ -124,8 +124,13 @@ fn refused(what: impl Into<String>, statuses: &'static [u16], head: Head) -> Row
 }
 
 fn opening(what: impl Into<String>, head: Head, answer: Answer) -> Row {
-    let play = Play::Opening(Opening { head, delivery: Delivery::Whole, answer });
-    Row { what: what.into(), play, duty: Duty::Must, basis: "" }
+    must(what, Play::Opening(Opening { head, delivery: Delivery::Whole, answer }))
+}
+
+/// A row in which nothing is open.
+fn must(what: impl Into<String>, play: Play) -> Row {
+    let (duty, replies, content) = (Duty::Must, Duty::Must, Content::Bad);
+    Row { what: what.into(), play, duty, replies, content, basis: "" }
 }
 
 impl Row {
@@ -137,6 +142,21 @@ impl Row {
     /// The same; this clause leaves it open, in the way that is told here in our words.
     fn open_by(mut self, basis: &'static str) -> Row {
         self.duty = Duty::Open;
+        self.basis = basis;
+        self
+    }
+
+    /// The replies before the end are not owed, by this clause; the end is.
+    fn replies_open_by(mut self, basis: &'static str) -> Row {
+        self.replies = Duty::Open;
+        self.basis = basis;
+        self
+    }
+
+    /// A server may deliver what the bytes hold, by this clause, instead of failing the connection.
+    fn deliverable_by(mut self, basis: &'static str) -> Row {
+        self.duty = Duty::Open;
+        self.content = Content::Lawful;
         self.basis = basis;
         self
     }
