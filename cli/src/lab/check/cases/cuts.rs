@@ -53,6 +53,12 @@ fn splits() -> Vec<Row> {
             .delivered(Delivery::Bytewise),
         echoes("40 bytes, byte by byte", text(&whole), vec![t(&whole)])
             .delivered(Delivery::Bytewise),
+        echoes(
+            "cut in a masking key, for a moment only",
+            frames.clone(),
+            vec![t("unmask!unmask!")],
+        )
+        .delivered(Delivery::CutAt(17)),
         cut_in_rounds("two fragments, cut after each octet", 1..26, &fragmented),
         cut_in_rounds("61 bytes, cut after each of the first 33", 1..34, &long),
         cut_in_rounds("61 bytes, cut after each of the last 33", 34..67, &long),

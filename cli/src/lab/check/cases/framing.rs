@@ -1,7 +1,7 @@
 //! The first two bytes of a frame: mask, reserved bits, opcodes (RFC 6455 §5.1, §5.2).
 
 use super::super::frame::{hex, masked, ping, text};
-use super::{Case, Delivery, End, Group, Row, fails, fails_early, p, row, t};
+use super::{Case, Delivery, EARLY, End, Group, Row, fails, fails_early, p, row, t};
 
 const G: Group = Group::Framing;
 
@@ -157,17 +157,14 @@ pub(super) fn cases() -> Vec<Case> {
                 ("a stray continuation", masked(0x80, b"x")),
                 ("a long ping", masked(0x89, &[b'x'; 126])),
             ]
-            .map(|(what, bad)| (what, bad, End::Fail(1002)))
+            .map(|(what, bad)| behind_two(what, bad, End::Fail(1002)))
             .into_iter()
-            .chain([("the header of a long ping", hex("89 fe 007e"), End::FailEarly(1002))])
-            .map(|(what, bad, end)| {
-                row(
-                    format!("a text and a ping, then {what}"),
-                    [text("first"), ping("second"), bad].concat(),
-                    vec![t("first"), p("second")],
-                    end,
-                )
-            })
+            .chain([behind_two(
+                "the header of a long ping",
+                hex("89 fe 007e"),
+                End::FailEarly(1002),
+            )
+            .open_by(EARLY)])
             .collect(),
         },
         Case {
@@ -192,6 +189,15 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
+fn behind_two(what: &str, bad: Vec<u8>, end: End) -> Row {
+    row(
+        format!("a text and a ping, then {what}"),
+        [text("first"), ping("second"), bad].concat(),
+        vec![t("first"), p("second")],
+        end,
+    )
+}
+
 fn bits_on(bits: u8, opcode: u8) -> Row {
     let first = 0x80 | bits << 4 | opcode;
     let what = format!("reserved bits {bits:03b} on opcode {opcode:x}");
@@ -205,8 +211,10 @@ fn bits_on_data(bits: u8) -> Vec<Row> {
 
 fn opcode(opcode: u8) -> Vec<Row> {
     vec![
-        fails(format!("opcode {opcode:x}, empty"), masked(0x80 | opcode, b"")),
-        fails(format!("opcode {opcode:x}, with data"), masked(0x80 | opcode, b"data")),
+        fails(
+            format!("opcode {opcode:x}"),
+            masked(0x80 | opcode, if opcode % 2 == 0 { b"" } else { b"data" }),
+        ),
         fails(
             format!("opcode {opcode:x}, not final"),
             [masked(opcode, b"a"), masked(0x80, b"b")].concat(),

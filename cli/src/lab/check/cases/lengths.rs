@@ -1,7 +1,7 @@
 //! The length of a frame: its shortest form, its top bit (RFC 6455 §5.2).
 
 use super::super::frame::{KEY, binary, hex, text};
-use super::{Case, End, Group, Row, b, echoes, fails, fails_early, row, t};
+use super::{Case, EARLY, End, Group, Row, b, echoes, fails, fails_early, row, t};
 
 const G: Group = Group::Framing;
 
@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["6455-5.2-12"],
             rule: "A length below 65536 in 64 bits is refused (5.2: the shortest form must be used; \
                    10.7: what comes in must be validated)",
-            rows: [0_u16, 1, 125, 126, 0xff, 0x100, 0x7fff, 0xfffe, 0xffff]
+            rows: [0_u16, 1, 125, 126, 0x100, 0x7fff, 0xffff]
                 .into_iter()
                 .map(|length| {
                     let field = u64::from(length).to_be_bytes();
@@ -79,7 +79,7 @@ pub(super) fn cases() -> Vec<Case> {
                     let bytes = sizes.clone().flat_map(|size| binary(pattern(size))).collect();
                     echoes(what, bytes, sizes.map(|size| b(pattern(size))).collect())
                 })
-                .chain([0, 1, 2, 7, 8, 15, 16, 31, 32, 63, 64, 124, 125].map(both))
+                .chain([0, 1, 64, 125].map(both))
                 .collect(),
         },
         Case {
@@ -88,12 +88,9 @@ pub(super) fn cases() -> Vec<Case> {
             section: "RFC 6455 5.2",
             requirements: &["6455-5.2-09", "6455-5.2-14"],
             rule: "126 to 65535 bytes come back whole and in 16 bits",
-            rows: [
-                126, 127, 128, 129, 255, 256, 257, 261, 1000, 4095, 4096, 4097, 16_383, 16_384,
-                32_768, 65_533, 65_534, 65_535,
-            ]
-            .map(both)
-            .into(),
+            rows: [126, 127, 128, 255, 256, 257, 4095, 4096, 4097, 16_384, 65_534, 65_535]
+                .map(both)
+                .into(),
         },
         Case {
             id: "length-shortest-64",
@@ -106,7 +103,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             id: "length-not-cut",
             group: G,
-            section: "RFC 6455 5.2",
+            section: "RFC 6455 10.4",
             requirements: &["6455-5.2-15", "6455-10.4-01"],
             rule: "A 64-bit length counts in all its bits: no message is made of the lowest ones",
             rows: cut_down(),
@@ -119,7 +116,7 @@ fn cut_down() -> Vec<Row> {
     let huge = |first: u8, length: u64, payload: &[u8]| {
         let bytes = [&[first, 0xff][..], &length.to_be_bytes(), &KEY, payload].concat();
         let what = format!("length {length:x} on {first:02x}, {} bytes of it", payload.len());
-        row(what, bytes, Vec::new(), End::FailEarly(1009))
+        row(what, bytes, Vec::new(), End::FailEarly(1009)).open_by(EARLY)
     };
     let five = &binary("Hello")[6..];
     vec![

@@ -90,11 +90,22 @@ pub(crate) fn of_deflate() -> Vec<Case> {
         .collect()
 }
 
-/// A row of frames that are well-formed and whose replies are wanted.
+/// A row of frames whose replies are wanted, and an end. Where the connection ends, the replies
+/// before are best, and not owed.
 fn row(what: impl Into<String>, bytes: Vec<u8>, replies: Vec<Event>, end: End) -> Row {
+    let basis = match &end {
+        _ if replies.is_empty() => None,
+        End::Open => None,
+        End::Fail(_) | End::FailEarly(_) => Some(FAILING),
+        End::Closed(_) => Some(CLOSING),
+    };
     let (offer, context, first, delivery) = (None, Context::Any, Vec::new(), Delivery::Whole);
     let exchange = Exchange { offer, context, first, bytes, delivery, replies, end };
-    must(what, Play::Exchange(exchange))
+    let row = must(what, Play::Exchange(exchange));
+    match basis {
+        Some(basis) => row.replies_open_by(basis),
+        None => row,
+    }
 }
 
 /// A row that is echoed, and stays open.
@@ -107,10 +118,9 @@ fn fails(what: impl Into<String>, bytes: Vec<u8>) -> Row {
     row(what, bytes, Vec::new(), End::Fail(1002))
 }
 
-/// The same, told by the beginning of a frame: to wait for the rest of it is lawful, to make something
-/// of it is not.
+/// The same, told by the beginning of a frame.
 fn fails_early(what: impl Into<String>, bytes: Vec<u8>) -> Row {
-    row(what, bytes, Vec::new(), End::FailEarly(1002))
+    row(what, bytes, Vec::new(), End::FailEarly(1002)).open_by(EARLY)
 }
 
 /// A request head that must be accepted.
@@ -212,6 +222,15 @@ fn b(payload: impl AsRef<[u8]>) -> Event {
 fn p(payload: impl AsRef<[u8]>) -> Event {
     Event::Pong(payload.as_ref().to_vec())
 }
+
+const FAILING: &str = "RFC 6455 7.1.7: a server that fails the connection ends it at once, and need \
+                       not send before what it still owed";
+
+const CLOSING: &str = "RFC 6455 5.5.1: a server may answer the Close at once; the replies that it \
+                       still owed are best, and no MUST";
+
+const EARLY: &str = "RFC 6455 5.2 does not say when a frame is judged: a server may wait for the rest \
+                     of it";
 
 #[cfg(test)]
 mod tests {

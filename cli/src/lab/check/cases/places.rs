@@ -2,7 +2,7 @@
 //! fragmented message. The rows that are built here are the same wherever the fault stands.
 
 use super::super::frame::{Event, binary, join, masked, ping, text};
-use super::{End, Row, b, p, row, t};
+use super::{EARLY, End, Row, b, p, row, t};
 
 /// Where a bad frame stands, and which good frames come before it.
 #[derive(Clone, Copy)]
@@ -88,6 +88,6 @@ impl Place {
 
     /// A row that must fail with 1002, told by the beginning of a frame.
     pub(super) fn fails_early(self, what: &str, bytes: &[u8]) -> Row {
-        self.row(what, bytes, End::FailEarly(1002))
+        self.row(what, bytes, End::FailEarly(1002)).open_by(EARLY)
     }
 }

@@ -171,46 +171,34 @@ fn valid(bytes: &[u8]) -> Row {
     echoes(format!("{} in one frame, then in fragments", dump(bytes)), frames, replies)
 }
 
-/// In one frame, and in fragments: cut in different places, with Pings and empty ones between.
-fn invalid(at: usize, bytes: &[u8]) -> [Row; 2] {
-    let end = || End::Fail(1007);
-    let (first, second) = bytes.split_at((1 + at % 3).min(bytes.len() - 1));
-    let shown = dump(bytes);
-    let fragments = match at % 4 {
-        0 => row(
-            format!("{shown} in two fragments"),
-            join(&[masked(0x01, first), masked(0x80, second)]),
-            vec![],
-            end(),
-        ),
-        1 => row(
-            format!("{shown}, then an empty fragment"),
-            join(&[masked(0x01, bytes), masked(0x80, b"")]),
-            vec![],
-            end(),
-        ),
-        2 => row(
-            format!("{shown} in two fragments, a ping answered between"),
-            masked(0x80, second),
-            vec![],
-            end(),
-        )
-        .after(join(&[masked(0x01, &[b"ok", first].concat()), ping("p")]), vec![p("p")]),
-        _ => row(
-            format!("{shown} in the second fragment of three"),
-            join(&[masked(0x01, b"good"), masked(0x00, bytes), masked(0x80, b"end")]),
-            vec![],
-            end(),
-        ),
+/// In one frame, and every second one also in fragments: cut in different places, with Pings and
+/// empty ones between.
+fn invalid(at: usize, bytes: &[u8]) -> Vec<Row> {
+    let is_bad = |what: &str, frames: &[Vec<u8>]| {
+        row(format!("{} {what}", dump(bytes)), join(frames), vec![], End::Fail(1007))
     };
-    let whole = match at % 2 {
-        0 => row(format!("{shown} in one frame"), text(bytes), vec![], end()),
-        _ => row(
-            format!("{shown} in one frame, after a good text"),
-            join(&[text("good"), text(bytes)]),
-            vec![t("good")],
-            end(),
+    let good = good_beginning(bytes);
+    let fragments = match at % 8 {
+        0 => is_bad("in two fragments", &[masked(0x01, &bytes[..1]), masked(0x80, &bytes[1..])]),
+        2 => {
+            is_bad("in one fragment, then an empty one", &[masked(0x01, bytes), masked(0x80, b"")])
+        }
+        4 => is_bad("in two fragments, a ping answered between", &[masked(0x80, &bytes[good..])])
+            .after(join(&[masked(0x01, &bytes[..good]), ping("p")]), vec![p("p")]),
+        6 => is_bad(
+            "in the second fragment of three",
+            &[masked(0x01, b"good"), masked(0x00, bytes), masked(0x80, b"end")],
         ),
+        _ => return vec![is_bad("in one frame", &[text(bytes)])],
     };
-    [whole, fragments]
+    vec![is_bad("in one frame", &[text(bytes)]), fragments]
+}
+
+/// How many bytes, but not all, may be the beginning of a good text.
+fn good_beginning(bytes: &[u8]) -> usize {
+    let may_go_on = |length: &usize| match std::str::from_utf8(&bytes[..*length]) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    (0..bytes.len()).rev().find(may_go_on).unwrap_or_default()
 }

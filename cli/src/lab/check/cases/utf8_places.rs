@@ -3,7 +3,7 @@
 
 use super::super::frame::{KEY, dump, header, hex, join, masked, ping, text};
 use super::places::Place::{self, AfterMany, Behind, Inside, InsideFurther, InsideLater, Later};
-use super::{Case, End, Group, Row, echoes, p, row, t};
+use super::{Case, EARLY, End, Group, Row, echoes, p, row, t};
 
 const G: Group = Group::Utf8;
 
@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
             section: "RFC 6455 8.1",
             requirements: &["6455-8.1-03"],
             rule: "The bad byte tells, however much of the frame is still to come",
-            rows: [0_usize, 7, 8, 15, 16, 32, 64, 125, 126, 4096, 65_535]
+            rows: [0_usize, 7, 16, 31, 64, 126, 4096, 65_535]
                 .into_iter()
                 .map(|at| early(format!("at byte {at} of 1 MiB"), unfinished(at)))
                 .collect(),
@@ -78,7 +78,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn early(what: impl Into<String>, bytes: Vec<u8>) -> Row {
-    row(what, bytes, vec![], End::FailEarly(1007))
+    row(what, bytes, vec![], End::FailEarly(1007)).open_by(EARLY)
 }
 
 fn is_bad(what: impl Into<String>, bytes: Vec<u8>) -> Row {
@@ -160,19 +160,19 @@ fn anywhere() -> Vec<Row> {
 
 fn bad_anywhere() -> Vec<Row> {
     let sequences = ["c0 80", "ed a0 80", "f4 90 80 80", "e2 28 a1", "c3 28", "80", "ff"];
-    let offsets = [1, 3, 7, 8, 13, 15, 16, 29, 31, 32, 45, 63, 64, 100, 122, 126, 200, 1000];
+    let offsets = [1, 3, 7, 8, 15, 29, 32, 45, 63, 122, 126, 1000];
     let mut rows: Vec<Row> = offsets
         .into_iter()
         .zip(sequences.into_iter().cycle())
         .map(|(offset, sequence)| around(offset, &hex(sequence), 70))
         .collect();
-    rows.extend(sequences.into_iter().zip([2, 5, 9, 12, 17, 30, 33]).map(|(sequence, offset)| {
+    rows.extend(sequences.into_iter().zip([2, 9, 15, 33]).map(|(sequence, offset)| {
         let bytes = [&"é".repeat(offset).into_bytes()[..], &hex(sequence), "🦀".as_bytes()];
         is_bad(format!("{sequence} behind {offset} of two bytes"), text(bytes.concat()))
     }));
     rows.extend(EDGES.into_iter().zip(sequences).flat_map(|(edge, sequence)| {
         let bad = hex(sequence);
-        [around(edge - 1, &bad, 3), around(edge - 8, &bad, 5000), around(edge, &bad, 0)]
+        [around(edge - 1, &bad, 3), around(edge - 8, &bad, 5000)]
     }));
     rows.push(around(70_000, &[0xff], 200_000));
     rows
