@@ -47,11 +47,11 @@ fn splits() -> Vec<Row> {
         }
     };
     let characters = |_| (text("aé€🦀"), t("aé€🦀"));
-    let whole: Vec<u8> = (0..40_u8).map(|n| b'a' + n % 26).collect();
+    let whole: Vec<u8> = (0..130_u8).map(|n| b'a' + n % 26).collect();
     vec![
         echoes("byte by byte", frames.clone(), vec![t("unmask!unmask!")])
             .delivered(Delivery::Bytewise),
-        echoes("40 bytes, byte by byte", text(&whole), vec![t(&whole)])
+        echoes("130 bytes, byte by byte", text(&whole), vec![t(&whole)])
             .delivered(Delivery::Bytewise),
         echoes(
             "cut in a masking key, for a moment only",

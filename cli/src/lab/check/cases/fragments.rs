@@ -88,6 +88,21 @@ pub(super) fn cases() -> Vec<Case> {
                     vec![b((0..10).flat_map(|n| DIGITS[..n].to_vec()).collect::<Vec<u8>>())],
                 ),
                 echoes(
+                    "a ping with a key of its own between them",
+                    join(&[
+                        masked_with(0x02, [1, 2, 3, 4], &[0xff, 1, 2]),
+                        masked_with(0x89, [0xf0, 0xe1, 0xd2, 0xc3], b"ping"),
+                        masked_with(0x80, [9, 8, 7, 6], &[0xfe, 3, 4]),
+                        masked_with(0x81, [0xa0, 0xb1, 0xc2, 0xd3], b"text"),
+                    ]),
+                    vec![p("ping"), b([0xff, 1, 2, 0xfe, 3, 4]), t("text")],
+                ),
+                echoes(
+                    "a binary that is no UTF-8, behind a fragmented text",
+                    join(&[first("a"), last("b"), masked(0x02, &[0xe2]), masked(0x80, &[0xff])]),
+                    vec![t("ab"), b([0xe2, 0xff])],
+                ),
+                echoes(
                     "three keys",
                     join(&[
                         masked_with(0x01, [1, 2, 3, 4], b"abc"),
@@ -104,7 +119,26 @@ pub(super) fn cases() -> Vec<Case> {
             section: "RFC 6455 5.4",
             requirements: &["6455-5.4-09", "6455-5.4-13"],
             rule: "A message means the same in fragments of any size",
-            rows: vec![one_byte_each(), odd_sizes(), ping_after_each()],
+            rows: vec![
+                one_byte_each(),
+                odd_sizes(),
+                ping_after_each(),
+                echoes(
+                    "three hundred",
+                    (0..300_u32)
+                        .flat_map(|n| {
+                            let first = if n == 299 { 0x80 } else { u8::from(n == 0) };
+                            masked(first, n.to_string().as_bytes())
+                        })
+                        .collect(),
+                    vec![t((0..300_u32).map(|n| n.to_string()).collect::<String>())],
+                ),
+                echoes(
+                    "two of 40,000 bytes",
+                    join(&[masked(0x02, &[1; 40_000]), masked(0x80, &[2; 40_000])]),
+                    vec![b([[1; 40_000], [2; 40_000]].concat())],
+                ),
+            ],
         },
         Case {
             id: "control-between-fragments",
@@ -266,6 +300,12 @@ fn stray() -> Case {
                 "after a finished fragmented message",
                 join(&[first("a"), last("b"), more("c")]),
                 vec![t("ab")],
+                End::Fail(1002),
+            ),
+            row(
+                "after an empty fragmented message",
+                join(&[first(""), last(""), last("c")]),
+                vec![t("")],
                 End::Fail(1002),
             ),
             BehindFragments.fails("a final one", &last("c")),

@@ -54,6 +54,11 @@ pub(super) fn cases() -> Vec<Case> {
                 echoes("an empty text", hex("81 80 37fa213d"), vec![t("")]),
                 echoes("an empty binary", hex("82 80 00000000"), vec![b("")]),
                 echoes("three", join(&[text(""), binary(""), text("")]), vec![t(""), b(""), t("")]),
+                echoes(
+                    "behind others that are not",
+                    join(&[text("abc"), text(""), binary("abc"), binary(""), text("d")]),
+                    vec![t("abc"), t(""), b("abc"), b(""), t("d")],
+                ),
             ],
         },
         Case {
@@ -95,10 +100,12 @@ pub(super) fn cases() -> Vec<Case> {
             rule: "Many messages in one segment come back in order, unmasked",
             rows: vec![
                 many("a hundred", 0..100),
-                many("a thousand more", 1000..2000).after(
-                    (0..1000).flat_map(numbered).collect(),
-                    (0..1000).map(|n| t(n.to_string())).collect(),
-                ),
+                many("a thousand more", 1000..2000)
+                    .after(
+                        (0..1000).flat_map(numbered).collect(),
+                        (0..1000).map(|n| t(n.to_string())).collect(),
+                    )
+                    .open_by(MANY),
                 echoes(
                     "of every kind and size",
                     (0..200_usize).flat_map(|n| of_its_kind(n).0).collect(),
@@ -132,3 +139,6 @@ fn of_its_kind(n: usize) -> (Vec<u8>, Event) {
         }
     }
 }
+
+const MANY: &str = "RFC 6455 7.3 lets a server close the connection whenever it wants, also because so \
+                    many messages came";

@@ -3,7 +3,7 @@
 
 use super::super::frame::{KEY, dump, header, hex, join, masked, ping, text};
 use super::places::Place::{self, AfterMany, Behind, Inside, InsideFurther, InsideLater, Later};
-use super::{Case, EARLY, End, Group, Row, echoes, p, row, t};
+use super::{Case, Delivery, EARLY, End, Group, Row, echoes, p, row, t};
 
 const G: Group = Group::Utf8;
 
@@ -217,6 +217,10 @@ fn bad_later() -> Vec<Row> {
             ]),
         ),
     ]);
+    rows.push(
+        is_bad("a bad text, with a text, a ping and a Close behind it", bad)
+            .delivered(Delivery::Followed),
+    );
     // The second part is sent when the answer to the ping has told that the first was read.
     let segments = [
         ("a surrogate", "81 83 00000000 ed", "a0 80"),
