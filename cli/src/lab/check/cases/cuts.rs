@@ -72,11 +72,6 @@ fn splits() -> Vec<Row> {
 
 fn control() -> Vec<Row> {
     let pings = |at: usize| (ping(at.to_string()), p(at.to_string()));
-    let inside = |at: usize| {
-        let payload = format!("ping {at:02}");
-        let frames = join(&[masked(0x01, b"a"), ping(&payload), masked(0x80, b"b")]);
-        (frames, p(payload), t("ab"))
-    };
     let mut rows = vec![
         cut_in_rounds("a ping, cut after each octet", 1..7, &pings),
         cut_in_rounds("an empty ping, cut after each octet", 1..6, &|_| (ping(""), p(""))),
@@ -84,14 +79,16 @@ fn control() -> Vec<Row> {
             (ping([at as u8; 125]), p([at as u8; 125]))
         }),
     ];
+    // The question before tells that the first part was read.
     let split = echoes("a ping inside a text, cut after each octet", Vec::new(), Vec::new());
-    rows.push((7..21).fold(split, |split, at| {
-        let (frames, pong, whole) = inside(at);
-        let (first, second) = frames.split_at(at);
-        // The question before tells that the first part was read.
+    rows.push((1..13).fold(split, |split, at| {
+        let payload = format!("ping {at:02}");
+        let bytes = ping(&payload);
+        let (first, second) = bytes.split_at(at);
         split
-            .after(join(&[ping("cut"), first.to_vec()]), vec![p("cut")])
-            .after(second.to_vec(), vec![pong, whole])
+            .after(join(&[ping("cut"), masked(0x01, b"a"), first.to_vec()]), vec![p("cut")])
+            .after(second.to_vec(), vec![p(payload)])
+            .after(masked(0x80, b"b"), vec![t("ab")])
     }));
     let closing = close(1000, "");
     rows.extend((1..closing.len()).map(|at| {

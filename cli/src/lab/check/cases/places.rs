@@ -67,10 +67,8 @@ impl Place {
             }
             Place::AfterMany => row
                 .after(join(&[text("one"), binary("two")]), vec![t("one"), b("two")])
-                .after(
-                    join(&[masked(0x02, b"thr"), ping("p"), masked(0x80, b"ee")]),
-                    vec![p("p"), b("three")],
-                )
+                .after(join(&[masked(0x02, b"thr"), ping("p")]), vec![p("p")])
+                .after(masked(0x80, b"ee"), vec![b("three")])
                 .after(text([b'4'; 300]), vec![t([b'4'; 300])]),
             _ => row,
         }
