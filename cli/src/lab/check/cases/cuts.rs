@@ -35,7 +35,7 @@ fn splits() -> Vec<Row> {
         masked_with(0x80, [0xa5, 0x5a, 0xc3, 0x3c], b"unmask!"),
     ]);
     let fragmented = |_| (frames.clone(), t("unmask!unmask!"));
-    // Eleven bytes, then as many more as the vectors of an unmasking loop take at once.
+    // As many bytes as the vectors of an unmasking loop take at once, and more.
     let long = |at: usize| {
         let payload: Vec<u8> = (0..61).map(|n| (n * 3 + at) as u8).collect();
         (masked(0x82, &payload), b(&payload))
@@ -61,12 +61,16 @@ fn splits() -> Vec<Row> {
         .delivered(Delivery::CutAt(17)),
         cut_in_rounds("two fragments, cut after each octet", 1..26, &fragmented),
         cut_in_rounds("61 bytes, cut after each of the first 33", 1..34, &long),
-        cut_in_rounds("61 bytes, cut after each of the last 33", 34..67, &long),
+        cut_in_rounds("61 bytes, cut after some of the last", 58..67, &long),
         cut_in_rounds("256 bytes, cut in the header and behind it", 1..13, &sized(256)),
         cut_in_rounds("65,536 bytes, cut in the header and behind it", 1..19, &sized(65_536)),
         cut_in_rounds("an empty text, cut in its header", 1..6, &sized(0)),
         cut_in_rounds("characters of 1 to 4 bytes, cut after each octet", 1..16, &characters),
         cut_in_rounds("a 16-bit length, its payload cut late", 250..264, &sized(256)),
+        at_the_end_of(4096),
+        at_the_end_of(8192),
+        at_the_end_of(16_384),
+        at_the_end_of(65_536),
     ]
 }
 
@@ -101,6 +105,17 @@ fn control() -> Vec<Row> {
             .after(join(&[ping("cut"), first_half()]), vec![p("cut")]),
     );
     rows
+}
+
+/// Frames whose header lies across the place where a buffer of this size ends.
+fn at_the_end_of(buffer: usize) -> Row {
+    let row = echoes(format!("a header across byte {buffer}"), Vec::new(), Vec::new());
+    (1..14).step_by(2).fold(row, |row, before| {
+        // Eight bytes are the header and the key of the frame that fills the buffer.
+        let payload: Vec<u8> = (0..buffer - before - 8).map(|at| (at % 251) as u8).collect();
+        let small = format!("{before} bytes before it");
+        row.after([masked(0x82, &payload), text(&small)].concat(), vec![b(&payload), t(small)])
+    })
 }
 
 /// The answer to a Close with 1000.

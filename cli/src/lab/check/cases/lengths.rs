@@ -90,7 +90,9 @@ pub(super) fn cases() -> Vec<Case> {
             rule: "126 to 65535 bytes come back whole and in 16 bits",
             rows: [126, 127, 128, 255, 256, 257, 4095, 4096, 4097, 16_384, 65_534, 65_535]
                 .map(both)
-                .into(),
+                .into_iter()
+                .chain([powers()])
+                .collect(),
         },
         Case {
             id: "length-shortest-64",
@@ -160,6 +162,16 @@ fn both(size: usize) -> Row {
         format!("a binary and a text of {size} bytes"),
         [binary(pattern(size)), text(&letters)].concat(),
         vec![b(pattern(size)), t(&letters)],
+    )
+}
+
+/// A binary of each power of two up to 32,768, one byte less and one more.
+fn powers() -> Row {
+    let sizes = || (7..16).flat_map(|bits| [(1 << bits) - 1, 1 << bits, (1 << bits) + 1]);
+    echoes(
+        "around each power of two",
+        sizes().flat_map(|size| binary(pattern(size))).collect(),
+        sizes().map(|size| b(pattern(size))).collect(),
     )
 }
 

@@ -86,6 +86,11 @@ pub(super) fn cases() -> Vec<Case> {
                     vec![b(hex("00 ff fe c0 80 ed a0 80 f8"))],
                 ),
                 echoes(
+                    "a text that invites to change it",
+                    join(&[text(UNTIDY), text(UNTIDY), text("e\u{301}"), binary(UNTIDY)]),
+                    vec![t(UNTIDY), t(UNTIDY), t("e\u{301}"), b(UNTIDY)],
+                ),
+                echoes(
                     "by turns",
                     join(&[text("same"), binary("same"), text("same")]),
                     vec![t("same"), b("same"), t("same")],
@@ -100,12 +105,7 @@ pub(super) fn cases() -> Vec<Case> {
             rule: "Many messages in one segment come back in order, unmasked",
             rows: vec![
                 many("a hundred", 0..100),
-                many("a thousand more", 1000..2000)
-                    .after(
-                        (0..1000).flat_map(numbered).collect(),
-                        (0..1000).map(|n| t(n.to_string())).collect(),
-                    )
-                    .open_by(MANY),
+                many("two thousand", 1000..3000).open_by(MANY),
                 echoes(
                     "of every kind and size",
                     (0..200_usize).flat_map(|n| of_its_kind(n).0).collect(),
@@ -115,6 +115,9 @@ pub(super) fn cases() -> Vec<Case> {
         },
     ]
 }
+
+/// Spaces and line ends at both ends, and what some languages escape.
+const UNTIDY: &str = " \t\r\n\0 <a href=\"&amp;\">%41\\u0041\u{2028}\u{a0}</a> \0\r\n \n";
 
 fn many(what: &str, numbers: std::ops::Range<u32>) -> Row {
     let wanted = numbers.clone().map(|n| t(n.to_string())).collect();

@@ -106,6 +106,15 @@ fn ping_inside() -> Case {
             .after(join(&[masked(0x01, &[0xc3]), ping("1")]), vec![p("1")])
             .after(join(&[masked(0x00, &[0xa9, 0xe2]), ping([0xff])]), vec![p([0xff])])
             .after(join(&[masked(0x00, &[0x82, 0xac, 0xf0, 0x9f]), ping("3")]), vec![p("3")]),
+            echoes(
+                "an empty fragment inside a character",
+                join(&[masked(0x01, &[0xe2]), masked(0x00, b""), masked(0x80, &[0x82, 0xac])]),
+                vec![t("€")],
+            ),
+            is_bad(
+                "an empty fragment does not reset it",
+                join(&[masked(0x01, &[0xe2, 0x82]), masked(0x00, b""), masked(0x80, b"x")]),
+            ),
             row(
                 "a ping does not reset it",
                 join(&[masked(0x01, &[0xe2]), ping("p"), masked(0x80, b"x")]),
