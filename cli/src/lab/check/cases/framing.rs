@@ -213,7 +213,7 @@ fn opcode(opcode: u8) -> Vec<Row> {
     vec![
         fails(
             format!("opcode {opcode:x}"),
-            masked(0x80 | opcode, if opcode % 2 == 0 { b"" } else { b"data" }),
+            masked(0x80 | opcode, if opcode.is_multiple_of(2) { b"" } else { b"data" }),
         ),
         fails(
             format!("opcode {opcode:x}, not final"),
