@@ -66,10 +66,12 @@ impl Place {
                 row.after(join(&[masked(0x01, b"begun"), ping("first")]), vec![p("first")])
             }
             Place::AfterMany => row
-                .after(join(&[text("one"), binary("two")]), vec![t("one"), b("two")])
-                .after(join(&[masked(0x02, b"thr"), ping("p")]), vec![p("p")])
-                .after(masked(0x80, b"ee"), vec![b("three")])
-                .after(text([b'4'; 300]), vec![t([b'4'; 300])]),
+                .after(
+                    join(&[text("one"), binary([b'2'; 300]), masked(0x02, b"thr")]),
+                    vec![t("one"), b([b'2'; 300])],
+                )
+                .after(ping("p"), vec![p("p")])
+                .after(masked(0x80, b"ee"), vec![b("three")]),
             _ => row,
         }
     }
