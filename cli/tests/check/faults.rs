@@ -25,7 +25,7 @@ fn a_101_is_believed_once_a_ping_was_answered() {
 
 #[test]
 fn what_is_delivered_is_a_fault_also_where_the_answer_is_open() {
-    let cases = ["length-over-any-limit"];
+    let cases = ["length-not-cut"];
     let (code, json) = violations(Behaviour::CutsLengths, "cuts", &cases);
     assert_eq!((code, graded(&json, "violation")), (1, cases.to_vec()), "{json:#}");
 }
@@ -74,14 +74,11 @@ fn every_failing_row_is_told_with_its_bytes() {
 
 #[test]
 fn an_acceptable_row_says_what_it_rests_on() {
-    let (code, json) = violations(Behaviour::Drops, "drops", &["opcode-data", "close"]);
-    assert_eq!((code, graded(&json, "acceptable")), (0, vec!["opcode-data"]), "{json:#}");
+    let (_, json) = violations(Behaviour::Drops, "drops", &["opcode-data"]);
     let row = &json["results"][0]["rows"][0];
+    assert_eq!(row["grade"], "acceptable", "{row:#}");
     assert!(row["basis"].as_str().unwrap().contains("RFC 6455 10.7"), "{row:#}");
     let url = format!("ws://{}/", serve(Behaviour::Drops));
     let table = said(&check(&[&url, "--only", "opcode-data"]));
-    assert!(
-        table.contains("basis     RFC 6455 10.7") && table.contains("\nacceptable lawful: "),
-        "{table}"
-    );
+    assert!(table.contains("\nacceptable lawful: "), "{table}");
 }

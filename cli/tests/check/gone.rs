@@ -86,14 +86,17 @@ fn a_server_that_somebody_starts_again_is_played_to_the_end() {
 }
 
 #[test]
-fn far_away_the_row_is_found_by_what_speaks_against_it() {
+fn far_away_the_row_is_named_among_those_that_were_under_way() {
     let ours = Ours::start(&[]);
     for (trigger, case, _, _) in TRIGGERS {
         let near = mortal(ours.address(), move |bytes| trigger(bytes, Fate::Dies));
         let address = delaying(near, Duration::from_millis(40));
         let only = ["--only", case, "--only", "ping", "--only", "deflate-blocks"];
         let (code, json) = results(&format!("ws://{address}/"), "far-gone", &only);
-        assert_eq!((code, graded(&json, "violation")), (1, vec![case]), "{json:#}");
+        // Several rows are under way in one round trip, so it is the likeliest, or named beside it.
+        let told = json["gone"][0].as_str().unwrap();
+        assert!(told.contains(&format!("{case}: ")), "{told}");
+        assert_eq!((code, graded(&json, "violation").len()), (1, 1), "{json:#}");
         assert_eq!(json["complete"], false);
     }
 }
