@@ -5,22 +5,27 @@
 //! where the opposite breaks no MUST, the row is `open`. The sections are those that this server names
 //! when it fails a connection, or their beginning where two rules are broken at once.
 
+mod body;
 mod closing;
 mod contexts;
 mod control;
 mod deflate;
 mod deflate_offers;
+mod field_lines;
 mod fields;
 mod fragments;
 mod framing;
-mod host_and_body;
+mod host;
+mod http_version;
 mod key_and_version;
 mod lengths;
 mod limits;
 mod messages;
 mod negotiation;
 mod request;
+mod request_line;
 mod rsv1;
+mod segments;
 mod syntax;
 mod utf8;
 
@@ -42,10 +47,15 @@ pub(crate) fn all() -> Vec<Case> {
 pub(crate) fn of_handshake() -> Vec<Case> {
     [
         request::cases(),
+        http_version::cases(),
         fields::cases(),
         key_and_version::cases(),
+        segments::cases(),
         syntax::cases(),
-        host_and_body::cases(),
+        field_lines::cases(),
+        request_line::cases(),
+        host::cases(),
+        body::cases(),
         negotiation::cases(),
     ]
     .into_iter()
