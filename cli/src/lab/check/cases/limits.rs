@@ -53,14 +53,24 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["9110-5.4-01"],
             rule: "A request head of ordinary size is read; one that is too large gets 431",
             rows: vec![
-                accepted("40 fields", with_fields(40)).open(),
-                refused("3,000 fields", &[431], with_fields(3000)).open(),
+                accepted("40 fields", with_fields(40)).open_by(HEAD_LIMIT),
+                accepted("a cookie of 4 KiB", Head::new().add("Cookie", "c".repeat(4 << 10)))
+                    .open_by(HEAD_LIMIT),
+                accepted("a cookie of 8,000 octets", Head::new().add("Cookie", "c".repeat(8000)))
+                    .open_by(HEAD_LIMIT),
+                accepted("a value of 2 KiB for each of 3 fields", {
+                    ["A", "B", "C"].into_iter().fold(Head::new(), |head, name| {
+                        head.add(&format!("X-{name}"), "v".repeat(2 << 10))
+                    })
+                })
+                .open_by(HEAD_LIMIT),
+                refused("3,000 fields", &[431], with_fields(3000)).open_by(HEAD_LIMIT),
                 refused(
                     "a field of 64 KiB",
                     &[431],
                     Head::new().add("X-Pad", "p".repeat(64 << 10)),
                 )
-                .open(),
+                .open_by(HEAD_LIMIT),
             ],
         },
         Case {
@@ -70,7 +80,8 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["6585-5-01"],
             rule: "A cookie that is too large gets 431",
             rows: vec![
-                refused("100 KiB", &[431], Head::new().add("Cookie", "c".repeat(100 << 10))).open(),
+                refused("100 KiB", &[431], Head::new().add("Cookie", "c".repeat(100 << 10)))
+                    .open_by(HEAD_LIMIT),
             ],
         },
         Case {
@@ -80,7 +91,8 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["9112-3-03"],
             rule: "Request lines of 8000 octets are read",
             rows: vec![
-                accepted("a query of 7,900 octets", Head::new().query("q".repeat(7900))).open(),
+                accepted("a query of 7,900 octets", Head::new().query("q".repeat(7900)))
+                    .open_by(LINE_LIMIT),
             ],
         },
         Case {
@@ -91,7 +103,7 @@ pub(super) fn cases() -> Vec<Case> {
             rule: "A request-target longer than the server reads gets 414",
             rows: vec![
                 refused("a query of 200 KiB", &[414], Head::new().query("q".repeat(200 << 10)))
-                    .open(),
+                    .open_by(TARGET_LIMIT),
             ],
         },
     ]
@@ -133,3 +145,9 @@ fn fragments(count: usize, piece: &[u8]) -> Vec<u8> {
 fn with_fields(count: usize) -> Head {
     (5..count).fold(Head::new(), |head, at| head.add(&format!("X-{at}"), "1"))
 }
+
+const HEAD_LIMIT: &str =
+    "RFC 9110 5.4: how much of a head a server reads is its own decision; more gets a 4xx";
+const LINE_LIMIT: &str = "RFC 9112 3: to read request lines of 8,000 octets is recommended";
+const TARGET_LIMIT: &str =
+    "RFC 9112 3: how long a target a server reads is its own decision; a longer one gets 414";
