@@ -3,7 +3,7 @@
 
 use super::super::frame::{KEY, binary, masked};
 use super::super::head::Head;
-use super::{Case, End, Group, Row, accepted, b, echoes, refused, row, t};
+use super::{Answer, Case, End, Group, Row, accepted, b, echoes, opening, refused, row, t};
 
 const G: Group = Group::Limits;
 
@@ -74,6 +74,29 @@ pub(super) fn cases() -> Vec<Case> {
             ],
         },
         Case {
+            id: "head-too-large-status",
+            group: G,
+            section: "RFC 9110 5.4",
+            requirements: &["9110-5.4-01"],
+            rule: "Fields that are larger than the server reads get a 4xx",
+            rows: vec![
+                opening(
+                    "a field of 64 KiB",
+                    { Head::new().add("X-Pad", "p".repeat(64 << 10)) },
+                    Answer::RefuseWith(CLIENTS),
+                ),
+                opening(
+                    "a field of 512 KiB",
+                    { Head::new().add("X-Pad", "p".repeat(512 << 10)) },
+                    Answer::RefuseWith(CLIENTS),
+                ),
+                opening("3,000 fields", with_fields(3000), Answer::RefuseWith(CLIENTS)),
+            ]
+            .into_iter()
+            .map(Row::with_status)
+            .collect(),
+        },
+        Case {
             id: "head-cookie",
             group: G,
             section: "RFC 6585 5",
@@ -105,6 +128,20 @@ pub(super) fn cases() -> Vec<Case> {
                 refused("a query of 200 KiB", &[414], Head::new().query("q".repeat(200 << 10)))
                     .open_by(TARGET_LIMIT),
             ],
+        },
+        Case {
+            id: "target-too-long-status",
+            group: G,
+            section: "RFC 9112 3",
+            requirements: &["9112-3-02"],
+            rule: "A request-target longer than the server reads is answered by 414 and no other fault",
+            rows: [64, 200]
+                .map(|kib: usize| {
+                    let head = Head::new().query("q".repeat(kib << 10));
+                    opening(format!("a query of {kib} KiB"), head, Answer::RefuseWith(TOO_LONG))
+                        .with_status()
+                })
+                .into(),
         },
     ]
 }
@@ -145,6 +182,13 @@ fn fragments(count: usize, piece: &[u8]) -> Vec<u8> {
 fn with_fields(count: usize) -> Head {
     (5..count).fold(Head::new(), |head, at| head.add(&format!("X-{at}"), "1"))
 }
+
+/// What a server may say of a head that is too large for it.
+const CLIENTS: &[u16] = &[400, 403, 413, 414, 431, 494];
+
+/// What it may say of a target that is too long, or of the whole head then, or of a resource that it
+/// does not have.
+const TOO_LONG: &[u16] = &[403, 404, 414, 431];
 
 const HEAD_LIMIT: &str =
     "RFC 9110 5.4: how much of a head a server reads is its own decision; more gets a 4xx";

@@ -78,10 +78,16 @@ pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
 
 /// permessage-deflate, offered and used.
 pub(crate) fn of_deflate() -> Vec<Case> {
-    [deflate_offers::cases(), rsv1::cases(), deflate::cases(), contexts::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        negotiation::offers(),
+        deflate_offers::cases(),
+        rsv1::cases(),
+        deflate::cases(),
+        contexts::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A row of frames that are well-formed and whose replies are wanted.

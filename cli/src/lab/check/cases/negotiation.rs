@@ -1,8 +1,9 @@
 //! Subprotocols and extensions: the lists and their grammar (RFC 6455 §4.1, §4.2.2, §4.3, §9.1).
 
+use super::super::frame::text;
 use super::super::head::Head;
 use super::fields::refuses_octets;
-use super::{Answer, Case, Group, Row, accepted, opening, refused};
+use super::{Answer, Case, End, Group, Row, accepted, opening, refused, row, t};
 
 const G: Group = Group::Handshake;
 const PROTOCOL: &str = "Sec-WebSocket-Protocol";
@@ -266,6 +267,50 @@ pub(super) fn cases() -> Vec<Case> {
                     "foo; bar=a=b",
                 ],
             ),
+        },
+    ]
+}
+
+/// Offers of permessage-deflate that are written in another way: where one is not read, the opening
+/// handshake fails.
+pub(super) fn offers() -> Vec<Case> {
+    let session = |offer: &'static str| {
+        row(offer, text("Hello"), vec![t("Hello")], End::Open).offering(offer)
+    };
+    vec![
+        Case {
+            id: "offers-in-lists",
+            group: Group::Deflate,
+            section: "RFC 9110 5.6.1.2",
+            requirements: &["9110-5.6.1-01"],
+            rule: "A recipient accepts lists with empty members and with space before a comma",
+            rows: [
+                "permessage-deflate,",
+                ",permessage-deflate",
+                "permessage-deflate,,permessage-deflate",
+                "permessage-deflate ,\tpermessage-deflate",
+                "permessage-deflate\t;\tclient_max_window_bits",
+                "foo;bar=1 , permessage-deflate ,",
+            ]
+            .into_iter()
+            .map(session)
+            .collect(),
+        },
+        Case {
+            id: "offers-with-quoted-pairs",
+            group: Group::Deflate,
+            section: "RFC 9110 5.6.4",
+            requirements: &["9110-5.6.4-01", "6455-4.3-03"],
+            rule: "A quoted pair is read as the character behind its backslash",
+            rows: [
+                "permessage-deflate; server_max_window_bits=\"1\\0\"",
+                "permessage-deflate; server_max_window_bits=\"\\1\\5\"",
+                "permessage-deflate; server_max_window_bits=\"12\"",
+                "foo; bar=\"1\\0\", permessage-deflate",
+            ]
+            .into_iter()
+            .map(session)
+            .collect(),
         },
     ]
 }
