@@ -62,7 +62,6 @@ pub(super) fn cases() -> Vec<Case> {
                 "localhost",
                 "localhost.",
                 "[::ffff:192.0.2.1]:80",
-                "[v1.a:b]",
             ]
             .into_iter()
             .map(|value| accepted(value, host(value.as_bytes())).open_by(MISDIRECTED))

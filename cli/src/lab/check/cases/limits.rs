@@ -82,12 +82,12 @@ pub(super) fn cases() -> Vec<Case> {
             rows: vec![
                 opening(
                     "a field of 64 KiB",
-                    { Head::new().add("X-Pad", "p".repeat(64 << 10)) },
+                    Head::new().add("X-Pad", "p".repeat(64 << 10)),
                     Answer::RefuseWith(CLIENTS),
                 ),
                 opening(
                     "a field of 512 KiB",
-                    { Head::new().add("X-Pad", "p".repeat(512 << 10)) },
+                    Head::new().add("X-Pad", "p".repeat(512 << 10)),
                     Answer::RefuseWith(CLIENTS),
                 ),
                 opening("3,000 fields", with_fields(3000), Answer::RefuseWith(CLIENTS)),
