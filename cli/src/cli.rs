@@ -71,11 +71,20 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_PATH", value_name = "PATH", help_heading = "Opening handshake")]
     pub(crate) path: Vec<String>,
 
-    /// Subprotocol that the server speaks [repeatable]
+    /// Path for the health checks of load balancers: a plain GET or HEAD gets 200 [default: none]
+    #[arg(
+        long,
+        env = "STICKLER_HEALTH_PATH",
+        value_name = "PATH",
+        help_heading = "Opening handshake"
+    )]
+    pub(crate) health_path: Option<String>,
+
+    /// Subprotocol that the server speaks [repeatable]; to try things out, any: the first one offered
     #[arg(
         long,
         env = "STICKLER_SUBPROTOCOL",
-        value_name = "NAME",
+        value_name = "any|NAME",
         help_heading = "Opening handshake"
     )]
     pub(crate) subprotocol: Vec<String>,
@@ -364,7 +373,7 @@ mod tests {
         assert_eq!(serve.listen, ["127.0.0.1:9001"]);
         assert!(serve.path.is_empty() && serve.subprotocol.is_empty() && serve.own_host.is_empty());
         assert_eq!(serve.allowed_origin, ["any"]);
-        assert_eq!(serve.workers, None);
+        assert_eq!((serve.health_path, serve.workers), (None, None));
         assert_eq!((serve.max_message_size, serve.max_frame_size), (Size(16 << 20), None));
         assert_eq!(serve.max_fragments, 65536);
         assert_eq!((serve.max_head_size, serve.max_header_fields), (Size(16 << 10), 100));

@@ -227,6 +227,15 @@ fn subprotocols() -> Vec<Row> {
             Expect::Open(&["Sec-WebSocket-Protocol: b"]),
             speaks(&["a", "b"], false),
         ),
+        under(
+            "6455-4.2.2-15",
+            offer("b, a"),
+            Expect::Open(&["Sec-WebSocket-Protocol: b"]),
+            |policy: &mut Policy| policy.any_subprotocol = true,
+        ),
+        under("6455-4.2.2-11", HANDSHAKE, OPEN, |policy: &mut Policy| {
+            policy.any_subprotocol = true
+        }),
         under("6455-4.2.2-11", offer("foo"), OPEN, speaks(&["chat"], false)),
         under(
             "6455-4.2.2-11",

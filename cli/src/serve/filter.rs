@@ -233,7 +233,6 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 const MODULES: &[&str] = &[
     "stickler::adapters::axum::upgrade",
     "stickler::adapters::hyper",
-    "stickler::net::handles::incoming",
     "stickler::net::handles::rejecting",
     "stickler::net::state::compression",
     "stickler::net::state::watchman",

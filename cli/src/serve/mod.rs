@@ -145,6 +145,7 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .limits(limits)
         .timeouts(timeouts)
         .policy(read_policy(options)?)
+        .health_path(read_health_path(options)?)
         .deflate(read_deflate(options)))
 }
 
@@ -172,16 +173,38 @@ fn read_deflate(options: &Serve) -> DeflateConfig {
 const TAKEOVER_WINDOW: WindowBits = WindowBits::new(12).unwrap();
 
 fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
-    let paths = match &options.path[..] {
-        [] => vec!["/".into(), "/echo".into()],
-        paths => read_each(paths, "--path", read_path)?,
-    };
-    Ok(Policy::default()
-        .paths(paths)
+    let policy = Policy::default()
+        .paths(read_paths(options)?)
         .origins(read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?)
-        .own_hosts(read_each(&options.own_host, "--own-host", Authority::from_str)?)
-        .subprotocols(read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?))
+        .own_hosts(read_each(&options.own_host, "--own-host", Authority::from_str)?);
+    match &options.subprotocol[..] {
+        [only] if only == ANY => Ok(policy.any_subprotocol(true)),
+        names if names.iter().any(|name| name == ANY) => {
+            Err(usage_error("'--subprotocol any' agrees to every name, so it stands alone"))
+        }
+        names => Ok(policy.subprotocols(read_each(names, "--subprotocol", Subprotocol::from_str)?)),
+    }
 }
+
+fn read_paths(options: &Serve) -> Result<Vec<String>, clap::Error> {
+    match &options.path[..] {
+        [] => Ok(vec!["/".into(), "/echo".into()]),
+        paths => read_each(paths, "--path", read_path),
+    }
+}
+
+fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {
+    let path = read_each(options.health_path.as_slice(), "--health-path", read_path)?.pop();
+    match path {
+        Some(path) if read_paths(options)?.contains(&path) => {
+            Err(usage_error(format!("the echo answers on '{path}', which --health-path names too")))
+        }
+        path => Ok(path),
+    }
+}
+
+/// Not the name of a subprotocol here, although one could have it.
+const ANY: &str = "any";
 
 /// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one
 /// that a request can have.

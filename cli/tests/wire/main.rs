@@ -32,6 +32,7 @@ mod limit_flags;
 mod opening;
 mod server;
 
+mod balancers;
 mod buffers;
 mod checked;
 mod cli;

@@ -185,9 +185,14 @@ impl State {
 
     /// Queues the application's own answer to an opening handshake.
     pub(in crate::net) fn reject(&mut self, response: &Response) {
+        self.answer(response, false);
+    }
+
+    /// Queues the answer to a request, without its content for HEAD (RFC 9110 §9.3.2).
+    pub(in crate::net) fn answer(&mut self, response: &Response, head_only: bool) {
         self.life.initiate(Initiator::Application);
         self.life.ending().answered = Some(response.status());
-        self.send_response(response, false);
+        self.send_response(response, head_only);
     }
 
     /// A plain request was answered with this status: by the application, unless we had a reason of

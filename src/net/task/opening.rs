@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::answering::Plain;
+use super::health;
 use crate::net::handles::incoming::Incoming;
 use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
@@ -105,8 +106,10 @@ impl Opening {
 
 /// Reads a whole head. Where the application answers plain requests, their method may be any.
 fn parse(head: &[u8], limits: &HeadLimits, shared: &Shared) -> Result<Request, Refusal> {
-    match &shared.context.http {
-        None => Request::parse(head, limits),
+    let context = &shared.context;
+    match &context.http {
+        None => Request::parse(head, limits)
+            .or_else(|refusal| health::read_again(head, limits, &refusal, context).ok_or(refusal)),
         Some(_) => Request::parse_any_method(head, limits),
     }
 }
@@ -114,6 +117,10 @@ fn parse(head: &[u8], limits: &HeadLimits, shared: &Shared) -> Result<Request, R
 /// Judges a whole request. Bytes behind the head are kept and read as frames after the 101.
 fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
     let context = &shared.context;
+    let is_for_health = health::is_asked_by(&request, context);
+    if is_for_health && health::answer(&request, shared)? {
+        return Ok(Opened::Finished);
+    }
     if context.is_draining() {
         return Err(refuse_whole(&request, Rejection::ShuttingDown));
     }
@@ -123,6 +130,8 @@ fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, 
     let policy = &context.config.policy;
     let verdict = judge(&request, policy)?;
     let offer = match verdict {
+        // RFC 6455 §4.2.2: where health is asked for there is no WebSocket.
+        Verdict::WebSocket(_) if is_for_health => return Err(Rejection::ResourceUnknown.into()),
         Verdict::WebSocket(offer) => offer,
         Verdict::PlainHttp => {
             let refusal = refuse_plain(&request, policy);

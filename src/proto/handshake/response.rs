@@ -55,7 +55,8 @@ impl Response {
         if (200..=599).contains(&status) { Ok(Self::of(status)) } else { Err(StatusError(status)) }
     }
 
-    fn of(status: u16) -> Self {
+    pub(crate) fn of(status: u16) -> Self {
+        debug_assert!((200..=599).contains(&status), "{status} is not final");
         Self {
             status,
             fields: ResponseFields::new(),

@@ -5,12 +5,17 @@
 //! where the opposite breaks no MUST, the row is `open`. The sections are those that this server names
 //! when it fails a connection, or their beginning where two rules are broken at once.
 
+mod blocks;
 mod body;
 mod closing;
 mod contexts;
 mod control;
 mod deflate;
+mod deflate_blocks;
 mod deflate_offers;
+mod deflate_sessions;
+mod deflate_sizes;
+mod deflate_text;
 mod field_lines;
 mod fields;
 mod fragments;
@@ -80,9 +85,13 @@ pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
 pub(crate) fn of_deflate() -> Vec<Case> {
     [
         negotiation::offers(),
+        deflate_sessions::cases(),
         deflate_offers::cases(),
         rsv1::cases(),
         deflate::cases(),
+        deflate_blocks::cases(),
+        deflate_text::cases(),
+        deflate_sizes::cases(),
         contexts::cases(),
     ]
     .into_iter()
