@@ -8,8 +8,10 @@
 mod blocks;
 mod body;
 mod closing;
+mod codes;
 mod contexts;
 mod control;
+mod cuts;
 mod deflate;
 mod deflate_blocks;
 mod deflate_offers;
@@ -23,16 +25,19 @@ mod framing;
 mod host;
 mod http_version;
 mod key_and_version;
+mod later;
 mod lengths;
 mod limits;
 mod messages;
 mod negotiation;
+mod places;
 mod request;
 mod request_line;
 mod rsv1;
 mod segments;
 mod syntax;
 mod utf8;
+mod utf8_places;
 
 use super::case::{
     Answer, Case, Content, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Round, Row,
@@ -70,15 +75,26 @@ pub(crate) fn of_handshake() -> Vec<Case> {
 
 /// Frames and messages.
 pub(crate) fn of_framing() -> Vec<Case> {
-    [framing::cases(), lengths::cases(), fragments::cases(), messages::cases(), control::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        framing::cases(),
+        later::cases(),
+        lengths::cases(),
+        fragments::cases(),
+        messages::cases(),
+        control::cases(),
+        cuts::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What ends a connection, the client's Close or a fault.
 pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
-    [closing::cases(), utf8::cases(), limits::cases()].into_iter().flatten().collect()
+    [closing::cases(), codes::cases(), utf8::cases(), utf8_places::cases(), limits::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// permessage-deflate, offered and used.
@@ -99,11 +115,22 @@ pub(crate) fn of_deflate() -> Vec<Case> {
     .collect()
 }
 
-/// A row of frames that are well-formed and whose replies are wanted.
+/// A row of frames whose replies are wanted, and an end. Where the connection ends, the replies
+/// before are best, and not owed.
 fn row(what: impl Into<String>, bytes: Vec<u8>, replies: Vec<Event>, end: End) -> Row {
+    let basis = match &end {
+        _ if replies.is_empty() => None,
+        End::Open => None,
+        End::Fail(_) | End::FailEarly(_) => Some(FAILING),
+        End::Closed(_) => Some(CLOSING),
+    };
     let (offer, context, first, delivery) = (None, Context::Any, Vec::new(), Delivery::Whole);
     let exchange = Exchange { offer, context, first, bytes, delivery, replies, end };
-    must(what, Play::Exchange(exchange))
+    let row = must(what, Play::Exchange(exchange));
+    match basis {
+        Some(basis) => row.replies_open_by(basis),
+        None => row,
+    }
 }
 
 /// A row that is echoed, and stays open.
@@ -118,7 +145,7 @@ fn fails(what: impl Into<String>, bytes: Vec<u8>) -> Row {
 
 /// The same, told by the beginning of a frame.
 fn fails_early(what: impl Into<String>, bytes: Vec<u8>) -> Row {
-    row(what, bytes, Vec::new(), End::FailEarly(1002)).open()
+    row(what, bytes, Vec::new(), End::FailEarly(1002)).open_by(EARLY)
 }
 
 /// A request head that must be accepted.
@@ -220,6 +247,15 @@ fn b(payload: impl AsRef<[u8]>) -> Event {
 fn p(payload: impl AsRef<[u8]>) -> Event {
     Event::Pong(payload.as_ref().to_vec())
 }
+
+const FAILING: &str = "RFC 6455 7.1.7: a server that fails the connection ends it at once, and need \
+                       not send before what it still owed";
+
+const CLOSING: &str = "RFC 6455 5.5.1: a server may answer the Close at once; the replies that it \
+                       still owed are best, and no MUST";
+
+const EARLY: &str = "RFC 6455 5.2 does not say when a frame is judged: a server may wait for the rest \
+                     of it";
 
 #[cfg(test)]
 mod tests {
