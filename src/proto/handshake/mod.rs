@@ -6,11 +6,14 @@
 //! HTTP version; Host; body framing; Expect; method; request-target; Upgrade; Connection; version;
 //! key; subprotocol and extension grammar; authority; resource; Origin; subprotocol.
 //!
+//! [`client`] is the same handshake from the other side.
+//!
 //! Nothing that the peer sent is ever written back, except a subprotocol, which is then a value
 //! of the server's own table.
 
 mod accept;
 mod authority;
+pub mod client;
 pub(crate) mod fields;
 mod framing;
 mod head;
