@@ -55,7 +55,8 @@ impl DeflateAnswer {
         let answer = Self::read(answer, Side::Answer)?;
         // RFC 7692 §7: an offer that breaks a rule had to be declined.
         let offers = offers.iter().filter(|offer| offer.name == NAME);
-        let offers: Vec<_> = offers.filter_map(|offer| Self::read(offer, Side::Offer).ok()).collect();
+        let offers: Vec<_> =
+            offers.filter_map(|offer| Self::read(offer, Side::Offer).ok()).collect();
         let mut faults = offers.iter().map(|offer| answer.fits(offer));
         match faults.next() {
             None => Err(ResponseFault::DeflateOfferUnacceptable),
@@ -112,6 +113,7 @@ impl DeflateAnswer {
         if self.server_max_window_bits.unwrap_or(WindowBits::MAX) > asked {
             return Err(ResponseFault::DeflateWindowIgnored);
         }
+        // RFC 7692 §7.1.2.2: the server bounds the client's window only where the client offers it.
         if self.client_max_window_bits.is_some() && offer.client_max_window_bits.is_none() {
             return Err(ResponseFault::DeflateClientWindowUnasked);
         }

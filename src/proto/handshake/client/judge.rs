@@ -110,10 +110,10 @@ impl Asked {
             Single::Value(value) => token(value).ok_or(ResponseFault::SubprotocolMalformed)?,
         };
         // RFC 6455 §4.1, item 6: one of those that were asked for, in the same case.
-        match self.subprotocols.iter().any(|asked| asked == name) {
-            true => Ok(Some(name.to_owned())),
-            false => Err(ResponseFault::SubprotocolNotOffered),
+        if !self.subprotocols.iter().any(|asked| asked == name) {
+            return Err(ResponseFault::SubprotocolNotOffered);
         }
+        Ok(Some(name.to_owned()))
     }
 
     /// Several lines are one list, also in a response (erratum 3433 to RFC 6455).
@@ -126,10 +126,9 @@ impl Asked {
             Rejection::TooManyEmptyMembers => ResponseFault::TooManyEmptyMembers,
             _ => ResponseFault::ExtensionsMalformed,
         })?;
+        let is_offered =
+            |answer: &ExtensionOffer| self.offers.iter().any(|offer| offer.name == answer.name);
         // RFC 6455 §4.1, item 5: no extension but those that were offered.
-        let is_offered = |answer: &ExtensionOffer| {
-            self.offers.iter().any(|offer| offer.name == answer.name)
-        };
         if !answers.iter().all(is_offered) {
             return Err(ResponseFault::ExtensionNotOffered);
         }
@@ -148,7 +147,7 @@ impl fmt::Debug for Asked {
     }
 }
 
-/// RFC 6455 §4.1, item 2: Upgrade says `websocket`, in any case, and nothing else.
+/// Upgrade says `websocket` and nothing else.
 fn judge_upgrade(response: &ResponseHead) -> Result<(), ResponseFault> {
     if response.named("upgrade").next().is_none() {
         return Err(ResponseFault::UpgradeMissing);
@@ -156,6 +155,7 @@ fn judge_upgrade(response: &ResponseHead) -> Result<(), ResponseFault> {
     let mut any = false;
     for member in list(response.named("upgrade")) {
         let member = member.map_err(|_| ResponseFault::TooManyEmptyMembers)?;
+        // RFC 6455 §4.1, item 2: websocket, in any case; only empty members stand beside it.
         if !member.eq_ignore_ascii_case(b"websocket") {
             return Err(ResponseFault::UpgradeOther);
         }
@@ -164,7 +164,7 @@ fn judge_upgrade(response: &ResponseHead) -> Result<(), ResponseFault> {
     if any { Ok(()) } else { Err(ResponseFault::UpgradeOther) }
 }
 
-/// RFC 6455 §4.1, item 3: Connection has the token `Upgrade` among its members, in any case.
+/// Connection lists `Upgrade`.
 fn judge_connection(response: &ResponseHead) -> Result<(), ResponseFault> {
     if response.named("connection").next().is_none() {
         return Err(ResponseFault::ConnectionMissing);
@@ -174,5 +174,6 @@ fn judge_connection(response: &ResponseHead) -> Result<(), ResponseFault> {
         let member = member.map_err(|_| ResponseFault::TooManyEmptyMembers)?;
         any |= member.eq_ignore_ascii_case(b"upgrade");
     }
+    // RFC 6455 §4.1, item 3: the token Upgrade, in any case, beside whatever else is listed.
     if any { Ok(()) } else { Err(ResponseFault::ConnectionWithoutUpgrade) }
 }
