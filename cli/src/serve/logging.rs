@@ -16,13 +16,14 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::cli::LogFormat;
+use crate::variables;
 
 /// Starts the log, and tells panics through it.
 ///
 /// # Errors
 ///
 /// A sentence, when the filter cannot be read.
-pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Result<Log, String> {
+pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result<Log, String> {
     let filter = read_filter(filter)?;
     let log = Log::to(io::stderr(), format);
     let builder =
@@ -41,10 +42,11 @@ pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Result<Log, Stri
     Ok(log)
 }
 
-fn read_filter(filter: Option<&str>) -> Result<EnvFilter, String> {
+/// Reads a filter that has the name of its flag or variable with it, or that of `RUST_LOG`.
+fn read_filter(filter: Option<(String, &str)>) -> Result<EnvFilter, String> {
     let (source, text) = match filter {
-        Some(text) => ("--log", text.to_owned()),
-        None => ("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_default()),
+        Some((source, text)) => (source, text.to_owned()),
+        None => ("RUST_LOG".to_owned(), variables::read("RUST_LOG")?.unwrap_or_default()),
     };
     let text = if text.trim().is_empty() { "info" } else { &text };
     EnvFilter::builder().parse(text).map_err(|error| format!("{source} is not a filter: {error}"))
@@ -273,8 +275,10 @@ mod tests {
     #[test]
     fn a_filter_that_cannot_be_read_is_told() {
         assert!(
-            read_filter(Some("stickler=loud")).unwrap_err().starts_with("--log is not a filter")
+            read_filter(Some(("--log".to_owned(), "stickler=loud")))
+                .unwrap_err()
+                .starts_with("--log is not a filter")
         );
-        assert!(read_filter(Some("stickler=trace,info")).is_ok());
+        assert!(read_filter(Some(("--log".to_owned(), "stickler=trace,info"))).is_ok());
     }
 }

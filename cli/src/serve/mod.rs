@@ -1,6 +1,5 @@
 //! `stickler serve`: the echo, with every limit and time of the command line.
 
-mod listen;
 mod logging;
 mod signals;
 
@@ -18,9 +17,8 @@ use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
 use crate::apps::echo::echo;
 use crate::cli::{Deflate, Serve, usage_error};
+use crate::listen::{self, Listen};
 use crate::units::Interval;
-
-use self::listen::Listen;
 
 /// Serves until a signal; 0 then, 1 when it cannot.
 ///
@@ -31,9 +29,11 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let listen = read_listen(options)?;
     let config = read_config(options)?;
     if options.send_buffer.zip(options.unsent_low_water).is_some_and(|(send, low)| low.0 > send.0) {
-        return Err(usage_error("--unsent-low-water is above --send-buffer"));
+        let (low, buffer) = (options.name_of("unsent_low_water"), options.name_of("send_buffer"));
+        return Err(usage_error(format!("{low} is above {buffer}")));
     }
-    let log = logging::start(options.log.as_deref(), options.log_format).map_err(usage_error)?;
+    let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
+    let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     raise_descriptor_limit();
     let served = serve(options, &listen, config);
     if let Err(error) = &served {
@@ -70,8 +70,8 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
 
 fn bind(listen: &[Listen]) -> io::Result<Server> {
     let mut server: Option<Server> = None;
-    for listen in listen {
-        let addresses = listen.addresses().map_err(cannot_listen)?;
+    let groups = listen::groups(listen).map_err(cannot_listen)?;
+    for addresses in groups {
         let bound = match server {
             None => Server::bind(&addresses[..]),
             Some(server) => server.bind_also(&addresses[..]),
@@ -96,10 +96,7 @@ fn announce(addresses: &[SocketAddr]) -> io::Result<()> {
 }
 
 fn read_listen(options: &Serve) -> Result<Vec<Listen>, clap::Error> {
-    if options.listen.is_empty() {
-        return Err(usage_error("STICKLER_LISTEN is empty"));
-    }
-    read_each(&options.listen, "--listen", Listen::parse)
+    read_each(&options.listen, &options.name_of("listen"), Listen::parse)
 }
 
 /// Reads the values of a flag that repeats.
@@ -161,13 +158,21 @@ const TAKEOVER_WINDOW: WindowBits = WindowBits::new(12).unwrap();
 fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
     let paths = match &options.path[..] {
         [] => vec!["/".into(), "/echo".into()],
-        paths => read_each(paths, "--path", read_path)?,
+        paths => read_each(paths, &options.name_of("path"), read_path)?,
     };
     Ok(Policy::default()
         .paths(paths)
-        .origins(read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?)
-        .own_hosts(read_each(&options.own_host, "--own-host", Authority::from_str)?)
-        .subprotocols(read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?))
+        .origins(read_each(
+            &options.allowed_origin,
+            &options.name_of("allowed_origin"),
+            AllowedOrigin::from_str,
+        )?)
+        .own_hosts(read_each(&options.own_host, &options.name_of("own_host"), Authority::from_str)?)
+        .subprotocols(read_each(
+            &options.subprotocol,
+            &options.name_of("subprotocol"),
+            Subprotocol::from_str,
+        )?))
 }
 
 /// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one
