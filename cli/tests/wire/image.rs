@@ -11,7 +11,7 @@ use crate::case::{Case, run};
 use crate::cli::output;
 use crate::client::{Client, Outcome, PROMPT};
 use crate::http::Head;
-use crate::server::{Server, stickler};
+use crate::server::{PATIENCE, Server, stickler};
 
 /// What a container is started with.
 struct Image {
@@ -168,6 +168,43 @@ fn image_is_healthy_with_the_variables_that_people_change() {
         },
     ));
     run("image_is_healthy_with_the_variables_that_people_change", cases);
+}
+
+/// A machine without IPv6, as strace plays one: every socket but the first fails. Where it cannot trace, the test
+/// says so.
+#[test]
+fn image_listens_on_ipv4_where_there_is_no_ipv6() {
+    let image = Image::read();
+    let log = tempfile();
+    let variables = image.with(&[("STICKLER_WORKERS", "1")], free_port());
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-o"]).arg(&log);
+    traced.args(["-e", "trace=socket", "-e", "inject=socket:error=EAFNOSUPPORT:when=2+"]);
+    traced.arg(env!("CARGO_BIN_EXE_stickler")).args(&image.command);
+    traced.envs(&variables).env_remove("RUST_LOG").stdin(std::process::Stdio::null());
+    let server = match Server::spawn(traced, 1, "") {
+        Ok(server) => server,
+        Err(why) if why.contains("cannot be started") || why.contains("ptrace") => {
+            eprintln!("strace cannot trace here: {why}");
+            return;
+        }
+        Err(why) => panic!("{why}"),
+    };
+    assert!(server.address().is_ipv4(), "{}", server.address());
+    let warned = server.log().contains("not listening on this address error=[::]");
+    assert!(warned, "{}", server.log());
+    assert_eq!(image.health(&[], server.address().port()).unwrap(), Some(0));
+    // The program is strace's child: it is told by its own id.
+    let calls = fs::read_to_string(&log).unwrap();
+    let id = calls.split_whitespace().next().unwrap().parse().unwrap();
+    let id = rustix::process::Pid::from_raw(id).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(server.wait(PATIENCE).unwrap().0, Some(0));
+    fs::remove_file(&log).unwrap();
+}
+
+fn tempfile() -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("stickler-image-{}", std::process::id()))
 }
 
 /// What would beat the variables stands in no file: no flag in CMD, no URL in a health check.
