@@ -184,7 +184,10 @@ fn judge(reply: &[u8], ends: bool, expect: &str) -> Outcome {
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     let code = i32::from(!expect.is_empty());
     serving.join().map_err(|_| "    the raw server panicked".to_owned())?;
-    if ended.status.code() != Some(code) || !said.contains(expect) || (code == 0 && said != "") {
+    if ended.status.code() != Some(code)
+        || !said.contains(expect)
+        || (code == 0 && !said.is_empty())
+    {
         let seen = ended.status.code();
         return Err(format!(
             "    expected  {code} and {expect:?}\n    observed  {seen:?} and {said:?}"

@@ -4,8 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::case::{Case, run};
 use crate::cli::output;
@@ -70,7 +74,7 @@ impl Image {
     }
 }
 
-fn root(name: &str) -> std::path::PathBuf {
+fn root(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
@@ -90,19 +94,35 @@ fn free_port() -> u16 {
     TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Starts a container, and wants this of its health check.
-fn expect(changed: &[(&str, &str)], expected: i32) -> Outcome {
-    let image = Image::read();
+/// Starts something on a free port, and again on another if somebody was faster.
+fn start(run: impl Fn(u16) -> Result<Server, String>) -> Result<(Server, u16), String> {
     let mut tries = 0;
-    let (server, port) = loop {
+    loop {
         let port = free_port();
-        match image.run(changed, port) {
-            Ok(server) => break (server, port),
-            // Another test got the port in between.
+        match run(port) {
+            Ok(server) => return Ok((server, port)),
             Err(why) if why.contains("taken") && tries < 5 => tries += 1,
             Err(why) => return Err(why),
         }
-    };
+    }
+}
+
+/// Waits until the log has this.
+fn expect_logged(server: &Server, text: &str) -> Outcome {
+    let begun = Instant::now();
+    while !server.log().contains(text) {
+        if begun.elapsed() > PROMPT {
+            return Err(format!("    expected  {text}\n    observed  {}", server.log()));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// Starts a container, and wants this of its health check.
+fn expect(changed: &[(&str, &str)], expected: i32) -> Outcome {
+    let image = Image::read();
+    let (server, port) = start(|port| image.run(changed, port))?;
     let seen = image.health(changed, port)?;
     server.retire()?;
     match seen {
@@ -142,32 +162,26 @@ fn image_is_healthy_with_the_variables_that_people_change() {
             seen => Err(format!("    observed  {seen:?}")),
         }
     }));
-    cases.push(Case::new(
-        "cli",
-        "the image listens in both families, and tells them apart",
-        |_| {
-            let image = Image::read();
-            let server = image.run(&[], free_port())?;
-            let port = server.address().port();
-            for (address, shown) in [("127.0.0.1", "peer=127.0.0.1:"), ("[::1]", "peer=[::1]:")] {
-                let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
-                let mut client = Client::connect(address)?;
-                client.send(&Head::new().without("Sec-WebSocket-Key").bytes())?;
-                client.response(PROMPT)?;
-                drop(client);
-                let begun = std::time::Instant::now();
-                while !server.log().contains(shown) && begun.elapsed() < PROMPT {
-                    std::thread::sleep(std::time::Duration::from_millis(2));
-                }
-                let log = server.log();
-                if !log.contains(shown) || log.contains("ffff") {
-                    return Err(format!("    expected  {shown}\n    observed  {log}"));
-                }
-            }
-            server.retire()
-        },
-    ));
+    cases.push(Case::new("cli", "the image listens in both families", |_| both_families()));
     run("image_is_healthy_with_the_variables_that_people_change", cases);
+}
+
+/// Peers of both families are logged with addresses of their own.
+fn both_families() -> Outcome {
+    let image = Image::read();
+    let (server, port) = start(|port| image.run(&[], port))?;
+    for (address, shown) in [("127.0.0.1", "peer=127.0.0.1:"), ("[::1]", "peer=[::1]:")] {
+        let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
+        let mut client = Client::connect(address)?;
+        client.send(&Head::new().without("Sec-WebSocket-Key").bytes())?;
+        client.response(PROMPT)?;
+        drop(client);
+        expect_logged(&server, shown)?;
+    }
+    if server.log().contains("ffff") {
+        return Err(format!("    observed  {}", server.log()));
+    }
+    server.retire()
 }
 
 /// A machine without IPv6, as strace plays one: every socket but the first fails. Where it cannot trace, the test
@@ -176,14 +190,17 @@ fn image_is_healthy_with_the_variables_that_people_change() {
 fn image_listens_on_ipv4_where_there_is_no_ipv6() {
     let image = Image::read();
     let log = tempfile();
-    let variables = image.with(&[("STICKLER_WORKERS", "1")], free_port());
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-o"]).arg(&log);
-    traced.args(["-e", "trace=socket", "-e", "inject=socket:error=EAFNOSUPPORT:when=2+"]);
-    traced.arg(env!("CARGO_BIN_EXE_stickler")).args(&image.command);
-    traced.envs(&variables).env_remove("RUST_LOG").stdin(std::process::Stdio::null());
-    let server = match Server::spawn(traced, 1, "") {
-        Ok(server) => server,
+    let started = start(|port| {
+        let mut traced = Command::new("strace");
+        traced.args(["-f", "-o"]).arg(&log);
+        traced.args(["-e", "trace=socket", "-e", "inject=socket:error=EAFNOSUPPORT:when=2+"]);
+        traced.arg(env!("CARGO_BIN_EXE_stickler")).args(&image.command);
+        traced.envs(image.with(&[("STICKLER_WORKERS", "1")], port));
+        traced.env_remove("RUST_LOG").stdin(Stdio::null());
+        Server::spawn(traced, 1, "")
+    });
+    let (server, port) = match started {
+        Ok(started) => started,
         Err(why) if why.contains("cannot be started") || why.contains("ptrace") => {
             eprintln!("strace cannot trace here: {why}");
             return;
@@ -191,19 +208,17 @@ fn image_listens_on_ipv4_where_there_is_no_ipv6() {
         Err(why) => panic!("{why}"),
     };
     assert!(server.address().is_ipv4(), "{}", server.address());
-    let warned = server.log().contains("not listening on this address error=[::]");
-    assert!(warned, "{}", server.log());
-    assert_eq!(image.health(&[], server.address().port()).unwrap(), Some(0));
+    expect_logged(&server, "not listening on this address error=[::]").unwrap();
+    assert_eq!(image.health(&[], port).unwrap(), Some(0));
     // The program is strace's child: it is told by its own id.
     let calls = fs::read_to_string(&log).unwrap();
     let id = calls.split_whitespace().next().unwrap().parse().unwrap();
-    let id = rustix::process::Pid::from_raw(id).unwrap();
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
     assert_eq!(server.wait(PATIENCE).unwrap().0, Some(0));
     fs::remove_file(&log).unwrap();
 }
 
-fn tempfile() -> std::path::PathBuf {
+fn tempfile() -> PathBuf {
     std::env::temp_dir().join(format!("stickler-image-{}", std::process::id()))
 }
 
