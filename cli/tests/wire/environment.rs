@@ -262,10 +262,21 @@ fn outcome(mut command: Command) -> Result<(Option<i32>, String), String> {
 fn serves(variables: &[(&str, &str)]) -> Outcome {
     let server = with_environment(variables, &["--listen", "127.0.0.1:0"])?;
     works(server.address())?;
-    if !server.log().contains("serving") {
-        return Err(format!("    expected  a log at info\n    observed  {:?}", server.log()));
-    }
+    // At info, as without a variable.
+    server.expect_logged("serving")?;
     server.retire()
+}
+
+/// The variables of `serve` are in the page by their flags, which `cli.rs` looks for.
+#[test]
+fn every_other_variable_is_in_the_page() {
+    const PAGE: &str = include_str!("../../../docs/command-line.md");
+    for (name, variables) in variables().into_iter().filter(|(name, _)| name != "serve") {
+        for variable in variables {
+            let row = format!("| `{variable}` |");
+            assert!(PAGE.contains(&row), "the page lacks a row for {variable} of {name}");
+        }
+    }
 }
 
 #[test]

@@ -6,8 +6,6 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -107,18 +105,6 @@ fn start(run: impl Fn(u16) -> Result<Server, String>) -> Result<(Server, u16), S
     }
 }
 
-/// Waits until the log has this.
-fn expect_logged(server: &Server, text: &str) -> Outcome {
-    let begun = Instant::now();
-    while !server.log().contains(text) {
-        if begun.elapsed() > PROMPT {
-            return Err(format!("    expected  {text}\n    observed  {}", server.log()));
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-    Ok(())
-}
-
 /// Starts a container, and wants this of its health check.
 fn expect(changed: &[(&str, &str)], expected: i32) -> Outcome {
     let image = Image::read();
@@ -176,7 +162,7 @@ fn both_families() -> Outcome {
         client.send(&Head::new().without("Sec-WebSocket-Key").bytes())?;
         client.response(PROMPT)?;
         drop(client);
-        expect_logged(&server, shown)?;
+        server.expect_logged(shown)?;
     }
     if server.log().contains("ffff") {
         return Err(format!("    observed  {}", server.log()));
@@ -208,7 +194,7 @@ fn image_listens_on_ipv4_where_there_is_no_ipv6() {
         Err(why) => panic!("{why}"),
     };
     assert!(server.address().is_ipv4(), "{}", server.address());
-    expect_logged(&server, "not listening on this address error=[::]").unwrap();
+    server.expect_logged("not listening on this address error=[::]").unwrap();
     assert_eq!(image.health(&[], port).unwrap(), Some(0));
     // The program is strace's child: it is told by its own id.
     let calls = fs::read_to_string(&log).unwrap();
