@@ -228,7 +228,7 @@ fn s9110_5_4_the_head_has_a_bound_with_all_that_is_passed_over() {
     for step in [1, 1000, over.len()] {
         assert_eq!(read(over.as_bytes().chunks(step)).unwrap_err(), HeadTooLarge);
     }
-    assert_eq!(read([&b"HTTP/1.1 101 x\r\n\rX"[..]]).unwrap_err(), BareCarriageReturn);
+    assert_eq!(read([&b"HTTP/1.1 101 x\r\n\rX\r\n"[..]]).unwrap_err(), BareCarriageReturn);
     for at in 0..switching(GOOD).len() {
         assert!(read([&switching(GOOD).as_bytes()[..at]]).unwrap().is_none(), "{at}");
     }

@@ -1,5 +1,6 @@
 //! `stickler serve`: the echo, with every limit and time of the command line.
 
+mod filter;
 mod logging;
 mod signals;
 
@@ -12,7 +13,7 @@ use std::str::FromStr;
 use stickler::Server;
 use stickler::proto::assembler::MessageLimits;
 use stickler::proto::deflate::{self, Level, WindowBits};
-use stickler::proto::handshake::{AllowedOrigin, Authority, Policy, Subprotocol};
+use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
 use crate::apps::echo::echo;
@@ -48,6 +49,13 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
     let mut server = bind(listen)?.config(config);
     if let Some(workers) = options.workers {
         server = server.workers(workers);
+    }
+    let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
+    if let Some(most) = options.max_connections {
+        server = server.max_connections(count(most));
+    }
+    if let Some(most) = options.max_connections_per_address {
+        server = server.max_connections_per_address(count(most));
     }
     if let Some(bytes) = options.send_buffer {
         server = server.send_buffer(bytes.0);
@@ -117,7 +125,12 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .max_message_size(options.max_message_size.0)
         .max_frame_size(options.max_frame_size.unwrap_or(options.max_message_size).0)
         .max_fragments(options.max_fragments);
+    limits.head = HeadLimits::new()
+        .max_head_size(options.max_head_size.0)
+        .max_fields(options.max_header_fields.into());
+    limits.max_queued = options.max_queued.0;
     let mut timeouts = Timeouts::default();
+    timeouts.write = options.write_timeout;
     timeouts.handshake = options.handshake_timeout;
     timeouts.close = options.close_timeout;
     timeouts.keepalive_timeout = options.keepalive_timeout;

@@ -364,7 +364,7 @@ fn cli_a_bad_variable_is_reported_by_its_name() {
             let what = format!("{name} names {variable} when it is bad");
             cases.push(Case::new("cli", what, move |_| {
                 // Nothing that is read here has this form, and no text is not UTF-8.
-                for value in [&b"?=?"[..], b"\xff"] {
+                for value in [&b"?=?["[..], b"\xff"] {
                     let mut command = stickler();
                     command.arg(&name).env(&variable, OsStr::from_bytes(value));
                     let (code, said) = outcome(command)?;

@@ -28,6 +28,7 @@ mod client;
 mod exchange;
 mod http;
 mod inflating;
+mod limit_flags;
 mod opening;
 mod server;
 
@@ -46,6 +47,7 @@ mod deflate_replies;
 mod deflate_streams;
 mod deflate_text;
 mod environment;
+mod filter;
 mod fragmentation;
 mod framing;
 mod handshake;

@@ -8,6 +8,7 @@ use super::State;
 use super::life::Deadline;
 use super::queue::Voice;
 use super::waiting::Wakes;
+use crate::net::date::http_date;
 use crate::net::ending::{Initiator, SentClose, TimeoutKind};
 use crate::net::farewell::Farewell;
 use crate::net::lent::outbox::{Large, Outbox};
@@ -216,8 +217,8 @@ impl State {
     }
 
     fn send_response(&mut self, response: &Response, head_only: bool) {
-        let date = httpdate::fmt_http_date(std::time::SystemTime::now());
-        self.queue.append(|_, batch| response.encode(&date, head_only, batch));
+        let date = http_date(std::time::SystemTime::now());
+        self.queue.append(|_, batch| response.encode(date.as_deref(), head_only, batch));
         // RFC 6455 §4.2.2: behind a refusal no frame is read or sent.
         self.finish_without_close();
     }

@@ -115,10 +115,10 @@ fn parse(head: &[u8], limits: &HeadLimits, shared: &Shared) -> Result<Request, R
 fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
     let context = &shared.context;
     if context.is_draining() {
-        return Err(refuse_late(&request));
+        return Err(refuse_whole(&request, Rejection::ShuttingDown));
     }
     if request.target().len() > MAX_TARGET_LEN {
-        return Err(Rejection::TargetTooLong.into());
+        return Err(refuse_whole(&request, Rejection::TargetTooLong));
     }
     let policy = &context.config.policy;
     let verdict = judge(&request, policy)?;
@@ -156,9 +156,9 @@ fn answer(plain: Plain, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
     Ok(Opened::Plain(plain))
 }
 
-/// The refusal of a request that came during shutdown.
-fn refuse_late(request: &Request) -> Refusal {
-    Refusal { head_only: request.method() == "HEAD", ..Rejection::ShuttingDown.into() }
+/// The refusal of a whole request; the answer to HEAD has no content (RFC 9110 §9.3.2).
+fn refuse_whole(request: &Request, rejection: Rejection) -> Refusal {
+    Refusal { head_only: request.method() == "HEAD", ..rejection.into() }
 }
 
 /// The longest request-target that the crate `http` takes.

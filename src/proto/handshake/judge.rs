@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{DecodeError, DecodeSliceError, Engine, engine::general_purpose::STANDARD};
 
 use crate::proto::{
     extension::{self, ExtensionOffer},
@@ -197,11 +197,19 @@ fn check_key(request: &Request) -> Result<&[u8], Rejection> {
         Single::Repeated => Err(Rejection::KeyRepeated),
         Single::Value(key) if key.len() == 24 => match STANDARD.decode_slice(key, &mut [0; 18]) {
             Ok(16) => Ok(key),
+            // RFC 4648 §3.5: the octets are 16, and bits behind them are set.
+            Err(DecodeSliceError::DecodeError(DecodeError::InvalidLastSymbol {
+                offset: KEY_LAST,
+                ..
+            })) => Err(Rejection::KeyPadBits),
             _ => Err(Rejection::KeyInvalid),
         },
         Single::Value(_) => Err(Rejection::KeyInvalid),
     }
 }
+
+/// Where the last character before `==` stands.
+const KEY_LAST: usize = 21;
 
 /// RFC 6455 §4.1, §4.3: at least one token if the field is there, all of them different.
 fn parse_subprotocols(request: &Request) -> Result<Vec<&str>, Rejection> {

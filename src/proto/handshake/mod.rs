@@ -12,6 +12,7 @@
 //! of the server's own table.
 
 mod accept;
+mod allowed_origin;
 mod authority;
 pub mod client;
 pub(crate) mod fields;
@@ -27,10 +28,10 @@ pub(crate) mod response;
 mod target;
 
 pub use accept::{AcceptKey, encode_accept};
+pub use allowed_origin::{AllowedOrigin, InvalidOrigin, ListedOrigin};
 pub use authority::{Authority, InvalidAuthority};
 pub use head::{HeadLimits, HeadScanner};
 pub use judge::{Offer, SubprotocolNotOffered, Verdict, judge, refuse_plain};
-pub use origin::{AllowedOrigin, InvalidOrigin, ListedOrigin};
 pub use policy::{InvalidSubprotocol, Policy, Subprotocol};
 pub use refusal::Refusal;
 pub use request::Request;

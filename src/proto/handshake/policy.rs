@@ -2,7 +2,7 @@
 
 use core::{fmt, ops::Deref, str::FromStr};
 
-use super::{authority::Authority, fields::is_token, origin::AllowedOrigin};
+use super::{allowed_origin::AllowedOrigin, authority::Authority, fields::is_token};
 
 /// What [`judge`](super::judge) needs to know about the server.
 ///

@@ -21,13 +21,15 @@ pub struct ResponseReader {
     passed: usize,
     /// How many there were; `interim <= MAX_INTERIM`.
     interim: usize,
+    /// Up to which line end the head was looked at; `passed <= looked`.
+    looked: usize,
 }
 
 impl ResponseReader {
     /// A reader that has passed over nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { passed: 0, interim: 0 }
+        Self { passed: 0, interim: 0, looked: 0 }
     }
 
     /// Looks for the head of the first response that is no interim one, or is a 101. `received` is all that
@@ -48,7 +50,21 @@ impl ResponseReader {
         let window = received.get(..limits.max_head_size).unwrap_or(received);
         loop {
             let rest = window.get(self.passed..).unwrap_or_default();
-            let Some(head) = ResponseHead::parse(rest, limits)? else { break };
+            // RFC 9112 §2.2: only a server skips empty lines before a message.
+            if rest.iter().zip(b"HTTP/1.").any(|(came, due)| came != due) {
+                return Err(ResponseFault::NotHttp);
+            }
+            // A head ends with a line, so it is looked at once for each line and not for each read.
+            let Some(at) = rest.iter().rposition(|&octet| octet == b'\n') else { break };
+            let lines_end = self.passed + at + 1;
+            if lines_end == self.looked {
+                break;
+            }
+            let lines = rest.get(..=at).unwrap_or_default();
+            let Some(head) = ResponseHead::parse(lines, limits)? else {
+                self.looked = lines_end;
+                break;
+            };
             let end = self.passed + head.len;
             // RFC 9110 §15.2: every 1xx is read and passed over; a 101 says that HTTP ends here.
             if !(100..200).contains(&head.status) || head.status == 101 {
@@ -103,12 +119,8 @@ impl ResponseHead {
         self.fields.single(name)
     }
 
-    /// `None` while the head is not whole.
+    /// Reads a head out of whole lines; `None` while its empty line is not among them.
     fn parse(octets: &[u8], limits: &HeadLimits) -> Result<Option<Self>, ResponseFault> {
-        // RFC 9112 §2.2: only a server skips empty lines before a message.
-        if octets.iter().zip(b"HTTP/1.").any(|(came, due)| came != due) {
-            return Err(ResponseFault::NotHttp);
-        }
         let mut lines = vec![httparse::EMPTY_HEADER; limits.max_fields];
         let mut response = httparse::Response::new(&mut lines);
         let mut config = httparse::ParserConfig::default();
