@@ -169,12 +169,7 @@ fn must(what: impl Into<String>, play: Play) -> Row {
 }
 
 impl Row {
-    /// The opposite of what is wanted breaks no MUST.
-    fn open(self) -> Row {
-        self.open_by("")
-    }
-
-    /// The same; this clause leaves it open, in the way that is told here in our words.
+    /// The opposite of what is wanted breaks no MUST: this clause leaves it open, in the way that is told here in our words.
     fn open_by(mut self, basis: &'static str) -> Row {
         self.duty = Duty::Open;
         self.basis = basis;
