@@ -9,6 +9,8 @@ pub mod allocator;
 pub mod claims;
 pub mod deflate;
 pub mod drive;
+#[cfg(feature = "faulty")]
+pub mod faulty;
 pub mod frame;
 pub mod hex;
 #[cfg(feature = "net")]
