@@ -30,9 +30,6 @@ impl Session<'_> {
             if !self.is_reason(reason) {
                 return fail(1007, "a reason that is not UTF-8 (RFC 6455 5.5.1)");
             }
-            if !reason.is_empty() && self.has(Fault::CloseReasonRefused) {
-                return fail(1002, "a Close with a reason");
-            }
         }
         self.over = Some(Over::Closed);
         let is_app = code.is_some_and(|code| code >= 4000);
@@ -50,7 +47,7 @@ impl Session<'_> {
             None => Vec::new(),
         };
         if self.has(Fault::CloseReasonCut) {
-            answer.extend(reason.iter().take(4));
+            answer.extend(reason.iter().take(5));
         }
         self.say_close(&answer);
         Ok(())
@@ -69,7 +66,6 @@ impl Session<'_> {
         let code = match () {
             () if self.has(Fault::FailsWith1006) => 1006,
             () if self.has(Fault::FailsWith999) => 999,
-            () if self.has(Fault::FailsWith5000) => 5000,
             () => failure.code,
         };
         let body = [&code.to_be_bytes()[..], failure.reason.as_bytes()].concat();
@@ -94,28 +90,16 @@ impl Session<'_> {
         }
         match code {
             0..1000 => self.has(Fault::CloseCodeBelow1000),
-            1004 => self.has(Fault::CloseCode1004),
             1005 => self.has(Fault::CloseCode1005),
             1006 => self.has(Fault::CloseCode1006),
-            1012..=1014 => !self.has(Fault::CloseCode1012Refused),
             1015 => self.has(Fault::CloseCode1015),
-            1016..3000 => self.has(Fault::CloseCode1016),
-            3000..4000 => !self.has(Fault::CloseCode3000Refused),
-            5000.. => self.has(Fault::CloseCodeAbove4999),
+            1004 | 1016..3000 | 5000.. => false,
             _ => true,
         }
     }
 
     fn is_reason(&self, reason: &[u8]) -> bool {
-        if self.has(Fault::CloseReasonUnchecked) {
-            return true;
-        }
-        let first = match self.has(Fault::CloseReasonFirst16) {
-            true => reason.get(..16).unwrap_or(reason),
-            false => reason,
-        };
         let mut utf8 = Utf8::default();
-        let is_good = first.iter().all(|byte| utf8.push(self.shared, *byte));
-        is_good && (!utf8.is_inside() || first.len() < reason.len())
+        reason.iter().all(|byte| utf8.push(self.shared, *byte)) && !utf8.is_inside()
     }
 }

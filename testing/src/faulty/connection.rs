@@ -35,24 +35,17 @@ impl<'a> Connection<'a> {
 
     /// From the head of the request to the end of frames.
     pub(super) fn serve(&mut self, number: usize) -> io::Result<End> {
-        let head = match self.read_head()? {
-            Scanned::Gone => return Ok(End::Dropped),
-            Scanned::Bad(refusal) => Err(refusal),
-            Scanned::Whole(head) => judge(self.shared, &head).map(|opened| (head, opened)),
-        };
+        let Some(scanned) = self.read_head()? else { return Ok(End::Dropped) };
+        let (head, answer) = answer(self.shared, &self.input, scanned);
         let asked = Asked { head: &self.input, number };
         let act =
             self.shared.setup.rules.iter().find_map(|rule| rule.act_on(Place::Opening, &asked));
-        let answer = match &head {
-            Ok((_, opened)) => opened.accepted.response(self.shared),
-            Err(refusal) => refusal.response(self.shared, self.input.starts_with(b"HEAD ")),
-        };
         if let Some(act) = act {
             return self.follow(act, &answer);
         }
         match head {
-            Ok((head, opened)) => self.open(&head, &opened, &answer, number),
-            Err(_) => self.refuse(&answer),
+            Some((head, opened)) => self.open(&head, &opened, &answer, number),
+            None => self.refuse(&answer),
         }
     }
 
@@ -160,7 +153,8 @@ impl<'a> Connection<'a> {
         Ok(End::Fin)
     }
 
-    fn read_head(&mut self) -> io::Result<Scanned> {
+    /// What a head is, once it is whole or broken; `None` where the client went away before that.
+    fn read_head(&mut self) -> io::Result<Option<Scan>> {
         let mut reads = 0;
         loop {
             self.shared.wait_if_hung();
@@ -169,17 +163,16 @@ impl<'a> Connection<'a> {
             self.input = input;
             reads += 1;
             if count? == 0 {
-                return Ok(Scanned::Gone);
+                return Ok(None);
             }
             match scan(self.shared, &self.input) {
-                Scan::Bad(refusal) => return Ok(Scanned::Bad(refusal)),
-                Scan::Whole(head) => return Ok(Scanned::Whole(head)),
                 Scan::Part => {}
+                scanned => return Ok(Some(scanned)),
             }
             if self.shared.has(Fault::HeadInOneSegment) && reads == 1
                 || self.shared.has(Fault::HeadCutInLineEnd) && self.input.ends_with(b"\r")
             {
-                return Ok(Scanned::Bad(Refusal::new(400, "a head that is cut")));
+                return Ok(Some(Scan::Bad(Refusal::new(400, "a head that is cut"))));
             }
         }
     }
@@ -216,11 +209,24 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// What came of reading a head.
-enum Scanned {
-    Gone,
-    Bad(Refusal),
-    Whole(Box<Head>),
+/// A head that opens and what it opens, and the answer to it or to a bad one.
+pub(super) fn answer(
+    shared: &Shared,
+    input: &[u8],
+    scanned: Scan,
+) -> (Option<(Box<Head>, Opened)>, Vec<u8>) {
+    let judged = match scanned {
+        Scan::Part => return (None, Vec::new()),
+        Scan::Bad(refusal) => Err(refusal),
+        Scan::Whole(head) => judge(shared, &head).map(|opened| (head, opened)),
+    };
+    match judged {
+        Ok((head, opened)) => {
+            let answer = opened.accepted.response(shared);
+            (Some((head, opened)), answer)
+        }
+        Err(refusal) => (None, refusal.response(shared, input.starts_with(b"HEAD "))),
+    }
 }
 
 /// Closing the socket then resets the connection.

@@ -57,11 +57,11 @@ impl Inflater {
         }
         self.remember(shared, &output);
         if shared.has(Fault::FarDistances) && read.max_distance > 8 << 10
-            || shared.has(Fault::FarDistances16KiB) && read.max_distance > 16 << 10
+            || shared.has(Fault::FarDistances16Kib) && read.max_distance > 16 << 10
         {
             *output.last_mut().unwrap() = 0;
         }
-        if shared.has(Fault::InflatedBeyond64KiB) {
+        if shared.has(Fault::InflatedBeyond64Kib) {
             output.truncate(1 << 16);
         }
         Ok(output)

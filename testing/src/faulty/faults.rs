@@ -116,8 +116,6 @@ faults! {
         "Only the first line of the extensions is held against the grammar.",
     QuotedValueGrammar "RFC 6455 9.1"
         "A quoted value that is no token opens.",
-    UnknownExtensionRefused "RFC 6455 9.1"
-        "A request that offers an unknown extension is refused.",
     HeadInOneSegment "RFC 9112 2.2"
         "A head that TCP cuts is refused.",
     HeadCutInLineEnd "RFC 9112 2.2"
@@ -170,8 +168,6 @@ faults! {
         "A control frame without a mask is taken.",
     UnmaskedEmpty "RFC 6455 5.1"
         "A frame without a mask and without payload is taken.",
-    UnmaskedClose "RFC 6455 5.1"
-        "A Close without a mask is taken.",
     UnmaskedSecond "RFC 6455 5.1"
         "From the second frame on the mask is not asked for.",
     UnmaskedContinuation "RFC 6455 5.1"
@@ -232,7 +228,7 @@ faults! {
     ControlCut "RFC 6455 5.5"
         "A Ping that TCP cuts in its payload is dropped.",
     CloseCut "RFC 6455 5.5.1"
-        "A Close that TCP cuts in its payload is read as far as it came.",
+        "A Close that TCP cuts in its payload is not answered, TCP ends.",
     SegmentOfMany "RFC 6455 6.2"
         "Beyond 150 frames of one segment the rest is lost.",
     // What the server sends.
@@ -268,9 +264,9 @@ faults! {
         "The server sends long messages in fragments that each have the opcode of the first.",
     FragmentsWithoutEnd "RFC 6455 5.4"
         "The server sends a long message in fragments of which none has FIN.",
-    Beyond64KiB "RFC 6455 6.1"
+    Beyond64Kib "RFC 6455 6.1"
         "Of a message beyond 65,536 bytes the rest comes back as zeros.",
-    Beyond1MiB "RFC 6455 6.1"
+    Beyond1Mib "RFC 6455 6.1"
         "A message of more than 1 MiB comes back without its last byte.",
     EmptyNotEchoed "RFC 6455 6.2"
         "Empty messages are lost.",
@@ -318,7 +314,7 @@ faults! {
         "Only the first text is checked.",
     Utf8WholeOnly "RFC 6455 8.1"
         "Text in fragments is not checked.",
-    Utf8First4KiB "RFC 6455 8.1"
+    Utf8First4Kib "RFC 6455 8.1"
         "Only the first 4,096 bytes of a text are checked.",
     Utf8AfterPing "RFC 6455 8.1"
         "After a Ping the rest of a message is not checked.",
@@ -393,13 +389,11 @@ faults! {
     CloseBodyOfOneSent "RFC 6455 5.5.1"
         "An empty Close is answered with a body of one byte.",
     CloseReasonCut "RFC 6455 5.5.1"
-        "The reason is sent back, cut after 4 bytes.",
+        "The reason is sent back, cut after 5 bytes.",
     FailsWith1006 "RFC 6455 7.4.1"
         "A failure is told with the code 1006.",
     FailsWith999 "RFC 6455 7.4.2"
         "A failure is told with the code 999.",
-    FailsWith5000 "RFC 6455 7.4.2"
-        "A failure is told with the code 5000.",
     DataAfterClose "RFC 6455 5.5.1"
         "After its Close the server sends a text.",
     ReadsAfterClose "RFC 6455 5.5.1"
@@ -408,38 +402,20 @@ faults! {
         "Frames behind a bad one are answered.",
     FailureIgnored "RFC 6455 7.1.7"
         "A bad frame is skipped, nothing fails.",
-    CloseBodyOfOne "RFC 6455 5.5.1"
-        "A Close with a body of one byte is taken.",
     CloseCodeUnchecked "RFC 6455 7.4"
         "Every code is taken and sent back.",
     CloseCodeBelow1000 "RFC 6455 7.4.2"
         "Codes below 1000 are taken and sent back.",
-    CloseCode1004 "RFC 6455 7.4.1"
-        "The code 1004 is taken and sent back.",
     CloseCode1005 "RFC 6455 7.4.1"
         "The code 1005 is taken and sent back.",
     CloseCode1006 "RFC 6455 7.4.1"
         "The code 1006 is taken and sent back.",
     CloseCode1015 "RFC 6455 7.4.1"
         "The code 1015 is taken and sent back.",
-    CloseCode1016 "RFC 6455 7.4.2"
-        "The codes 1016 to 2999 are taken and sent back.",
-    CloseCodeAbove4999 "RFC 6455 7.4.2"
-        "Codes above 4999 are taken and sent back.",
     CloseCodeWithReason "RFC 6455 7.4"
         "The code is only checked where there is a reason.",
     CloseCodeWithoutReason "RFC 6455 7.4"
         "The code is only checked where there is no reason.",
-    CloseReasonUnchecked "RFC 6455 5.5.1"
-        "The reason may be any bytes.",
-    CloseReasonFirst16 "RFC 6455 5.5.1"
-        "Only the first 16 bytes of the reason are checked.",
-    CloseCode1012Refused "RFC 6455 7.4.2"
-        "The codes 1012 to 1014 are refused.",
-    CloseCode3000Refused "RFC 6455 7.4.2"
-        "The codes 3000 to 3999 are refused.",
-    CloseReasonRefused "RFC 6455 5.5.1"
-        "A Close with a reason is refused.",
     // Offers of permessage-deflate.
     AnyParameter "RFC 7692 7"
         "An offer with an unknown parameter is accepted.",
@@ -465,8 +441,6 @@ faults! {
         "server_no_context_takeover is answered twice.",
     TwoAccepted "RFC 7692 5"
         "Two offers are accepted.",
-    BadOfferRefused "RFC 7692 7"
-        "A request whose offer is only unacceptable gets 400.",
     // Compressed messages.
     Rsv1NotAgreed "RFC 6455 5.2"
         "RSV1 is read as compression that was not agreed.",
@@ -502,7 +476,7 @@ faults! {
         "The window keeps the first 32,768 bytes instead of the last.",
     FarDistances "RFC 7692 7.2.2"
         "Where a copy comes from more than 8,192 bytes back the last byte is zero.",
-    FarDistances16KiB "RFC 7692 7.2.2"
+    FarDistances16Kib "RFC 7692 7.2.2"
         "Where a copy comes from more than 16,384 bytes back the last byte is zero.",
     NothingThere "RFC 7692 7.2.2"
         "Copies from before the first byte bring zeros.",
@@ -526,9 +500,9 @@ faults! {
         "After a compressed message those without RSV1 are inflated too.",
     CompressedCut "RFC 7692 6.2"
         "A compressed frame that TCP cuts is inflated as far as it came.",
-    InflatedBeyond64KiB "RFC 7692 6.2"
+    InflatedBeyond64Kib "RFC 7692 6.2"
         "Of an inflated message no more than 65,536 bytes are delivered.",
-    DeflatedBeyond64KiB "RFC 7692 6.1"
+    DeflatedBeyond64Kib "RFC 7692 6.1"
         "Of a message beyond 65,536 bytes the rest is compressed as zeros.",
     CompressedUnchecked "RFC 6455 8.1"
         "Compressed text is not checked.",

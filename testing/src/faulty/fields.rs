@@ -123,26 +123,3 @@ impl Text<'_> {
         Some(String::from_utf8_lossy(&value).into_owned())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn s6455_4_3_extensions_are_read_with_space_quotes_and_empty_members() {
-        let read = |line: &str| extensions(line.as_bytes(), Quoted::Token);
-        let all = read(", foo ; a = \"1\\0\"; b,, bar").unwrap();
-        assert_eq!(all.len(), 2);
-        let parameters = [("a".to_owned(), Some("10".to_owned())), ("b".to_owned(), None)];
-        assert_eq!((&all[0].name[..], &all[0].parameters[..]), ("foo", &parameters[..]));
-        for bad in ["foo;", "foo;=1", "foo bar", "foo; a=", "foo; a=\"\"", "foo; a=\"1 0\"", "=x"] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-        assert!(extensions(b"foo; a=\"1 0\"", Quoted::Anything).is_some());
-    }
-
-    #[test]
-    fn s9110_5_6_1_a_list_goes_over_lines_and_has_empty_members() {
-        assert_eq!(members(&[b"a\t, b", b",c"]), [&b"a"[..], b"b", b"", b"c"]);
-    }
-}

@@ -137,7 +137,7 @@ impl Frame {
         if self.is_control() && len > 125 && !session.shared.has(Fault::ControlTooLong) {
             return fail(1002, "a control frame of more than 125 bytes (RFC 6455 5.5)");
         }
-        if self.opcode == 8 && len == 1 && !session.shared.has(Fault::CloseBodyOfOne) {
+        if self.opcode == 8 && len == 1 {
             return fail(1002, "a Close with a body of one byte (RFC 6455 5.5.1)");
         }
         self.len = u64::from(len);
@@ -150,7 +150,6 @@ impl Frame {
         has(Fault::UnmaskedData) && !self.is_control()
             || has(Fault::UnmaskedControl) && self.is_control()
             || has(Fault::UnmaskedEmpty) && len == 0
-            || has(Fault::UnmaskedClose) && self.opcode == 8
             || has(Fault::UnmaskedSecond) && session.frames > 0
             || has(Fault::UnmaskedContinuation) && self.opcode == 0
             || has(Fault::UnmaskedPingInside) && self.opcode == 9 && is_inside

@@ -80,7 +80,7 @@ fn content(shared: &Shared, head: &Head) -> Result<(), Refusal> {
     match lengths[..] {
         [] => {}
         [b"0"] => {}
-        [value, ..] if is_number(value) && shared.has(Fault::BodyIsFrames) => {}
+        [value] if is_number(value) && shared.has(Fault::BodyIsFrames) => {}
         [first, _, ..] if shared.has(Fault::TwoLengthsOpen) && first == b"0" => {}
         [one] if shared.has(Fault::BadLengthOpens) && !is_number(one) => {}
         [one] if is_number(one) => return refuse(400, "content (RFC 9110 9.3.1)"),
@@ -355,17 +355,7 @@ fn agree(shared: &Shared, head: &Head) -> Result<Agreed, Refusal> {
     if shared.has(Fault::ExtensionsEchoed) {
         return Ok((None, Some(String::from_utf8_lossy(lines[0]).into_owned())));
     }
-    if shared.has(Fault::UnknownExtensionRefused)
-        && offers.iter().any(|offer| offer.name != "permessage-deflate")
-    {
-        return refuse(400, "an unknown extension");
-    }
-    let agreed = negotiate(shared, &offers);
-    let asked = offers.iter().any(|offer| offer.name == "permessage-deflate");
-    if agreed.0.is_none() && asked && shared.has(Fault::BadOfferRefused) {
-        return refuse(400, "an offer that cannot be accepted");
-    }
-    Ok(agreed)
+    Ok(negotiate(shared, &offers))
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -75,7 +75,7 @@ impl Session<'_> {
             has(Fault::Utf8AfterAscii) && frame.payload.iter().take(16).all(u8::is_ascii);
         for (at, byte) in frame.payload.iter().enumerate().skip(from) {
             if is_free
-                || has(Fault::Utf8First4KiB) && message.payload.len() + at >= 4096
+                || has(Fault::Utf8First4Kib) && message.payload.len() + at >= 4096
                 || begins_ascii && at >= 16
             {
                 message.is_unchecked = true;

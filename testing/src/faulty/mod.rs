@@ -5,7 +5,8 @@
 //! each rule in the way that is best, as `docs/refused.md` has it for the library: what opens, what a
 //! refusal says, with which code a connection fails, FIN first and the rest drained. `faults.rs` is the
 //! table of the faults; each stands in the code as one condition, where the right server has its rule.
-//! `rules.rs` has what a server may do to chosen connections instead of answering them.
+//! `rules.rs` has what a server may do to chosen connections instead of answering them; `probes/` has bytes for each
+//! fault that show it, and `wire.rs` what comes back for them without a socket.
 
 /// Makes the enum of the table, its list, and what each row says.
 macro_rules! faults {
@@ -45,10 +46,12 @@ mod judge;
 mod messages;
 mod negotiation;
 mod output;
+mod probes;
 mod rules;
 mod session;
 mod target;
 mod utf8;
+mod wire;
 
 use std::collections::HashMap;
 use std::io;
@@ -59,7 +62,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub use faults::Fault;
+pub use probes::Probe;
 pub use rules::{Act, Asked, Rule, crashes};
+pub use wire::Wire;
 
 /// What a server is to do wrong; nothing by default.
 #[derive(Default)]
@@ -103,15 +108,7 @@ impl Setup {
     /// When there is no port or no thread.
     pub fn serve(self) -> Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared {
-            setup: self,
-            address,
-            stopped: AtomicBool::new(false),
-            hung: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
-            open: Mutex::default(),
-        });
+        let shared = Arc::new(Shared::new(self, listener.local_addr().unwrap()));
         let accepting = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("faulty server".to_owned())
@@ -162,6 +159,17 @@ struct Shared {
 }
 
 impl Shared {
+    fn new(setup: Setup, address: SocketAddr) -> Shared {
+        Shared {
+            setup,
+            address,
+            stopped: AtomicBool::new(false),
+            hung: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            open: Mutex::default(),
+        }
+    }
+
     fn has(&self, fault: Fault) -> bool {
         self.setup.faults.contains(&fault)
     }

@@ -22,10 +22,10 @@ impl Output {
 
     pub(super) fn message(&mut self, shared: &Shared, opcode: u8, payload: Vec<u8>) -> Vec<u8> {
         let mut payload = payload;
-        if shared.has(Fault::Beyond64KiB) {
+        if shared.has(Fault::Beyond64Kib) {
             payload.iter_mut().skip(1 << 16).for_each(|byte| *byte = 0);
         }
-        if shared.has(Fault::Beyond1MiB) && payload.len() > 1 << 20 {
+        if shared.has(Fault::Beyond1Mib) && payload.len() > 1 << 20 {
             payload.pop();
         }
         if shared.has(Fault::SendsLatin1) && opcode == 1 {
@@ -98,7 +98,7 @@ impl Output {
         let from = self.history.len().saturating_sub(window);
         let history = if is_kept { &self.history[from..] } else { &[] };
         let mut zeroed = payload.to_vec();
-        if shared.has(Fault::DeflatedBeyond64KiB) {
+        if shared.has(Fault::DeflatedBeyond64Kib) {
             zeroed.iter_mut().skip(1 << 16).for_each(|byte| *byte = 0);
         }
         let mut body = body(history, &zeroed, window);

@@ -204,8 +204,8 @@ impl<'a> Session<'a> {
         let (header, payload) = (self.frame.header.len(), self.frame.payload.len());
         self.frame.cuts.push((header, payload));
         if self.frame.opcode == 8 && payload > 0 && self.has(Fault::CloseCut) {
-            let body = std::mem::take(&mut self.frame).payload;
-            return self.close(&body);
+            self.over = Some(Over::Closed);
+            return Ok(());
         }
         self.check_cut_text(payload > 0)
     }

@@ -113,35 +113,3 @@ fn is_port(rest: &[u8]) -> bool {
         && digits.iter().all(u8::is_ascii_digit)
         && (digits.is_empty() || number.parse::<u16>().is_ok())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn s9112_3_2_targets_and_hosts() {
-        let ours = |absolute| Target::Ours { absolute };
-        for (text, wanted) in [
-            ("/", ours(false)),
-            ("/a?b=[c]\\", ours(false)),
-            ("HTTP://h:1/x", ours(true)),
-            ("http://h", ours(true)),
-            ("https://h/", Target::Https),
-            ("http:///x", Target::NoHost),
-            ("/a\\b", Target::Bad),
-            ("/%4", Target::Bad),
-            ("/#f", Target::Bad),
-            ("*", Target::Bad),
-            ("ws://h/", Target::Bad),
-            ("http://u@h/", Target::Bad),
-        ] {
-            assert_eq!(target(text.as_bytes()), wanted, "{text}");
-        }
-        for good in ["h", "h:", "h:65535", "[::1]:80", "a_b.c~d!$&'()*+;=", "%41"] {
-            assert!(is_host(good.as_bytes()), "{good}");
-        }
-        for bad in ["", ":80", "h:65536", "a b", "[::1", "[zz]", "[::1]x", "%zz", "a,b", "u@h"] {
-            assert!(!is_host(bad.as_bytes()), "{bad}");
-        }
-    }
-}
