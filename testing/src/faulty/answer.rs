@@ -107,7 +107,12 @@ impl Accepted {
         if let Some(extensions) = &self.extensions {
             fields.push(format!("Sec-WebSocket-Extensions: {extensions}"));
         }
-        format!("HTTP/1.1 101 Switching Protocols\r\n{}\r\n\r\n", fields.join("\r\n")).into_bytes()
+        let more = match shared.has(Fault::ResponseBehind101) {
+            true => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            false => "",
+        };
+        let line = "HTTP/1.1 101 Switching Protocols";
+        format!("{line}\r\n{}\r\n\r\n{more}", fields.join("\r\n")).into_bytes()
     }
 }
 

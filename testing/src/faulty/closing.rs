@@ -68,7 +68,10 @@ impl Session<'_> {
             () if self.has(Fault::FailsWith999) => 999,
             () => failure.code,
         };
-        let body = [&code.to_be_bytes()[..], failure.reason.as_bytes()].concat();
+        let mut body = [&code.to_be_bytes()[..], failure.reason.as_bytes()].concat();
+        if self.has(Fault::CloseTooLong) {
+            body.resize(130, b'.');
+        }
         self.say_close(&body);
     }
 

@@ -116,10 +116,18 @@ faults! {
         "Only the first line of the extensions is held against the grammar.",
     QuotedValueGrammar "RFC 6455 9.1"
         "A quoted value that is no token opens.",
+    QuotedPairRefused "RFC 9110 5.6.4"
+        "A quoted pair in the value of a parameter is refused.",
     HeadInOneSegment "RFC 9112 2.2"
         "A head that TCP cuts is refused.",
     HeadCutInLineEnd "RFC 9112 2.2"
         "A head that TCP cuts between CR and LF is refused.",
+    LargeHeadIs500 "RFC 9110 5.4"
+        "A head that is too large gets 500.",
+    LongTargetIs400 "RFC 9112 3"
+        "A target that is too long gets 400.",
+    ContinueMissing "RFC 9110 7.8"
+        "Expect: 100-continue gets 101 without a 100 before it.",
     // The answer.
     AcceptWrong "RFC 6455 4.2.2"
         "The accept value is that of another key.",
@@ -143,10 +151,20 @@ faults! {
         "The 101 has another subprotocol than those that were asked for.",
     SubprotocolsEchoed "RFC 6455 4.2.2"
         "The 101 has the whole list of subprotocols that was asked for.",
+    SubprotocolEmpty "RFC 6455 4.2.2"
+        "The 101 has Sec-WebSocket-Protocol without a name.",
+    SubprotocolTwice "RFC 6455 11.3.4"
+        "The 101 has the subprotocol on two lines.",
+    SubprotocolCase "RFC 6455 4.2.2"
+        "The 101 has the subprotocol in capital letters.",
     ExtensionUnasked "RFC 6455 4.2.2"
         "The 101 has permessage-deflate although it was not offered.",
     ExtensionsEchoed "RFC 6455 9.1"
         "The 101 repeats the whole offer of extensions.",
+    ExtensionsEmpty "RFC 6455 4.2.2"
+        "The 101 has Sec-WebSocket-Extensions without a member.",
+    ResponseBehind101 "RFC 6455 4.2.2"
+        "The 101 is followed by one more response.",
     AllowMissing "RFC 9110 15.5.6"
         "A 405 has no Allow.",
     UpgradeMissingIn426 "RFC 9110 15.5.22"
@@ -260,6 +278,8 @@ faults! {
         "The server's Pongs have no FIN.",
     PongTooLong "RFC 6455 5.5"
         "The server pads the Pong of a Ping of 125 bytes to 130.",
+    CloseTooLong "RFC 6455 5.5"
+        "The Close of a failure has 130 bytes.",
     FragmentsRepeatOpcode "RFC 6455 5.4"
         "The server sends long messages in fragments that each have the opcode of the first.",
     FragmentsWithoutEnd "RFC 6455 5.4"
@@ -326,6 +346,14 @@ faults! {
         "Surrogates are taken.",
     Utf8Above10ffff "RFC 3629 3"
         "Characters above U+10FFFF are taken.",
+    Utf8FiveAndSix "RFC 3629 3"
+        "Characters of five and six bytes are taken.",
+    Utf8StrayByte "RFC 3629 3"
+        "A continuation byte without a lead is taken.",
+    Utf8LeadAlone "RFC 3629 3"
+        "A lead byte with a character of ASCII behind it is taken.",
+    Utf8FeFf "RFC 3629 3"
+        "The bytes FE and FF are taken.",
     Utf8CutAtEnd "RFC 6455 8.1"
         "A character that the end of the message cuts is taken.",
     Utf8CutInLastFragment "RFC 6455 8.1"
@@ -439,6 +467,10 @@ faults! {
         "client_max_window_bits is answered without a value.",
     ParameterAnsweredTwice "RFC 7692 7.1"
         "server_no_context_takeover is answered twice.",
+    ServerWindowZeros "RFC 7692 7.1.2.1"
+        "server_max_window_bits is answered with a leading zero.",
+    ClientWindow16 "RFC 7692 7.1.2.2"
+        "client_max_window_bits is answered with 16.",
     TwoAccepted "RFC 7692 5"
         "Two offers are accepted.",
     // Compressed messages.
@@ -448,6 +480,10 @@ faults! {
         "With compression RSV1 on a control frame means nothing.",
     Rsv1OnContinuation "RFC 7692 6.1"
         "With compression RSV1 on a continuation means nothing.",
+    Rsv23WithCompression "RFC 6455 5.2"
+        "With compression RSV2 and RSV3 mean nothing.",
+    UnmaskedCompressed "RFC 6455 5.1"
+        "A compressed frame without a mask is taken.",
     Rsv1NotSet "RFC 7692 6"
         "The server compresses and does not set RSV1.",
     Rsv1OnPlain "RFC 7692 6"
@@ -508,6 +544,10 @@ faults! {
         "Compressed text is not checked.",
     CompressedSecondUnchecked "RFC 6455 8.1"
         "From the second on compressed text is not checked.",
+    CompressedFragmentsUnchecked "RFC 6455 8.1"
+        "Compressed text in fragments is not checked.",
+    PlainUncheckedWithCompression "RFC 6455 8.1"
+        "With compression text that is not compressed is not checked.",
     PingInsideCompressed "RFC 7692 6.1"
         "A Ping inside a compressed message drops what came before it.",
 }

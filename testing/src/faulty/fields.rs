@@ -35,6 +35,8 @@ pub(super) struct Extension {
 pub(super) enum Quoted {
     /// RFC 6455 §4.3: without its quotes a value is a token.
     Token,
+    /// The same, and no pair is read, which is a fault.
+    WithoutPairs,
     Anything,
 }
 
@@ -110,6 +112,7 @@ impl Text<'_> {
             self.at += 1;
             match byte {
                 b'"' => break,
+                b'\\' if self.quoted == Quoted::WithoutPairs => return None,
                 b'\\' => {
                     value.push(self.peek()?);
                     self.at += 1;
@@ -117,7 +120,7 @@ impl Text<'_> {
                 _ => value.push(byte),
             }
         }
-        if self.quoted == Quoted::Token && !is_token(&value) {
+        if self.quoted != Quoted::Anything && !is_token(&value) {
             return None;
         }
         Some(String::from_utf8_lossy(&value).into_owned())

@@ -59,9 +59,9 @@ pub(super) fn scan(shared: &Shared, bytes: &[u8]) -> Scan {
         let rest = &bytes[at..];
         let line = match line(shared, rest, lines.is_empty()) {
             Line::Part if rest.len() > LONGEST_LINE && lines.is_empty() => {
-                return Scan::Bad(Refusal::new(414, "the target is too long (RFC 9112 3)"));
+                return too_long(shared);
             }
-            Line::Part if bytes.len() > LONGEST_HEAD => return too_large(),
+            Line::Part if bytes.len() > LONGEST_HEAD => return too_large(shared),
             Line::Part => return Scan::Part,
             Line::Bad(why) => return bad(why),
             Line::Whole(line, len) => {
@@ -76,10 +76,10 @@ pub(super) fn scan(shared: &Shared, bytes: &[u8]) -> Scan {
             break;
         }
         if lines.is_empty() && line.len() > LONGEST_LINE {
-            return Scan::Bad(Refusal::new(414, "the target is too long (RFC 9112 3)"));
+            return too_long(shared);
         }
         if at > LONGEST_HEAD || lines.len() > MOST_FIELDS {
-            return too_large();
+            return too_large(shared);
         }
         if let (Some(b' ' | b'\t'), false) = (line.first(), lines.is_empty()) {
             match space_line(shared, &mut lines, &line) {
@@ -188,8 +188,14 @@ fn bad(why: &'static str) -> Scan {
     Scan::Bad(Refusal::new(400, why))
 }
 
-fn too_large() -> Scan {
-    Scan::Bad(Refusal::new(431, "the head is too large (RFC 6585 5)"))
+fn too_large(shared: &Shared) -> Scan {
+    let status = if shared.has(Fault::LargeHeadIs500) { 500 } else { 431 };
+    Scan::Bad(Refusal::new(status, "the head is too large (RFC 6585 5)"))
+}
+
+fn too_long(shared: &Shared) -> Scan {
+    let status = if shared.has(Fault::LongTargetIs400) { 400 } else { 414 };
+    Scan::Bad(Refusal::new(status, "the target is too long (RFC 9112 3)"))
 }
 
 /// Octets of a request line.

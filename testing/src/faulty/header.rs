@@ -154,6 +154,7 @@ impl Frame {
             || has(Fault::UnmaskedContinuation) && self.opcode == 0
             || has(Fault::UnmaskedPingInside) && self.opcode == 9 && is_inside
             || has(Fault::UnmaskedLong) && len > 125
+            || has(Fault::UnmaskedCompressed) && session.is_compressing() && self.rsv1()
     }
 
     fn length(&mut self, session: &Session<'_>) -> Result<(), Failure> {
@@ -244,6 +245,7 @@ fn rsv(session: &Session<'_>, first: u8) -> u8 {
         (Fault::Rsv1NotAgreed, is_data && !is_agreed, 0x40),
         (Fault::Rsv1OnControl, opcode >= 8 && is_agreed, 0x40),
         (Fault::Rsv1OnContinuation, opcode == 0 && is_agreed, 0x40),
+        (Fault::Rsv23WithCompression, is_agreed, 0x30),
     ];
     for (fault, applies, mask) in ignored {
         if applies && session.shared.has(fault) {

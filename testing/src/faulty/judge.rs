@@ -23,7 +23,7 @@ pub(super) fn judge(shared: &Shared, head: &Head) -> Result<Opened, Refusal> {
     version_of_http(shared, head)?;
     host(shared, head)?;
     content(shared, head)?;
-    let continues = expectation(head)?;
+    let continues = expectation(head)? && !shared.has(Fault::ContinueMissing);
     method(shared, head)?;
     check_target(shared, head)?;
     upgrade(shared, head)?;
@@ -315,6 +315,16 @@ fn subprotocol(shared: &Shared, head: &Head) -> Result<Option<String>, Refusal> 
     if sorted.len() < all.len() {
         return refuse(400, "a subprotocol twice (RFC 6455 4.1)");
     }
+    if shared.has(Fault::SubprotocolEmpty) {
+        return Ok(Some(String::new()));
+    }
+    let first = String::from_utf8_lossy(all[0]).into_owned();
+    if shared.has(Fault::SubprotocolTwice) {
+        return Ok(Some(format!("{first}\r\nSec-WebSocket-Protocol: {first}")));
+    }
+    if shared.has(Fault::SubprotocolCase) {
+        return Ok(Some(first.to_ascii_uppercase()));
+    }
     if shared.has(Fault::SubprotocolOther) {
         return Ok(Some("x-other".to_owned()));
     }
@@ -335,9 +345,10 @@ fn agree(shared: &Shared, head: &Head) -> Result<Agreed, Refusal> {
         }
         return Ok((None, None));
     }
-    let quoted = match shared.has(Fault::QuotedValueGrammar) {
-        true => Quoted::Anything,
-        false => Quoted::Token,
+    let quoted = match () {
+        () if shared.has(Fault::QuotedValueGrammar) => Quoted::Anything,
+        () if shared.has(Fault::QuotedPairRefused) => Quoted::WithoutPairs,
+        () => Quoted::Token,
     };
     let mut offers = Vec::new();
     for (at, line) in lines.iter().enumerate() {
@@ -351,6 +362,9 @@ fn agree(shared: &Shared, head: &Head) -> Result<Agreed, Refusal> {
     }
     if offers.is_empty() && !shared.has(Fault::ExtensionGrammar) {
         return refuse(400, "an empty list of extensions (RFC 6455 9.1)");
+    }
+    if shared.has(Fault::ExtensionsEmpty) {
+        return Ok((None, Some(String::new())));
     }
     if shared.has(Fault::ExtensionsEchoed) {
         return Ok((None, Some(String::from_utf8_lossy(lines[0]).into_owned())));

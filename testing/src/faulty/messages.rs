@@ -70,6 +70,7 @@ impl Session<'_> {
             || has(Fault::Utf8FirstFragment) && message.fragments > 1
             || has(Fault::Utf8FirstMessage) && self.texts > 0
             || has(Fault::Utf8WholeOnly) && !is_whole
+            || has(Fault::PlainUncheckedWithCompression) && self.inflater.is_some()
             || has(Fault::Utf8AfterPing) && message.is_disturbed;
         let begins_ascii =
             has(Fault::Utf8AfterAscii) && frame.payload.iter().take(16).all(u8::is_ascii);
@@ -182,6 +183,7 @@ impl Session<'_> {
     fn check_inflated(&self, message: &Message, payload: &[u8]) -> Result<(), Failure> {
         let is_free = message.opcode != 1
             || self.has(Fault::CompressedUnchecked)
+            || self.has(Fault::CompressedFragmentsUnchecked) && message.fragments > 1
             || self.has(Fault::CompressedSecondUnchecked) && self.compressed > 0;
         let mut utf8 = Utf8::default();
         if is_free || payload.iter().all(|byte| utf8.push(self.shared, *byte)) && !utf8.is_inside()

@@ -98,7 +98,8 @@ fn accept(shared: &Shared, offer: &Offer) -> (Agreement, String) {
         server_max_window_bits = bits;
         let bits = bits + u8::from(shared.has(Fault::ServerWindowLarger) && bits < 15);
         if !shared.has(Fault::ServerWindowDropped) {
-            answer.push_str(&format!("; server_max_window_bits={bits}"));
+            let zero = if shared.has(Fault::ServerWindowZeros) { "0" } else { "" };
+            answer.push_str(&format!("; server_max_window_bits={zero}{bits}"));
         }
     }
     match offer.client_max_window_bits {
@@ -107,6 +108,9 @@ fn accept(shared: &Shared, offer: &Offer) -> (Agreement, String) {
         }
         Some(_) if shared.has(Fault::ClientWindowNoValue) => {
             answer.push_str("; client_max_window_bits");
+        }
+        Some(_) if shared.has(Fault::ClientWindow16) => {
+            answer.push_str("; client_max_window_bits=16");
         }
         Some(Some(bits)) => answer.push_str(&format!("; client_max_window_bits={bits}")),
         _ => {}

@@ -21,8 +21,10 @@ impl Utf8 {
     /// The next byte; `false` where no character goes on so.
     pub(super) fn push(&mut self, shared: &Shared, byte: u8) -> bool {
         if self.needed > 0 {
-            let is_good = (self.low..=self.high).contains(&byte);
-            *self = Utf8 { needed: self.needed - 1, low: 0x80, high: 0xbf };
+            let is_good = (self.low..=self.high).contains(&byte)
+                || byte.is_ascii() && shared.has(Fault::Utf8LeadAlone);
+            let needed = if byte < 0x80 { 0 } else { self.needed - 1 };
+            *self = Utf8 { needed, low: 0x80, high: 0xbf };
             return is_good;
         }
         let overlong = shared.has(Fault::Utf8Overlong);
@@ -38,6 +40,10 @@ impl Utf8 {
             0xf4 if !shared.has(Fault::Utf8Above10ffff) => (3, 0x80, 0x8f),
             0xf0..=0xf4 => (3, 0x80, 0xbf),
             0xf5..=0xf7 if shared.has(Fault::Utf8Above10ffff) => (3, 0x80, 0xbf),
+            0xf8..=0xfb if shared.has(Fault::Utf8FiveAndSix) => (4, 0x80, 0xbf),
+            0xfc | 0xfd if shared.has(Fault::Utf8FiveAndSix) => (5, 0x80, 0xbf),
+            0x80..=0xbf if shared.has(Fault::Utf8StrayByte) => (0, 0, 0),
+            0xfe | 0xff if shared.has(Fault::Utf8FeFf) => (0, 0, 0),
             _ => return false,
         };
         *self = Utf8 { needed, low, high };

@@ -32,6 +32,9 @@ impl Setup {
         let answer = lines.collect();
         let mut wire = Wire { answer, frames: Vec::new(), is_over: true, keeps_tcp: false };
         let Some((_, opened)) = opened else { return wire };
+        if opened.continues {
+            wire.answer.insert_str(0, "HTTP/1.1 100 Continue\r\n\r\n");
+        }
         let mut session = Session::new(&shared, opened.agreement);
         wire.is_over = probe.segments.iter().any(|segment| {
             let is_over = session.receive(segment);

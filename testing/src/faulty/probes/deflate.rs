@@ -67,6 +67,10 @@ fn received(fault: Fault) -> Option<Probe> {
         Fault::InflatedBeyond64Kib => agreed(&["z*70000"]),
         Fault::CompressedUnchecked => agreed(&["z:000100feffff00"]),
         Fault::CompressedSecondUnchecked => agreed(&[HELLO, "z:000100feffff00"]),
+        Fault::Rsv23WithCompression => agreed(&["a1 81 K 61"]),
+        Fault::UnmaskedCompressed => agreed(&["c1 07 f248cdc9c90700"]),
+        Fault::CompressedFragmentsUnchecked => agreed(&["41 84 K 000100fe 80 83 K ffff00"]),
+        Fault::PlainUncheckedWithCompression => agreed(&["81 81 K ff"]),
         Fault::PingInsideCompressed => agreed(&["41 83 K f248cd p:a 80 84 K c9c90700"]),
         _ => None,
     }

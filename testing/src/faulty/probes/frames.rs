@@ -95,7 +95,10 @@ fn closing(fault: Fault) -> Option<Probe> {
         Fault::CloseAppUnanswered => frames("x:4000"),
         Fault::CloseInsideUnanswered => frames("f:a x:1000"),
         Fault::CloseReasonCut => frames("88 88 K 03e8 616262e282ac"),
-        Fault::FailureNotEnded | Fault::FailsWith1006 | Fault::FailsWith999 => frames("83 80 K"),
+        Fault::CloseTooLong
+        | Fault::FailureNotEnded
+        | Fault::FailsWith1006
+        | Fault::FailsWith999 => frames("83 80 K"),
         Fault::ReadsAfterClose => frames("x:1000 t:a"),
         Fault::ReadsAfterFailure | Fault::FailureIgnored => frames("83 80 K t:a"),
         Fault::CloseCodeUnchecked | Fault::CloseCodeBelow1000 => frames("x:999"),

@@ -86,6 +86,17 @@ pub(super) fn probe(fault: Fault) -> Option<Probe> {
         | Fault::ExtensionUnasked => head(&[]),
         Fault::SubprotocolOther => head(&["Sec-WebSocket-Protocol: chat"]),
         Fault::SubprotocolsEchoed => head(&["Sec-WebSocket-Protocol: a, b"]),
+        Fault::ExtensionsEmpty => offering("foo"),
+        Fault::QuotedPairRefused => offering("foo; bar=\"1\\0\""),
+        Fault::LargeHeadIs500 => head(&[&format!("X: {}", "p".repeat(64 << 10))]),
+        Fault::LongTargetIs400 => head(&[&format!(">GET /?{} HTTP/1.1", "q".repeat(64 << 10))]),
+        Fault::ContinueMissing => head(&["Expect: 100-continue"]),
+        Fault::SubprotocolEmpty | Fault::SubprotocolTwice | Fault::SubprotocolCase => {
+            head(&["Sec-WebSocket-Protocol: chat"])
+        }
+        Fault::ResponseBehind101 => head(&[]),
+        Fault::ServerWindowZeros => offering("permessage-deflate; server_max_window_bits=10"),
+        Fault::ClientWindow16 => offering("permessage-deflate; client_max_window_bits"),
         Fault::ExtensionsEchoed => offering("foo, bar; baz"),
         Fault::AllowMissing => head(&[">POST / HTTP/1.1"]),
         Fault::LengthAndCodingSent => head(&["-Host"]),
