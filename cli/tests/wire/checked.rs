@@ -43,7 +43,12 @@ fn exchanged(
     section: &'static str,
     exchange: &Exchange,
 ) -> Vec<Case> {
-    let (bytes, replies) = (&exchange.bytes, &exchange.replies);
+    // How many rounds it takes means nothing here: what comes back is the same.
+    let mut bytes: Vec<u8> = exchange.first.iter().flat_map(|round| round.bytes.clone()).collect();
+    let mut replies: Vec<_> =
+        exchange.first.iter().flat_map(|round| round.replies.clone()).collect();
+    bytes.extend_from_slice(&exchange.bytes);
+    replies.extend_from_slice(&exchange.replies);
     let end = match &exchange.end {
         checked::End::Open => End::Open,
         checked::End::Fail(code) | checked::End::FailEarly(code) => End::Fail(*code, section),

@@ -78,6 +78,8 @@ pub(crate) struct Row {
     pub(crate) play: Play,
     /// What the RFC leaves open if it does not come so.
     pub(crate) duty: Duty,
+    /// Where the duty is [`Duty::Open`]: the clause that leaves it open, and how, in our words.
+    pub(crate) basis: &'static str,
 }
 
 /// Whether the opposite of what a row wants breaks a rule.
@@ -100,6 +102,7 @@ pub(crate) enum Play {
 /// An opening handshake.
 pub(crate) struct Opening {
     pub(crate) head: Head,
+    pub(crate) delivery: Delivery,
     pub(crate) answer: Answer,
 }
 
@@ -125,10 +128,18 @@ pub(crate) struct Exchange {
     /// permessage-deflate is offered with these words and must be accepted, or the row is skipped.
     pub(crate) offer: Option<&'static str>,
     pub(crate) context: Context,
+    /// What is sent before, each time after the replies to what was sent earlier have come.
+    pub(crate) first: Vec<Round>,
     pub(crate) bytes: Vec<u8>,
     pub(crate) delivery: Delivery,
     pub(crate) replies: Vec<Event>,
     pub(crate) end: End,
+}
+
+/// Good frames, and what comes back for them.
+pub(crate) struct Round {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) replies: Vec<Event>,
 }
 
 /// Which agreement a row needs.
@@ -176,12 +187,17 @@ impl Row {
 
     /// Whether it only shows something where messages are echoed.
     pub(crate) fn needs_echo(&self) -> bool {
-        let replies = match &self.play {
-            Play::Opening(Opening { answer: Answer::Accept(replies), .. }) => replies,
-            Play::Opening(_) => return false,
-            Play::Exchange(exchange) => &exchange.replies,
-        };
-        replies.iter().any(|reply| matches!(reply, Event::Text(_) | Event::Binary(_)))
+        let is_echo = |reply: &Event| matches!(reply, Event::Text(_) | Event::Binary(_));
+        match &self.play {
+            Play::Opening(Opening { answer: Answer::Accept(replies), .. }) => {
+                replies.iter().any(is_echo)
+            }
+            Play::Opening(_) => false,
+            Play::Exchange(exchange) => {
+                let first = exchange.first.iter().flat_map(|round| &round.replies);
+                first.chain(&exchange.replies).any(is_echo)
+            }
+        }
     }
 }
 

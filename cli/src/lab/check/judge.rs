@@ -51,6 +51,9 @@ pub(crate) fn judge(row: &Exchange, duty: Duty, seen: &Transcript, echoes: bool)
         return Verdict::fault(fault);
     }
     let is_data = |event: &&Event| matches!(event, Event::Text(_) | Event::Binary(_));
+    if let Some(round) = &seen.broken_off {
+        return Verdict::against(duty, format!("{round}: {}", story(seen)));
+    }
     if seen.close.is_some() && seen.afterwards.iter().any(|event| is_data(&event)) {
         return Verdict::violation(format!(
             "{}: data after its own Close (RFC 6455 5.5.1)",
@@ -241,8 +244,8 @@ mod tests {
     use super::*;
 
     fn row(replies: Vec<Event>, end: End) -> Exchange {
-        let (offer, bytes) = (None, Vec::new());
-        Exchange { offer, context: Context::Any, bytes, delivery: Delivery::Whole, replies, end }
+        let (offer, context, first, bytes) = (None, Context::Any, Vec::new(), Vec::new());
+        Exchange { offer, context, first, bytes, delivery: Delivery::Whole, replies, end }
     }
 
     fn grade(row: &Exchange, duty: Duty, seen: Transcript) -> Grade {

@@ -8,7 +8,7 @@ use super::connection::{Connection, Next};
 use super::frame::{Event, Fault};
 use super::http::{self, Answered, Response};
 use super::judge::Verdict;
-use super::play::{Server, Unplayed, connect};
+use super::play::{Server, Unplayed, connect, deliver};
 
 /// What came of an opening handshake.
 pub(crate) struct Opened {
@@ -22,7 +22,7 @@ pub(crate) struct Opened {
 /// Sends the head and reads what comes.
 pub(crate) fn open(server: &Server, row: &Opening) -> Result<Opened, Unplayed> {
     let mut connection = connect(server)?;
-    connection.send(&row.head.bytes_for(&server.path, &server.host));
+    deliver(&mut connection, &row.head.bytes_for(&server.path, &server.host), row.delivery);
     let mut opened = read(&mut connection, server, row);
     if let (Answered::Response(response), Answer::Accept(wanted)) = (&opened.answered, &row.answer)
         && response.status == 101

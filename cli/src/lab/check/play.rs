@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::agreement::Agreement;
-use super::case::{Context, Delivery, End, Exchange};
+use super::case::{Context, Delivery, End, Exchange, Round};
 use super::connection::{Connection, Next};
 use super::frame::{Event, Fault, close, join, ping, text};
 use super::head::Head;
@@ -86,6 +86,8 @@ pub(crate) struct Transcript {
     pub(crate) end: Ending,
     /// Whether the Ping that asks if the server goes on was answered.
     pub(crate) goes_on: bool,
+    /// What was wrong with the replies to a round that was sent before the row's own bytes.
+    pub(crate) broken_off: Option<String>,
 }
 
 /// How the connection ended.
@@ -115,9 +117,13 @@ pub(crate) enum Unplayed {
 /// Opens a connection and plays the row on it.
 pub(crate) fn exchange(server: &Server, row: &Exchange) -> Result<Transcript, Unplayed> {
     let mut connection = open(server, row)?;
-    deliver(&mut connection, &row.bytes, row.delivery);
     let mut transcript = Transcript::default();
-    listen(&mut connection, row, &server.pace, &mut transcript);
+    let is_warm =
+        row.first.iter().all(|round| warm(&mut connection, round, server, &mut transcript));
+    if is_warm {
+        deliver(&mut connection, &row.bytes, row.delivery);
+        listen(&mut connection, row, &server.pace, &mut transcript);
+    }
     // A lawful end for what is still open; whoever does not care sees FIN.
     if transcript.close.is_none() && matches!(transcript.end, Ending::Silence) {
         connection.send(&close(1000, ""));
@@ -170,7 +176,36 @@ fn open(server: &Server, row: &Exchange) -> Result<Connection, Unplayed> {
     }
 }
 
-fn deliver(connection: &mut Connection, bytes: &[u8], delivery: Delivery) {
+/// Plays a round that comes before the row's own bytes; `false` when it did not go as it must.
+fn warm(
+    connection: &mut Connection,
+    round: &Round,
+    server: &Server,
+    seen: &mut Transcript,
+) -> bool {
+    connection.send(&round.bytes);
+    for wanted in &round.replies {
+        let event = loop {
+            match connection.next(Instant::now() + server.pace.answer) {
+                Next::Event(Event::Ping(_)) => {}
+                other => break other,
+            }
+        };
+        match event {
+            Next::Event(event) if event == *wanted => continue,
+            Next::Event(event) => note(seen, event),
+            Next::Fin => seen.end = Ending::Fin,
+            Next::Reset => seen.end = Ending::Reset,
+            Next::Fault(fault) => seen.end = Ending::Fault(fault),
+            Next::Silence => {}
+        }
+        seen.broken_off = Some(format!("before it, {wanted} was owed"));
+        return false;
+    }
+    true
+}
+
+pub(crate) fn deliver(connection: &mut Connection, bytes: &[u8], delivery: Delivery) {
     match delivery {
         Delivery::Whole => connection.send(bytes),
         Delivery::Bytewise => {

@@ -19,6 +19,8 @@ pub(super) fn cases() -> Vec<Case> {
                 fails("an unmasked text of two bytes", hex("81 02 6869")),
                 fails("an unmasked first fragment", hex("01 01 61")),
                 fails("an unmasked empty text", hex("81 00")),
+                fails("an unmasked text, after a Ping was answered", hex("81 05 48656c6c6f"))
+                    .after(ping("first"), vec![p("first")]),
             ],
         },
         Case {

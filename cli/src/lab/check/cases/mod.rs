@@ -25,7 +25,7 @@ mod syntax;
 mod utf8;
 
 use super::case::{
-    Answer, Case, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Row,
+    Answer, Case, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Round, Row,
 };
 use super::frame::Event;
 use super::head::Head;
@@ -76,9 +76,9 @@ pub(crate) fn of_deflate() -> Vec<Case> {
 
 /// A row of frames that are well-formed and whose replies are wanted.
 fn row(what: impl Into<String>, bytes: Vec<u8>, replies: Vec<Event>, end: End) -> Row {
-    let (offer, context, delivery) = (None, Context::Any, Delivery::Whole);
-    let exchange = Exchange { offer, context, bytes, delivery, replies, end };
-    Row { what: what.into(), play: Play::Exchange(exchange), duty: Duty::Must }
+    let (offer, context, first, delivery) = (None, Context::Any, Vec::new(), Delivery::Whole);
+    let exchange = Exchange { offer, context, first, bytes, delivery, replies, end };
+    Row { what: what.into(), play: Play::Exchange(exchange), duty: Duty::Must, basis: "" }
 }
 
 /// A row that is echoed, and stays open.
@@ -107,13 +107,28 @@ fn refused(what: impl Into<String>, statuses: &'static [u16], head: Head) -> Row
 }
 
 fn opening(what: impl Into<String>, head: Head, answer: Answer) -> Row {
-    Row { what: what.into(), play: Play::Opening(Opening { head, answer }), duty: Duty::Must }
+    let play = Play::Opening(Opening { head, delivery: Delivery::Whole, answer });
+    Row { what: what.into(), play, duty: Duty::Must, basis: "" }
 }
 
 impl Row {
     /// The opposite of what is wanted breaks no MUST.
-    fn open(mut self) -> Row {
+    fn open(self) -> Row {
+        self.open_by("")
+    }
+
+    /// The same; this clause leaves it open, in the way that is told here in our words.
+    fn open_by(mut self, basis: &'static str) -> Row {
         self.duty = Duty::Open;
+        self.basis = basis;
+        self
+    }
+
+    /// Sent only after these good frames were sent and these replies to them have come.
+    fn after(mut self, bytes: Vec<u8>, replies: Vec<Event>) -> Row {
+        if let Play::Exchange(exchange) = &mut self.play {
+            exchange.first.push(Round { bytes, replies });
+        }
         self
     }
 
@@ -141,8 +156,9 @@ impl Row {
 
     /// Delivered this way also by `stickler check`.
     fn delivered(mut self, wanted: Delivery) -> Row {
-        if let Play::Exchange(exchange) = &mut self.play {
-            exchange.delivery = wanted;
+        match &mut self.play {
+            Play::Opening(opening) => opening.delivery = wanted,
+            Play::Exchange(exchange) => exchange.delivery = wanted,
         }
         self
     }
