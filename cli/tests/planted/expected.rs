@@ -114,7 +114,7 @@ pub(crate) const SEEN: &[(Fault, &[&str])] = &[
     (Fault::StrayAfterMessage, &["stray-continuation"]),
     (Fault::MessageInsideMessage, &["rsv1-inside-message", "message-inside-message"]),
     (Fault::BinaryInsideText, &["rsv1-inside-message", "message-inside-message"]),
-    (Fault::TypeOfLastFragment, &["fragments-of-one-byte", "fragments-empty"]),
+    (Fault::EmptyFragmentIsBinary, &["fragments-of-one-byte", "fragments-empty"]),
     (Fault::EmptyFragmentRefused, &["fragments-of-one-byte", "fragments-empty"]),
     (Fault::EmptyFragmentEnds, &["fragments-empty"]),
     (Fault::FragmentsOneByOne, &["fragments"]),

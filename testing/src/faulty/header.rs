@@ -180,8 +180,7 @@ impl Frame {
             Some(header) if shared.has(Fault::LengthCut) => header - 2,
             _ => 0,
         };
-        let number = |octets: &[u8]| octets.iter().fold(0, |sum, o| sum << 8 | u64::from(*o));
-        self.len = number(&octets[skipped..]);
+        self.len = octets[skipped..].iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet));
         if skipped > 0 {
             return Ok(());
         }

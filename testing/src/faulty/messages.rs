@@ -127,11 +127,11 @@ impl Session<'_> {
             };
             message.payload.extend_from_slice(&frame.payload[..come]);
         }
-        if message.is_compressed && self.has(Fault::FragmentsApart) && message.fragments > 0 {
+        if message.is_compressed && self.has(Fault::FragmentsApart) {
             let inflated = self.inflate(&frame.payload)?;
             message.apart.extend(inflated);
         }
-        if frame.len == 0 && self.has(Fault::TypeOfLastFragment) {
+        if frame.len == 0 && self.has(Fault::EmptyFragmentIsBinary) {
             message.opcode = if message.fragments > 1 { 2 } else { message.opcode };
         }
         let ends = frame.opcode == 0 && frame.len == 0 && self.has(Fault::EmptyFragmentEnds);

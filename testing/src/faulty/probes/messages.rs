@@ -13,7 +13,7 @@ fn fragments(fault: Fault) -> Option<Probe> {
         Fault::StrayAfterMessage => frames("f:a l:b l:c"),
         Fault::MessageInsideMessage => frames("f:a t:b"),
         Fault::BinaryInsideText => frames("f:a b:b l:c"),
-        Fault::TypeOfLastFragment => frames("f:a l:"),
+        Fault::EmptyFragmentIsBinary => frames("f:a l:"),
         Fault::EmptyFragmentRefused => frames("f: l:a"),
         Fault::EmptyFragmentEnds => frames("f:a m: l:b"),
         Fault::FragmentsOneByOne => frames("f:a l:b"),
