@@ -36,6 +36,7 @@ macro_rules! faults {
 
 mod answer;
 mod closing;
+mod compress;
 mod connection;
 mod deflate;
 mod faults;

@@ -1,9 +1,10 @@
 //! The frames that the server sends (RFC 6455 §5.1, §5.2, §5.5; RFC 7692 §6.1, §7.2.1).
 
+use super::compress::compress;
 use super::negotiation::Agreement;
 use super::utf8::Utf8;
 use super::{Fault, Shared};
-use crate::deflate::{TAIL, Writer, tokens};
+use crate::deflate::TAIL;
 
 pub(super) struct Output {
     agreement: Option<Agreement>,
@@ -101,7 +102,7 @@ impl Output {
         if shared.has(Fault::DeflatedBeyond64Kib) {
             zeroed.iter_mut().skip(1 << 16).for_each(|byte| *byte = 0);
         }
-        let mut body = body(history, &zeroed, window);
+        let mut body = compress(history, &zeroed, window);
         self.compressed += 1;
         self.history.extend_from_slice(&zeroed);
         let old = self.history.len().saturating_sub(32 << 10);
@@ -114,23 +115,6 @@ impl Output {
         }
         body
     }
-}
-
-/// One block with the fixed code, or stored blocks where that is shorter.
-fn body(history: &[u8], payload: &[u8], window: usize) -> Vec<u8> {
-    if payload.is_empty() {
-        return Writer::new().message();
-    }
-    let fixed = Writer::new().fixed(false, &tokens(history, payload, window)).message();
-    if fixed.len() < payload.len() {
-        return fixed;
-    }
-    let mut writer = Writer::new();
-    for block in payload.chunks(0xffff) {
-        writer = writer.stored(false, block);
-    }
-    let stored = writer.message();
-    if stored.len() < fixed.len() { stored } else { fixed }
 }
 
 fn frame(shared: &Shared, first: u8, payload: &[u8]) -> Vec<u8> {

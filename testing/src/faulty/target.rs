@@ -84,6 +84,17 @@ pub(super) fn is_host(value: &[u8]) -> bool {
 }
 
 fn is_ip_literal(inside: &[u8]) -> bool {
+    // RFC 3986 §3.2.2: an address of a later version begins with "v", hex digits and a dot.
+    if let [b'v' | b'V', rest @ ..] = inside {
+        let dot = rest.iter().position(|byte| *byte == b'.').unwrap_or(0);
+        let (version, address) = rest.split_at(dot);
+        let is_address =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:".contains(byte);
+        return !version.is_empty()
+            && version.iter().all(u8::is_ascii_hexdigit)
+            && address.len() > 1
+            && address.iter().all(is_address);
+    }
     std::str::from_utf8(inside).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
