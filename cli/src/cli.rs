@@ -71,16 +71,27 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_PATH", value_name = "PATH", help_heading = "Opening handshake")]
     pub(crate) path: Vec<String>,
 
-    /// Subprotocol that the server speaks [repeatable]
+    /// Path for the health checks of load balancers: a plain GET or HEAD gets 200 [default: none]
+    #[arg(
+        long,
+        env = "STICKLER_HEALTH_PATH",
+        value_name = "PATH",
+        help_heading = "Opening handshake"
+    )]
+    pub(crate) health_path: Option<String>,
+
+    /// Subprotocol that the server speaks [repeatable]; to try things out, any: the first one offered
     #[arg(
         long,
         env = "STICKLER_SUBPROTOCOL",
-        value_name = "NAME",
+        value_name = "any|NAME",
         help_heading = "Opening handshake"
     )]
     pub(crate) subprotocol: Vec<String>,
 
-    /// Origin that may connect: any, same-host, or one such as https://example.com [repeatable]
+    /// Origin that may connect: any, same-host, or one such as https://example.com, where *. stands
+    /// for labels before a domain (https://*.example.com) and :* for every port
+    /// (http://localhost:*); null for pages from files and sandboxed frames [repeatable]
     #[arg(
         long,
         env = "STICKLER_ALLOWED_ORIGIN",
@@ -113,6 +124,31 @@ pub(crate) struct Serve {
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_fragments: u32,
 
+    /// Largest head of a request; more gets 431, or 414 where it is the request-target
+    #[arg(long, env = "STICKLER_MAX_HEAD_SIZE", value_name = "SIZE", default_value = "16KiB")]
+    #[arg(value_parser = parse_head_size, help_heading = "Limits")]
+    pub(crate) max_head_size: Size,
+
+    /// Most header fields of a request, after which it gets 431
+    #[arg(long, env = "STICKLER_MAX_HEADER_FIELDS", value_name = "N", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    pub(crate) max_header_fields: u16,
+
+    /// Most connections at once; others get 503 [default: no limit]
+    #[arg(long, env = "STICKLER_MAX_CONNECTIONS", value_name = "N", help_heading = "Limits")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: Option<u32>,
+
+    /// Most of one address, or of one IPv6 /64; not for use behind a proxy [default: no limit]
+    #[arg(long, env = "STICKLER_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(crate) max_connections_per_address: Option<u32>,
+
+    /// Most bytes that wait for one peer; while they do, none of its messages is taken
+    #[arg(long, env = "STICKLER_MAX_QUEUED", value_name = "SIZE", default_value = "1MiB")]
+    #[arg(help_heading = "Limits")]
+    pub(crate) max_queued: Size,
+
     /// Most bytes that the kernel holds for one peer, sent or not [default: as the kernel decides]
     #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
     pub(crate) send_buffer: Option<Size>,
@@ -130,6 +166,11 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_CLOSE_TIMEOUT", value_name = "TIME", default_value = "5s")]
     #[arg(value_parser = parse_timeout, help_heading = "Times")]
     pub(crate) close_timeout: Duration,
+
+    /// Time that a peer may take no byte of what is sent to it
+    #[arg(long, env = "STICKLER_WRITE_TIMEOUT", value_name = "TIME", default_value = "30s")]
+    #[arg(value_parser = parse_timeout, help_heading = "Times")]
+    pub(crate) write_timeout: Duration,
 
     /// Time that connections have to end after SIGINT or SIGTERM
     #[arg(long, env = "STICKLER_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "8s")]
@@ -172,7 +213,8 @@ pub(crate) struct Serve {
     #[arg(help_heading = "Compression (RFC 7692)")]
     pub(crate) deflate_memory: Size,
 
-    /// What to log, such as debug or stickler=trace [default: RUST_LOG, else info]
+    /// What to log: off, error, warn, info, debug or trace, or such as info,stickler::net=trace
+    /// [default: RUST_LOG, else info]
     #[arg(
         long,
         env = "STICKLER_LOG",
@@ -233,6 +275,16 @@ fn parse_workers(text: &str) -> Result<usize, String> {
     workers.ok_or_else(|| format!("wanted: a number from 1 to {MOST_WORKERS}"))
 }
 
+fn parse_head_size(text: &str) -> Result<Size, String> {
+    let size: Size = text.parse()?;
+    if size.0 < SMALLEST_HEAD {
+        return Err(format!(
+            "below {SMALLEST_HEAD} bytes there is no room for an opening handshake"
+        ));
+    }
+    Ok(size)
+}
+
 fn parse_window_bits(text: &str) -> Result<WindowBits, String> {
     // With 8 bits next to nothing is gained, so only a client may ask for them.
     let bits = text.parse().ok().filter(|bits| *bits > WindowBits::MIN);
@@ -289,6 +341,9 @@ impl Serve {
     }
 }
 
+/// The opening handshake of a browser is twice as large.
+const SMALLEST_HEAD: usize = 256;
+
 /// More threads than any machine has use for.
 const MOST_WORKERS: usize = 1024;
 
@@ -318,12 +373,15 @@ mod tests {
         assert_eq!(serve.listen, ["127.0.0.1:9001"]);
         assert!(serve.path.is_empty() && serve.subprotocol.is_empty() && serve.own_host.is_empty());
         assert_eq!(serve.allowed_origin, ["any"]);
-        assert_eq!(serve.workers, None);
+        assert_eq!((serve.health_path, serve.workers), (None, None));
         assert_eq!((serve.max_message_size, serve.max_frame_size), (Size(16 << 20), None));
         assert_eq!(serve.max_fragments, 65536);
+        assert_eq!((serve.max_head_size, serve.max_header_fields), (Size(16 << 10), 100));
+        assert_eq!(serve.max_queued, Size(1 << 20));
+        assert_eq!((serve.max_connections, serve.max_connections_per_address), (None, None));
         assert_eq!((serve.send_buffer, serve.unsent_low_water), (None, None));
         let seconds = Duration::from_secs;
-        assert_eq!(serve.handshake_timeout, seconds(10));
+        assert_eq!((serve.handshake_timeout, serve.write_timeout), (seconds(10), seconds(30)));
         assert_eq!((serve.close_timeout, serve.shutdown_timeout), (seconds(5), seconds(8)));
         assert_eq!(serve.keepalive_interval, Interval::Every(seconds(25)));
         assert_eq!(serve.keepalive_timeout, seconds(20));
@@ -376,6 +434,14 @@ mod tests {
             "--workers many",
             "--max-fragments 0",
             "--max-message-size 16MB",
+            "--max-head-size 255",
+            "--max-head-size 0",
+            "--max-header-fields 0",
+            "--max-header-fields 65536",
+            "--max-connections 0",
+            "--max-connections-per-address 0",
+            "--max-queued 0",
+            "--write-timeout 0",
             "--send-buffer 0",
             "--unsent-low-water 0",
             "--close-timeout 0",

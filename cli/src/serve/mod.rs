@@ -1,5 +1,6 @@
 //! `stickler serve`: the echo, with every limit and time of the command line.
 
+mod filter;
 mod listen;
 mod logging;
 mod signals;
@@ -13,7 +14,7 @@ use std::str::FromStr;
 use stickler::Server;
 use stickler::proto::assembler::MessageLimits;
 use stickler::proto::deflate::{self, Level, WindowBits};
-use stickler::proto::handshake::{AllowedOrigin, Authority, Policy, Subprotocol};
+use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
 use crate::apps::echo::echo;
@@ -48,6 +49,13 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
     let mut server = bind(listen)?.config(config);
     if let Some(workers) = options.workers {
         server = server.workers(workers);
+    }
+    let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
+    if let Some(most) = options.max_connections {
+        server = server.max_connections(count(most));
+    }
+    if let Some(most) = options.max_connections_per_address {
+        server = server.max_connections_per_address(count(most));
     }
     if let Some(bytes) = options.send_buffer {
         server = server.send_buffer(bytes.0);
@@ -120,7 +128,12 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .max_message_size(options.max_message_size.0)
         .max_frame_size(options.max_frame_size.unwrap_or(options.max_message_size).0)
         .max_fragments(options.max_fragments);
+    limits.head = HeadLimits::new()
+        .max_head_size(options.max_head_size.0)
+        .max_fields(options.max_header_fields.into());
+    limits.max_queued = options.max_queued.0;
     let mut timeouts = Timeouts::default();
+    timeouts.write = options.write_timeout;
     timeouts.handshake = options.handshake_timeout;
     timeouts.close = options.close_timeout;
     timeouts.keepalive_timeout = options.keepalive_timeout;
@@ -132,6 +145,7 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .limits(limits)
         .timeouts(timeouts)
         .policy(read_policy(options)?)
+        .health_path(read_health_path(options)?)
         .deflate(read_deflate(options)))
 }
 
@@ -159,16 +173,38 @@ fn read_deflate(options: &Serve) -> DeflateConfig {
 const TAKEOVER_WINDOW: WindowBits = WindowBits::new(12).unwrap();
 
 fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
-    let paths = match &options.path[..] {
-        [] => vec!["/".into(), "/echo".into()],
-        paths => read_each(paths, "--path", read_path)?,
-    };
-    Ok(Policy::default()
-        .paths(paths)
+    let policy = Policy::default()
+        .paths(read_paths(options)?)
         .origins(read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?)
-        .own_hosts(read_each(&options.own_host, "--own-host", Authority::from_str)?)
-        .subprotocols(read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?))
+        .own_hosts(read_each(&options.own_host, "--own-host", Authority::from_str)?);
+    match &options.subprotocol[..] {
+        [only] if only == ANY => Ok(policy.any_subprotocol(true)),
+        names if names.iter().any(|name| name == ANY) => {
+            Err(usage_error("'--subprotocol any' agrees to every name, so it stands alone"))
+        }
+        names => Ok(policy.subprotocols(read_each(names, "--subprotocol", Subprotocol::from_str)?)),
+    }
 }
+
+fn read_paths(options: &Serve) -> Result<Vec<String>, clap::Error> {
+    match &options.path[..] {
+        [] => Ok(vec!["/".into(), "/echo".into()]),
+        paths => read_each(paths, "--path", read_path),
+    }
+}
+
+fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {
+    let path = read_each(options.health_path.as_slice(), "--health-path", read_path)?.pop();
+    match path {
+        Some(path) if read_paths(options)?.contains(&path) => {
+            Err(usage_error(format!("the echo answers on '{path}', which --health-path names too")))
+        }
+        path => Ok(path),
+    }
+}
+
+/// Not the name of a subprotocol here, although one could have it.
+const ANY: &str = "any";
 
 /// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one
 /// that a request can have.

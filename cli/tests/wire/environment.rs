@@ -100,6 +100,18 @@ fn cli_environment_sizes_and_durations() {
                 server.retire()
             },
         ),
+        Case::new("cli", "STICKLER_SUBPROTOCOL=any", |_| {
+            let server = with_environment(&[("STICKLER_SUBPROTOCOL", "any")], &[])?;
+            let head = Head::new().add("Sec-WebSocket-Protocol", "whatever, chat");
+            let mut client = Client::connect(server.address())?;
+            client.send(&head.bytes())?;
+            let response = client.response(PROMPT)?;
+            response
+                .accepts_with(&head, Some("whatever"))
+                .map_err(|why| client.report("101", &why))?;
+            client.close_normally()?;
+            server.retire()
+        }),
         Case::new("cli", "STICKLER_MAX_MESSAGE_SIZE, _FRAME_SIZE and _FRAGMENTS", |_| {
             let server = with_environment(
                 &[

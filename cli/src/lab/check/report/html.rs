@@ -86,10 +86,11 @@ h1{overflow-wrap:anywhere}table{border-collapse:collapse}td,th{padding:.2rem .7r
 border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}details{padding:.2rem 0}\
 summary{cursor:pointer}dl{display:grid;grid-template-columns:6rem 1fr;margin:.3rem 1rem;\
 overflow-wrap:anywhere}dd{margin:0;min-width:0;font-family:ui-monospace,monospace;font-size:.9em}\
-i{color:#767676;font-style:normal}b{display:inline-block;min-width:6rem}.strict{color:#1a7f37}\
+a{color:inherit}i{color:#767676;font-style:normal}b{display:inline-block;min-width:6rem}.strict{color:#1a7f37}\
 .acceptable{color:#7a5c00}.violation{color:#c62828}.skipped,.none{color:#767676}\
 @media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}td,th{border-color:#444}\
-.strict{color:#57c46f}.acceptable{color:#d8b04a}.violation{color:#ff7b72}}</style></head><body>\n";
+.strict{color:#57c46f}.acceptable{color:#d8b04a}.violation{color:#ff7b72}i,.skipped,.none{color:#9a9a9a}}\
+@media(max-width:30rem){table{width:100%;font-size:.8rem}td,th{padding:.2rem .25rem}}</style></head><body>\n";
 
 const LEGEND: &str = "<p>Strict: exactly what the rule demands. Acceptable: the RFC leaves it open, or it is a \
 weaker but legal way. Violation: a MUST or MUST NOT is broken. Skipped: it needs an echo or an extension that \
