@@ -1,22 +1,25 @@
 //! The command line and the environment.
 //!
 //! Every flag of `serve` is also a variable `STICKLER_...`; a flag beats it. Flags
-//! that repeat are lists split on commas there.
+//! that repeat are lists split on commas there. An empty variable is not set, and a bad
+//! one is reported by its own name.
 
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, Resettable};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{
-    ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 use stickler::proto::deflate::WindowBits;
 
 use crate::health;
 use crate::lab::{check, verdict};
+use crate::listen::DEFAULT_LISTEN;
 use crate::units::{Interval, Size, parse_duration, parse_timeout};
+use crate::variables;
 
 /// A strict WebSocket server: every rule of RFC 6455 is checked, and a peer that
 /// breaks one is told which.
@@ -58,7 +61,7 @@ pub(crate) struct Serve {
         long,
         env = "STICKLER_LISTEN",
         value_name = "ADDR:PORT",
-        default_value = "127.0.0.1:9001"
+        default_value = DEFAULT_LISTEN
     )]
     #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "Server")]
     pub(crate) listen: Vec<String>,
@@ -227,6 +230,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     #[arg(help_heading = "Log, on standard error")]
     pub(crate) log_format: LogFormat,
+
+    /// The flags whose values came from their variables, by their names in clap.
+    #[arg(skip)]
+    from_variables: Vec<String>,
 }
 
 /// Whether messages are compressed, and how much of them is remembered for that.
@@ -252,11 +259,13 @@ pub(crate) enum LogFormat {
 /// Reads the command line; help and version are errors that exit with 0.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, clap::Error> {
     let args = with_default_command(args.into_iter().collect());
-    let matches = command_for(&args).try_get_matches_from(args)?;
+    let matches = command_for(&args)
+        .try_get_matches_from(&args)
+        .map_err(|error| name_variable(error, &args))?;
     match Cli::from_arg_matches(&matches)?.action {
         Some(Action::Serve(mut serve)) => {
             if let Some(matches) = matches.subcommand_matches("serve") {
-                serve.split_lists(matches);
+                serve.note_variables(matches).map_err(usage_error)?;
             }
             Ok(Action::Serve(serve))
         }
@@ -300,13 +309,58 @@ fn with_default_command(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
-/// The flags of `serve` stand beside the commands only to be shown by `--help`:
-/// read there too, a bad variable would refuse `stickler health`.
+/// The command line, for reading this one.
 fn command_for(args: &[OsString]) -> Command {
     match args.get(1) {
         Some(first) if is_about_the_whole(first) => Cli::command(),
-        _ => Cli::command().mut_args(|arg| arg.env(Resettable::Reset)),
+        // The flags of `serve` stand beside the commands only to be shown by `--help`: read there too,
+        // a bad variable would refuse `stickler health`.
+        _ => {
+            let command = Cli::command().mut_args(|arg| arg.env(Resettable::Reset));
+            // Help names every variable, whatever it holds.
+            let is_help = args.iter().any(|arg| arg == "-h" || arg == "--help");
+            if is_help { command } else { without_empty_variables(command) }
+        }
     }
+}
+
+/// An empty variable is not set.
+fn without_empty_variables(command: Command) -> Command {
+    let is_empty = |arg: &Arg| arg.get_env().is_some_and(variables::is_empty);
+    let command =
+        command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg });
+    command.mut_subcommands(without_empty_variables)
+}
+
+/// Says the name of the variable where an error is about a value that came from one: clap knows the flag
+/// only. The variable is found by reading the same line without it.
+fn name_variable(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    let Some(name) = args.get(1).and_then(|name| name.to_str()) else { return error };
+    let command = command_for(args);
+    let Some(subcommand) = command.find_subcommand(name) else { return error };
+    let about = |error: &clap::Error| {
+        (error.kind(), error.get(ContextKind::InvalidArg).map(ToString::to_string))
+    };
+    for arg in subcommand.get_arguments() {
+        let Some(variable) = arg.get_env().filter(|name| std::env::var_os(name).is_some()) else {
+            continue;
+        };
+        let without = command_for(args)
+            .mut_subcommand(name, |it| it.mut_arg(arg.get_id(), |it| it.env(Resettable::Reset)));
+        let is_at_fault = match without.try_get_matches_from(args) {
+            Ok(_) => true,
+            Err(other) => about(&other) != about(&error),
+        };
+        if is_at_fault {
+            let variable = variable.to_string_lossy().into_owned();
+            if error.kind() == ErrorKind::InvalidUtf8 {
+                return usage_error(format!("{variable} is not UTF-8"));
+            }
+            error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+            return error;
+        }
+    }
+    error
 }
 
 fn is_flag(arg: &OsStr) -> bool {
@@ -318,9 +372,25 @@ fn is_about_the_whole(arg: &OsStr) -> bool {
 }
 
 impl Serve {
-    /// Splits what came from a variable on commas; what came from a flag stays, as a
+    /// How the flag of this field, as clap names it, is to be called in an error: by its variable where
+    /// the value came from there.
+    pub(crate) fn name_of(&self, id: &str) -> String {
+        let flag = id.replace('_', "-");
+        if self.from_variables.iter().any(|known| known == id) {
+            return format!("STICKLER_{}", id.to_uppercase());
+        }
+        format!("--{flag}")
+    }
+
+    /// Notes what came from variables, and splits lists there on commas; what came from a flag stays, as a
     /// path may have one.
-    fn split_lists(&mut self, matches: &ArgMatches) {
+    ///
+    /// # Errors
+    /// A list has no member: a sentence that names the variable.
+    fn note_variables(&mut self, matches: &ArgMatches) -> Result<(), String> {
+        let is_variable = |id: &str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let ids = matches.ids().map(|id| id.as_str()).filter(|id| is_variable(id));
+        self.from_variables = ids.map(str::to_owned).collect();
         for (id, values) in [
             ("listen", &mut self.listen),
             ("path", &mut self.path),
@@ -328,16 +398,12 @@ impl Serve {
             ("allowed_origin", &mut self.allowed_origin),
             ("own_host", &mut self.own_host),
         ] {
-            if matches.value_source(id) == Some(ValueSource::EnvVariable) {
-                *values = values
-                    .iter()
-                    .flat_map(|value| value.split(','))
-                    .map(str::trim)
-                    .map(str::to_owned)
-                    .collect();
-                values.retain(|value| !value.is_empty());
+            if is_variable(id) {
+                let name = format!("STICKLER_{}", id.to_uppercase());
+                *values = variables::members(&name, values.iter().map(String::as_str))?;
             }
         }
+        Ok(())
     }
 }
 
@@ -480,6 +546,10 @@ mod tests {
             let variable = format!("STICKLER_{}", flag.to_uppercase().replace('-', "_"));
             assert_eq!(arg.get_env(), Some(OsStr::new(&variable)));
             assert!(help.contains(&format!("--{flag} ")) && help.contains(&variable), "{flag}");
+            let mut serve = serve("");
+            assert_eq!(serve.name_of(arg.get_id().as_str()), format!("--{flag}"));
+            serve.from_variables = vec![arg.get_id().to_string()];
+            assert_eq!(serve.name_of(arg.get_id().as_str()), variable);
         }
     }
 }

@@ -17,13 +17,14 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::filter::{Filter, Source};
 use crate::cli::LogFormat;
+use crate::variables;
 
 /// Starts the log, and tells panics through it.
 ///
 /// # Errors
 ///
 /// A sentence, when the filter cannot be read.
-pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Result<Log, String> {
+pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result<Log, String> {
     let Read { filter, foreign } = read_filter(filter)?;
     let log = Log::to(io::stderr(), format);
     let builder =
@@ -52,12 +53,13 @@ struct Read {
     foreign: Vec<String>,
 }
 
-fn read_filter(filter: Option<&str>) -> Result<Read, String> {
+/// Reads a filter that has the name of its flag or variable with it, or that of `RUST_LOG`.
+fn read_filter(filter: Option<(String, &str)>) -> Result<Read, String> {
     let (name, source, text) = match filter {
-        Some(text) => ("--log", Source::Ours, text.to_owned()),
+        Some((name, text)) => (name, Source::Ours, text.to_owned()),
         None => {
-            let text = std::env::var_os("RUST_LOG").unwrap_or_default();
-            ("RUST_LOG", Source::RustLog, text.to_string_lossy().into_owned())
+            let text = variables::read("RUST_LOG")?.unwrap_or_default();
+            ("RUST_LOG".to_owned(), Source::RustLog, text)
         }
     };
     let invalid = |why| format!("invalid value '{}' for '{name}': {why}", text.escape_debug());
@@ -288,8 +290,9 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_told() {
-        let refused = read_filter(Some("stickler=loud")).unwrap_err();
+        let flag = |text| Some(("--log".to_owned(), text));
+        let refused = read_filter(flag("stickler=loud")).unwrap_err();
         assert!(refused.starts_with("invalid value 'stickler=loud' for '--log': "), "{refused}");
-        assert!(read_filter(Some("stickler=trace,info")).is_ok());
+        assert!(read_filter(flag("stickler=trace,info")).is_ok());
     }
 }

@@ -54,6 +54,7 @@ mod framing;
 mod handshake;
 mod health;
 mod hostile;
+mod image;
 mod keepalive;
 mod limits;
 mod logs;

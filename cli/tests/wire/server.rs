@@ -147,6 +147,21 @@ impl Server {
         self.stderr.lock().unwrap().clone()
     }
 
+    /// Waits until this came on standard error.
+    pub(crate) fn expect_logged(&self, text: &str) -> Result<(), String> {
+        let begun = Instant::now();
+        while !self.log().contains(text) {
+            if begun.elapsed() > PATIENCE {
+                return Err(format!(
+                    "    expected  {text:?} in the log\n    observed  {}",
+                    self.log()
+                ));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
     /// The exit status, if the process has ended.
     pub(crate) fn status(&self) -> Option<ExitStatus> {
         self.child.lock().unwrap().try_wait().unwrap()

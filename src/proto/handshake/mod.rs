@@ -6,12 +6,15 @@
 //! HTTP version; Host; body framing; Expect; method; request-target; Upgrade; Connection; version;
 //! key; subprotocol and extension grammar; authority; resource; Origin; subprotocol.
 //!
+//! [`client`] is the same handshake from the other side.
+//!
 //! Nothing that the peer sent is ever written back, except a subprotocol: a token, and one of the
 //! server's own unless its policy or the application agrees to another.
 
 mod accept;
 mod allowed_origin;
 mod authority;
+pub mod client;
 pub(crate) mod fields;
 mod framing;
 mod head;

@@ -4,7 +4,7 @@
 
 use super::super::frame::{KEY, binary, masked, masked_with};
 use super::super::head::Head;
-use super::{Case, EARLY, End, Group, Row, accepted, b, echoes, refused, row, t};
+use super::{Answer, Case, EARLY, End, Group, Row, accepted, b, echoes, opening, refused, row, t};
 
 const G: Group = Group::Limits;
 
@@ -46,15 +46,48 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["9110-5.4-01"],
             rule: "A request head of ordinary size is read; one that is too large gets 431",
             rows: vec![
-                accepted("40 fields", with_fields(40)).open(),
-                refused("3,000 fields", &[431], with_fields(3000)).open(),
+                accepted("40 fields", with_fields(40)).open_by(HEAD_LIMIT),
+                accepted("a cookie of 4 KiB", Head::new().add("Cookie", "c".repeat(4 << 10)))
+                    .open_by(HEAD_LIMIT),
+                accepted("a cookie of 8,000 octets", Head::new().add("Cookie", "c".repeat(8000)))
+                    .open_by(HEAD_LIMIT),
+                accepted("a value of 2 KiB for each of 3 fields", {
+                    ["A", "B", "C"].into_iter().fold(Head::new(), |head, name| {
+                        head.add(&format!("X-{name}"), "v".repeat(2 << 10))
+                    })
+                })
+                .open_by(HEAD_LIMIT),
+                refused("3,000 fields", &[431], with_fields(3000)).open_by(HEAD_LIMIT),
                 refused(
                     "a field of 64 KiB",
                     &[431],
                     Head::new().add("X-Pad", "p".repeat(64 << 10)),
                 )
-                .open(),
+                .open_by(HEAD_LIMIT),
             ],
+        },
+        Case {
+            id: "head-too-large-status",
+            group: G,
+            section: "RFC 9110 5.4",
+            requirements: &["9110-5.4-01"],
+            rule: "Fields that are larger than the server reads get a 4xx",
+            rows: vec![
+                opening(
+                    "a field of 64 KiB",
+                    Head::new().add("X-Pad", "p".repeat(64 << 10)),
+                    Answer::RefuseWith(CLIENTS),
+                ),
+                opening(
+                    "a field of 512 KiB",
+                    Head::new().add("X-Pad", "p".repeat(512 << 10)),
+                    Answer::RefuseWith(CLIENTS),
+                ),
+                opening("3,000 fields", with_fields(3000), Answer::RefuseWith(CLIENTS)),
+            ]
+            .into_iter()
+            .map(Row::with_status)
+            .collect(),
         },
         Case {
             id: "head-cookie",
@@ -63,7 +96,8 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["6585-5-01"],
             rule: "A cookie that is too large gets 431",
             rows: vec![
-                refused("100 KiB", &[431], Head::new().add("Cookie", "c".repeat(100 << 10))).open(),
+                refused("100 KiB", &[431], Head::new().add("Cookie", "c".repeat(100 << 10)))
+                    .open_by(HEAD_LIMIT),
             ],
         },
         Case {
@@ -73,7 +107,8 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["9112-3-03"],
             rule: "Request lines of 8000 octets are read",
             rows: vec![
-                accepted("a query of 7,900 octets", Head::new().query("q".repeat(7900))).open(),
+                accepted("a query of 7,900 octets", Head::new().query("q".repeat(7900)))
+                    .open_by(LINE_LIMIT),
             ],
         },
         Case {
@@ -84,8 +119,22 @@ pub(super) fn cases() -> Vec<Case> {
             rule: "A request-target longer than the server reads gets 414",
             rows: vec![
                 refused("a query of 200 KiB", &[414], Head::new().query("q".repeat(200 << 10)))
-                    .open(),
+                    .open_by(TARGET_LIMIT),
             ],
+        },
+        Case {
+            id: "target-too-long-status",
+            group: G,
+            section: "RFC 9112 3",
+            requirements: &["9112-3-02"],
+            rule: "A request-target longer than the server reads is answered by 414 and no other fault",
+            rows: [64, 200]
+                .map(|kib: usize| {
+                    let head = Head::new().query("q".repeat(kib << 10));
+                    opening(format!("a query of {kib} KiB"), head, Answer::RefuseWith(TOO_LONG))
+                        .with_status()
+                })
+                .into(),
         },
     ]
 }
@@ -186,3 +235,16 @@ const PIECES: &str = "RFC 6455 10.4: of how many fragments a message may be made
 fn with_fields(count: usize) -> Head {
     (5..count).fold(Head::new(), |head, at| head.add(&format!("X-{at}"), "1"))
 }
+
+/// What a server may say of a head that is too large for it.
+const CLIENTS: &[u16] = &[400, 403, 413, 414, 431, 494];
+
+/// What it may say of a target that is too long, or of the whole head then, or of a resource that it
+/// does not have.
+const TOO_LONG: &[u16] = &[403, 404, 414, 431];
+
+const HEAD_LIMIT: &str =
+    "RFC 9110 5.4: how much of a head a server reads is its own decision; more gets a 4xx";
+const LINE_LIMIT: &str = "RFC 9112 3: to read request lines of 8,000 octets is recommended";
+const TARGET_LIMIT: &str =
+    "RFC 9112 3: how long a target a server reads is its own decision; a longer one gets 414";

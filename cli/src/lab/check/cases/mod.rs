@@ -6,6 +6,7 @@
 //! when it fails a connection, or their beginning where two rules are broken at once.
 
 mod blocks;
+mod body;
 mod closing;
 mod codes;
 mod contexts;
@@ -17,10 +18,12 @@ mod deflate_offers;
 mod deflate_sessions;
 mod deflate_sizes;
 mod deflate_text;
+mod field_lines;
 mod fields;
 mod fragments;
 mod framing;
-mod host_and_body;
+mod host;
+mod http_version;
 mod key_and_version;
 mod later;
 mod lengths;
@@ -29,7 +32,9 @@ mod messages;
 mod negotiation;
 mod places;
 mod request;
+mod request_line;
 mod rsv1;
+mod segments;
 mod syntax;
 mod utf8;
 mod utf8_places;
@@ -52,10 +57,15 @@ pub(crate) fn all() -> Vec<Case> {
 pub(crate) fn of_handshake() -> Vec<Case> {
     [
         request::cases(),
+        http_version::cases(),
         fields::cases(),
         key_and_version::cases(),
+        segments::cases(),
         syntax::cases(),
-        host_and_body::cases(),
+        field_lines::cases(),
+        request_line::cases(),
+        host::cases(),
+        body::cases(),
         negotiation::cases(),
     ]
     .into_iter()
@@ -90,6 +100,7 @@ pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
 /// permessage-deflate, offered and used.
 pub(crate) fn of_deflate() -> Vec<Case> {
     [
+        negotiation::offers(),
         deflate_sessions::cases(),
         deflate_offers::cases(),
         rsv1::cases(),
@@ -158,12 +169,7 @@ fn must(what: impl Into<String>, play: Play) -> Row {
 }
 
 impl Row {
-    /// The opposite of what is wanted breaks no MUST.
-    fn open(self) -> Row {
-        self.open_by("")
-    }
-
-    /// The same; this clause leaves it open, in the way that is told here in our words.
+    /// The opposite of what is wanted breaks no MUST: this clause leaves it open, in the way that is told here in our words.
     fn open_by(mut self, basis: &'static str) -> Row {
         self.duty = Duty::Open;
         self.basis = basis;
