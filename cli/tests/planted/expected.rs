@@ -23,7 +23,7 @@ pub(crate) const SEEN: &[(Fault, &[&str])] = &[
     (Fault::FieldNameOrder, &["field-order"]),
     (Fault::FoldJoined, &["folded-into-nonsense"]),
     (Fault::SpaceLineTaken, &["field-behind-space"]),
-    (Fault::BareCrEndsLine, &["bare-cr"]),
+    (Fault::BareCrEndsLine, &["bare-cr-as-an-end"]),
     (Fault::NulEndsValue, &["version-malformed"]),
     (Fault::BadLengthOpens, &["content-length-invalid"]),
     (Fault::TwoLengthsOpen, &["content-length-invalid"]),
