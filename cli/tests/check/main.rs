@@ -12,6 +12,7 @@ use serde_json::Value;
 
 mod faults;
 mod gone;
+mod probed;
 mod refused;
 mod relay;
 mod servers;
@@ -277,6 +278,11 @@ fn without_compression_its_group_is_skipped() {
     // Nothing judged is nothing proved.
     let (code, nothing) = results(&ours.url, "nothing", &["--only", "deflate"]);
     assert_eq!((code, &nothing["complete"]), (4, &false.into()));
+    let junit = file("nothing.xml");
+    check(&[&ours.url, "--only", "deflate", "--junit", junit.to_str().unwrap()]);
+    let xml = std::fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains("errors=\"1\"") && xml.contains("nothing could be judged"), "{xml}");
+    std::fs::remove_file(junit).unwrap();
     assert_eq!(json["counts"]["skipped"], json["results"].as_array().unwrap().len() - 1);
 }
 
@@ -326,8 +332,13 @@ fn bad_usage_is_2() {
 fn a_server_that_dies_midway_is_told() {
     let address = serve(Behaviour::DiesAfter(30));
     let output = check(&[&format!("ws://{address}/")]);
-    assert_eq!(code(&output), 1, "{}", said(&output));
-    assert!(said(&output).contains("the server answered nobody after "), "{}", said(&output));
+    // Where it had answered the only row under way, somebody may have ended it.
+    let is_likely = said(&output).contains("the server answered nobody any more, likeliest after ");
+    let is_certain = said(&output).contains("the server answered nobody after ");
+    let expected = if is_certain { 1 } else { 4 };
+    assert!(is_likely || is_certain, "{}", said(&output));
+    assert_eq!(code(&output), expected, "{}", said(&output));
+    assert_eq!(said(&output).contains("after it the server answered nobody"), is_certain);
     assert!(said(&output).contains("\nincomplete: "), "{}", said(&output));
 }
 
@@ -337,7 +348,9 @@ fn hostile_servers_end_the_run_without_harm() {
         let url = format!("ws://{}/", serve(behaviour));
         let begun = Instant::now();
         let output = check(&[&url, "--only", "ping", "--only", "unmasked-data", "--only", "close"]);
-        assert!(matches!(code(&output), 0 | 1), "{behaviour:?}: {}", said(&output));
+        // What is not read to its end is not judged.
+        let expected = if behaviour == Behaviour::HugeFrame { 4 } else { 1 };
+        assert_eq!(code(&output), expected, "{behaviour:?}: {}", said(&output));
         assert!(begun.elapsed() < Duration::from_secs(40), "{behaviour:?}");
     }
 }

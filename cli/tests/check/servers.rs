@@ -60,6 +60,20 @@ pub(crate) enum Behaviour {
     HugeFrame,
     /// Sends a byte now and then.
     Drips,
+    /// Masks what it echoes, and nothing else.
+    MasksEcho,
+    /// Sets RSV1 in what it echoes.
+    Rsv1Echo,
+    /// Sends a Ping first, and echoes.
+    PingsFirst,
+    /// Ends TCP at a message.
+    EndsAtMessages,
+    /// Fails the connection at a message.
+    FailsAtMessages,
+    /// Echoes the octets in another order.
+    ChangesEcho,
+    /// Takes four seconds for an echo.
+    LateEcho,
 }
 
 /// Serves on a free port until the test ends.
@@ -158,6 +172,7 @@ fn accept(key: &str) -> String {
 fn open(stream: &mut TcpStream, behaviour: Behaviour) {
     match behaviour {
         Behaviour::Greets => drop(say(stream, &frame(0x81, b"welcome", behaviour))),
+        Behaviour::PingsFirst => drop(say(stream, &frame(0x89, b"first", behaviour))),
         Behaviour::Floods => {
             while say(stream, &frame(0x81, &[b'x'; 100], behaviour)) {}
             return;
@@ -193,6 +208,20 @@ fn open(stream: &mut TcpStream, behaviour: Behaviour) {
                 return;
             }
             1 | 2 if matches!(behaviour, Behaviour::NoEcho | Behaviour::Greets) => continue,
+            1 | 2 if behaviour == Behaviour::EndsAtMessages => return,
+            1 | 2 if behaviour == Behaviour::FailsAtMessages => {
+                say(stream, &frame(0x88, &1002_u16.to_be_bytes(), behaviour));
+                return;
+            }
+            1 | 2 if behaviour == Behaviour::ChangesEcho => {
+                frame(first, &payload.iter().rev().copied().collect::<Vec<u8>>(), behaviour)
+            }
+            1 | 2 if behaviour == Behaviour::MasksEcho => frame(first, &payload, Behaviour::Masks),
+            1 | 2 if behaviour == Behaviour::Rsv1Echo => frame(first | 0x40, &payload, behaviour),
+            1 | 2 if behaviour == Behaviour::LateEcho => {
+                thread::sleep(Duration::from_secs(4));
+                frame(first, &payload, behaviour)
+            }
             1 | 2 => frame(first, &payload, behaviour),
             8 if behaviour == Behaviour::NoClose => return,
             8 if behaviour == Behaviour::AnyClose => frame(0x88, &payload, behaviour),

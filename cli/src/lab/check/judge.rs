@@ -18,7 +18,11 @@ pub(crate) fn judge(row: &Row, exchange: &Exchange, seen: &Transcript, echoes: b
     if let Some(round) = &seen.broken_off {
         let verdict = Verdict::against(row, format!("{round}: {}", story(seen)));
         let is_silent = seen.close.is_none() && matches!(seen.end, Ending::Silence);
-        return if is_silent { verdict.resting_on(Wait::Answer) } else { verdict };
+        return match seen.end {
+            _ if is_silent => verdict.resting_on(Wait::Answer),
+            Ending::Fin | Ending::Reset if seen.close.is_none() => verdict.resting_on_end(),
+            _ => verdict,
+        };
     }
     if seen.close.is_some() && seen.afterwards.iter().any(Event::is_data) {
         return Verdict::violation(format!(
@@ -166,6 +170,10 @@ impl Judging<'_> {
                 Verdict::against_duty(duty, self.row, format!("not answered: {}", story(seen)))
                     .resting_on(Wait::Answer)
             }
+            None if seen.close.is_none() => {
+                Verdict::against_duty(duty, self.row, format!("refused: {}", story(seen)))
+                    .resting_on_end()
+            }
             _ => Verdict::against_duty(duty, self.row, format!("refused: {}", story(seen))),
         }
     }
@@ -237,8 +245,11 @@ impl Judging<'_> {
         }
         let Some(answer) = &seen.close else {
             return match seen.end {
-                Ending::Fin => Verdict::against(self.row, "FIN without an answering Close"),
-                Ending::Reset => Verdict::against(self.row, "a reset without an answering Close"),
+                Ending::Fin => {
+                    Verdict::against(self.row, "FIN without an answering Close").resting_on_end()
+                }
+                Ending::Reset => Verdict::against(self.row, "a reset without an answering Close")
+                    .resting_on_end(),
                 _ => Verdict::against(self.row, "no answer to the Close").resting_on(Wait::Answer),
             };
         };

@@ -165,12 +165,14 @@ impl Files {
         Ok(Files { files })
     }
 
+    /// Writes all that can be written, and tells of the first that cannot.
     fn write(self, report: &Report<'_>) -> Result<(), String> {
+        let mut all = Ok(());
         for (path, mut file, render) in self.files {
-            file.write_all(render(report).as_bytes())
-                .map_err(|error| cannot_write(&path, &error))?;
+            let written = file.write_all(render(report).as_bytes());
+            all = all.and(written.map_err(|error| cannot_write(&path, &error)));
         }
-        Ok(())
+        all
     }
 }
 

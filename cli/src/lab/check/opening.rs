@@ -41,8 +41,11 @@ pub(crate) fn send(server: &Server, row: &Opening) -> Result<Connection, Unplaye
 
 /// Reads what comes.
 pub(crate) fn finish(server: &Server, connection: &mut Connection, row: &Opening) -> Opened {
-    let until = Instant::now() + server.pace.answer;
+    let until = Instant::now() + server.pace.now(Wait::Answer);
     let mut answered = http::read(connection, until, row.head.is_head());
+    if let Answered::Silence = answered {
+        server.pace.note_in_vain(Wait::Answer);
+    }
     if let Answered::Response(response) = &mut answered
         && response.status >= 200
         && response.says_close()
@@ -78,9 +81,9 @@ impl Opened {
         if self.fault.is_some() {
             return;
         }
-        let question = if server.echoes { join(&[text(WORD), ping(WORD)]) } else { ping(WORD) };
+        let question = if server.echoes() { join(&[text(WORD), ping(WORD)]) } else { ping(WORD) };
         connection.send(&question);
-        self.exchanged = match self.read_events(server, connection, usize::MAX, server.echoes) {
+        self.exchanged = match self.read_events(server, connection, usize::MAX, server.echoes()) {
             Some(end) => Exchanged::Unanswered(end),
             None => Exchanged::Answered,
         };
@@ -111,8 +114,8 @@ impl Opened {
                     self.fault = Some(fault);
                     return Some("a fault");
                 }
-                Next::Fin => return Some("FIN"),
-                Next::Reset => return Some("a reset"),
+                Next::Fin => return Some(FIN),
+                Next::Reset => return Some(RESET),
                 Next::Silence => {
                     server.pace.note_in_vain(Wait::Answer);
                     return Some(SILENCE);
@@ -145,7 +148,7 @@ fn judge_no_response(row: &Row, opening: &Opening, answered: &Answered) -> Verdi
     };
     match answered {
         Answered::Silence => verdict.resting_on(Wait::Answer),
-        _ => verdict,
+        _ => verdict.resting_on_end(),
     }
 }
 
@@ -217,7 +220,11 @@ fn judge_exchange(opening: &Opening, seen: &Opened, echoes: bool) -> Option<Verd
         Exchanged::Unanswered(end) => {
             let observed = format!("101, then {end} instead of an answer to a Ping");
             let verdict = Verdict::violation(format!("{observed} (RFC 6455 4.2.2, 5.5.2)"));
-            Some(if end == SILENCE { verdict.resting_on(Wait::Answer) } else { verdict })
+            Some(match end {
+                SILENCE => verdict.resting_on(Wait::Answer),
+                FIN | RESET => verdict.resting_on_end(),
+                _ => verdict,
+            })
         }
         Exchanged::Not | Exchanged::Answered => None,
     }
@@ -300,6 +307,8 @@ impl Answer {
 /// What is said after a 101.
 const WORD: &str = "is this open?";
 const SILENCE: &str = "silence";
+const FIN: &str = "FIN";
+const RESET: &str = "a reset";
 const MOST_EVENTS: usize = 16;
 
 const MAY_DROP: &str =

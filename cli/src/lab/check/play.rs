@@ -70,6 +70,8 @@ pub(crate) struct Refusal {
     pub(crate) observed: String,
     /// Whether an HTTP response came.
     pub(crate) is_answered: bool,
+    /// Whether nothing came in time.
+    pub(crate) is_silent: bool,
     pub(crate) tapes: Tapes,
 }
 
@@ -98,7 +100,7 @@ pub(crate) fn open(server: &Server, row: &Exchange) -> Result<Opened, Unplayed> 
         Some(offer) => Head::new().set("Sec-WebSocket-Extensions", offer),
         None => Head::new(),
     };
-    let agreement = shake_hands(server, &mut connection, &head, server.pace.answer)?;
+    let agreement = shake_hands(server, &mut connection, &head, server.pace.now(Wait::Answer))?;
     if let Some(offer) = row.offer {
         let answer: Vec<&str> = agreement.iter().map(String::as_str).collect();
         let agreement = match Agreement::of(offer, &answer) {
@@ -136,6 +138,7 @@ pub(crate) fn shake_hands(
         other => Err(Unplayed::NoHandshake(Box::new(Refusal {
             observed: other.to_string(),
             is_answered: matches!(other, Answered::Response(_)),
+            is_silent: matches!(other, Answered::Silence),
             tapes: connection.tapes(),
         }))),
     }
@@ -195,7 +198,7 @@ fn warm(
         let event = loop {
             match connection.next(until) {
                 Next::Event(Event::Ping(_)) => {}
-                Next::Event(event) if event.is_data() && !server.echoes => note(seen, event),
+                Next::Event(event) if event.is_data() && !server.echoes() => note(seen, event),
                 other => break other,
             }
         };

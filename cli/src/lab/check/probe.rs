@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::agreement::Agreement;
 use super::connection::{Connection, Next};
-use super::frame::{Event, close, text};
+use super::frame::{Event, close, ping, text};
 use super::head::Head;
 use super::http::{self, Answered, Response};
 use super::play::{Unplayed, shake_hands};
-use super::server::{Pace, Server};
+use super::server::{Echo, Pace, Server};
 use crate::connect::Url;
 
 /// A server that completes an opening handshake.
@@ -27,7 +27,7 @@ pub(crate) fn probe(url: &Url) -> Result<Server, String> {
                     address,
                     path: url.target().to_owned(),
                     host: url.authority().to_owned(),
-                    echoes: false,
+                    echo: Echo::No(String::new()),
                     compresses: false,
                     pace: Pace::of(begun.elapsed()),
                 };
@@ -55,22 +55,81 @@ pub(crate) fn probe(url: &Url) -> Result<Server, String> {
 fn greet(mut connection: Connection, server: &mut Server, begun: Instant) -> Result<(), String> {
     open(&mut connection, server, &Head::new())?;
     server.pace = Pace::of(begun.elapsed());
-    // Whoever speaks unasked is no echo, and nothing can be told from what it says.
-    let greeting = connection.next(Instant::now() + server.pace.quiet.max(GREETING));
-    if !matches!(greeting, Next::Silence) {
-        return Ok(());
+    server.echo = echo_of(&mut connection, &mut server.pace);
+    connection.half_close();
+    // What happens now and then says nothing about texts.
+    for _ in 0..MORE_TEXTS {
+        if !matches!(server.echo, Echo::Unknown(_)) {
+            break;
+        }
+        let Ok(mut connection) = Connection::connect(server.address, PATIENCE) else { continue };
+        if open(&mut connection, server, &Head::new()).is_ok() {
+            server.echo = echo_of(&mut connection, &mut server.pace);
+            connection.half_close();
+        }
+    }
+    Ok(())
+}
+
+/// Sends a text on an open connection and looks what comes back.
+fn echo_of(connection: &mut Connection, pace: &mut Pace) -> Echo {
+    let until = Instant::now() + pace.quiet.max(GREETING);
+    loop {
+        match connection.next(until) {
+            Next::Silence => break,
+            Next::Event(Event::Ping(_) | Event::Pong(_)) => {}
+            // Whoever speaks unasked may mean anything with what it says later.
+            Next::Event(Event::Text(_) | Event::Binary(_)) => {
+                return Echo::No("it speaks first".to_owned());
+            }
+            end => return what_ended(end, "after the 101"),
+        }
     }
     connection.send(&text(PROBE));
-    let until = Instant::now() + server.pace.answer;
-    server.echoes = loop {
+    let begun = Instant::now();
+    let mut until = begun + pace.answer;
+    let mut is_asked = false;
+    loop {
         match connection.next(until) {
+            Next::Event(Event::Text(echo)) if echo == PROBE.as_bytes() => {
+                pace.note_echo(begun.elapsed());
+                return Echo::Yes;
+            }
+            Next::Event(Event::Text(echo)) if echo.len() == PROBE.len() => {
+                return Echo::Unknown("a text came back changed".to_owned());
+            }
+            Next::Event(Event::Text(_)) => return Echo::No("a text gets another text".to_owned()),
+            Next::Event(Event::Binary(_)) => return Echo::No("a text gets a binary".to_owned()),
+            // All that came before the Ping has been dealt with.
+            Next::Event(Event::Pong(pong)) if is_asked && pong == PROBE.as_bytes() => break,
             Next::Event(Event::Ping(_) | Event::Pong(_)) => {}
-            Next::Event(Event::Text(echo)) => break echo == PROBE.as_bytes(),
-            _ => break false,
+            Next::Silence if !is_asked => {
+                // An echo that is late comes before the Pong.
+                connection.send(&ping(PROBE));
+                is_asked = true;
+                until = Instant::now() + pace.answer;
+            }
+            Next::Silence => break,
+            end => return what_ended(end, "after a text"),
         }
-    };
-    connection.half_close();
-    Ok(())
+    }
+    Echo::No("a text gets no answer".to_owned())
+}
+
+/// What an end says of the echo. To close is lawful (RFC 6455 §7.3); to fail over a lawful text is not.
+fn what_ended(end: Next, when: &str) -> Echo {
+    match end {
+        Next::Fault(fault) if !fault.section.is_empty() => Echo::Yes,
+        Next::Fault(_) => Echo::Unknown(format!("more than is read {when}")),
+        Next::Event(Event::Close(body)) => match Event::close_code(&body) {
+            Some(code @ (1002 | 1007 | 1010 | 1011)) => {
+                Echo::Unknown(format!("a Close {code} {when}"))
+            }
+            _ => Echo::No(format!("a Close {when}")),
+        },
+        Next::Reset => Echo::Unknown(format!("a reset {when}")),
+        _ => Echo::Unknown(format!("FIN {when}")),
+    }
 }
 
 fn open(connection: &mut Connection, server: &Server, head: &Head) -> Result<Response, String> {
@@ -86,9 +145,9 @@ fn open(connection: &mut Connection, server: &Server, head: &Head) -> Result<Res
 
 fn compresses(server: &Server) -> bool {
     const OFFER: &str = "permessage-deflate; client_max_window_bits";
-    let Ok(mut connection) = Connection::connect(server.address, PATIENCE) else { return false };
-    let head = Head::new().set("Sec-WebSocket-Extensions", OFFER);
     // A wrong answer, or none, is not that the offer is declined, and the cases will tell.
+    let Ok(mut connection) = Connection::connect(server.address, PATIENCE) else { return true };
+    let head = Head::new().set("Sec-WebSocket-Extensions", OFFER);
     match open(&mut connection, server, &head) {
         Ok(response) => {
             let answer = response.values("sec-websocket-extensions");
@@ -132,6 +191,8 @@ pub(crate) fn knock(server: &Server) -> Alive {
 const PROBE: &str = "Is this an echo?";
 /// Handshakes that are timed when the first one was slow.
 const MORE_TRIPS: u32 = 4;
+/// Connections on which a text is tried again when it says neither.
+const MORE_TEXTS: u32 = 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 const GREETING: Duration = Duration::from_millis(150);
 /// How long one opening handshake may take that only asks whether the server is alive.

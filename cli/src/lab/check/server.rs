@@ -11,9 +11,27 @@ pub(crate) struct Server {
     pub(crate) path: String,
     /// As it stands in the Host field.
     pub(crate) host: String,
-    pub(crate) echoes: bool,
+    pub(crate) echo: Echo,
     pub(crate) compresses: bool,
     pub(crate) pace: Pace,
+}
+
+/// Whether a text comes back as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Echo {
+    /// It does, or what came back breaks a rule, which the rows will tell.
+    Yes,
+    /// The server does something else with texts, as it may; what that is.
+    No(String),
+    /// The connection ended in a way that says neither.
+    Unknown(String),
+}
+
+impl Server {
+    /// Whether what comes back for a message is judged.
+    pub(crate) fn echoes(&self) -> bool {
+        self.echo == Echo::Yes
+    }
 }
 
 /// How long to wait for what.
@@ -46,10 +64,6 @@ pub(crate) enum Wait {
     Fin,
 }
 
-impl Wait {
-    pub(crate) const ALL: [Wait; 3] = [Wait::Early, Wait::Answer, Wait::Fin];
-}
-
 impl Pace {
     /// For a server whose answers take about so long.
     pub(crate) fn of(round_trip: Duration) -> Pace {
@@ -75,6 +89,11 @@ impl Pace {
         self.slowest = self.slowest.max(took);
     }
 
+    /// Notes how long an echo took; one that takes long may take as long again.
+    pub(crate) fn note_echo(&mut self, took: Duration) {
+        self.answer = self.answer.max((took * 3).min(LONGEST_ANSWER));
+    }
+
     /// How long the next row waits for the first answer to this one, where they take turns.
     pub(crate) fn turn(&self) -> Duration {
         (self.slowest * 2).clamp(Duration::from_millis(5), Duration::from_millis(40))
@@ -92,8 +111,12 @@ impl Pace {
             Wait::Answer => self.answer,
             Wait::Fin => self.fin,
         };
-        let often = self.count(wait).load(Ordering::Relaxed) >= OFTEN;
-        if often { (self.quiet * 2).min(whole) } else { whole }
+        if self.is_short(wait) { (self.quiet * 2).min(whole) } else { whole }
+    }
+
+    /// Whether less time than at the beginning is spent on it.
+    pub(crate) fn is_short(&self, wait: Wait) -> bool {
+        self.count(wait).load(Ordering::Relaxed) >= OFTEN
     }
 
     /// Notes that this was waited for in vain.
@@ -115,6 +138,9 @@ impl Pace {
         }
     }
 }
+
+/// The longest that an answer is waited for.
+const LONGEST_ANSWER: Duration = Duration::from_secs(15);
 
 /// How often something must fail to come before less time is spent on it.
 const OFTEN: u32 = 6;

@@ -13,11 +13,16 @@ pub(crate) struct Verdict {
     pub(crate) basis: String,
     /// What did not come before a deadline, if it would have changed the grade.
     pub(crate) rests_on: Option<Wait>,
+    /// Whether more was sent than is read here, so that nothing is known.
+    pub(crate) is_unread: bool,
+    /// Whether TCP ended instead of what was owed, as it may do now and then by no fault of the row.
+    pub(crate) is_drop: bool,
 }
 
 impl Verdict {
     fn new(grade: Grade, observed: impl Into<String>, basis: impl Into<String>) -> Verdict {
-        Verdict { grade, observed: observed.into(), basis: basis.into(), rests_on: None }
+        let (observed, basis) = (observed.into(), basis.into());
+        Verdict { grade, observed, basis, rests_on: None, is_unread: false, is_drop: false }
     }
 
     pub(crate) fn strict(observed: impl Into<String>) -> Verdict {
@@ -47,12 +52,18 @@ impl Verdict {
         }
     }
 
-    /// A rule that the server breaks with what it sends; without a section there is only too much.
+    /// A rule that the server breaks with what it sends; without a section there is only too much, and nothing is known.
     pub(crate) fn fault(fault: &Fault) -> Verdict {
         match fault.section {
-            "" => Verdict::acceptable("more is sent than is read here", &fault.what),
+            "" => Verdict { is_unread: true, ..Verdict::acceptable("", &fault.what) },
             _ => Verdict::violation(fault.to_string()),
         }
+    }
+
+    /// TCP ended instead of what was owed.
+    pub(crate) fn resting_on_end(mut self) -> Verdict {
+        self.is_drop = true;
+        self
     }
 
     /// Had this come in time, the grade would be another.

@@ -19,7 +19,7 @@ fn write_page(page: &mut String, report: &Report<'_>) -> fmt::Result {
     writeln!(
         page,
         "<h1>{url}</h1>\n<p>{}; {} cases.</p>",
-        report.abilities(),
+        escape(&report.abilities()),
         report.results.len()
     )?;
     if let Some(why) = report.incomplete() {

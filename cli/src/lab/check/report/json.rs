@@ -42,10 +42,11 @@ fn result(case: &Case, outcome: &CaseOutcome) -> Value {
     })
 }
 
-/// The bytes of rows that are strict, skipped or not played are left out.
+/// The bytes of rows that are strict, skipped or not begun are left out.
 fn row_result(row: &Row, outcome: &Outcome) -> Value {
     let is_told =
-        matches!(outcome.standing, Standing::Judged(Grade::Acceptable | Grade::Violation));
+        matches!(outcome.standing, Standing::Judged(Grade::Acceptable | Grade::Violation))
+            || (outcome.standing == Standing::NotPlayed && !outcome.tapes.sent.is_empty());
     let told = |text: String| if is_told { Value::from(text) } else { Value::Null };
     json!({
         "what": row.what,

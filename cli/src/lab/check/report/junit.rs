@@ -18,7 +18,10 @@ pub(in super::super) fn render(report: &Report<'_>) -> String {
 fn write_suites(xml: &mut String, report: &Report<'_>) -> fmt::Result {
     let all = report.results.len();
     let failures = report.count(Standing::Judged(Grade::Violation));
-    let errors = report.count(Standing::NotPlayed);
+    // What makes the run incomplete and is no case's is a test of its own.
+    let no_case = report.incomplete().filter(|_| report.count(Standing::NotPlayed) == 0);
+    let errors = report.count(Standing::NotPlayed) + usize::from(no_case.is_some());
+    let all = all + usize::from(no_case.is_some());
     let url = escape(report.url);
     writeln!(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
     writeln!(
@@ -27,6 +30,15 @@ fn write_suites(xml: &mut String, report: &Report<'_>) -> fmt::Result {
     )?;
     for group in Group::ALL {
         write_suite(xml, report, group)?;
+    }
+    if let Some(why) = no_case {
+        writeln!(
+            xml,
+            "  <testsuite name=\"run\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\">\n    \
+             <testcase classname=\"run\" name=\"the run is complete\"><error message=\"{}\"/></testcase>\n  \
+             </testsuite>",
+            escape(&why)
+        )?;
     }
     writeln!(xml, "</testsuites>")
 }

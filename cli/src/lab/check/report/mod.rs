@@ -7,7 +7,7 @@ pub(super) mod table;
 
 use super::case::{Case, Grade, Group, Row};
 use super::run::{CaseOutcome, Death, Outcome, Standing};
-use super::server::Server;
+use super::server::{Echo, Server};
 
 /// A whole run.
 pub(super) struct Report<'a> {
@@ -43,7 +43,11 @@ impl<'a> Report<'a> {
 
     /// What the server was found to be able to do.
     fn abilities(&self) -> String {
-        let echo = if self.server.echoes { "an echo" } else { "no echo" };
+        let echo = match &self.server.echo {
+            Echo::Yes => "an echo".to_owned(),
+            Echo::No(what) => format!("no echo ({what})"),
+            Echo::Unknown(what) => format!("perhaps an echo ({what})"),
+        };
         let deflate = if self.server.compresses { "permessage-deflate" } else { "no compression" };
         format!("{echo}, {deflate}")
     }
@@ -61,7 +65,10 @@ impl<'a> Report<'a> {
         let mut all: Vec<String> = reasons
             .iter()
             .take(MOST_REASONS)
-            .map(|(why, count)| format!("{count} rows not played: {why}"))
+            .map(|(why, count)| {
+                let plural = if *count == 1 { "" } else { "s" };
+                format!("{count} row{plural} not played: {why}")
+            })
             .collect();
         let unexplained = self.deaths.iter().filter(|death| death.after.is_none());
         all.extend(
@@ -86,7 +93,8 @@ impl<'a> Report<'a> {
             None => String::new(),
         };
         let after = match &death.after {
-            Some(place) => format!("after {}", name(place)),
+            Some(place) if death.is_certain => format!("after {}", name(place)),
+            Some(place) => format!("any more, likeliest after {}", name(place)),
             None => "for a while, and no row does it alone".to_owned(),
         };
         let mut text = format!("the server answered nobody {after} ({})", death.how);

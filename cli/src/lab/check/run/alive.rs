@@ -41,7 +41,7 @@ pub(super) struct Suspect {
     /// When something came back, if only the end.
     settled: Option<Instant>,
     /// Whether the server has answered it, or ended it as it must.
-    is_answered: bool,
+    pub(super) is_answered: bool,
 }
 
 /// How the server went.
@@ -70,10 +70,14 @@ impl<'a> Watch<'a> {
         self.is_gone.load(Ordering::Relaxed)
     }
 
-    /// Bytes of this row are about to be sent.
-    pub(super) fn begins(&self, row: usize) {
+    /// Bytes of this row are about to be sent; whether it was no suspect yet, from an earlier try.
+    pub(super) fn begins(&self, row: usize) -> bool {
         let (begun, sent, settled, is_answered) = (Instant::now(), None, None, false);
-        lock(&self.state).suspects.push(Suspect { row, begun, sent, settled, is_answered });
+        let mut state = lock(&self.state);
+        let is_new = state.suspects.iter().all(|suspect| suspect.row != row);
+        state.suspects.retain(|suspect| suspect.row != row);
+        state.suspects.push(Suspect { row, begun, sent, settled, is_answered });
+        is_new
     }
 
     /// No connection came about for it.

@@ -16,6 +16,7 @@ mod outcome;
 mod progress;
 mod schedule;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,8 +31,9 @@ use super::case::{Case, Exchange, Group, Opening, Play, Row};
 use super::connection::Connection;
 use super::judge;
 use super::opening;
-use super::play::{self, Unplayed};
-use super::server::Server;
+use super::play::{self, Refusal, Unplayed};
+use super::server::{Echo, Server, Wait};
+use super::tape::Tapes;
 use super::verdict::Verdict;
 
 /// A thread that panicked while it held a lock leaves nothing half done.
@@ -48,6 +50,8 @@ struct Run<'a> {
     outcomes: Vec<Mutex<Option<Outcome>>>,
     watch: Watch<'a>,
     lanes: Lanes,
+    /// Rows in a row that the server was asked for in vain, as it had too much to do.
+    given_up: AtomicU32,
     /// When it has to be over.
     until: Option<Instant>,
 }
@@ -72,8 +76,17 @@ impl Run<'_> {
         if self.case(at).group == Group::Deflate && !self.server.compresses {
             return Some(Outcome::skipped("permessage-deflate is not negotiated"));
         }
-        if row.needs_echo() && !self.server.echoes {
-            return Some(Outcome::skipped("it needs an echo, and there is none"));
+        match &self.server.echo {
+            Echo::No(what) if row.needs_echo() => {
+                let why = format!("it needs an echo, and there is none: {what}");
+                return Some(Outcome::skipped(why));
+            }
+            // A server that fails at a text has not shown that it needs none.
+            Echo::Unknown(what) if row.needs_echo() => {
+                let why = format!("whether there is an echo is not known: {what}");
+                return Some(Outcome::not_played(why));
+            }
+            _ => {}
         }
         if self.is_late() {
             return Some(Outcome::not_played("the time limit was over"));
@@ -83,62 +96,87 @@ impl Run<'_> {
         Some(outcome)
     }
 
-    /// Plays a row. An opening handshake that comes to nothing gets one more chance, and a server that says that it has
-    /// too much to do several.
+    /// Plays a row. One that ends TCP where something was owed is played again at once, and a server that says that
+    /// it has too much to do is asked again after a pause.
     fn play_with_retries(&self, at: usize, row: &Row) -> Option<Outcome> {
-        let mut failed = false;
-        let mut busy = 0..MOST_BUSY;
+        let mut before = None;
+        let mut again = 0..MORE_TRIES;
+        let is_overrun = self.given_up.load(Ordering::Relaxed) >= OVERRUN;
+        let mut busy = 0..if is_overrun { 1 } else { MOST_BUSY };
         loop {
             if self.watch.is_gone() {
                 return None;
             }
-            let unplayed = match self.play_once(at, row) {
-                Ok(outcome) => return Some(outcome),
-                Err(unplayed) => unplayed,
-            };
-            match unplayed {
-                Unplayed::Skipped(why) => return Some(Outcome::skipped(why)),
-                Unplayed::Fault(fault, tapes) => {
-                    return Some(Outcome::judged(Verdict::fault(&fault), *tapes));
+            let outcome = match self.play_once(at, row) {
+                Ok(outcome) => outcome,
+                Err(Unplayed::Skipped(why)) => Outcome::skipped(why),
+                Err(Unplayed::Fault(fault, tapes)) => {
+                    Outcome::judged(Verdict::fault(&fault), *tapes)
                 }
-                Unplayed::Busy(what, retry_after) => {
+                Err(Unplayed::NoHandshake(refusal)) => {
+                    if !refusal.is_answered && !self.watch.is_still_there(Instant::now(), false) {
+                        return None;
+                    }
+                    self.without_handshake(row, *refusal)
+                }
+                Err(Unplayed::Busy(what, retry_after)) => {
                     let Some(tries) = busy.next().filter(|_| !self.is_late()) else {
+                        self.given_up.fetch_add(1, Ordering::Relaxed);
                         return Some(Outcome::not_played(format!("refused by load: {what}")));
                     };
                     let growing = FIRST_BUSY * 2_u32.pow(tries);
                     let asked = retry_after.map(Duration::from_secs).unwrap_or_default();
                     thread::sleep(growing.max(asked.min(LONGEST_RETRY)));
+                    continue;
                 }
-                Unplayed::Unreachable(error, since) => {
+                Err(Unplayed::Unreachable(error, since)) => {
                     // Refused, although it listened before: it may have gone, if only for a moment.
                     if !self.watch.is_still_there(since, true) {
                         return None;
                     }
                     let Some(tries) = busy.next() else {
+                        self.given_up.fetch_add(1, Ordering::Relaxed);
                         return Some(Outcome::not_played(format!("no connection: {error}")));
                     };
                     thread::sleep(FIRST_BUSY * 2_u32.pow(tries));
+                    continue;
                 }
-                Unplayed::NoHandshake(_) if !failed => {
-                    failed = true;
-                    thread::sleep(RETRY);
-                }
-                Unplayed::NoHandshake(refusal) => {
-                    if !refusal.is_answered && !self.watch.is_still_there(Instant::now(), false) {
-                        return None;
-                    }
-                    let clause = match &row.play {
-                        Play::Exchange(Exchange { offer: Some(_), .. }) => {
-                            "RFC 6455 9.1: an offer that is not wanted is declined"
-                        }
-                        _ => "RFC 6455 4.2.2",
-                    };
-                    let observed =
-                        format!("the opening handshake before it: {} ({clause})", refusal.observed);
-                    return Some(Outcome::judged(Verdict::violation(observed), refusal.tapes));
-                }
+            };
+            self.given_up.store(0, Ordering::Relaxed);
+            if outcome.is_violation() && outcome.is_drop && again.next().is_some() {
+                before = Some(outcome);
+                thread::sleep(RETRY);
+                continue;
             }
+            return Some(outcome.after(before));
         }
+    }
+
+    /// The lawful opening handshake that the row needs came to this.
+    fn without_handshake(&self, row: &Row, refusal: Refusal) -> Outcome {
+        let clause = match &row.play {
+            Play::Exchange(Exchange { offer: Some(_), .. }) => {
+                "RFC 6455 9.1: an offer that is not wanted is declined"
+            }
+            _ => "RFC 6455 4.2.2",
+        };
+        let observed = format!("the opening handshake before it: {} ({clause})", refusal.observed);
+        let verdict = Verdict::violation(observed);
+        let verdict = match refusal.is_silent {
+            true => verdict.resting_on(Wait::Answer),
+            false => verdict.resting_on_end(),
+        };
+        let outcome = self.judged(verdict, refusal.tapes);
+        if refusal.is_silent {
+            self.server.pace.note_in_vain(Wait::Answer);
+        }
+        outcome
+    }
+
+    /// With the note whether it was waited for long enough.
+    fn judged(&self, verdict: Verdict, tapes: Tapes) -> Outcome {
+        let is_hasty = verdict.rests_on.is_some_and(|wait| self.server.pace.is_short(wait));
+        Outcome { is_hasty, ..Outcome::judged(verdict, tapes) }
     }
 
     fn play_once(&self, at: usize, row: &Row) -> Result<Outcome, Unplayed> {
@@ -157,11 +195,13 @@ impl Run<'_> {
         if !is_alive {
             return Err(nobody());
         }
-        self.watch.begins(at);
+        let is_new = self.watch.begins(at);
         let mut connection = match opening::send(self.server, opening) {
             Ok(connection) => connection,
             Err(unplayed) => {
-                self.watch.never_began(at);
+                if is_new {
+                    self.watch.never_began(at);
+                }
                 return Err(unplayed);
             }
         };
@@ -174,8 +214,8 @@ impl Run<'_> {
                 return Err(Unplayed::Busy(response.summary(), response.retry_after()));
             }
         }
-        let verdict = opening::judge(row, opening, &seen, self.server.echoes);
-        Ok(Outcome { took: begun.elapsed(), ..Outcome::judged(verdict, seen.tapes) })
+        let verdict = opening::judge(row, opening, &seen, self.server.echoes());
+        Ok(Outcome { took: begun.elapsed(), ..self.judged(verdict, seen.tapes) })
     }
 
     fn exchange(&self, at: usize, row: &Row, exchange: &Exchange) -> Result<Outcome, Unplayed> {
@@ -202,8 +242,8 @@ impl Run<'_> {
         if seen.is_answered() {
             self.watch.is_answered(at);
         }
-        let verdict = judge::judge(row, exchange, &seen, self.server.echoes);
-        Ok(Outcome { took: begun.elapsed(), ..Outcome::judged(verdict, connection.tapes()) })
+        let verdict = judge::judge(row, exchange, &seen, self.server.echoes());
+        Ok(Outcome { took: begun.elapsed(), ..self.judged(verdict, connection.tapes()) })
     }
 }
 
@@ -229,12 +269,15 @@ fn nobody() -> Unplayed {
     Unplayed::Unreachable(std::io::ErrorKind::NotConnected.into(), Instant::now())
 }
 
-/// Before an opening handshake that came to nothing is tried again.
-const RETRY: Duration = Duration::from_millis(300);
+/// How often a row is played again that ended TCP where something was owed, and the pause before.
+const MORE_TRIES: u32 = 2;
+const RETRY: Duration = Duration::from_millis(50);
 
 /// How often a server may say that it has too much to do, and the first pause then; each is twice the one before.
 const MOST_BUSY: u32 = 6;
 const FIRST_BUSY: Duration = Duration::from_millis(250);
+/// After so many rows in a row each is asked for twice only: the whole run takes minutes then and not hours.
+const OVERRUN: u32 = 8;
 /// What it may ask for.
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 

@@ -27,6 +27,10 @@ pub(crate) struct Outcome {
     pub(crate) basis: String,
     pub(crate) tapes: Tapes,
     pub(crate) rests_on: Option<Wait>,
+    /// Whether it was waited for less long than at the beginning.
+    pub(crate) is_hasty: bool,
+    /// Whether TCP ended instead of what was owed.
+    pub(crate) is_drop: bool,
     pub(crate) took: Duration,
     /// When the server was last listened to.
     pub(crate) finished: Instant,
@@ -35,10 +39,14 @@ pub(crate) struct Outcome {
 impl Outcome {
     pub(crate) fn judged(verdict: Verdict, tapes: Tapes) -> Outcome {
         Outcome {
-            standing: Standing::Judged(verdict.grade),
+            standing: match verdict.is_unread {
+                true => Standing::NotPlayed,
+                false => Standing::Judged(verdict.grade),
+            },
             basis: verdict.basis,
             tapes,
             rests_on: verdict.rests_on,
+            is_drop: verdict.is_drop,
             ..Outcome::of(Standing::NotPlayed, verdict.observed)
         }
     }
@@ -58,9 +66,31 @@ impl Outcome {
             basis: String::new(),
             tapes: Tapes::default(),
             rests_on: None,
+            is_hasty: false,
+            is_drop: false,
             took: Duration::ZERO,
             finished: Instant::now(),
         }
+    }
+
+    /// The outcome of a row that came to a violation before: what comes and goes is acceptable at best.
+    pub(crate) fn after(self, before: Option<Outcome>) -> Outcome {
+        use Grade::{Acceptable, Strict};
+        match (before, self.standing) {
+            (Some(before), Standing::Judged(Strict | Acceptable) | Standing::Skipped) => Outcome {
+                standing: Standing::Judged(Acceptable),
+                observed: format!("{}; but at first {}", self.observed, before.observed),
+                basis: FLIPS.to_owned(),
+                tapes: before.tapes,
+                rests_on: None,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    pub(crate) fn is_violation(&self) -> bool {
+        self.grade() == Some(Grade::Violation)
     }
 
     pub(crate) fn grade(&self) -> Option<Grade> {
@@ -127,3 +157,6 @@ fn told(case: &Case, rows: &[Outcome], worst: usize, outcome: &Outcome) -> Strin
     }
     text
 }
+
+/// Why a row is acceptable that failed once and then did not.
+const FLIPS: &str = "it came otherwise when it was played again, and RFC 6455 7.3 lets a server close whenever it likes (MAY)";

@@ -1,6 +1,7 @@
 //! Which row is played when.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,6 +28,8 @@ pub(crate) struct Limits {
 pub(crate) struct Death {
     /// Case and row that it happened after, as far as can be told.
     pub(crate) after: Option<(usize, usize)>,
+    /// Whether it can be no other row, and nobody else's doing.
+    pub(crate) is_certain: bool,
     /// Rows that were under way too.
     pub(crate) also: Vec<(usize, usize)>,
     pub(crate) how: String,
@@ -55,9 +58,20 @@ pub(crate) fn all(
         rows,
         watch: Watch::new(server),
         lanes: Lanes::new(limits.jobs, server.pace.is_near()),
+        given_up: AtomicU32::new(0),
         until: limits.time.map(|time| begun + time),
     };
-    let deaths = run.all(progress);
+    let deaths = thread::scope(|scope| {
+        // Dropped at the end, which ends the other thread.
+        let (_sender, receiver) = mpsc::channel::<()>();
+        let count = run.rows.len();
+        scope.spawn(move || {
+            while receiver.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                progress.tick(count);
+            }
+        });
+        run.all(progress)
+    });
     progress.end();
     (run.gathered(), deaths)
 }
@@ -88,8 +102,7 @@ impl Run<'_> {
     fn side_by_side(&self, progress: &Progress) {
         let left: Vec<usize> =
             (0..self.rows.len()).filter(|at| lock(&self.outcomes[*at]).is_none()).collect();
-        let (next, working) = (AtomicUsize::new(0), AtomicUsize::new(self.lanes.threads()));
-        let is_done = AtomicBool::new(false);
+        let next = AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..self.lanes.threads() {
                 scope.spawn(|| {
@@ -100,14 +113,7 @@ impl Run<'_> {
                         progress.step(self.case(*at).id);
                         *lock(&self.outcomes[*at]) = outcome;
                     }
-                    if working.fetch_sub(1, Ordering::Relaxed) == 1 {
-                        is_done.store(true, Ordering::Relaxed);
-                    }
                 });
-            }
-            while !is_done.load(Ordering::Relaxed) {
-                thread::sleep(Duration::from_millis(5));
-                progress.tick(self.rows.len());
             }
         });
     }
@@ -119,13 +125,18 @@ impl Run<'_> {
         let place = |suspect: &Suspect| self.rows[suspect.row];
         let came_back = self.watch.comes_back();
         let killer = suspects.first().filter(|_| !came_back);
-        if let Some(suspect) = killer {
-            self.is_killer(suspect.row, &how);
+        // Somebody may have ended a server that had answered the only row under way.
+        let is_certain = suspects.len() == 1 && !suspects[0].is_answered;
+        match killer {
+            Some(suspect) if is_certain => self.is_killer(suspect.row, &how),
+            Some(suspect) => self.may_be_killer(suspect.row, &how),
+            None => {}
         }
         self.forget_since(gone, killer.map(|suspect| suspect.row));
         if !came_back {
             let also = suspects.iter().skip(1).map(place).collect();
-            return Some(Death { after: killer.map(place), also, how, came_back });
+            let after = killer.map(place);
+            return Some(Death { after, is_certain, also, how, came_back });
         }
         for suspect in suspects {
             let outcome = self.play(suspect.row);
@@ -138,10 +149,11 @@ impl Run<'_> {
             self.is_killer(suspect.row, &how);
             let came_back = self.watch.comes_back();
             let after = Some(place(suspect));
-            return Some(Death { after, also: Vec::new(), how, came_back });
+            return Some(Death { after, is_certain: true, also: Vec::new(), how, came_back });
         }
         let also = suspects.iter().map(place).collect();
-        (!gone.is_brief).then_some(Death { after: None, also, how, came_back: true })
+        let death = Death { after: None, is_certain: false, also, how, came_back };
+        (!gone.is_brief).then_some(death)
     }
 
     /// What was waited for while the server was gone says nothing about the row.
@@ -160,13 +172,24 @@ impl Run<'_> {
 
     /// After this row the server answered nobody.
     fn is_killer(&self, at: usize, how: &str) {
-        let mut slot = lock(&self.outcomes[at]);
         let observed = format!("after it the server answered nobody: {how}");
-        let tapes = match slot.take() {
-            Some(outcome) => outcome.tapes,
-            None => Tapes { sent: self.bytes_of(at), ..Tapes::default() },
-        };
-        *slot = Some(Outcome::judged(Verdict::violation(observed), tapes));
+        let tapes = self.tapes_of(at);
+        *lock(&self.outcomes[at]) = Some(Outcome::judged(Verdict::violation(observed), tapes));
+    }
+
+    /// After this row or another one, or when somebody ended it, the server answered nobody: nothing is known of it.
+    fn may_be_killer(&self, at: usize, how: &str) {
+        let observed =
+            format!("after it, or for another reason, the server answered nobody: {how}");
+        let tapes = self.tapes_of(at);
+        *lock(&self.outcomes[at]) = Some(Outcome { tapes, ..Outcome::not_played(observed) });
+    }
+
+    fn tapes_of(&self, at: usize) -> Tapes {
+        match lock(&self.outcomes[at]).take() {
+            Some(outcome) if !outcome.tapes.sent.is_empty() => outcome.tapes,
+            _ => Tapes { sent: self.bytes_of(at), ..Tapes::default() },
+        }
     }
 
     /// What the row sends, its opening handshake left out.
@@ -256,6 +279,9 @@ impl Drop for Place<'_> {
 /// Rows under way at a time where nobody says how many.
 const NEAR_JOBS: usize = 8;
 const FAR_JOBS: usize = 12;
+
+/// How often is looked whether something is to be said.
+const TICK: Duration = Duration::from_millis(50);
 
 /// How often a server is started again by somebody before the run ends.
 const MOST_DEATHS: usize = 16;
