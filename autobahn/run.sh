@@ -136,6 +136,7 @@ run_suite() {
         fail 3 "the suite did not finish"
     }
     suite_pid=''
+    sed -i -f "$here/pages.sed" "$out"/*.html || fail 3 "the suite has left no pages"
     echo 0 >"$out/.done"
 }
 
@@ -149,11 +150,11 @@ stop_server() {
 }
 
 judge() {
-    local arguments=("$out" --expected "$here/expected.json") status=0
+    local arguments=("$out" --expected "$here/expected.json" --pages) status=0
     [ -z "$cases" ] || arguments+=(--only "$cases")
     [ -z "$exclude" ] || arguments+=(--except "$exclude")
     "$bin" verdict "${arguments[@]}" || status=$?
-    printf 'report: %s/index.html\n' "$out"
+    printf 'report: %s/verdict.html and index.html\n' "$out"
     [ -z "$server_fault" ] || printf 'run.sh: %s, see %s/server.log\n' "$server_fault" "$out" >&2
     [ -z "$server_fault" ] || [ "$status" -eq 3 ] || status=1
     exit "$status"

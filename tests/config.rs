@@ -72,10 +72,25 @@ fn a_policy_that_nobody_could_satisfy_is_refused() {
         (Policy::default().paths([""; 0]), "policy.paths"),
         (Policy::default().require_subprotocol(true), "policy.require_subprotocol"),
         (Policy::default().origins([]).require_origin(true), "policy.require_origin"),
+        (
+            Policy::default().any_subprotocol(true).subprotocols(["a".parse().unwrap()]),
+            "policy.any_subprotocol",
+        ),
     ];
     for (policy, setting) in rows {
         assert_eq!(refused(Config::default().policy(policy)), setting);
     }
+    let any = Policy::default().any_subprotocol(true).require_subprotocol(true);
+    assert_eq!(Config::default().policy(any).check(), Ok(()));
+}
+
+#[test]
+fn a_health_path_that_is_none_or_is_taken_is_refused() {
+    let config = || Config::default().policy(Policy::default().paths(["/a", "/b"]));
+    for path in ["", "healthz", "/a b", "/a?b", "/a#b", "/ä", "/b"] {
+        assert_eq!(refused(config().health_path(Some(path.into()))), "health_path", "{path}");
+    }
+    assert_eq!(config().health_path(Some("/c".into())).check(), Ok(()));
 }
 
 #[cfg(feature = "deflate")]
@@ -154,17 +169,19 @@ fn setters_set_their_fields() {
     assert_eq!((policy.origins.len(), policy.own_hosts.len()), (1, 1));
     assert_eq!(&*policy.subprotocols[0], "chat");
     let flags = |policy: &Policy| {
-        [policy.require_origin, policy.require_subprotocol, policy.secure, policy.trusted_proxy]
+        let Policy { require_origin, require_subprotocol, secure, trusted_proxy, .. } = *policy;
+        [require_origin, require_subprotocol, secure, trusted_proxy, policy.any_subprotocol]
     };
-    assert_eq!(flags(&policy), [false; 4]);
+    assert_eq!(flags(&policy), [false; 5]);
     let policies = [
         policy.clone().require_origin(true),
         policy.clone().require_subprotocol(true),
         policy.clone().secure(true),
         policy.clone().trusted_proxy(true),
+        policy.clone().any_subprotocol(true),
     ];
     for (at, policy) in policies.iter().enumerate() {
-        let mut expected = [false; 4];
+        let mut expected = [false; 5];
         expected[at] = true;
         assert_eq!(flags(policy), expected);
     }

@@ -1,22 +1,25 @@
 //! The command line and the environment.
 //!
 //! Every flag of `serve` is also a variable `STICKLER_...`; a flag beats it. Flags
-//! that repeat are lists split on commas there.
+//! that repeat are lists split on commas there. An empty variable is not set, and a bad
+//! one is reported by its own name.
 
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, Resettable};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{
-    ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 use stickler::proto::deflate::WindowBits;
 
 use crate::health;
 use crate::lab::{check, verdict};
+use crate::listen::DEFAULT_LISTEN;
 use crate::units::{Interval, Size, parse_duration, parse_timeout};
+use crate::variables;
 
 /// A strict WebSocket server: every rule of RFC 6455 is checked, and a peer that
 /// breaks one is told which.
@@ -43,6 +46,10 @@ pub(crate) enum Action {
     /// Serve WebSocket connections and echo every message (the default command)
     Serve(Box<Serve>),
     /// Check any WebSocket server against the RFCs and grade each rule
+    #[command(
+        after_help = "Exit status: 0 no violation, 1 a violation, 2 bad usage, 3 not reachable or no WebSocket server,\n\
+        4 no violation, but incomplete: something was not played, or nothing could be judged."
+    )]
     Check(check::Options),
     /// Exit with 0 if a server completes an opening handshake, with 1 if not
     Health(health::Options),
@@ -58,7 +65,7 @@ pub(crate) struct Serve {
         long,
         env = "STICKLER_LISTEN",
         value_name = "ADDR:PORT",
-        default_value = "127.0.0.1:9001"
+        default_value = DEFAULT_LISTEN
     )]
     #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "Server")]
     pub(crate) listen: Vec<String>,
@@ -71,16 +78,27 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_PATH", value_name = "PATH", help_heading = "Opening handshake")]
     pub(crate) path: Vec<String>,
 
-    /// Subprotocol that the server speaks [repeatable]
+    /// Path for the health checks of load balancers: a plain GET or HEAD gets 200 [default: none]
+    #[arg(
+        long,
+        env = "STICKLER_HEALTH_PATH",
+        value_name = "PATH",
+        help_heading = "Opening handshake"
+    )]
+    pub(crate) health_path: Option<String>,
+
+    /// Subprotocol that the server speaks [repeatable]; to try things out, any: the first one offered
     #[arg(
         long,
         env = "STICKLER_SUBPROTOCOL",
-        value_name = "NAME",
+        value_name = "any|NAME",
         help_heading = "Opening handshake"
     )]
     pub(crate) subprotocol: Vec<String>,
 
-    /// Origin that may connect: any, same-host, or one such as https://example.com [repeatable]
+    /// Origin that may connect: any, same-host, or one such as https://example.com, where *. stands
+    /// for labels before a domain (https://*.example.com) and :* for every port
+    /// (http://localhost:*); null for pages from files and sandboxed frames [repeatable]
     #[arg(
         long,
         env = "STICKLER_ALLOWED_ORIGIN",
@@ -113,6 +131,31 @@ pub(crate) struct Serve {
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_fragments: u32,
 
+    /// Largest head of a request; more gets 431, or 414 where it is the request-target
+    #[arg(long, env = "STICKLER_MAX_HEAD_SIZE", value_name = "SIZE", default_value = "16KiB")]
+    #[arg(value_parser = parse_head_size, help_heading = "Limits")]
+    pub(crate) max_head_size: Size,
+
+    /// Most header fields of a request, after which it gets 431
+    #[arg(long, env = "STICKLER_MAX_HEADER_FIELDS", value_name = "N", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    pub(crate) max_header_fields: u16,
+
+    /// Most connections at once; others get 503 [default: no limit]
+    #[arg(long, env = "STICKLER_MAX_CONNECTIONS", value_name = "N", help_heading = "Limits")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: Option<u32>,
+
+    /// Most of one address, or of one IPv6 /64; not for use behind a proxy [default: no limit]
+    #[arg(long, env = "STICKLER_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(crate) max_connections_per_address: Option<u32>,
+
+    /// Most bytes that wait for one peer; while they do, none of its messages is taken
+    #[arg(long, env = "STICKLER_MAX_QUEUED", value_name = "SIZE", default_value = "1MiB")]
+    #[arg(help_heading = "Limits")]
+    pub(crate) max_queued: Size,
+
     /// Most bytes that the kernel holds for one peer, sent or not [default: as the kernel decides]
     #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
     pub(crate) send_buffer: Option<Size>,
@@ -130,6 +173,11 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_CLOSE_TIMEOUT", value_name = "TIME", default_value = "5s")]
     #[arg(value_parser = parse_timeout, help_heading = "Times")]
     pub(crate) close_timeout: Duration,
+
+    /// Time that a peer may take no byte of what is sent to it
+    #[arg(long, env = "STICKLER_WRITE_TIMEOUT", value_name = "TIME", default_value = "30s")]
+    #[arg(value_parser = parse_timeout, help_heading = "Times")]
+    pub(crate) write_timeout: Duration,
 
     /// Time that connections have to end after SIGINT or SIGTERM
     #[arg(long, env = "STICKLER_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "8s")]
@@ -172,7 +220,8 @@ pub(crate) struct Serve {
     #[arg(help_heading = "Compression (RFC 7692)")]
     pub(crate) deflate_memory: Size,
 
-    /// What to log, such as debug or stickler=trace [default: RUST_LOG, else info]
+    /// What to log: off, error, warn, info, debug or trace, or such as info,stickler::net=trace
+    /// [default: RUST_LOG, else info]
     #[arg(
         long,
         env = "STICKLER_LOG",
@@ -185,6 +234,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "STICKLER_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     #[arg(help_heading = "Log, on standard error")]
     pub(crate) log_format: LogFormat,
+
+    /// The flags whose values came from their variables, by their names in clap.
+    #[arg(skip)]
+    from_variables: Vec<String>,
 }
 
 /// Whether messages are compressed, and how much of them is remembered for that.
@@ -210,11 +263,13 @@ pub(crate) enum LogFormat {
 /// Reads the command line; help and version are errors that exit with 0.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, clap::Error> {
     let args = with_default_command(args.into_iter().collect());
-    let matches = command_for(&args).try_get_matches_from(args)?;
+    let matches = command_for(&args)
+        .try_get_matches_from(&args)
+        .map_err(|error| name_variable(error, &args))?;
     match Cli::from_arg_matches(&matches)?.action {
         Some(Action::Serve(mut serve)) => {
             if let Some(matches) = matches.subcommand_matches("serve") {
-                serve.split_lists(matches);
+                serve.note_variables(matches).map_err(usage_error)?;
             }
             Ok(Action::Serve(serve))
         }
@@ -233,6 +288,16 @@ fn parse_workers(text: &str) -> Result<usize, String> {
     workers.ok_or_else(|| format!("wanted: a number from 1 to {MOST_WORKERS}"))
 }
 
+fn parse_head_size(text: &str) -> Result<Size, String> {
+    let size: Size = text.parse()?;
+    if size.0 < SMALLEST_HEAD {
+        return Err(format!(
+            "below {SMALLEST_HEAD} bytes there is no room for an opening handshake"
+        ));
+    }
+    Ok(size)
+}
+
 fn parse_window_bits(text: &str) -> Result<WindowBits, String> {
     // With 8 bits next to nothing is gained, so only a client may ask for them.
     let bits = text.parse().ok().filter(|bits| *bits > WindowBits::MIN);
@@ -248,13 +313,58 @@ fn with_default_command(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
-/// The flags of `serve` stand beside the commands only to be shown by `--help`:
-/// read there too, a bad variable would refuse `stickler health`.
+/// The command line, for reading this one.
 fn command_for(args: &[OsString]) -> Command {
     match args.get(1) {
         Some(first) if is_about_the_whole(first) => Cli::command(),
-        _ => Cli::command().mut_args(|arg| arg.env(Resettable::Reset)),
+        // The flags of `serve` stand beside the commands only to be shown by `--help`: read there too,
+        // a bad variable would refuse `stickler health`.
+        _ => {
+            let command = Cli::command().mut_args(|arg| arg.env(Resettable::Reset));
+            // Help names every variable, whatever it holds.
+            let is_help = args.iter().any(|arg| arg == "-h" || arg == "--help");
+            if is_help { command } else { without_empty_variables(command) }
+        }
     }
+}
+
+/// An empty variable is not set.
+fn without_empty_variables(command: Command) -> Command {
+    let is_empty = |arg: &Arg| arg.get_env().is_some_and(variables::is_empty);
+    let command =
+        command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg });
+    command.mut_subcommands(without_empty_variables)
+}
+
+/// Says the name of the variable where an error is about a value that came from one: clap knows the flag
+/// only. The variable is found by reading the same line without it.
+fn name_variable(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    let Some(name) = args.get(1).and_then(|name| name.to_str()) else { return error };
+    let command = command_for(args);
+    let Some(subcommand) = command.find_subcommand(name) else { return error };
+    let about = |error: &clap::Error| {
+        (error.kind(), error.get(ContextKind::InvalidArg).map(ToString::to_string))
+    };
+    for arg in subcommand.get_arguments() {
+        let Some(variable) = arg.get_env().filter(|name| std::env::var_os(name).is_some()) else {
+            continue;
+        };
+        let without = command_for(args)
+            .mut_subcommand(name, |it| it.mut_arg(arg.get_id(), |it| it.env(Resettable::Reset)));
+        let is_at_fault = match without.try_get_matches_from(args) {
+            Ok(_) => true,
+            Err(other) => about(&other) != about(&error),
+        };
+        if is_at_fault {
+            let variable = variable.to_string_lossy().into_owned();
+            if error.kind() == ErrorKind::InvalidUtf8 {
+                return usage_error(format!("{variable} is not UTF-8"));
+            }
+            error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+            return error;
+        }
+    }
+    error
 }
 
 fn is_flag(arg: &OsStr) -> bool {
@@ -266,9 +376,25 @@ fn is_about_the_whole(arg: &OsStr) -> bool {
 }
 
 impl Serve {
-    /// Splits what came from a variable on commas; what came from a flag stays, as a
+    /// How the flag of this field, as clap names it, is to be called in an error: by its variable where
+    /// the value came from there.
+    pub(crate) fn name_of(&self, id: &str) -> String {
+        let flag = id.replace('_', "-");
+        if self.from_variables.iter().any(|known| known == id) {
+            return format!("STICKLER_{}", id.to_uppercase());
+        }
+        format!("--{flag}")
+    }
+
+    /// Notes what came from variables, and splits lists there on commas; what came from a flag stays, as a
     /// path may have one.
-    fn split_lists(&mut self, matches: &ArgMatches) {
+    ///
+    /// # Errors
+    /// A list has no member: a sentence that names the variable.
+    fn note_variables(&mut self, matches: &ArgMatches) -> Result<(), String> {
+        let is_variable = |id: &str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let ids = matches.ids().map(|id| id.as_str()).filter(|id| is_variable(id));
+        self.from_variables = ids.map(str::to_owned).collect();
         for (id, values) in [
             ("listen", &mut self.listen),
             ("path", &mut self.path),
@@ -276,18 +402,17 @@ impl Serve {
             ("allowed_origin", &mut self.allowed_origin),
             ("own_host", &mut self.own_host),
         ] {
-            if matches.value_source(id) == Some(ValueSource::EnvVariable) {
-                *values = values
-                    .iter()
-                    .flat_map(|value| value.split(','))
-                    .map(str::trim)
-                    .map(str::to_owned)
-                    .collect();
-                values.retain(|value| !value.is_empty());
+            if is_variable(id) {
+                let name = format!("STICKLER_{}", id.to_uppercase());
+                *values = variables::members(&name, values.iter().map(String::as_str))?;
             }
         }
+        Ok(())
     }
 }
+
+/// The opening handshake of a browser is twice as large.
+const SMALLEST_HEAD: usize = 256;
 
 /// More threads than any machine has use for.
 const MOST_WORKERS: usize = 1024;
@@ -318,12 +443,15 @@ mod tests {
         assert_eq!(serve.listen, ["127.0.0.1:9001"]);
         assert!(serve.path.is_empty() && serve.subprotocol.is_empty() && serve.own_host.is_empty());
         assert_eq!(serve.allowed_origin, ["any"]);
-        assert_eq!(serve.workers, None);
+        assert_eq!((serve.health_path, serve.workers), (None, None));
         assert_eq!((serve.max_message_size, serve.max_frame_size), (Size(16 << 20), None));
         assert_eq!(serve.max_fragments, 65536);
+        assert_eq!((serve.max_head_size, serve.max_header_fields), (Size(16 << 10), 100));
+        assert_eq!(serve.max_queued, Size(1 << 20));
+        assert_eq!((serve.max_connections, serve.max_connections_per_address), (None, None));
         assert_eq!((serve.send_buffer, serve.unsent_low_water), (None, None));
         let seconds = Duration::from_secs;
-        assert_eq!(serve.handshake_timeout, seconds(10));
+        assert_eq!((serve.handshake_timeout, serve.write_timeout), (seconds(10), seconds(30)));
         assert_eq!((serve.close_timeout, serve.shutdown_timeout), (seconds(5), seconds(8)));
         assert_eq!(serve.keepalive_interval, Interval::Every(seconds(25)));
         assert_eq!(serve.keepalive_timeout, seconds(20));
@@ -376,6 +504,14 @@ mod tests {
             "--workers many",
             "--max-fragments 0",
             "--max-message-size 16MB",
+            "--max-head-size 255",
+            "--max-head-size 0",
+            "--max-header-fields 0",
+            "--max-header-fields 65536",
+            "--max-connections 0",
+            "--max-connections-per-address 0",
+            "--max-queued 0",
+            "--write-timeout 0",
             "--send-buffer 0",
             "--unsent-low-water 0",
             "--close-timeout 0",
@@ -414,6 +550,10 @@ mod tests {
             let variable = format!("STICKLER_{}", flag.to_uppercase().replace('-', "_"));
             assert_eq!(arg.get_env(), Some(OsStr::new(&variable)));
             assert!(help.contains(&format!("--{flag} ")) && help.contains(&variable), "{flag}");
+            let mut serve = serve("");
+            assert_eq!(serve.name_of(arg.get_id().as_str()), format!("--{flag}"));
+            serve.from_variables = vec![arg.get_id().to_string()];
+            assert_eq!(serve.name_of(arg.get_id().as_str()), variable);
         }
     }
 }

@@ -1,9 +1,19 @@
 //! The client's side of a connection: where the server is, and a TCP connection to it that keeps a deadline.
+//!
+//! What a client has to ask and may let pass, the library knows (`stickler::proto::handshake::client`); here
+//! are the socket, the time and the randomness.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
+
+use stickler::proto::client_frame::{ServerContext, ServerFrame, ServerFrameFault, encode_masked};
+use stickler::proto::close::{CloseCode, CloseFrame};
+use stickler::proto::frame::Opcode;
+use stickler::proto::handshake::HeadLimits;
+use stickler::proto::handshake::client::{Agreed, Opening, ResponseFault, ResponseReader};
 
 /// A `ws` URL (RFC 6455 §3), without a fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,67 +90,181 @@ fn split_authority(authority: &str) -> Result<(&str, u16), String> {
     Ok((host, port))
 }
 
+/// Why a server is not what a client needs: one sentence, with the clause where there is one.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// There is no connection, or no answer in time.
+    Io(io::Error),
+    /// The connection ended before the response was whole.
+    Ended,
+    /// The answer is another status than 101.
+    Status(u16),
+    /// The response breaks a rule.
+    Response(ResponseFault),
+    /// A frame breaks a rule.
+    Frame(ServerFrameFault),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Io(error) if is_timeout(error) => f.write_str("no answer in time"),
+            Failure::Io(error) => error.fmt(f),
+            Failure::Ended => f.write_str("RFC 9112 8: closed before the response was whole"),
+            Failure::Status(status) => write!(f, "RFC 6455 4.1: answered with {status}, not 101"),
+            Failure::Response(fault) => fault.fmt(f),
+            Failure::Frame(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Io(error)
+    }
+}
+
+impl From<ResponseFault> for Failure {
+    fn from(fault: ResponseFault) -> Self {
+        Failure::Response(fault)
+    }
+}
+
+impl From<ServerFrameFault> for Failure {
+    fn from(fault: ServerFrameFault) -> Self {
+        Failure::Frame(fault)
+    }
+}
+
+/// Octets from the system's source of randomness: what RFC 6455 §4.1 wants for a key, and §5.3 for a mask.
+pub(crate) fn random<const COUNT: usize>() -> io::Result<[u8; COUNT]> {
+    let mut octets = [0; COUNT];
+    getrandom::fill(&mut octets).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(octets)
+}
+
 /// A connection to a server, all of which has to be done by one deadline.
 pub(crate) struct Connection {
     stream: TcpStream,
     deadline: Instant,
+    /// What has arrived and was not read yet.
+    unread: Vec<u8>,
 }
 
 impl Connection {
-    /// Tries every address of the host.
-    pub(crate) fn open(url: &Url, within: Duration) -> io::Result<Connection> {
+    /// Tries the addresses in order, each for its share of the time that is left.
+    pub(crate) fn open(addresses: &[SocketAddr], within: Duration) -> io::Result<Connection> {
         let deadline = Instant::now() + within;
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        for address in url.addresses()? {
-            match TcpStream::connect_timeout(&address, left(deadline)?) {
-                Ok(stream) => return Ok(Connection { stream, deadline }),
+        for (at, address) in addresses.iter().enumerate() {
+            let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
+            match TcpStream::connect_timeout(address, left(deadline)? / others) {
+                Ok(stream) => return Ok(Connection { stream, deadline, unread: Vec::new() }),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// The opening handshake (RFC 6455 §4.1).
+    ///
+    /// # Errors
+    /// There is no response in time, or none that opens the connection.
+    pub(crate) fn handshake(&mut self, opening: &Opening) -> Result<Agreed, Failure> {
         self.stream.set_write_timeout(Some(left(self.deadline)?))?;
-        self.stream.write_all(bytes)
-    }
-
-    /// Reads until the empty line that ends a response, and what came with it.
-    pub(crate) fn read_head(&mut self) -> io::Result<Vec<u8>> {
-        let mut head = Vec::with_capacity(1024);
-        let mut bytes = [0; 1024];
-        loop {
-            self.stream.set_read_timeout(Some(left(self.deadline)?))?;
-            let read = match self.stream.read(&mut bytes) {
-                Ok(0) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        "closed before the response was whole",
-                    ));
-                }
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_timeout(&error) => return Err(too_late()),
-                Err(error) => return Err(error),
-            };
-            head.extend_from_slice(&bytes[..read]);
-            if head.windows(4).any(|end| end == b"\r\n\r\n") {
-                return Ok(head);
+        self.stream.write_all(&opening.encode())?;
+        let mut reader = ResponseReader::new();
+        let response = loop {
+            if let Some(response) = reader.read(&self.unread, &HeadLimits::default())? {
+                break response;
             }
-            if head.len() > LONGEST_HEAD {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the response is too long"));
+            if self.fill(self.deadline)? == 0 {
+                return Err(Failure::Ended);
             }
+        };
+        self.unread.drain(..response.len());
+        match response.status() {
+            101 => Ok(opening.asked().judge(&response)?),
+            status => Err(Failure::Status(status)),
         }
     }
 
-    /// A Close frame with 1000 and a masking key of zeros, and what comes back until the end.
-    pub(crate) fn leave(mut self) -> io::Result<()> {
-        self.stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])?;
+    /// Sends a Close with 1000 and reads what comes up to the end. A server that does not answer it, or
+    /// just goes away, has opened a connection all the same.
+    ///
+    /// # Errors
+    /// A frame breaks a rule before the server's Close.
+    pub(crate) fn leave(mut self) -> Result<(), Failure> {
+        let mut close = Vec::new();
+        let code = CloseCode::NORMAL.get().to_be_bytes();
+        encode_masked(FIN | Opcode::Close as u8, &code, random()?, &mut close);
+        let _ = self.stream.write_all(&close);
+        let mut context = ServerContext::default();
+        loop {
+            match self.next_frame(&mut context)? {
+                Some(Opcode::Close) => break,
+                Some(_) => {}
+                None => return Ok(()),
+            }
+        }
+        // RFC 6455 §7.1.1: the server ends TCP first. What it sends behind its Close is not looked at.
+        while self.fill_soon().is_some() {
+            self.unread.clear();
+        }
+        Ok(())
+    }
+
+    /// Reads one frame, and of its payload only what a Close says; `None` when nothing more comes.
+    fn next_frame(&mut self, context: &mut ServerContext) -> Result<Option<Opcode>, Failure> {
+        let header = loop {
+            if let Some(header) = ServerFrame::parse(&self.unread, *context)? {
+                break header;
+            }
+            if self.fill_soon().is_none() {
+                return Ok(None);
+            }
+        };
+        self.unread.drain(..header.header_len);
+        let mut left = header.payload_len;
+        let mut body = Vec::new();
+        while left > 0 {
+            if self.unread.is_empty() && self.fill_soon().is_none() {
+                return Ok(None);
+            }
+            let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.unread.len());
+            let part = self.unread.drain(..here);
+            // At most 125 bytes (RFC 6455 §5.5).
+            if header.opcode == Opcode::Close {
+                body.extend(part);
+            }
+            left -= here as u64;
+        }
+        match header.opcode {
+            Opcode::Close => drop(CloseFrame::parse(&body).map_err(ServerFrameFault::from)?),
+            Opcode::Ping | Opcode::Pong => {}
+            _ => context.message_unfinished = !header.fin,
+        }
+        Ok(Some(header.opcode))
+    }
+
+    /// Reads within a short time; `None` when there is nothing.
+    fn fill_soon(&mut self) -> Option<usize> {
+        let until = self.deadline.min(Instant::now() + PATIENCE);
+        self.fill(until).ok().filter(|read| *read > 0)
+    }
+
+    /// Reads once; 0 at the end.
+    fn fill(&mut self, until: Instant) -> io::Result<usize> {
         let mut bytes = [0; 1024];
         loop {
-            self.stream.set_read_timeout(Some(left(self.deadline)?.min(PATIENCE)))?;
-            if self.stream.read(&mut bytes)? == 0 {
-                return Ok(());
+            self.stream.set_read_timeout(Some(left(until)?))?;
+            match self.stream.read(&mut bytes) {
+                Ok(read) => {
+                    self.unread.extend_from_slice(bytes.get(..read).unwrap_or_default());
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -148,7 +272,7 @@ impl Connection {
 
 fn left(deadline: Instant) -> io::Result<Duration> {
     match deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(too_late()),
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
         left => Ok(left),
     }
 }
@@ -157,11 +281,8 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-fn too_late() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "no answer in time")
-}
-
-const LONGEST_HEAD: usize = 16 * 1024;
+/// The bit of a frame's first byte that says that it is the last of its message.
+const FIN: u8 = 0x80;
 
 /// What the closing handshake may take at most between two reads.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -172,6 +293,14 @@ mod tests {
 
     fn url(text: &str) -> Url {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn s5_3_randomness_differs_each_time() {
+        let drawn: Vec<[u8; 16]> = (0..100).map(|_| random().unwrap()).collect();
+        for (at, one) in drawn.iter().enumerate() {
+            assert!(drawn[..at].iter().all(|other| other != one));
+        }
     }
 
     #[test]

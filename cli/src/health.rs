@@ -1,24 +1,33 @@
 //! `stickler health`: one opening handshake as a client (RFC 6455 §4.1), for
 //! images that have no shell to do it with.
+//!
+//! Without a URL it looks where a `stickler serve` with the same variables listens.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use stickler::proto::handshake::AcceptKey;
+use stickler::Authority;
+use stickler::proto::handshake::client::Opening;
 
-use crate::connect::{Connection, Url};
+use crate::connect::{Connection, Failure, Url, random};
+use crate::listen::{DEFAULT_LISTEN, Listen};
 use crate::units::parse_timeout;
+use crate::variables;
 
 /// What `stickler health` takes on its command line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Where the server is
-    #[arg(env = "STICKLER_HEALTH_URL", value_name = "URL", default_value = "ws://127.0.0.1:9001/")]
-    url: Url,
+    /// Where the server is [default: the first address of STICKLER_LISTEN, the first path of
+    /// STICKLER_PATH, the first host of STICKLER_OWN_HOST]
+    #[arg(env = "STICKLER_HEALTH_URL", value_name = "URL")]
+    url: Option<Url>,
+
+    /// Host to ask for, whatever the address is
+    #[arg(long, env = "STICKLER_HEALTH_HOST", value_name = "HOST[:PORT]")]
+    #[arg(value_parser = parse_host)]
+    host: Option<String>,
 
     /// Time for the whole handshake
     #[arg(long, env = "STICKLER_HEALTH_TIMEOUT", value_name = "TIME", default_value = "5s")]
@@ -26,119 +35,161 @@ pub(crate) struct Options {
     timeout: Duration,
 }
 
+/// A server to ask.
+struct Place {
+    addresses: Vec<SocketAddr>,
+    /// What the Host field says.
+    host: String,
+    target: String,
+}
+
 /// Prints nothing when the server is well; says on standard error what is wrong.
-pub(crate) fn run(options: &Options) -> ExitCode {
-    match check(&options.url, options.timeout) {
+///
+/// # Errors
+/// A variable of `serve` that says where to look is none.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
+    let (url, place) = match &options.url {
+        Some(url) => (url.text().to_owned(), Place::of_url(url)),
+        None => {
+            let served = Served::of_variables()?;
+            (served.url(), served.place())
+        }
+    };
+    let checked = place.map_err(Failure::Io).and_then(|mut place| {
+        if let Some(host) = &options.host {
+            place.host.clone_from(host);
+        }
+        check(&place, options.timeout)
+    });
+    Ok(match checked {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "stickler: {}: {error}", options.url.text());
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "stickler: {url}: {failure}");
             ExitCode::FAILURE
         }
+    })
+}
+
+fn check(place: &Place, within: Duration) -> Result<(), Failure> {
+    let opening = Opening::new(&place.target, &place.host, random()?)
+        .and_then(|opening| opening.field("User-Agent", "stickler-health"))
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let mut connection = Connection::open(&place.addresses, within)?;
+    connection.handshake(&opening)?;
+    connection.leave()
+}
+
+impl Place {
+    fn of_url(url: &Url) -> io::Result<Place> {
+        Ok(Place {
+            addresses: url.addresses()?,
+            host: url.authority().to_owned(),
+            target: url.target().to_owned(),
+        })
     }
 }
 
-fn check(url: &Url, within: Duration) -> io::Result<()> {
-    let mut connection = Connection::open(url, within)?;
-    let key = key();
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nUser-Agent: stickler-health\r\n\r\n",
-        url.target(),
-        url.authority()
-    );
-    connection.send(request.as_bytes())?;
-    judge(&connection.read_head()?, AcceptKey::of(key.as_bytes()).as_str())?;
-    // The answer was all that was wanted; leave as a client should, whatever comes of it.
-    let _ = connection.leave();
-    Ok(())
+/// What a `serve` with these variables serves first.
+struct Served {
+    listen: Listen,
+    path: String,
+    own_host: Option<String>,
 }
 
-/// RFC 6455 §4.1: what the response must be.
-fn judge(head: &[u8], accept: &str) -> io::Result<()> {
-    let mut fields = [httparse::EMPTY_HEADER; 64];
-    let mut response = httparse::Response::new(&mut fields);
-    response.parse(head).map_err(|error| wrong(&format!("the response is not HTTP: {error}")))?;
-    match response.code {
-        Some(101) => {}
-        Some(status) => return Err(wrong(&format!("answered with {status}, not 101"))),
-        None => return Err(wrong("the response has no status")),
+impl Served {
+    fn of_variables() -> Result<Served, String> {
+        let first = |name: &str| -> Result<Option<String>, String> {
+            let Some(value) = variables::read(name)? else { return Ok(None) };
+            Ok(variables::members(name, [&value[..]])?.into_iter().next())
+        };
+        let listen = first("STICKLER_LISTEN")?.unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
+        let listen = Listen::parse(&listen).map_err(|why| format!("STICKLER_LISTEN: {why}"))?;
+        if listen.port() == 0 {
+            return Err("STICKLER_LISTEN takes any free port: say by a URL where to look".into());
+        }
+        let path = first("STICKLER_PATH")?.unwrap_or_else(|| "/".to_owned());
+        let own_host = first("STICKLER_OWN_HOST")?;
+        if let Some(host) = &own_host {
+            parse_host(host).map_err(|why| format!("STICKLER_OWN_HOST: {why}"))?;
+        }
+        // The host is looked at above, or is an address or a name.
+        Opening::new(&path, "localhost", [0; 16]).map_err(|why| format!("STICKLER_PATH: {why}"))?;
+        Ok(Served { listen, path, own_host })
     }
-    let is = |name: &str, value: &dyn Fn(&str) -> bool| {
-        let mut fields =
-            response.headers.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
-        fields.any(|field| std::str::from_utf8(field.value).is_ok_and(value))
+
+    fn url(&self) -> String {
+        format!("ws://{}{}", self.authority(), self.path)
+    }
+
+    /// The address as this machine reaches it.
+    fn authority(&self) -> String {
+        match &self.listen {
+            Listen::Address(address) => reachable(*address)[0].to_string(),
+            Listen::Localhost(port) => format!("localhost:{port}"),
+            Listen::Name(name, port) => format!("{name}:{port}"),
+        }
+    }
+
+    fn place(self) -> io::Result<Place> {
+        let addresses = match &self.listen {
+            Listen::Address(address) => reachable(*address),
+            other => other.addresses()?,
+        };
+        let host = self.own_host.clone().unwrap_or_else(|| self.authority());
+        Ok(Place { addresses, host, target: self.path })
+    }
+}
+
+/// All addresses of a machine are not one to connect to: its own, of the same family first.
+fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
+    let here: &[IpAddr] = match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => &[IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
+            &[IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)]
+        }
+        _ => return vec![address],
     };
-    if !is("upgrade", &|value| value.eq_ignore_ascii_case("websocket")) {
-        return Err(wrong("the 101 is not for a WebSocket"));
-    }
-    if !is("sec-websocket-accept", &|value| value == accept) {
-        return Err(wrong("the 101 is not an answer to this handshake"));
-    }
-    Ok(())
+    here.iter().map(|ip| SocketAddr::new(*ip, address.port())).collect()
 }
 
-/// Sixteen bytes that no earlier handshake had (RFC 6455 §4.1): the hasher is seeded
-/// by the system.
-fn key() -> String {
-    let mut nonce = [0; 16];
-    for (half, bytes) in nonce.chunks_exact_mut(8).enumerate() {
-        bytes.copy_from_slice(&RandomState::new().hash_one(half).to_be_bytes());
+fn parse_host(text: &str) -> Result<String, String> {
+    match text.parse::<Authority>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
-    STANDARD.encode(nonce)
-}
-
-fn wrong(sentence: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, sentence)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-    use std::net::TcpListener;
-    use std::thread;
-
     use super::*;
 
     #[test]
-    fn s4_1_every_handshake_has_its_own_key() {
-        assert_ne!(key(), key());
-        assert_eq!(key().len(), 24);
+    fn all_addresses_are_looked_for_on_this_machine() {
+        for (listen, expect) in [
+            ("0.0.0.0:9001", &["127.0.0.1:9001"][..]),
+            ("[::]:9001", &["[::1]:9001", "127.0.0.1:9001"]),
+            ("192.0.2.1:80", &["192.0.2.1:80"]),
+            ("[2001:db8::1]:80", &["[2001:db8::1]:80"]),
+        ] {
+            let expect: Vec<SocketAddr> = expect.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(reachable(listen.parse().unwrap()), expect, "{listen}");
+        }
     }
 
     #[test]
-    fn only_the_right_101_is_well() {
-        let head = |status: &str, accept: &str| {
-            format!(
-                "HTTP/1.1 {status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-            )
+    fn the_host_is_the_own_one_or_where_it_listens() {
+        let host = |listen: &str, own_host: Option<&str>| {
+            let listen = Listen::parse(listen).unwrap();
+            let own_host = own_host.map(str::to_owned);
+            let served = Served { listen, path: "/ws".into(), own_host };
+            let (url, place) = (served.url(), served.place().unwrap());
+            (url, place.host)
         };
-        assert!(judge(head("101 Switching Protocols", "x=").as_bytes(), "x=").is_ok());
-        assert!(judge(head("101 Switching Protocols", "X=").as_bytes(), "x=").is_err());
-        assert!(judge(head("200 OK", "x=").as_bytes(), "x=").is_err());
-        assert!(judge(b"HTTP/1.1 101 x\r\nSec-WebSocket-Accept: x=\r\n\r\n", "x=").is_err());
-        assert!(judge(b"SSH-2.0\r\n\r\n", "x=").is_err());
-    }
-
-    fn answering(answer: &'static [u8]) -> Url {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut bytes = [0; 1024];
-            let _ = stream.read(&mut bytes);
-            stream.write_all(answer).unwrap();
-            // Open until the other side has seen it.
-            let _ = stream.read(&mut bytes);
-        });
-        format!("ws://{address}/").parse().unwrap()
-    }
-
-    #[test]
-    fn a_server_that_refuses_or_says_nothing_is_not_well() {
-        let refused =
-            check(&answering(b"HTTP/1.1 503 no\r\n\r\n"), Duration::from_secs(10)).unwrap_err();
-        assert!(refused.to_string().contains("503"), "{refused}");
-        let silent = check(&answering(b""), Duration::from_millis(20)).unwrap_err();
-        assert_eq!(silent.kind(), io::ErrorKind::TimedOut);
+        let pair = |url: &str, host: &str| (url.to_owned(), host.to_owned());
+        let own = Some("chat.example.com");
+        assert_eq!(host("0.0.0.0:1", None), pair("ws://127.0.0.1:1/ws", "127.0.0.1:1"));
+        assert_eq!(host("0.0.0.0:1", own), pair("ws://127.0.0.1:1/ws", "chat.example.com"));
+        assert_eq!(host("[::]:1", None), pair("ws://[::1]:1/ws", "[::1]:1"));
+        assert_eq!(host("LOCALHOST:1", None), pair("ws://localhost:1/ws", "localhost:1"));
     }
 }

@@ -7,8 +7,10 @@ mod cli;
 mod connect;
 mod health;
 mod lab;
+mod listen;
 mod serve;
 mod units;
+mod variables;
 
 use std::process::ExitCode;
 
@@ -19,7 +21,7 @@ fn main() -> ExitCode {
     let done = cli::parse(std::env::args_os()).and_then(|action| match action {
         Action::Serve(options) => serve::run(&options),
         Action::Check(options) => check::run(&options).map_err(cli::usage_error),
-        Action::Health(options) => Ok(health::run(&options)),
+        Action::Health(options) => health::run(&options).map_err(cli::usage_error),
         Action::Verdict(options) => Ok(verdict::run(&options)),
     });
     match done {

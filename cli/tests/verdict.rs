@@ -335,3 +335,52 @@ fn an_empty_selection_exits_with_3() {
     folder.judge_with(&["--only", "8.*"]).is(3, "the pattern 8.* names no case");
     folder.judge_with(&["--only", "2.*", "--except", "2*"]).is(3, "no case is selected");
 }
+
+/// With `--pages` the verdict is there for people too: a page that loads nothing, and a script by which the index
+/// of the reports shows it.
+#[test]
+fn the_pages_say_what_the_verdict_says() {
+    let mut folder = Folder::as_expected("pages");
+    let read = |folder: &Folder, name: &str| fs::read_to_string(folder.dir.join(name));
+    folder.judge().is(0, "as expected");
+    assert!(read(&folder, "verdict.html").is_err(), "nobody asked for pages");
+
+    folder.judge_with(&["--pages"]).is(0, "as expected");
+    let page = read(&folder, "verdict.html").unwrap();
+    for part in [
+        "<h1>verdict: as expected (517 cases)</h1>",
+        "<td>all</td><td>517</td><td>514</td><td>3</td><td>0</td><td>0</td><td>0</td>",
+        "<td>7 closing</td><td>37</td><td>34</td><td>3</td>",
+        "<dt>7.1.6</dt><dd>Messages, Close and Ping are sent back to back",
+        "<a href=\"index.html\">",
+    ] {
+        assert!(page.contains(part), "no {part:?} in {page}");
+    }
+    assert!(!page.contains("Not as expected") && !page.contains("src=") && !page.contains("://"));
+    let summary = read(&folder, "made.js").unwrap();
+    let summary = summary.strip_prefix("made(").and_then(|rest| rest.strip_suffix(");\n")).unwrap();
+    let summary: Value = serde_json::from_str(summary).unwrap();
+    assert_eq!(summary["verdict"], "verdict: as expected (517 cases): 514 OK, 3 informational");
+    let cases: Vec<_> =
+        summary["reasons"].as_array().unwrap().iter().map(|reason| &reason[0]).collect();
+    assert_eq!(cases, ["7.1.6", "7.13.1", "7.13.2"]);
+
+    let failed = json!({ "behavior": "FAILED", "behaviorClose": "OK", "remoteCloseCode": 1000 });
+    folder.put("1.1.1", &failed);
+    folder.judge_with(&["--pages"]).is(1, "regression");
+    let page = read(&folder, "verdict.html").unwrap();
+    assert!(page.contains("<h1>verdict: regression in 1 of 517 cases</h1>"), "{page}");
+    assert!(page.contains("<pre>case 1.1.1: regression\n"), "{page}");
+    assert!(read(&folder, "made.js").unwrap().contains("regression in 1 of 517"));
+
+    // A run of which nothing can be judged leaves no page of an earlier one.
+    fs::write(folder.dir.join("index.json"), "{").unwrap();
+    verdict(&folder.dir, &["--pages"]).is(3, "broken run");
+    assert!(read(&folder, "verdict.html").unwrap().contains("<h1>verdict: broken run: "));
+    assert!(read(&folder, "made.js").unwrap().contains("broken run"));
+
+    // Pages that cannot be written are no success.
+    let folder = Folder::as_expected("no-pages");
+    fs::create_dir(folder.dir.join("verdict.html")).unwrap();
+    folder.judge_with(&["--pages"]).is(2, "cannot write the pages");
+}

@@ -34,6 +34,13 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Which opening handshakes are accepted.
     pub policy: Policy,
+    /// A path for the health checks of load balancers; `None` by default. A plain GET or HEAD for it is
+    /// answered with 200, whatever its Host, and with 503 from when a shutdown was asked for. Nothing of
+    /// that is logged above debug. There is no WebSocket on this path: a handshake for it gets 404.
+    ///
+    /// It is compared with the path of the request-target, which is not decoded. It holds where the
+    /// library reads the request itself, and not behind another HTTP server.
+    pub health_path: Option<String>,
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
@@ -58,6 +65,13 @@ impl Config {
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Config {
         self.policy = policy;
+        self
+    }
+
+    /// Sets the field `health_path`.
+    #[must_use]
+    pub fn health_path(mut self, health_path: impl Into<Option<String>>) -> Config {
+        self.health_path = health_path.into();
         self
     }
 

@@ -25,7 +25,7 @@ pub struct Ending {
     /// What the transport failed with.
     pub transport: Option<io::ErrorKind>,
     /// The status of the application's own answer: of [`Incoming::reject`](super::Incoming::reject),
-    /// or to a request that asked for no WebSocket.
+    /// or to a request that asked for no WebSocket, that of a health check among them.
     pub answered: Option<u16>,
     /// The status of a refusal of ours.
     pub refused: Option<u16>,

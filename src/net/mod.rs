@@ -13,6 +13,7 @@
 
 mod accept;
 mod config;
+mod date;
 mod ending;
 mod endpoint;
 mod error;
@@ -29,6 +30,8 @@ mod task;
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
 pub use config::{Config, ConfigError, Limits, Timeouts};
+#[cfg(feature = "server")]
+pub(crate) use date::http_date;
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
 pub use endpoint::Endpoint;
 pub use error::{BoxError, Error, Result};

@@ -12,7 +12,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::config::{Config, Limits, Timeouts};
 use super::ending::Ending;
 use super::error::{BoxError, Result};
-use super::handles::incoming::report_unspoken_subprotocols;
 use super::handles::rejecting::insert_header;
 use super::handles::websocket::WebSocket;
 use super::state::compression::{self, Compression};
@@ -206,7 +205,8 @@ impl Reserved {
         peer: Option<SocketAddr>,
         negotiated: Negotiated,
     ) -> Reserved {
-        let Negotiated { request, offer, compression, limits, timeouts, .. } = negotiated;
+        let Negotiated { request, offer, compression, extensions, limits, timeouts, .. } =
+            negotiated;
         let shared = Shared::new(context.clone(), peer);
         if limits.is_some() || timeouts.is_some() {
             let Config { limits: ours, timeouts: our_timeouts, .. } = &*context.config;
@@ -218,9 +218,9 @@ impl Reserved {
         state.open();
         state.agree(compression);
         drop(state);
-        let offered = request.subprotocols().count();
-        if offer.subprotocol.is_none() && offered > 0 {
-            report_unspoken_subprotocols(&shared, offered);
+        shared.report_opening(offer.subprotocol.as_deref(), extensions.as_deref());
+        if offer.subprotocol.is_none() && request.subprotocols().next().is_some() {
+            shared.report_unspoken_subprotocols(&request);
         }
         // A shutdown that came before the connection was open has closed nothing.
         if context.is_draining() {

@@ -42,6 +42,28 @@ impl core::fmt::Debug for ExtensionOffer {
 pub fn parse_offers<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<ExtensionOffer>, Rejection> {
+    parse(lines, Kept { offers: MAX_OFFERS, params: MAX_PARAMS })
+}
+
+/// Parses the values of all Sec-WebSocket-Extensions lines of a response, whose head has a bound: every
+/// member and parameter is kept, as each has to be one that was offered.
+pub(in crate::proto) fn parse_answers<'a>(
+    lines: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Vec<ExtensionOffer>, Rejection> {
+    parse(lines, Kept { offers: usize::MAX, params: usize::MAX })
+}
+
+/// How much of a list is kept.
+#[derive(Clone, Copy)]
+struct Kept {
+    offers: usize,
+    params: usize,
+}
+
+fn parse<'a>(
+    lines: impl IntoIterator<Item = &'a [u8]>,
+    most: Kept,
+) -> Result<Vec<ExtensionOffer>, Rejection> {
     let mut offers = Vec::new();
     let mut empty = EmptyMembers::default();
     let (mut any_line, mut any_offer) = (false, false);
@@ -55,9 +77,9 @@ pub fn parse_offers<'a>(
             } else {
                 any_offer = true;
                 // RFC 6455 §9.1: a member that breaks the grammar is refused, not skipped.
-                let offer = cursor.parse_offer()?;
+                let offer = cursor.parse_offer(most)?;
                 // RFC 6455 §9.1: an extension that is not known here is an offer like others.
-                if offers.len() < MAX_OFFERS {
+                if offers.len() < most.offers {
                     offers.extend(offer);
                 }
             }
@@ -86,7 +108,7 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// One offer and the whitespace after it; `None` if it has more parameters than are kept.
-    fn parse_offer(&mut self) -> Result<Option<ExtensionOffer>, Rejection> {
+    fn parse_offer(&mut self, most: Kept) -> Result<Option<ExtensionOffer>, Rejection> {
         let mut offer = ExtensionOffer { name: self.parse_token()?.to_owned(), params: Vec::new() };
         let mut kept = true;
         self.skip_whitespace();
@@ -95,7 +117,7 @@ impl<'a> Cursor<'a> {
             let name = self.parse_token()?.to_owned();
             self.skip_whitespace();
             let value = if self.take(b'=') { Some(self.parse_value()?) } else { None };
-            kept &= offer.params.len() < MAX_PARAMS;
+            kept &= offer.params.len() < most.params;
             if kept {
                 offer.params.push((name, value));
             }

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::cast_possible_truncation))]
 
 pub mod assembler;
+pub mod client_frame;
 pub mod close;
 #[cfg(feature = "deflate")]
 pub mod deflate;

@@ -81,7 +81,7 @@ rejections! {
     ContentLengthInvalid => "RFC 9112 6.3", 400, "Content-Length is not one decimal number";
     TransferEncodingMalformed => "RFC 9112 6.1", 400, "Transfer-Encoding is malformed";
     ChunkedNotFinal => "RFC 9112 6.3", 400, "the final transfer coding is not chunked";
-    TransferCodingUnknown => "RFC 9112 6.1", 501, "a transfer coding is unknown here";
+    TransferCodingUnknown => "RFC 9112 6.1", 501, "a transfer coding is not understood here";
     RequestHasContent => "RFC 9110 9.3.1", 400, "an opening handshake has no content";
     ContentTooLarge => "RFC 9110 15.5.14", 413, "the content is larger than is allowed here";
     ContentTooSlow => "RFC 9110 15.5.9", 408, "the content did not arrive in time";
@@ -106,11 +106,12 @@ rejections! {
     ConnectionWithoutUpgrade => "RFC 6455 4.2.1", 400, "the Connection header field does not list Upgrade";
     VersionMissing => "RFC 6455 4.2.1", 400, "the Sec-WebSocket-Version header field is missing";
     VersionRepeated => "RFC 6455 11.3.5", 400, "the Sec-WebSocket-Version header field occurs more than once";
-    VersionMalformed => "RFC 6455 4.3", 400, "Sec-WebSocket-Version is not one number from 0 to 255";
+    VersionMalformed => "RFC 6455 4.3", 400, "Sec-WebSocket-Version is not one number from 0 to 255 without leading zeros";
     VersionUnsupported => "RFC 6455 4.2.2", 426, "of the WebSocket versions only 13 is spoken here";
     KeyMissing => "RFC 6455 4.2.1", 400, "the Sec-WebSocket-Key header field is missing";
     KeyRepeated => "RFC 6455 11.3.1", 400, "the Sec-WebSocket-Key header field occurs more than once";
     KeyInvalid => "RFC 6455 4.2.1", 400, "Sec-WebSocket-Key is not 16 octets in base64";
+    KeyPadBits => "RFC 4648 3.5", 400, "the pad bits of Sec-WebSocket-Key, in its last character before ==, are not zero";
     SubprotocolsMalformed => "RFC 6455 4.1", 400, "Sec-WebSocket-Protocol is not a list of tokens";
     SubprotocolRepeated => "RFC 6455 4.1", 400, "a subprotocol is listed more than once";
     ExtensionsMalformed => "RFC 6455 9.1", 400, "Sec-WebSocket-Extensions is malformed";
@@ -123,13 +124,16 @@ rejections! {
     OriginMalformed => "RFC 6454 7.1", 400, "the Origin header field is malformed";
     OriginMissing => "RFC 6454 8", 403, "the Origin header field is required here";
     OriginRefused => "RFC 6455 10.2", 403, "this origin is not welcome here";
+    OriginWithoutHost => "RFC 6454 6", 403, "an origin without a host, such as null, is welcome only where it is listed";
+    OriginPortNotOfHost => "RFC 6454 5", 403, "the origin has the host of Host and another port; does a proxy strip it from Host?";
+    OriginPortNotListed => "RFC 6454 5", 403, "this origin is listed here with another port";
     SubprotocolRequired => "RFC 6455 4.2.2", 400, "no offered subprotocol is spoken here";
 
     // What has nothing to do with the request itself.
     HandshakeTooSlow => "RFC 9110 15.5.9", 408, "the request did not arrive in time";
     HandlerFailed => "RFC 9110 15.6.1", 500, "the server failed to answer";
     HandlerTooSlow => "RFC 9110 15.6.4", 503, "the server could not decide in time";
-    Overloaded => "RFC 9110 15.6.4", 503, "the server holds as many connections as it can";
+    Overloaded => "RFC 9110 15.6.4", 503, "the server takes no more connections at present, in all or from this address";
     ShuttingDown => "RFC 9110 15.6.4", 503, "the server is shutting down";
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::net::http_date;
 use crate::proto::handshake::Refusal;
 use crate::proto::rejection::Rejection;
 
@@ -37,8 +38,8 @@ pub(super) async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(mut io: T) {
 
 fn answer(received: &[u8]) -> Vec<u8> {
     let mut answer = Vec::with_capacity(256);
-    let date = httpdate::fmt_http_date(SystemTime::now());
-    Refusal::of(Rejection::Overloaded, received).encode(&date, &mut answer);
+    let date = http_date(SystemTime::now());
+    Refusal::of(Rejection::Overloaded, received).encode(date.as_deref(), &mut answer);
     answer
 }
 

@@ -4,9 +4,9 @@ use tokio::io::AsyncReadExt;
 use tokio::io::DuplexStream;
 
 use super::TestError;
+use crate::proto::client_frame::{ServerContext, ServerFrame, encode_masked};
 use crate::proto::close::CloseCode;
 use crate::proto::event::ReceivedClose;
-use crate::proto::mask::Mask;
 
 /// What a whole message or control frame was.
 pub(super) enum Frame {
@@ -27,22 +27,8 @@ pub(super) struct Frames {
 
 /// A masked frame with this first byte.
 pub(super) fn encode(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(len @ ..126), _) => bytes.push(0x80 | len),
-        (_, Ok(len)) => {
-            bytes.push(0x80 | 126);
-            bytes.extend_from_slice(&len.to_be_bytes());
-        }
-        _ => {
-            bytes.push(0x80 | 127);
-            bytes.extend_from_slice(&(payload.len() as u64).to_be_bytes());
-        }
-    }
-    bytes.extend_from_slice(&KEY);
-    let start = bytes.len();
-    bytes.extend_from_slice(payload);
-    Mask::new(KEY).apply(bytes.get_mut(start..).unwrap_or_default());
+    let mut bytes = Vec::new();
+    encode_masked(first, payload, KEY, &mut bytes);
     bytes
 }
 
@@ -64,25 +50,15 @@ impl Frames {
 
     /// The first byte and the payload of the frame in front, once it is whole.
     fn take_frame(&mut self) -> Result<Option<(u8, Vec<u8>)>, TestError> {
-        let Some((&[first, second], rest)) = self.unread.split_first_chunk() else {
+        let Some(&first) = self.unread.first() else { return Ok(None) };
+        let context =
+            ServerContext { message_unfinished: self.message.is_some(), compression: false };
+        let header = ServerFrame::parse(&self.unread, context);
+        let Some(header) = header.map_err(|fault| TestError::Broken(fault.sentence()))? else {
             return Ok(None);
         };
-        if second & 0x80 != 0 {
-            return Err(TestError::Broken("a masked frame"));
-        }
-        let (len, rest) = match second {
-            126 => match rest.split_first_chunk() {
-                Some((len, rest)) => (usize::from(u16::from_be_bytes(*len)), rest),
-                None => return Ok(None),
-            },
-            127 => match rest.split_first_chunk() {
-                Some((len, rest)) => {
-                    (usize::try_from(u64::from_be_bytes(*len)).unwrap_or(usize::MAX), rest)
-                }
-                None => return Ok(None),
-            },
-            len => (usize::from(len), rest),
-        };
+        let rest = self.unread.get(header.header_len..).unwrap_or_default();
+        let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
         let Some(payload) = rest.get(..len) else { return Ok(None) };
         let payload = payload.to_vec();
         let taken = self.unread.len() - rest.len() + len;
@@ -92,9 +68,6 @@ impl Frames {
 
     /// Takes a frame; gives what is whole with it.
     fn assemble(&mut self, first: u8, payload: Vec<u8>) -> Result<Option<Frame>, TestError> {
-        if first & 0x70 != 0 {
-            return Err(TestError::Broken("a reserved bit"));
-        }
         let is_last = first & 0x80 != 0;
         match (first & 0x0f, self.message.take()) {
             (opcode @ (1 | 2), None) => self.message = Some((opcode, payload)),

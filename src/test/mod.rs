@@ -46,6 +46,7 @@ use crate::net::{BoxError, Config, Ending, Endpoint, Incoming, OwnedMessage, Own
 use crate::proto::close::CloseCode;
 use crate::proto::event::ReceivedClose;
 use crate::proto::frame::Opcode;
+use crate::proto::handshake::client::ResponseFault;
 
 /// A client on a transport in memory.
 ///
@@ -89,7 +90,8 @@ impl Client {
     /// what it has stays as it is, right or wrong.
     ///
     /// # Errors
-    /// [`TestError::Refused`] with the response, unless that is a 101 that RFC 6455 §4.1 lets pass.
+    /// [`TestError::Refused`] with the response, if its status is not 101; [`TestError::Opening`], if it is
+    /// a 101 that RFC 6455 §4.1 does not let pass.
     ///
     /// # Cancel safety
     /// Dropped, the connection ends without a Close.
@@ -263,8 +265,10 @@ impl fmt::Debug for Client {
 pub enum TestError {
     /// The path is no request target.
     Request(String),
-    /// The opening handshake was answered with something else than a valid 101.
+    /// The opening handshake was answered with another status than 101.
     Refused(Box<http::Response<Bytes>>),
+    /// The opening handshake was answered with what RFC 6455 §4.1 does not let pass.
+    Opening(ResponseFault),
     /// The server sent what a server may not.
     Broken(&'static str),
     /// Something else came than was asked for.
@@ -278,6 +282,7 @@ impl fmt::Display for TestError {
         match self {
             TestError::Request(error) => write!(f, "no request: {error}"),
             TestError::Refused(response) => write!(f, "refused with {}", response.status()),
+            TestError::Opening(fault) => fault.fmt(f),
             TestError::Broken(what) => write!(f, "the server sent {what}"),
             TestError::Unexpected(what) => write!(f, "{what} came instead"),
             TestError::Io(error) => error.fmt(f),

@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::TestError;
 use super::frames::Frames;
-use crate::proto::handshake::AcceptKey;
+use crate::proto::handshake::HeadLimits;
+use crate::proto::handshake::client::{Asked, ResponseHead, ResponseReader};
 
 /// Sends the request and reads the response; what follows it goes to `frames`.
 pub(super) async fn open(
@@ -19,20 +20,22 @@ pub(super) async fn open(
 ) -> Result<(DuplexStream, http::Response<()>), TestError> {
     let fields = complete(request.headers().clone());
     io.write_all(&encode(request, &fields)).await.map_err(TestError::Io)?;
-    let (response, head_len) = loop {
-        if let Some(whole) = parse(&frames.unread)? {
-            break whole;
+    let asked =
+        Asked::of_fields(fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+    let mut reader = ResponseReader::new();
+    let head = loop {
+        let read = reader.read(&frames.unread, &HeadLimits::default());
+        if let Some(head) = read.map_err(TestError::Opening)? {
+            break head;
         }
         if io.read_buf(&mut frames.unread).await.map_err(TestError::Io)? == 0 {
             return Err(TestError::Broken("no response"));
         }
     };
-    frames.unread.drain(..head_len);
-    let accept = fields.get(SEC_WEBSOCKET_KEY).map(|key| AcceptKey::of(key.as_bytes()));
-    let is_accepted = response.status() == http::StatusCode::SWITCHING_PROTOCOLS
-        && response.headers().get(SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes)
-            == accept.as_ref().map(|accept| accept.as_str().as_bytes());
-    if is_accepted {
+    frames.unread.drain(..head.len());
+    let response = build(&head)?;
+    if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+        asked.judge(&head).map_err(TestError::Opening)?;
         return Ok((io, response));
     }
     // RFC 9112 §6.3: the server ends TCP behind a refusal.
@@ -41,7 +44,8 @@ pub(super) async fn open(
     Err(TestError::Refused(Box::new(response.map(|()| body))))
 }
 
-/// Adds what an opening handshake has to have.
+/// Adds what an opening handshake has to have. The key is the same each time: in memory nobody is
+/// between the two who could have kept an earlier answer (RFC 6455 §4.1).
 fn complete(mut fields: HeaderMap) -> HeaderMap {
     for (name, value) in [
         (HOST, "localhost"),
@@ -67,20 +71,57 @@ fn encode(request: &http::Request<()>, fields: &HeaderMap) -> Vec<u8> {
     head
 }
 
-/// The response and the length of its head, once that is whole.
-fn parse(bytes: &[u8]) -> Result<Option<(http::Response<()>, usize)>, TestError> {
+/// The response as the crate `http` has it.
+fn build(head: &ResponseHead) -> Result<http::Response<()>, TestError> {
     const BROKEN: TestError = TestError::Broken("a response that is none");
-    let mut lines = [httparse::EMPTY_HEADER; 100];
-    let mut parsed = httparse::Response::new(&mut lines);
-    let Ok(status) = parsed.parse(bytes) else { return Err(BROKEN) };
-    let (httparse::Status::Complete(head_len), Some(code)) = (status, parsed.code) else {
-        return Ok(None);
-    };
-    let mut response = http::Response::builder().status(code);
-    for line in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| BROKEN)?;
-        let value = HeaderValue::from_bytes(line.value).map_err(|_| BROKEN)?;
+    let mut response = http::Response::builder().status(head.status());
+    for (name, value) in head.fields() {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| BROKEN)?;
+        let value = HeaderValue::from_bytes(value).map_err(|_| BROKEN)?;
         response = response.header(name, value);
     }
-    response.body(()).map(|response| Some((response, head_len))).map_err(|_| BROKEN)
+    response.body(()).map_err(|_| BROKEN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::handshake::client::ResponseFault;
+
+    /// What the client makes of this response to a plain request.
+    async fn answered(response: &str) -> Result<http::Response<()>, TestError> {
+        let (io, mut theirs) = tokio::io::duplex(64 << 10);
+        theirs.write_all(response.as_bytes()).await.unwrap();
+        let request = http::Request::get("/").body(()).unwrap();
+        let mut frames = Frames::default();
+        let opened = open(io, &request, &mut frames);
+        let ends = async {
+            theirs.shutdown().await.unwrap();
+        };
+        tokio::join!(opened, ends).0.map(|(_, response)| response)
+    }
+
+    #[tokio::test]
+    async fn s6455_4_1_only_a_lawful_101_opens_the_connection() {
+        let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        assert!(answered(good).await.is_ok());
+        assert!(answered(&format!("HTTP/1.1 103 x\r\n\r\n{good}")).await.is_ok());
+        for (from, to, fault) in [
+            ("Connection: Upgrade\r\n", "", ResponseFault::ConnectionMissing),
+            ("Upgrade: websocket", "Upgrade: h2c", ResponseFault::UpgradeOther),
+            ("s3pP", "S3pP", ResponseFault::AcceptWrong),
+            ("=\r\n", "=\r\nSec-WebSocket-Protocol: a\r\n", ResponseFault::SubprotocolNotOffered),
+            ("=\r\n", "=\r\nSec-WebSocket-Extensions: a\r\n", ResponseFault::ExtensionNotOffered),
+        ] {
+            let opened = answered(&good.replacen(from, to, 1)).await;
+            assert!(
+                matches!(opened, Err(TestError::Opening(why)) if why == fault),
+                "{to:?}: {opened:?}"
+            );
+        }
+        let refused = answered("HTTP/1.1 404 x\r\nContent-Length: 2\r\n\r\nno").await;
+        let Err(TestError::Refused(response)) = refused else { panic!("{refused:?}") };
+        assert_eq!((response.status().as_u16(), &response.body()[..]), (404, &b"no"[..]));
+    }
 }

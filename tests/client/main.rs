@@ -91,6 +91,18 @@ async fn fields_of_the_request_arrive_and_a_subprotocol_is_chosen() {
     client.close(1000, "").await.unwrap();
 }
 
+/// The server sends 100 before the 101 (RFC 9110 §10.1.1), and the client reads over it.
+#[tokio::test]
+async fn an_interim_response_is_passed_over() {
+    let endpoint = Endpoint::new(Config::default());
+    let request = Request::get("/").header("Expect", "100-continue").body(()).unwrap();
+    let mut client = Client::open(&endpoint, request, echo).await.unwrap();
+    assert_eq!(client.response().status(), 101);
+    client.send("through").await.unwrap();
+    assert_eq!(client.recv_text().await.unwrap(), "through");
+    client.close(1000, "").await.unwrap();
+}
+
 #[tokio::test]
 async fn frames_that_break_a_rule_can_be_sent() {
     let mut client = Client::connect("/", echo).await.unwrap();

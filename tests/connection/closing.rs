@@ -299,3 +299,60 @@ async fn shutdown_tells_open_ones_1001_and_undecided_ones_503() {
     assert_eq!(fourth.await.unwrap().initiator, Initiator::Shutdown);
     endpoint.emptied().await;
 }
+
+/// What a client does that holds its connection open after the answer.
+const HALVES: &[(&str, &[u8], &str)] = &[
+    ("refused before", b"GET /\xff HTTP/1.1\r\n\r\n", "HTTP/1.1 400 "),
+    ("answered before", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 426 "),
+    ("half a head", b"GET / HTTP/1.1\r\nHost: h\r\n", "HTTP/1.1 503 "),
+    ("one octet", b"G", "HTTP/1.1 503 "),
+];
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_waits_a_second_at_most_for_those_who_were_refused() {
+    claims!("9110-15.6.4-01", "6455-7.1.1-03");
+    for (name, sent, answer) in HALVES {
+        let endpoint = Endpoint::new(Config::default());
+        let (peer, serving) = connect(&endpoint, echo);
+        peer.send(sent);
+        settle().await;
+        let start = Instant::now();
+        endpoint.shutdown();
+        let head = peer.head().await;
+        assert!(head.starts_with(answer), "{name}: {head}");
+        assert!(head.contains("\r\nConnection: ") && head.contains("close\r\n"), "{name}: {head}");
+        // The rest of what they had to say is read, so that no reset takes the answer from them.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        peer.send("Upgrade: websocket\r\n\r\n");
+        settle().await;
+        assert_eq!((peer.untaken(), peer.wire().is_gone), (0, false), "{name}");
+        endpoint.emptied().await;
+        let took = start.elapsed();
+        assert!(
+            took.abs_diff(Duration::from_secs(1)) < Duration::from_millis(100),
+            "{name}: {took:?}"
+        );
+        serving.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_waits_a_second_for_the_refused_and_the_close_timeout_for_the_open() {
+    let endpoint = Endpoint::new(Config::default());
+    let (open, _) = connect(&endpoint, echo);
+    open.send(REQUEST);
+    open.head().await;
+    open.send(close(1000));
+    assert_eq!(open.frame().await.close_code(), 1000);
+    let (refused, _) = connect(&endpoint, echo);
+    refused.give_room(0);
+    refused.send("nonsense\r\n");
+    settle().await;
+    let start = Instant::now();
+    endpoint.shutdown();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    // One that does not take its answer is no reason to stay either.
+    assert_eq!((endpoint.connections(), refused.wire().is_gone), (1, true));
+    endpoint.emptied().await;
+    assert!(start.elapsed().abs_diff(Duration::from_secs(5)) < Duration::from_millis(100));
+}

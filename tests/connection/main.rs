@@ -22,6 +22,7 @@ mod handing;
 mod handing_elsewhere;
 mod handing_random;
 mod handles;
+mod health;
 mod heard;
 mod messages;
 mod opening;

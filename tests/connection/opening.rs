@@ -4,12 +4,12 @@ use std::future::pending;
 use std::time::Duration;
 
 use stickler::http::Response;
-use stickler::{Config, Endpoint, Error, Rejection};
+use stickler::{Config, Endpoint, Error, Policy, Rejection};
 use stickler::{Initiator, TimeoutKind};
 use tokio::time::Instant;
 
 use crate::claims::claims;
-use crate::logs::listen;
+use crate::logs::{Lines, listen};
 use crate::support::{REQUEST, close, connect, echo, settle, text};
 
 fn offering(subprotocols: &str) -> String {
@@ -114,35 +114,53 @@ async fn s4_2_2_the_hook_chooses_among_the_offered_subprotocols() {
     }
 }
 
-/// A browser that gets none of the subprotocols that it offers gives up and says nothing. The log does, once for
-/// the connection, without the names: they are the peer's, and some are tokens.
+/// A browser that gets none of the subprotocols that it offers gives up and says nothing. The log does, once for the
+/// address and minute. It names what was asked for, and of a long name, which may be a token, only the length.
 #[tokio::test(start_paused = true)]
-async fn s4_2_2_offered_subprotocols_of_which_none_is_spoken_are_logged() {
+async fn s4_2_2_offered_subprotocols_of_which_none_is_spoken_are_logged_once_in_a_minute() {
     let mut config = Config::default();
     config.policy.subprotocols = vec!["b".parse().unwrap()];
     let endpoint = Endpoint::new(config);
-    let said = "accepted, but no offered subprotocol is spoken here";
-    let offers = [("secret, c", Some("offered=2")), ("secret, b", None), ("", None)];
-    for (offer, offered) in offers {
+    let token = format!("base64url.bearer.{}", "x".repeat(100));
+    let fits = "f".repeat(31);
+    let wait = Duration::from_secs;
+    // What is offered, how long after the last one, and what the log has of it.
+    let steps = [
+        (
+            format!("{token}, c"),
+            wait(0),
+            Some(r#"offered="(a name of 117 octets), c" suppressed=0"#),
+        ),
+        ("d".into(), wait(0), None),
+        ("d, b".into(), wait(0), None),
+        (String::new(), wait(0), None),
+        ("d".into(), wait(59), None),
+        (format!("{fits}, {fits}f"), wait(1), Some(r#", (a name of 32 octets)" suppressed=2"#)),
+        ("1, 2, 3, 4, 5, 6".into(), wait(60), Some(r#"="1, 2, 3, 4, and 2 more" suppressed=0"#)),
+    ];
+    for (offer, wait, expected) in steps {
+        tokio::time::advance(wait).await;
         let (lines, _listening) = listen(|| {});
         let (peer, serving) = connect(&endpoint, echo);
-        match offer {
+        match &*offer {
             "" => peer.send(REQUEST),
             offer => peer.send(offering(offer)),
         }
         assert!(peer.head().await.starts_with("HTTP/1.1 101 "));
-        peer.send(text("secret"));
-        assert_eq!(peer.text().await, "secret");
+        peer.send(text("content"));
+        assert_eq!(peer.text().await, "content");
         peer.send(close(1000));
         peer.end();
         serving.await.unwrap();
-        let told: Vec<_> =
-            lines.at("DEBUG").into_iter().filter(|line| line.contains(said)).collect();
-        assert_eq!(told.len(), usize::from(offered.is_some()), "{offer}: {told:?}");
-        if let Some(offered) = offered {
-            assert!(told[0].contains(offered) && told[0].contains("RFC 6455 4.2.2"), "{told:?}");
+        let told = lines.at("INFO");
+        assert_eq!(told.len(), usize::from(expected.is_some()), "{offer}: {told:?}");
+        if let Some(expected) = expected {
+            for part in [expected, "RFC 6455 4.2.2", "--subprotocol NAME", "path=\"/room\""] {
+                assert!(told[0].contains(part), "{part} in {told:?}");
+            }
         }
-        assert!(!lines.all().concat().contains("secret"), "{lines:?}");
+        let all = lines.all().concat();
+        assert!(!all.contains("xxx") && !all.contains("content"), "{lines:?}");
     }
 }
 
@@ -163,9 +181,106 @@ async fn s4_2_2_a_hook_that_names_no_subprotocol_is_logged_and_one_that_chooses_
         });
         peer.send(offering("a"));
         assert_eq!(peer.head().await.contains("\r\nSec-WebSocket-Protocol: a\r\n"), chooses);
-        let told = lines.at("DEBUG").into_iter().filter(|line| line.contains("no offered"));
-        assert_eq!(told.count(), times);
+        assert_eq!(lines.at("INFO").len(), times, "{lines:?}");
     }
+}
+
+/// For trying things out the first one that is offered is agreed to, and nothing is logged of it.
+#[tokio::test(start_paused = true)]
+async fn s4_2_2_any_subprotocol_agrees_to_the_first_one_that_is_offered() {
+    let config = Config::default().policy(Policy::default().any_subprotocol(true));
+    let endpoint = Endpoint::new(config);
+    for (offer, chosen) in [("b, a", Some("b")), ("graphql-ws", Some("graphql-ws")), ("", None)] {
+        let (lines, _listening) = listen(|| {});
+        let (peer, _serving) = connect(&endpoint, async move |incoming| {
+            assert_eq!(incoming.chosen_subprotocol(), chosen);
+            incoming.accept().map(drop)
+        });
+        match offer {
+            "" => peer.send(REQUEST),
+            offer => peer.send(offering(offer)),
+        }
+        let head = peer.head().await;
+        let named = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Protocol: "));
+        assert_eq!(named, chosen, "{head}");
+        assert!(lines.at("INFO").is_empty(), "{lines:?}");
+    }
+}
+
+/// At debug a connection has one line when it opens and one when it ends, whatever that was, and neither has the
+/// query, a header field, or a byte of a message or of a reason.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_opened_has_a_line_of_that_and_one_of_its_end() {
+    let mut config = Config::default();
+    config.policy.subprotocols = vec!["chat".parse().unwrap()];
+    let endpoint = Endpoint::new(config);
+    let ends: [(&str, &[u8], &str); 4] = [
+        ("a Close", &close(4000), "initiator=Peer code=4000 sent=4000 clean=true lasted=3s"),
+        ("a violation", &[0xff, 0x80], "code=1006 sent=1002 clean=false violation="),
+        (
+            "a lost transport",
+            b"",
+            "initiator=Transport code=1006 clean=false transport=UnexpectedEof",
+        ),
+        ("the handler", &text("stop"), "initiator=Application code=1000 sent=1000 clean=true"),
+    ];
+    for (how, bytes, ending) in ends {
+        let (lines, _listening) = listen(|| {});
+        let (peer, serving) = connect(&endpoint, async |incoming| {
+            let mut socket = incoming.accept()?;
+            while socket.recv().await?.is_some_and(|message| message.as_bytes() != b"stop") {}
+            Ok(())
+        });
+        peer.send(offering("x, chat").replace("/room", "/room?token=secret"));
+        peer.head().await;
+        peer.send(text("secret"));
+        settle().await;
+        tokio::time::advance(Duration::from_secs(3)).await;
+        peer.send(bytes);
+        if how == "the handler" {
+            settle().await;
+            peer.send(close(1000));
+        }
+        settle().await;
+        peer.end();
+        serving.await.unwrap();
+        let (opened, ended) = (told(&lines, "opened"), told(&lines, "ended"));
+        assert_eq!((opened.len(), ended.len()), (1, 1), "{how}: {lines:?}");
+        assert!(opened[0].contains(r#"path="/room" subprotocol="chat""#), "{opened:?}");
+        assert!(
+            ended[0].contains(r#"path="/room" "#) && ended[0].contains("lasted=3s"),
+            "{ended:?}"
+        );
+        assert!(ended[0].contains(ending), "{how}: {ended:?}");
+        assert!(!lines.all().concat().contains("secret"), "{lines:?}");
+    }
+}
+
+fn told(lines: &Lines, what: &str) -> Vec<String> {
+    let message = format!("message=the connection {what}");
+    lines.at("DEBUG").into_iter().filter(|line| line.contains(&message)).collect()
+}
+
+/// A connection whose task is dropped, as at the end of its runtime, has ended too. One that was refused never
+/// opened.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_connection_has_a_line_of_its_end_and_a_refused_one_has_neither() {
+    let endpoint = Endpoint::new(Config::default());
+    let (lines, _listening) = listen(|| {});
+    let (peer, serving) = connect(&endpoint, echo);
+    peer.send(REQUEST);
+    peer.head().await;
+    serving.abort();
+    assert!(serving.await.unwrap_err().is_cancelled());
+    assert_eq!((told(&lines, "opened").len(), told(&lines, "ended").len()), (1, 1), "{lines:?}");
+
+    let (lines, _listening) = listen(|| {});
+    let (peer, serving) = connect(&endpoint, echo);
+    peer.send(REQUEST.replace("Version: 13", "Version: 8"));
+    assert!(peer.head().await.starts_with("HTTP/1.1 426 "));
+    peer.end();
+    serving.await.unwrap();
+    assert_eq!((told(&lines, "opened").len(), told(&lines, "ended").len()), (0, 0), "{lines:?}");
 }
 
 #[tokio::test(start_paused = true)]

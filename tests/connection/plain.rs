@@ -548,6 +548,7 @@ async fn methods_and_targets_are_taken_as_they_were_judged() {
         ("aA0zZ9", 65_534, 200),
         ("POST", 65_535, 414),
         ("GET", 65_535, 414),
+        ("HEAD", 65_535, 414),
     ] {
         let (peer, serving) = connect(&endpoint, echo);
         let path = "x".repeat(len - 1);
@@ -556,6 +557,8 @@ async fn methods_and_targets_are_taken_as_they_were_judged() {
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {len}: {head}");
         if status == 200 {
             assert_eq!(body, len.to_string().as_bytes());
+        } else {
+            assert_eq!(body.is_empty(), method == "HEAD", "{method}: {head}");
         }
     }
 }

@@ -5,6 +5,7 @@ mod pages;
 #[cfg(feature = "net")]
 mod protocol;
 mod refused;
+mod reports;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -116,6 +116,20 @@ fn s6455_4_4_versions_are_listed_where_the_version_or_the_upgrade_is_wrong() {
     }
 }
 
+/// Without a clock that can be right there is no Date, and nothing else is missing.
+#[test]
+fn s9110_6_6_1_an_answer_without_a_clock_has_no_date() {
+    for &rejection in Rejection::ALL {
+        let (mut dated, mut undated) = (Vec::new(), Vec::new());
+        Refusal::from(rejection).encode(DATE, &mut dated);
+        Refusal::from(rejection).encode(None, &mut undated);
+        let dated = String::from_utf8(dated).unwrap();
+        assert!(dated.contains(&format!("\r\nDate: {DATE}\r\n")), "{dated}");
+        let without = dated.replace(&format!("Date: {DATE}\r\n"), "");
+        assert_eq!(String::from_utf8(undated).unwrap(), without);
+    }
+}
+
 #[test]
 fn every_rejection_makes_a_whole_answer() {
     claims!("9110-15.5.9-01", "9110-15.6.4-01");

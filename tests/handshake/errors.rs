@@ -11,10 +11,23 @@ fn fault<T: core::str::FromStr<Err: core::fmt::Display>>(text: &str) -> String {
 #[test]
 fn what_cannot_be_configured_is_told_what_would_do() {
     assert_eq!(fault::<Authority>("a/b"), "not a host with an optional port");
-    assert_eq!(
-        fault::<AllowedOrigin>("example.com"),
-        "not any, same-host or an origin such as https://example.com"
-    );
+    for (text, said) in [
+        ("https://a b", "not any, same-host or an origin such as https://example.com"),
+        ("example.com", "an origin begins with its scheme, as in https://example.com"),
+        ("https://", "an origin of this scheme has a host, as in https://example.com"),
+        (
+            "https://example.com/",
+            "an origin is a scheme, a host and perhaps a port, without a path or a slash at its end",
+        ),
+        ("*", "to allow every origin, null too, write any"),
+        (
+            "https://example.*",
+            "an asterisk stands for the first labels of a domain, as in https://*.example.com, \
+             or for the port, as in http://localhost:*, and nowhere else",
+        ),
+    ] {
+        assert_eq!(fault::<AllowedOrigin>(text), said);
+    }
     assert_eq!(
         fault::<Subprotocol>("a b"),
         "a subprotocol is a token: visible ASCII without separators"
@@ -31,7 +44,7 @@ fn what_cannot_be_configured_is_told_what_would_do() {
 
 #[test]
 fn what_is_configured_is_shown_as_it_was_written() {
-    for text in ["any", "same-host", "null", "file://", "HTTPS://Example.com:443"] {
+    for text in ["any", "same-host", "null", "file://", "HTTPS://Example.com:443", "http://*.a:*"] {
         assert_eq!(text.parse::<AllowedOrigin>().unwrap().to_string(), text);
     }
     for (text, shown) in [("H:80", "h:80"), ("h", "h"), ("h:", "h"), ("[0::1]:1", "[::1]:1")] {

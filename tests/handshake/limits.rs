@@ -43,9 +43,17 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row("9112-3-04", unfinished(""), refused(501, MethodTooLong)),
         row("9112-3-04", unfinished("\r\n"), refused(501, MethodTooLong)),
+        // A method that leaves room for a short target, or for all the rest.
+        row("9112-3-04", format!("{} /b", &many[2..]), refused(501, MethodTooLong)),
+        row("9112-3-04", long_method(SIZE / 2 + 1), refused(501, MethodTooLong)),
         row("9110-9.3.2-01", unfinished("HEAD /"), refused(414, TargetTooLong)),
         row("9112-3-02", &unfinished("GET /")[..SIZE - 1], Expect::Incomplete),
     ]
+}
+
+/// A head of twice as many bytes as its method has, and more.
+fn long_method(len: usize) -> String {
+    format!("{} / HTTP/1.1\r\nX: {}", "M".repeat(len), "y".repeat(len))
 }
 
 /// A handshake of this many bytes.

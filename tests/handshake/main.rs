@@ -15,6 +15,7 @@ use stickler::proto::{
 use stickler_testing::claims;
 
 mod answers;
+mod client;
 mod errors;
 mod fields;
 mod limits;

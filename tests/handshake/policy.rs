@@ -136,7 +136,7 @@ fn origins() -> Vec<Row> {
         under(
             "6455-10.1-01",
             origin("https://example.com").replace("ZQ==", "ZR=="),
-            refused(400, KeyInvalid),
+            refused(400, KeyPadBits),
             listed,
         ),
         under("6454-6-01", origin("null"), OPEN, |policy| {
@@ -167,16 +167,27 @@ fn origins() -> Vec<Row> {
     }
     for (id, value) in [
         ("6455-4.2.2-05", "http://evil.example"),
-        ("6455-10.2-02", "null"),
-        ("6454-6-01", "file://"),
         ("6454-5-01", "http://example.com"),
-        ("6454-5-01", "https://example.com:8443"),
         ("6454-5-01", "https://example.com.evil.net"),
         ("6454-5-01", "https://evilexample.com"),
         ("6454-7.1-01", "https://example.com https://b.example"),
     ] {
         rows.push(under(id, origin(value), refused(403, OriginRefused), listed));
     }
+    for (id, value, why) in [
+        ("6455-10.2-02", "null", OriginWithoutHost),
+        ("6454-6-01", "file://", OriginWithoutHost),
+        ("6454-5-01", "https://example.com:8443", OriginPortNotListed),
+    ] {
+        rows.push(under(id, origin(value), refused(403, why), listed));
+    }
+    // A proxy that passes the host on without its port.
+    rows.push(under(
+        "6455-10.2-01",
+        origin("http://server.example.com:8080"),
+        refused(403, OriginPortNotOfHost),
+        |policy| policy.origins = Policy::default().origins,
+    ));
     for value in [
         "",
         "example.com",
@@ -216,6 +227,15 @@ fn subprotocols() -> Vec<Row> {
             Expect::Open(&["Sec-WebSocket-Protocol: b"]),
             speaks(&["a", "b"], false),
         ),
+        under(
+            "6455-4.2.2-15",
+            offer("b, a"),
+            Expect::Open(&["Sec-WebSocket-Protocol: b"]),
+            |policy: &mut Policy| policy.any_subprotocol = true,
+        ),
+        under("6455-4.2.2-11", HANDSHAKE, OPEN, |policy: &mut Policy| {
+            policy.any_subprotocol = true
+        }),
         under("6455-4.2.2-11", offer("foo"), OPEN, speaks(&["chat"], false)),
         under(
             "6455-4.2.2-11",

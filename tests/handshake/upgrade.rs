@@ -205,11 +205,20 @@ fn keys() -> Vec<Row> {
         ("6455-4.2.1-29", "dGhlIHNhb XBsZSBub25jZQ=="),
         ("6455-4.2.1-29", "dGhlIHNhb BsZSBub25jZQ=="),
         ("6455-4.2.1-29", "\"GhlIHNhbXBsZSBub25jZQ=\""),
-        ("6455-4.2.1-30", "AQIDBAUGBwgJCgsMDQ4PEC=="),
-        ("4648-3.5-01", "dGhlIHNhbXBsZSBub25jZR=="),
+        // 17 octets, whose pad bits are set too.
+        ("6455-4.2.1-28", "AAECAwQFBgcICQoLDA0ODxD="),
         ("9110-5.5-03", "dGhlIHNhbXBsZSBub2\u{e9}jQ=="),
     ] {
         rows.push(row(id, key(value), refused(400, KeyInvalid)));
+    }
+    // 16 octets, and bits behind them.
+    for (id, value) in [
+        ("6455-4.2.1-30", "AQIDBAUGBwgJCgsMDQ4PEC=="),
+        ("4648-3.5-01", "dGhlIHNhbXBsZSBub25jZR=="),
+        ("4648-3.5-01", "dGhlIHNhbXBsZSBub25jZS=="),
+        ("4648-3.5-01", "dGhlIHNhbXBsZSBub25jZf=="),
+    ] {
+        rows.push(row(id, key(value), refused(400, KeyPadBits)));
     }
     rows
 }

@@ -9,7 +9,7 @@ pub(crate) struct Rule {
     pub(crate) id: String,
     /// `MUST`, or `implied` where the rule follows from a definition or a grammar.
     pub(crate) level: String,
-    /// `server`, `both` endpoints, or `policy`: ours to decide within what the RFC allows.
+    /// `server`, `client`, `both` endpoints, or `policy`: ours to decide within what the RFC allows.
     pub(crate) applies: String,
     pub(crate) rule: String,
     /// What a peer does to bring it about.
@@ -42,7 +42,7 @@ pub(crate) struct Autobahn {
 }
 
 pub(crate) const LEVELS: [&str; 6] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY", "implied"];
-pub(crate) const APPLIES: [&str; 3] = ["server", "both", "policy"];
+pub(crate) const APPLIES: [&str; 4] = ["server", "client", "both", "policy"];
 
 /// All files of the folder, by RFC, each in its own order.
 pub(crate) fn read(folder: &Path) -> Result<Vec<Rule>, String> {
@@ -243,7 +243,7 @@ mod tests {
             ("1234-5.6-07", "1234-5.6-7"),
             ("1234-5.6-07", "4321-5.6-07"),
             ("MUST NOT", "must not"),
-            ("both", "client"),
+            ("both", "peer"),
             ("  rule: ", "  role: "),
             ("  rule: ", " rule: "),
             ("    one line.", "   one line."),

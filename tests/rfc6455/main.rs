@@ -9,6 +9,7 @@ use stickler_testing::{claims, drive, hex, table, twin};
 
 use table::{Expect, Row};
 
+mod client;
 mod closing;
 mod control;
 mod delivery;

@@ -15,15 +15,17 @@ use std::{panic, thread};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::filter::{Filter, Source};
 use crate::cli::LogFormat;
+use crate::variables;
 
 /// Starts the log, and tells panics through it.
 ///
 /// # Errors
 ///
 /// A sentence, when the filter cannot be read.
-pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Result<Log, String> {
-    let filter = read_filter(filter)?;
+pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result<Log, String> {
+    let Read { filter, foreign } = read_filter(filter)?;
     let log = Log::to(io::stderr(), format);
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(log.clone()).with_ansi(false);
@@ -38,16 +40,32 @@ pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Result<Log, Stri
         let message = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(place, message, "panic");
     }));
+    for directive in foreign {
+        tracing::warn!(directive, "RUST_LOG speaks of what is no part of this program");
+    }
     Ok(log)
 }
 
-fn read_filter(filter: Option<&str>) -> Result<EnvFilter, String> {
-    let (source, text) = match filter {
-        Some(text) => ("--log", text.to_owned()),
-        None => ("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_default()),
+/// A filter, and the directives beside it that are for other programs.
+#[derive(Debug)]
+struct Read {
+    filter: EnvFilter,
+    foreign: Vec<String>,
+}
+
+/// Reads a filter that has the name of its flag or variable with it, or that of `RUST_LOG`.
+fn read_filter(filter: Option<(String, &str)>) -> Result<Read, String> {
+    let (name, source, text) = match filter {
+        Some((name, text)) => (name, Source::Ours, text.to_owned()),
+        None => {
+            let text = variables::read("RUST_LOG")?.unwrap_or_default();
+            ("RUST_LOG".to_owned(), Source::RustLog, text)
+        }
     };
-    let text = if text.trim().is_empty() { "info" } else { &text };
-    EnvFilter::builder().parse(text).map_err(|error| format!("{source} is not a filter: {error}"))
+    let invalid = |why| format!("invalid value '{}' for '{name}': {why}", text.escape_debug());
+    let read = Filter::parse(&text, source).map_err(invalid)?;
+    let filter = read.build().map_err(invalid)?;
+    Ok(Read { filter, foreign: read.foreign })
 }
 
 /// The way to the thread that writes.
@@ -272,9 +290,9 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_told() {
-        assert!(
-            read_filter(Some("stickler=loud")).unwrap_err().starts_with("--log is not a filter")
-        );
-        assert!(read_filter(Some("stickler=trace,info")).is_ok());
+        let flag = |text| Some(("--log".to_owned(), text));
+        let refused = read_filter(flag("stickler=loud")).unwrap_err();
+        assert!(refused.starts_with("invalid value 'stickler=loud' for '--log': "), "{refused}");
+        assert!(read_filter(flag("stickler=trace,info")).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! `stickler serve`: the echo, with every limit and time of the command line.
 
-mod listen;
+mod filter;
 mod logging;
 mod signals;
 
@@ -13,14 +13,13 @@ use std::str::FromStr;
 use stickler::Server;
 use stickler::proto::assembler::MessageLimits;
 use stickler::proto::deflate::{self, Level, WindowBits};
-use stickler::proto::handshake::{AllowedOrigin, Authority, Policy, Subprotocol};
+use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
 use crate::apps::echo::echo;
 use crate::cli::{Deflate, Serve, usage_error};
+use crate::listen::{self, Listen};
 use crate::units::Interval;
-
-use self::listen::Listen;
 
 /// Serves until a signal; 0 then, 1 when it cannot.
 ///
@@ -31,9 +30,11 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let listen = read_listen(options)?;
     let config = read_config(options)?;
     if options.send_buffer.zip(options.unsent_low_water).is_some_and(|(send, low)| low.0 > send.0) {
-        return Err(usage_error("--unsent-low-water is above --send-buffer"));
+        let (low, buffer) = (options.name_of("unsent_low_water"), options.name_of("send_buffer"));
+        return Err(usage_error(format!("{low} is above {buffer}")));
     }
-    let log = logging::start(options.log.as_deref(), options.log_format).map_err(usage_error)?;
+    let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
+    let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     raise_descriptor_limit();
     let served = serve(options, &listen, config);
     if let Err(error) = &served {
@@ -48,6 +49,13 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
     let mut server = bind(listen)?.config(config);
     if let Some(workers) = options.workers {
         server = server.workers(workers);
+    }
+    let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
+    if let Some(most) = options.max_connections {
+        server = server.max_connections(count(most));
+    }
+    if let Some(most) = options.max_connections_per_address {
+        server = server.max_connections_per_address(count(most));
     }
     if let Some(bytes) = options.send_buffer {
         server = server.send_buffer(bytes.0);
@@ -70,8 +78,8 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
 
 fn bind(listen: &[Listen]) -> io::Result<Server> {
     let mut server: Option<Server> = None;
-    for listen in listen {
-        let addresses = listen.addresses().map_err(cannot_listen)?;
+    let groups = listen::groups(listen).map_err(cannot_listen)?;
+    for addresses in groups {
         let bound = match server {
             None => Server::bind(&addresses[..]),
             Some(server) => server.bind_also(&addresses[..]),
@@ -96,10 +104,7 @@ fn announce(addresses: &[SocketAddr]) -> io::Result<()> {
 }
 
 fn read_listen(options: &Serve) -> Result<Vec<Listen>, clap::Error> {
-    if options.listen.is_empty() {
-        return Err(usage_error("STICKLER_LISTEN is empty"));
-    }
-    read_each(&options.listen, "--listen", Listen::parse)
+    read_each(&options.listen, &options.name_of("listen"), Listen::parse)
 }
 
 /// Reads the values of a flag that repeats.
@@ -120,7 +125,12 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .max_message_size(options.max_message_size.0)
         .max_frame_size(options.max_frame_size.unwrap_or(options.max_message_size).0)
         .max_fragments(options.max_fragments);
+    limits.head = HeadLimits::new()
+        .max_head_size(options.max_head_size.0)
+        .max_fields(options.max_header_fields.into());
+    limits.max_queued = options.max_queued.0;
     let mut timeouts = Timeouts::default();
+    timeouts.write = options.write_timeout;
     timeouts.handshake = options.handshake_timeout;
     timeouts.close = options.close_timeout;
     timeouts.keepalive_timeout = options.keepalive_timeout;
@@ -132,6 +142,7 @@ fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .limits(limits)
         .timeouts(timeouts)
         .policy(read_policy(options)?)
+        .health_path(read_health_path(options)?)
         .deflate(read_deflate(options)))
 }
 
@@ -159,16 +170,45 @@ fn read_deflate(options: &Serve) -> DeflateConfig {
 const TAKEOVER_WINDOW: WindowBits = WindowBits::new(12).unwrap();
 
 fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
-    let paths = match &options.path[..] {
-        [] => vec!["/".into(), "/echo".into()],
-        paths => read_each(paths, "--path", read_path)?,
-    };
-    Ok(Policy::default()
-        .paths(paths)
-        .origins(read_each(&options.allowed_origin, "--allowed-origin", AllowedOrigin::from_str)?)
-        .own_hosts(read_each(&options.own_host, "--own-host", Authority::from_str)?)
-        .subprotocols(read_each(&options.subprotocol, "--subprotocol", Subprotocol::from_str)?))
+    let origins = read_each(
+        &options.allowed_origin,
+        &options.name_of("allowed_origin"),
+        AllowedOrigin::from_str,
+    )?;
+    let own_hosts =
+        read_each(&options.own_host, &options.name_of("own_host"), Authority::from_str)?;
+    let policy =
+        Policy::default().paths(read_paths(options)?).origins(origins).own_hosts(own_hosts);
+    let subprotocol = options.name_of("subprotocol");
+    match &options.subprotocol[..] {
+        [only] if only == ANY => Ok(policy.any_subprotocol(true)),
+        names if names.iter().any(|name| name == ANY) => Err(usage_error(format!(
+            "'any' for {subprotocol} agrees to every name, so it stands alone"
+        ))),
+        names => Ok(policy.subprotocols(read_each(names, &subprotocol, Subprotocol::from_str)?)),
+    }
 }
+
+fn read_paths(options: &Serve) -> Result<Vec<String>, clap::Error> {
+    match &options.path[..] {
+        [] => Ok(vec!["/".into(), "/echo".into()]),
+        paths => read_each(paths, &options.name_of("path"), read_path),
+    }
+}
+
+fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {
+    let name = options.name_of("health_path");
+    let path = read_each(options.health_path.as_slice(), &name, read_path)?.pop();
+    match path {
+        Some(path) if read_paths(options)?.contains(&path) => {
+            Err(usage_error(format!("the echo answers on '{path}', which {name} names too")))
+        }
+        path => Ok(path),
+    }
+}
+
+/// Not the name of a subprotocol here, although one could have it.
+const ANY: &str = "any";
 
 /// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one
 /// that a request can have.

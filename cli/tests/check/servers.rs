@@ -42,6 +42,16 @@ pub(crate) enum Behaviour {
     Hangs,
     /// Sends fields without an end.
     EndlessHead,
+    /// Ends TCP over a bad frame, without a word.
+    Drops,
+    /// Answers `Upgrade: WebSocket` with 101, one byte and FIN.
+    DeadAfter101,
+    /// Reads 64-bit lengths as 32 bits.
+    CutsLengths,
+    /// Leaves the end of TCP to the client's program.
+    KeepsTcp,
+    /// Sends so many 100 and 103 before its 101.
+    Interim(usize),
     /// Takes so many connections and then none.
     DiesAfter(u32),
     /// Sends messages without an end.
@@ -94,6 +104,15 @@ fn connection(mut stream: TcpStream, behaviour: Behaviour) {
         say(&mut stream, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         return;
     }
+    if let Behaviour::Interim(count) = behaviour {
+        for number in 0..count {
+            let interim: &[u8] = match number % 2 {
+                0 => b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
+                _ => b"HTTP/1.1 100 Continue\r\n\r\n",
+            };
+            say(&mut stream, interim);
+        }
+    }
     let key = field(&head, "sec-websocket-key").unwrap_or_default();
     let key = if behaviour == Behaviour::WrongAccept { "wrong".to_owned() } else { key };
     let answer = format!(
@@ -101,8 +120,16 @@ fn connection(mut stream: TcpStream, behaviour: Behaviour) {
          Sec-WebSocket-Accept: {}\r\n\r\n",
         accept(&key)
     );
+    if behaviour == Behaviour::DeadAfter101 && head.contains("Upgrade: WebSocket") {
+        say(&mut stream, &[answer.as_bytes(), b"0"].concat());
+        return;
+    }
     if say(&mut stream, answer.as_bytes()) {
         open(&mut stream, behaviour);
+        if behaviour == Behaviour::KeepsTcp {
+            // Beyond every patience, and beyond FIN from the other side.
+            thread::sleep(Duration::from_secs(60));
+        }
         let _ = stream.shutdown(Shutdown::Write);
         let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
         while matches!(stream.read(&mut [0; 4096]), Ok(1..)) {}
@@ -148,13 +175,15 @@ fn open(stream: &mut TcpStream, behaviour: Behaviour) {
         }
         _ => {}
     }
-    while let Some((first, is_masked, payload)) = read_frame(stream) {
+    while let Some((first, is_masked, payload)) = read_frame(stream, behaviour) {
         let opcode = first & 0x0f;
         if !is_masked && behaviour != Behaviour::Unmasked
             || first & 0x70 != 0
             || !matches!(opcode, 1 | 2 | 8..=10)
         {
-            say(stream, &frame(0x88, &1002_u16.to_be_bytes(), behaviour));
+            if behaviour != Behaviour::Drops {
+                say(stream, &frame(0x88, &1002_u16.to_be_bytes(), behaviour));
+            }
             return;
         }
         let is_bad_text = opcode == 1 && std::str::from_utf8(&payload).is_err();
@@ -178,9 +207,14 @@ fn open(stream: &mut TcpStream, behaviour: Behaviour) {
     }
 }
 
-fn read_frame(stream: &mut TcpStream) -> Option<(u8, bool, Vec<u8>)> {
+fn read_frame(stream: &mut TcpStream, behaviour: Behaviour) -> Option<(u8, bool, Vec<u8>)> {
     let [first, second] = read(stream)?;
     let length = match second & 0x7f {
+        127 if behaviour == Behaviour::CutsLengths => {
+            usize::try_from(u64::from_be_bytes(read(stream)?) & 0xffff_ffff)
+                .ok()
+                .filter(|n| *n < 1 << 24)?
+        }
         126 => usize::from(u16::from_be_bytes(read(stream)?)),
         127 => usize::try_from(u64::from_be_bytes(read(stream)?)).ok().filter(|n| *n < 1 << 24)?,
         short => usize::from(short),

@@ -75,6 +75,22 @@ pub(crate) fn bad(flags: &'static [&'static str]) -> Case {
     })
 }
 
+/// The same, and standard error says this.
+fn bad_saying(flags: &'static [&'static str], said: &'static str) -> Case {
+    Case::new("cli", format!("{} is refused, and why", flags.join(" ")), move |_| {
+        let mut all = flags.to_vec();
+        all.extend(["--listen", "127.0.0.1:0"]);
+        refuses_to_start(serve(&all), 2)?;
+        let err = output(&mut serve(&all))?.stderr;
+        let err = String::from_utf8_lossy(&err);
+        if err.contains(said) {
+            Ok(())
+        } else {
+            Err(format!("    expected  {said}\n    observed  {err:?}"))
+        }
+    })
+}
+
 pub(crate) fn answer(address: SocketAddr, head: &Head) -> Result<u16, String> {
     let mut client = Client::connect(address)?;
     client.send(&head.bytes())?;
@@ -134,8 +150,18 @@ fn cli_usage() {
         bad(&["--subprotocol", "a b"]),
         bad(&["--subprotocol", ""]),
         bad(&["--subprotocol", "a;b"]),
+        bad(&["--subprotocol", "any", "--subprotocol", "chat"]),
+        bad(&["--subprotocol", "chat", "--subprotocol", "any"]),
         bad(&["--allowed-origin", "nonsense"]),
         bad(&["--allowed-origin", "https://example.com/path"]),
+        bad_saying(&["--allowed-origin", "*"], "write any"),
+        bad_saying(&["--allowed-origin", "https://example.*"], "https://*.example.com"),
+        bad_saying(&["--allowed-origin", "https://*"], "http://localhost:*"),
+        bad_saying(&["--allowed-origin", "https://*.0.0.1"], "https://*.example.com"),
+        bad_saying(&["--allowed-origin", "*.example.com"], "https://*.example.com"),
+        bad_saying(&["--allowed-origin", "chrome-extension://*"], "nowhere else"),
+        bad_saying(&["--allowed-origin", "https://example.com/"], "slash"),
+        bad_saying(&["--allowed-origin", "example.com"], "begins with its scheme"),
         bad(&["--own-host", "a b"]),
         bad(&["--own-host", "h:99999"]),
         bad(&["--own-host", "http://h"]),
@@ -185,6 +211,11 @@ fn cli_usage() {
                 "--max-message-size",
                 "--max-frame-size",
                 "--max-fragments",
+                "--max-head-size",
+                "--max-header-fields",
+                "--max-connections",
+                "--max-connections-per-address",
+                "--write-timeout",
                 "--handshake-timeout",
                 "--close-timeout",
                 "--shutdown-timeout",
@@ -247,6 +278,9 @@ fn bad_usage_is_told_in_a_sentence() {
         (&["--listen", "::1:9001"], "in brackets"),
         (&["--path", "echo"], "--path"),
         (&["--subprotocol", "a b"], "--subprotocol"),
+        (&["--subprotocol", "any", "--subprotocol", "a"], "it stands alone"),
+        (&["--health-path", "up"], "--health-path"),
+        (&["--health-path", "/echo"], "the echo answers on '/echo'"),
         (&["--allowed-origin", "example.com"], "--allowed-origin"),
         (&["--own-host", "http://example.com"], "--own-host"),
         (&["--max-message-size", "16MB"], "there is no unit"),

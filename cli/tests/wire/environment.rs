@@ -1,12 +1,17 @@
-//! Environment variables, sizes and durations: every one shown to bite.
+//! Environment variables, sizes and durations: every one shown to bite, to be nothing when it is empty, and to be
+//! named when it is bad.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::case::{Case, run_at_once};
-use crate::cli::{answer, expect_status, works};
-use crate::client::{Client, Next, PROMPT};
+use crate::cli::{answer, expect_status, output, works};
+use crate::client::{Client, Next, Outcome, PROMPT};
 use crate::frame::{Event, close, header, hex, text};
 use crate::http::Head;
 use crate::server::{Server, stickler};
@@ -100,6 +105,18 @@ fn cli_environment_sizes_and_durations() {
                 server.retire()
             },
         ),
+        Case::new("cli", "STICKLER_SUBPROTOCOL=any", |_| {
+            let server = with_environment(&[("STICKLER_SUBPROTOCOL", "any")], &[])?;
+            let head = Head::new().add("Sec-WebSocket-Protocol", "whatever, chat");
+            let mut client = Client::connect(server.address())?;
+            client.send(&head.bytes())?;
+            let response = client.response(PROMPT)?;
+            response
+                .accepts_with(&head, Some("whatever"))
+                .map_err(|why| client.report("101", &why))?;
+            client.close_normally()?;
+            server.retire()
+        }),
         Case::new("cli", "STICKLER_MAX_MESSAGE_SIZE, _FRAME_SIZE and _FRAGMENTS", |_| {
             let server = with_environment(
                 &[
@@ -219,4 +236,190 @@ fn cli_environment_sizes_and_durations() {
         ));
     }
     run_at_once("cli_environment_sizes_and_durations", cases, 3);
+}
+
+/// The commands, and the variables of each, as clap's own help names them; `serve` reads one more.
+fn variables() -> Vec<(String, BTreeSet<String>)> {
+    let help = |args: &[&str]| {
+        let ended = output(stickler().args(args)).unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{args:?}");
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    let whole = help(&["--help"]);
+    let (_, commands) = whole.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().take_while(|line| line.starts_with("  "));
+    let names = commands.filter_map(|line| line.split_whitespace().next());
+    let mut all = Vec::new();
+    for name in names.filter(|name| *name != "help") {
+        let text = help(&[name, "--help"]);
+        let named = text.split("[env: ").skip(1).map(|rest| rest.split('=').next().unwrap());
+        let mut named: BTreeSet<String> = named.map(str::to_owned).collect();
+        if name == "serve" {
+            named.insert("RUST_LOG".to_owned());
+        }
+        all.push((name.to_owned(), named));
+    }
+    let of = |name: &str| all.iter().find(|(known, _)| known == name).unwrap().1.len();
+    assert!(of("serve") > 20 && of("health") > 2 && all.len() > 3, "{all:?}");
+    all
+}
+
+/// What a run comes to, of a command that ends by itself.
+fn outcome(mut command: Command) -> Result<(Option<i32>, String), String> {
+    let ended = output(&mut command)?;
+    let said = [&ended.stdout[..], &ended.stderr].concat();
+    Ok((ended.status.code(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+fn serves(variables: &[(&str, &str)]) -> Outcome {
+    let server = with_environment(variables, &["--listen", "127.0.0.1:0"])?;
+    works(server.address())?;
+    // At info, as without a variable.
+    server.expect_logged("serving")?;
+    server.retire()
+}
+
+/// The variables of `serve` are in the page by their flags, which `cli.rs` looks for.
+#[test]
+fn every_other_variable_is_in_the_page() {
+    const PAGE: &str = include_str!("../../../docs/command-line.md");
+    for (name, variables) in variables().into_iter().filter(|(name, _)| name != "serve") {
+        for variable in variables {
+            let row = format!("| `{variable}` |");
+            assert!(PAGE.contains(&row), "the page lacks a row for {variable} of {name}");
+        }
+    }
+}
+
+#[test]
+fn cli_an_empty_variable_is_not_set() {
+    let mut cases = Vec::new();
+    for (name, variables) in variables() {
+        let all: Vec<String> = variables.iter().cloned().collect();
+        if name == "serve" {
+            cases.push(Case::new("cli", "serve with every variable empty", move |_| {
+                serves(&all.iter().map(|name| (&name[..], "")).collect::<Vec<_>>())
+            }));
+        }
+        for variable in variables {
+            let name = name.clone();
+            let what = format!("{name} with {variable} empty, or of spaces");
+            cases.push(Case::new("cli", what, move |_| {
+                for empty in ["", "  "] {
+                    if name == "serve" {
+                        serves(&[(&variable, empty)])?;
+                        continue;
+                    }
+                    let run = |empty: Option<&str>| {
+                        let mut command = stickler();
+                        // Nobody is there, whoever else runs on this machine.
+                        command.arg(&name).env("STICKLER_LISTEN", "127.0.0.1:1");
+                        if let Some(empty) = empty {
+                            command.env(&variable, empty);
+                        }
+                        outcome(command)
+                    };
+                    let (unset, empty) = (run(None)?, run(Some(empty))?);
+                    if unset != empty {
+                        return Err(format!("    expected  {unset:?}\n    observed  {empty:?}"));
+                    }
+                }
+                Ok(())
+            }));
+        }
+    }
+    cases.extend([
+        Case::new("cli", "empty lists are the defaults", |_| {
+            let lists = ["PATH", "SUBPROTOCOL", "ALLOWED_ORIGIN", "OWN_HOST"];
+            let lists = lists.map(|name| format!("STICKLER_{name}"));
+            let empty: Vec<_> = lists.iter().map(|name| (&name[..], "")).collect();
+            let server = with_environment(&empty, &[])?;
+            let head = Head::new().set("Host", "any.example").add("Origin", "https://any.example");
+            for (path, status) in [("/", 101), ("/echo", 101), ("/other", 404)] {
+                let seen = answer(server.address(), &head.clone().target(path))?;
+                if seen != status {
+                    return Err(format!("    expected  {status}\n    observed  {seen}"));
+                }
+            }
+            server.retire()
+        }),
+        Case::new("cli", "an empty STICKLER_LISTEN is 127.0.0.1:9001", |_| {
+            let mut command = stickler();
+            command.arg("serve").env("STICKLER_LISTEN", "");
+            match Server::spawn(command, 1, "") {
+                Ok(server) if server.address().to_string() == "127.0.0.1:9001" => server.retire(),
+                Ok(server) => Err(format!("    observed  {}", server.address())),
+                // Somebody else has the port.
+                Err(why) if why.contains("127.0.0.1:9001") => Ok(()),
+                Err(why) => Err(format!("    observed  {why}")),
+            }
+        }),
+        Case::new("cli", "an empty STICKLER_LOG leaves it to RUST_LOG", |_| {
+            let server = with_environment(&[("STICKLER_LOG", ""), ("RUST_LOG", "off")], &[])?;
+            works(server.address())?;
+            server.retire()?;
+            match server.log() {
+                log if log.is_empty() => Ok(()),
+                log => Err(format!("    observed  {log:?}")),
+            }
+        }),
+    ]);
+    run_at_once("cli_an_empty_variable_is_not_set", cases, 3);
+}
+
+#[test]
+fn cli_a_bad_variable_is_reported_by_its_name() {
+    let mut cases = Vec::new();
+    for (name, variables) in variables() {
+        for variable in variables {
+            let name = name.clone();
+            let what = format!("{name} names {variable} when it is bad");
+            cases.push(Case::new("cli", what, move |_| {
+                // Nothing that is read here has this form, and no text is not UTF-8.
+                for value in [&b"?=?["[..], b"\xff"] {
+                    let mut command = stickler();
+                    command.arg(&name).env(&variable, OsStr::from_bytes(value));
+                    let (code, said) = outcome(command)?;
+                    let flag = variable.replace("STICKLER_", "--").replace('_', "-").to_lowercase();
+                    let is_flag_named =
+                        said.contains(&format!("{flag} ")) || said.contains(&format!("{flag}'"));
+                    if code != Some(2) || !said.contains(&variable) || is_flag_named {
+                        return Err(format!("    observed  {code:?} and {said:?}"));
+                    }
+                }
+                Ok(())
+            }));
+        }
+    }
+    cases.push(Case::new("cli", "lists of nothing but commas are bad", |_| {
+        for name in ["LISTEN", "PATH", "SUBPROTOCOL", "ALLOWED_ORIGIN", "OWN_HOST"] {
+            let variable = format!("STICKLER_{name}");
+            let mut command = stickler();
+            command.arg("serve").env(&variable, " , ,");
+            let (code, said) = outcome(command)?;
+            if code != Some(2) || !said.contains(&variable) {
+                return Err(format!("    observed  {code:?} and {said:?}"));
+            }
+        }
+        Ok(())
+    }));
+    cases.push(Case::new(
+        "cli",
+        "a bad flag is reported as one, whatever its variable holds",
+        |_| {
+            for value in ["1", "x", ""] {
+                let mut command = stickler();
+                command.args(["serve", "--workers", "none"]).env("STICKLER_WORKERS", value);
+                let (code, said) = outcome(command)?;
+                if code != Some(2)
+                    || !said.contains("'--workers")
+                    || said.contains("STICKLER_WORKERS")
+                {
+                    return Err(format!("    observed  {code:?} and {said:?}"));
+                }
+            }
+            Ok(())
+        },
+    ));
+    run_at_once("cli_a_bad_variable_is_reported_by_its_name", cases, 3);
 }

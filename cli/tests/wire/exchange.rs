@@ -78,21 +78,30 @@ pub(crate) fn row_offering(
 type Open<'a> = &'a dyn Fn() -> Result<Client, String>;
 
 fn play_all(open: Open<'_>, bytes: &[u8], replies: &[Event], end: &End) -> Outcome {
-    for delivery in deliveries(bytes.len(), end) {
+    for delivery in deliveries(bytes.len(), is_long(bytes, replies), end) {
         play(open, bytes, replies, end, delivery)
             .map_err(|why| format!("    delivery  {}\n{why}", delivery.name()))?;
     }
     Ok(())
 }
 
-fn deliveries(length: usize, end: &End) -> Vec<Delivery> {
+/// Whether a row is about how much it is; where to cut messages other rows ask.
+fn is_long(bytes: &[u8], replies: &[Event]) -> bool {
+    let payload = |reply: &Event| match reply {
+        Event::Text(payload) | Event::Binary(payload) => payload.len(),
+        _ => 0,
+    };
+    bytes.len() + replies.iter().map(payload).sum::<usize>() > 100_000
+}
+
+fn deliveries(length: usize, is_long: bool, end: &End) -> Vec<Delivery> {
     let mut all = vec![Delivery::Whole];
     if length <= 2048 {
         all.push(Delivery::Bytewise);
     }
     // The header's every border, then the middle and the end.
     let mut cuts = vec![1, 2, 3, 5, 7, length / 2, length.saturating_sub(1)];
-    cuts.retain(|cut| (1..length).contains(cut));
+    cuts.retain(|cut| (1..length).contains(cut) && (!is_long || *cut == length / 2));
     cuts.sort_unstable();
     cuts.dedup();
     all.extend(cuts.into_iter().map(Delivery::CutAt));

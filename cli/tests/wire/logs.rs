@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::case::{Case, run_at_once};
 use crate::cli::{answer, expect_status, serve, works};
-use crate::client::{Client, Outcome};
+use crate::client::{Client, Outcome, PROMPT};
 use crate::frame::{Event, close, hex, masked, text};
 use crate::http::Head;
 use crate::server::{PATIENCE, Server, serve_after};
@@ -84,6 +84,65 @@ fn cli_logs() {
                 }
             }
             Ok(())
+        }),
+        Case::new(
+            "cli",
+            "--log debug: a line when a connection opens and one when it ends",
+            |_| {
+                let server = Server::start(&["--log", "debug", "--subprotocol", "chat"])?;
+                let head = Head::new()
+                    .target("/echo?token=zq9x")
+                    .add("Sec-WebSocket-Protocol", "x, chat")
+                    .add("Sec-WebSocket-Extensions", "permessage-deflate");
+                let mut client = Client::connect(server.address())?;
+                let peer = client.stream().local_addr().map_err(|error| error.to_string())?;
+                client.send(&head.bytes())?;
+                client.response(PROMPT)?;
+                client.send(&[&text("zq9x")[..], &close(4001, "zq9x")].concat())?;
+                client.expect(&Event::Text(b"zq9x".to_vec()))?;
+                client.expect(&Event::Close(4001_u16.to_be_bytes().to_vec()))?;
+                client.half_close();
+                server.retire()?;
+                let log = server.log();
+                let peer = format!("peer={peer} path=\"/echo\" ");
+                let opened = format!(
+                    "{peer}subprotocol=\"chat\" extensions=\"permessage-deflate; \
+                 server_no_context_takeover; client_no_context_takeover\""
+                );
+                let ended = format!("{peer}initiator=Peer code=4001 sent=4001 clean=true lasted=");
+                for line in [
+                    format!("DEBUG stickler::net::task::report: the connection opened {opened}"),
+                    format!("DEBUG stickler::net::task::report: the connection ended {ended}"),
+                ] {
+                    let times = log.lines().filter(|logged| logged.contains(&line)).count();
+                    if times != 1 {
+                        return Err(format!("    expected  {line:?} once\n    observed  {log}"));
+                    }
+                }
+                if log.contains("zq9x") { Err(format!("    observed  {log}")) } else { Ok(()) }
+            },
+        ),
+        Case::new("cli", "why a browser gives up: once for an address", |_| {
+            let server = Server::start(&["--workers", "2"])?;
+            for name in ["graphql-ws", "graphql-ws", "mqtt"] {
+                let head = Head::new().add("Sec-WebSocket-Protocol", name);
+                if answer(server.address(), &head)? != 101 {
+                    return Err(format!("    expected  101 for {name}"));
+                }
+            }
+            server.retire()?;
+            let log = server.log();
+            let lines: Vec<_> = log.lines().filter(|line| line.contains("subprotocol")).collect();
+            match &lines[..] {
+                [line] if line.contains(" INFO ") && line.contains(r#"offered="graphql-ws""#) => {
+                    let hints = ["RFC 6455 4.2.2", "--subprotocol NAME", "1006"];
+                    match hints.into_iter().find(|hint| !line.contains(hint)) {
+                        None => Ok(()),
+                        Some(hint) => Err(format!("    expected  {hint}\n    observed  {line}")),
+                    }
+                }
+                _ => Err(format!("    expected  one line\n    observed  {log}")),
+            }
         }),
         Case::new("cli", "--log off is silent", |_| {
             let server = Server::start(&["--log", "off"])?;

@@ -9,6 +9,8 @@ use crate::opening::{accepted, opening, refused};
 const CHAT: Profile =
     &["--subprotocol", "chat", "--subprotocol", "superchat", "--subprotocol", "mqtt"];
 
+const ANY: Profile = &["--subprotocol", "any"];
+
 #[test]
 fn opening_handshake_subprotocols_and_extensions() {
     let protocol = |value: &str| Head::new().set("Sec-WebSocket-Protocol", value);
@@ -43,6 +45,13 @@ fn opening_handshake_subprotocols_and_extensions() {
         "a server that speaks none answers none",
         protocol("chat"),
     ));
+    for (id, value, first) in
+        [("6455-4.2.2-15", "graphql-ws, chat", "graphql-ws"), ("6455-4.2.2-14", "any", "any")]
+    {
+        let rule = format!("with any, of {value:?} the answer is {first:?}");
+        cases.push(opening(ANY, id, rule, protocol(value), Accept(Some(first))));
+    }
+    cases.push(opening(ANY, "6455-4.2.2-12", "not even with any", Head::new(), Accept(None)));
     cases.push(opening(
         CHAT,
         "6455-11.3.4-01",

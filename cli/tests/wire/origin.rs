@@ -1,16 +1,20 @@
 //! Whom the server serves and who may ask: Origin (RFC 6455 §10.2, RFC 6454), authority
 //! (RFC 6455 §4.2.1, RFC 9110 §7.4), and the paths of `--path`.
 
-use crate::case::{Profile, run};
+use crate::case::{Case, Profile, run};
+use crate::client::{Client, PROMPT};
 use crate::http::Head;
 use crate::opening::Answer::{Accept, Refuse};
 use crate::opening::{accepted, opening, refused};
+use crate::server::Server;
 
 const LISTED: Profile =
     &["--allowed-origin", "https://example.com", "--allowed-origin", "http://localhost:8080"];
 const PORT_LISTED: Profile = &["--allowed-origin", "https://example.com:443"];
 const NULL_LISTED: Profile =
     &["--allowed-origin", "null", "--allowed-origin", "https://example.com"];
+const PATTERNS: Profile =
+    &["--allowed-origin", "https://*.example.com", "--allowed-origin", "http://localhost:*"];
 const SAME_HOST: Profile = &["--allowed-origin", "same-host"];
 const OURS: Profile =
     &["--own-host", "example.com:80", "--own-host", "example.net:8080", "--own-host", "[::1]:80"];
@@ -174,6 +178,93 @@ fn origin_policy() {
         cases.push(accepted("6455-10.2-01", rule, origin(value)));
     }
     run("origin_policy", cases);
+}
+
+#[test]
+fn origin_patterns() {
+    let mut cases = Vec::new();
+    for value in [
+        "https://a.example.com",
+        "https://a.b.example.com",
+        "https://A.EXAMPLE.com:443",
+        "http://localhost",
+        "http://localhost:5173",
+    ] {
+        let rule = format!("Origin: {value} fits a pattern");
+        cases.push(opening(PATTERNS, "6455-10.2-01", rule, origin(value), Accept(None)));
+    }
+    for value in [
+        "https://example.com",
+        "https://evilexample.com",
+        "https://example.com.evil.org",
+        "https://a.example.com.evil.org",
+        "https://a.example.com.",
+        "https://a..example.com",
+        "http://a.example.com",
+        "https://a.example.com:8443",
+        "https://*.example.com",
+        "https://localhost:5173",
+        "http://127.0.0.1:5173",
+        "null",
+        "file://",
+    ] {
+        let rule = format!("Origin: {value} fits no pattern");
+        cases.push(opening(PATTERNS, "6455-10.2-02", rule, origin(value), Refuse(&[403])));
+    }
+    run("origin_patterns", cases);
+}
+
+/// What the 403 and the log say of an origin that is nearly right.
+#[test]
+fn origin_refusals_say_why() {
+    const LISTS: Profile =
+        &["--allowed-origin", "https://chat.example.com", "--allowed-origin", "same-host"];
+    let mut cases = Vec::new();
+    for (name, host, value, said) in [
+        (
+            "Host without its port",
+            "a.example",
+            "https://a.example:8443",
+            "RFC 6454 5: the origin has the host of Host and another port",
+        ),
+        (
+            "Host with another port",
+            "a.example:9001",
+            "http://a.example:9002",
+            "RFC 6454 5: the origin has the host of Host and another port",
+        ),
+        (
+            "a listed origin's other port",
+            "a.example",
+            "https://chat.example.com:8443",
+            "RFC 6454 5: this origin is listed here with another port",
+        ),
+        ("null", "a.example", "null", "RFC 6454 6: an origin without a host, such as null"),
+        (
+            "another origin",
+            "a.example",
+            "https://evil.example",
+            "RFC 6455 10.2: this origin is not welcome here",
+        ),
+    ] {
+        cases.push(Case::new("6455-10.2-02", format!("the 403 says why: {name}"), move |_| {
+            let server = Server::start(LISTS)?;
+            let mut client = Client::connect(server.address())?;
+            client.send(&origin(value).set("Host", host).bytes())?;
+            let response = client.response(PROMPT)?;
+            let body = String::from_utf8_lossy(&response.body).into_owned();
+            if response.status != 403 || !body.starts_with(said) {
+                return Err(client.report(said, &format!("{} {body}", response.status)));
+            }
+            server.retire()?;
+            let sentence = said.split(": ").nth(1).unwrap_or_default();
+            if !server.log().contains(sentence) {
+                return Err(format!("    expected  {sentence}\n    observed  {}", server.log()));
+            }
+            Ok(())
+        }));
+    }
+    run("origin_refusals_say_why", cases);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -19,6 +19,8 @@ pub(crate) struct Server {
     pid: u32,
     stdout: Arc<Mutex<Vec<String>>>,
     stderr: Arc<Mutex<String>>,
+    /// The threads that read both.
+    readers: Mutex<Vec<JoinHandle<()>>>,
     addresses: Vec<SocketAddr>,
     flags: String,
 }
@@ -75,19 +77,20 @@ impl Server {
         let stderr = Arc::new(Mutex::new(String::new()));
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let sink = Arc::clone(&stdout);
-        thread::spawn(move || {
+        let reader_of_lines = thread::spawn(move || {
             for line in BufReader::new(out).lines() {
                 let Ok(line) = line else { break };
                 sink.lock().unwrap().push(line);
             }
         });
         let sink = Arc::clone(&stderr);
-        thread::spawn(move || collect(err, &sink));
+        let reader_of_log = thread::spawn(move || collect(err, &sink));
         let mut server = Server {
             pid: child.id(),
             child: Mutex::new(child),
             stdout,
             stderr,
+            readers: Mutex::new(vec![reader_of_lines, reader_of_log]),
             addresses: Vec::new(),
             flags: flags.to_owned(),
         };
@@ -142,6 +145,21 @@ impl Server {
     /// What came on standard error so far.
     pub(crate) fn log(&self) -> String {
         self.stderr.lock().unwrap().clone()
+    }
+
+    /// Waits until this came on standard error.
+    pub(crate) fn expect_logged(&self, text: &str) -> Result<(), String> {
+        let begun = Instant::now();
+        while !self.log().contains(text) {
+            if begun.elapsed() > PATIENCE {
+                return Err(format!(
+                    "    expected  {text:?} in the log\n    observed  {}",
+                    self.log()
+                ));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
     }
 
     /// The exit status, if the process has ended.
@@ -222,13 +240,16 @@ impl Server {
     }
 
     /// What must hold whenever a server's work is done: alive, no panic, nothing but listening
-    /// lines on standard output, and a prompt, clean end on SIGTERM.
+    /// lines on standard output, and a prompt, clean end on SIGTERM. Its log is whole then.
     pub(crate) fn retire(&self) -> Result<(), String> {
         if let Some(status) = self.status() {
             return Err(format!("the server died: {status}; stderr ends: {}", self.log_tail()));
         }
         self.signal(Signal::TERM);
         let (code, _) = self.wait(PATIENCE).map_err(|why| format!("after SIGTERM {why}"))?;
+        for reader in self.readers.lock().unwrap().drain(..) {
+            let _ = reader.join();
+        }
         if code != Some(0) {
             return Err(format!("exit code {code:?} after SIGTERM, expected 0"));
         }

@@ -258,6 +258,49 @@ fn shutdown_faults_and_deadlines() {
         }
         answered(client, &server)
     }));
+    for (rule, sent, status) in [
+        ("was refused", &b"nonsense\r\n\r\n"[..], 400),
+        ("asked for a page", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 426),
+        (
+            "asked for a page and would ask again",
+            b"GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n",
+            426,
+        ),
+        ("was refused with 404", b"GET /nope HTTP/1.1\r\nHost: h\r\n\r\n", 404),
+        ("has sent half a head", b"GET / HTTP/1.1\r\nHost:", 503),
+        ("has sent one byte", b"G", 503),
+    ] {
+        // Its own side stays open, so only the server can bring the connection to its end.
+        let rule = format!("a client that {rule} holds the exit up for a second at most");
+        cases.push(Case::new("9110-15.6.4-01", rule, move |_| {
+            let server = Server::start(&["--shutdown-timeout", "60s", "--close-timeout", "60s"])?;
+            let mut client = Client::connect(server.address())?;
+            client.send(sent)?;
+            // The server has seen the first when it has answered a second.
+            Client::open(server.address())?.close_normally()?;
+            thread::sleep(Duration::from_millis(100));
+            server.signal(Signal::TERM);
+            let response = client.response(PROMPT)?;
+            response
+                .refuses(&[status], true)
+                .map_err(|why| client.report(&format!("{status}, and close"), &why))?;
+            client.expect_fin(PROMPT)?;
+            expect_exit(&server, 0, Duration::from_millis(1700))
+        }));
+    }
+    cases.push(Case::new("cli", "a refused client that never reads does not hold it up", |_| {
+        let server = Server::start(&["--shutdown-timeout", "60s", "--close-timeout", "60s"])?;
+        let mut clients = Vec::new();
+        for sent in [&b"nonsense\r\n\r\n"[..], b"GET / HTTP/1.1\r\n", b""] {
+            let mut client = Client::connect_with_buffer(server.address(), 2 << 10)?;
+            client.send(sent)?;
+            clients.push(client);
+        }
+        Client::open(server.address())?.close_normally()?;
+        thread::sleep(Duration::from_millis(100));
+        server.signal(Signal::TERM);
+        expect_exit(&server, 0, Duration::from_millis(1700))
+    }));
     for (rule, cut) in [("half a head", 40_usize), ("one byte", 1)] {
         cases.push(Case::new("9110-15.6.4-01", format!("{rule} is undecided: 503"), move |_| {
             let server = Server::start(&[])?;

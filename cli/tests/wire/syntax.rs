@@ -34,6 +34,8 @@ fn message_target_and_head() {
         ("a target too long", &[414], {
             Head::new().line(format!("HEAD /{} HTTP/1.1", "t".repeat(20_000)))
         }),
+        ("a faulty field line", &[400], Head::new().method("HEAD").raw("no colon")),
+        ("another major version", &[505], Head::new().line("HEAD / HTTP/2.0")),
         ("an unknown path", &[405], Head::new().line("HEAD /nope HTTP/1.1")),
     ] {
         let rule = format!("HEAD with {rule} gets no content");

@@ -48,7 +48,8 @@ impl Config {
         self.timeouts.check()?;
         #[cfg(feature = "deflate")]
         self.deflate.check()?;
-        check_policy(&self.policy)
+        check_policy(&self.policy)?;
+        check_health_path(self.health_path.as_deref(), &self.policy)
     }
 }
 
@@ -99,11 +100,27 @@ fn check_policy(policy: &Policy) -> Result<(), ConfigError> {
     if policy.paths.as_ref().is_some_and(Vec::is_empty) {
         return refuse("policy.paths", "is an empty list: every path would get 404");
     }
-    if policy.require_subprotocol && policy.subprotocols.is_empty() {
+    if policy.any_subprotocol && !policy.subprotocols.is_empty() {
+        return refuse("policy.any_subprotocol", "is set, and policy.subprotocols names some");
+    }
+    if policy.require_subprotocol && !policy.any_subprotocol && policy.subprotocols.is_empty() {
         return refuse("policy.require_subprotocol", "is set, but policy.subprotocols is empty");
     }
     if policy.require_origin && policy.origins.is_empty() {
         return refuse("policy.require_origin", "is set, but policy.origins is empty");
+    }
+    Ok(())
+}
+
+fn check_health_path(path: Option<&str>, policy: &Policy) -> Result<(), ConfigError> {
+    let Some(path) = path else { return Ok(()) };
+    // RFC 9112 §3.2.1: no request has another path.
+    let is_path = |octet: u8| octet.is_ascii_graphic() && !b"?#".contains(&octet);
+    if !path.starts_with('/') || !path.bytes().all(is_path) {
+        return refuse("health_path", "is no path: a slash, then visible ASCII without ? and #");
+    }
+    if policy.paths.iter().flatten().any(|served| served == path) {
+        return refuse("health_path", "is one of policy.paths");
     }
     Ok(())
 }

@@ -122,7 +122,7 @@ impl Incoming {
         }
         let compression =
             compression::negotiate(&self.shared.context, &offer.extensions, policy.as_ref());
-        let unspoken = if offer.subprotocol.is_none() { head.subprotocols().count() } else { 0 };
+        let is_unspoken = offer.subprotocol.is_none() && head.subprotocols().next().is_some();
         let mut state = self.shared.lock();
         if !state.life.is_deciding() {
             let ended = state.life.finished().and_then(|ending| ending.to_error());
@@ -140,8 +140,9 @@ impl Incoming {
         state.agree(compression);
         state.wake_task();
         drop(state);
-        if unspoken > 0 {
-            report_unspoken_subprotocols(&self.shared, unspoken);
+        self.shared.report_opening(subprotocol, extensions);
+        if is_unspoken {
+            self.shared.report_unspoken_subprotocols(&head);
         }
         Ok(WebSocket::new(self.shared.clone()))
     }
@@ -177,16 +178,6 @@ impl Incoming {
 }
 
 const ANSWERED: &str = "an answered handshake";
-
-/// The 101 names none of the subprotocols that the client offers: it is counted, and the log says it,
-/// because a browser then fails the connection without a word. Names are not logged: some clients put
-/// tokens there.
-pub(in crate::net) fn report_unspoken_subprotocols(shared: &Shared, offered: usize) {
-    shared.context.count_unspoken_subprotocols();
-    let peer = shared.peer.map(tracing::field::display);
-    let clause = "RFC 6455 4.2.2";
-    tracing::debug!(peer, clause, offered, "accepted, but no offered subprotocol is spoken here");
-}
 
 impl fmt::Debug for Incoming {
     /// Leaves out the query and the values of header fields: they carry credentials.

@@ -8,6 +8,7 @@ use super::State;
 use super::life::Deadline;
 use super::queue::Voice;
 use super::waiting::Wakes;
+use crate::net::date::http_date;
 use crate::net::ending::{Initiator, SentClose, TimeoutKind};
 use crate::net::farewell::Farewell;
 use crate::net::lent::outbox::{Large, Outbox};
@@ -184,9 +185,14 @@ impl State {
 
     /// Queues the application's own answer to an opening handshake.
     pub(in crate::net) fn reject(&mut self, response: &Response) {
+        self.answer(response, false);
+    }
+
+    /// Queues the answer to a request, without its content for HEAD (RFC 9110 §9.3.2).
+    pub(in crate::net) fn answer(&mut self, response: &Response, head_only: bool) {
         self.life.initiate(Initiator::Application);
         self.life.ending().answered = Some(response.status());
-        self.send_response(response, false);
+        self.send_response(response, head_only);
     }
 
     /// A plain request was answered with this status: by the application, unless we had a reason of
@@ -216,8 +222,8 @@ impl State {
     }
 
     fn send_response(&mut self, response: &Response, head_only: bool) {
-        let date = httpdate::fmt_http_date(std::time::SystemTime::now());
-        self.queue.append(|_, batch| response.encode(&date, head_only, batch));
+        let date = http_date(std::time::SystemTime::now());
+        self.queue.append(|_, batch| response.encode(date.as_deref(), head_only, batch));
         // RFC 6455 §4.2.2: behind a refusal no frame is read or sent.
         self.finish_without_close();
     }

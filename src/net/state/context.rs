@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::rate_limit::RateLimit;
+use super::rate_limit::{PerAddress, RateLimit};
 use super::settings::AtHand;
 use super::shared::Shared;
 use super::watchman::Watchman;
@@ -47,6 +47,8 @@ pub(crate) struct Context {
     emptied: Notify,
     pub(in crate::net) violations_told: RateLimit,
     pub(in crate::net) refusals_told: RateLimit,
+    /// Handshakes without a common subprotocol; the contexts of one server share it.
+    pub(in crate::net) unspoken_told: Arc<PerAddress>,
     #[cfg(feature = "deflate")]
     pub(in crate::net) memory_told: RateLimit,
     /// Memory for compression; the contexts of one server share it.
@@ -114,6 +116,7 @@ impl Context {
             emptied: Notify::new(),
             violations_told: RateLimit::default(),
             refusals_told: RateLimit::default(),
+            unspoken_told: Arc::default(),
         }
     }
 
@@ -129,9 +132,11 @@ impl Context {
             Context { watchman: watchman.clone(), ..Context::new(config.clone(), http.cloned()) };
         #[cfg(feature = "deflate")]
         let budget = first.budget.clone();
+        let unspoken_told = first.unspoken_told.clone();
         let more = (1..count).map(|_| Context {
             #[cfg(feature = "deflate")]
             budget: budget.clone(),
+            unspoken_told: unspoken_told.clone(),
             watchman: watchman.clone(),
             ..Context::new(config.clone(), http.cloned())
         });

@@ -147,11 +147,19 @@ impl Life {
         }
     }
 
-    /// The request head is to be whole earlier than that was said, if it is later.
+    /// The request head is to be whole, or TCP to have ended, by then, if that is earlier than it was.
     pub(in crate::net) fn hurry(&mut self, late: Deadline) {
-        if let Stage::Opening(deadline) = &mut self.stage {
+        if let Stage::Opening(deadline) | Stage::Finishing(Patience::Until(deadline)) =
+            &mut self.stage
+        {
             *deadline = late.min(*deadline);
         }
+    }
+
+    /// Whether the request was refused, or had another answer than the 101, and TCP is to end.
+    pub(in crate::net) fn was_answered(&self) -> bool {
+        let is_answer = |ending: &Ending| ending.refused.is_some() || ending.answered.is_some();
+        self.is_finishing() && self.ending.as_deref().is_some_and(is_answer)
     }
 
     /// The head is whole; the application decides, with the time that is left.

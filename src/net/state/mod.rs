@@ -27,6 +27,7 @@ pub(super) mod waiting;
 pub(super) mod watchman;
 
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::task::Id;
 
@@ -63,12 +64,18 @@ pub(super) struct State {
     pub(super) task: Option<Waker>,
     /// The task on which the Receiver was asked last; `None` where that was no task of tokio's.
     receiving_task: Option<Id>,
-    /// The path of the request target; `None` for the most common one, `/`.
-    path: Option<Box<Path>>,
+    /// What the log says of it; `None` for the most common path, `/`, while nobody logs openings.
+    told: Option<Box<Told>>,
 }
 
-/// The path of a request target, undecoded.
-struct Path(Box<str>);
+/// What the log says of a connection besides its ending.
+struct Told {
+    /// The path of the request target, undecoded; `None` for `/`.
+    path: Option<Box<str>>,
+    /// When the connection opened; never, if the log has no line of that. Eight bytes: with more of them the
+    /// allocator gives the next size.
+    opened: Deadline,
+}
 
 /// What receiving came to.
 #[derive(Debug)]
@@ -112,17 +119,33 @@ impl State {
             is_failure_told: false,
             task: None,
             receiving_task: None,
-            path: None,
+            told: None,
         }
     }
 
     /// The path of the request target.
     pub(super) fn path(&self) -> &str {
-        self.path.as_ref().map_or("/", |path| &path.0)
+        self.told.as_ref().and_then(|told| told.path.as_deref()).unwrap_or("/")
     }
 
     pub(super) fn set_path(&mut self, path: &str) {
-        self.path = if path == "/" { None } else { Some(Box::new(Path(path.into()))) };
+        if path != "/" {
+            self.told().path = Some(path.into());
+        }
+    }
+
+    /// The log says that the connection opened now.
+    pub(super) fn note_told_opening(&mut self, now: Duration) {
+        self.told().opened = Deadline::at(Some(now));
+    }
+
+    /// When the connection opened, if the log has a line of that; only once.
+    pub(super) fn take_told_opening(&mut self) -> Option<Duration> {
+        std::mem::replace(&mut self.told.as_mut()?.opened, Deadline::NEVER).time()
+    }
+
+    fn told(&mut self) -> &mut Told {
+        self.told.get_or_insert_with(|| Box::new(Told { path: None, opened: Deadline::NEVER }))
     }
 
     /// The Receiver is asked on this task.

@@ -141,6 +141,21 @@ impl Shared {
         Deadline::at(self.context.now().checked_add(self.timeouts().close))
     }
 
+    /// When the end of TCP is overdue that begins now: during a shutdown nobody waits long for a peer
+    /// that has got another answer than the 101.
+    pub(in crate::net) fn end_deadline(&self, state: &State) -> Deadline {
+        if self.context.is_draining() && state.life.was_answered() {
+            self.close_deadline().min(self.answered_deadline())
+        } else {
+            self.close_deadline()
+        }
+    }
+
+    /// When a peer that has had its answer is overdue, during a shutdown.
+    fn answered_deadline(&self) -> Deadline {
+        Deadline::at(self.context.now().checked_add(LATE_END))
+    }
+
     pub(in crate::net) fn fire_timer(&self) {
         let mut state = self.lock();
         state.armed = u32::MAX;
@@ -158,6 +173,10 @@ impl Shared {
             state.timer_due = true;
         } else if state.life.is_deciding() {
             state.refuse(&Rejection::ShuttingDown.into());
+        } else if state.life.was_answered() {
+            // A peer that has its answer is given a moment to take it and to end its side.
+            state.life.hurry(self.answered_deadline());
+            state.timer_due = true;
         } else {
             return;
         }
@@ -225,6 +244,9 @@ impl Drop for Locked<'_> {
 /// How long a connection that has not asked for anything may still do so when the server
 /// shuts down.
 const LATE_MOMENT: Duration = Duration::from_millis(250);
+
+/// How long the end of TCP is waited for when the server shuts down and the peer was refused.
+const LATE_END: Duration = Duration::from_secs(1);
 
 #[cfg(all(test, target_pointer_width = "64"))]
 mod tests {

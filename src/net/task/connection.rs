@@ -114,13 +114,17 @@ impl Drop for Registered {
     fn drop(&mut self) {
         // A task that is dropped, at the end of its runtime for instance, has not ended TCP.
         let mut state = self.0.lock();
-        let mut unsent = None;
+        let (mut unsent, mut ending) = (None, None);
         if !state.life.is_closed() {
             state.lose(Some(std::io::ErrorKind::Interrupted));
             unsent = state.closed();
+            ending = state.life.ended().cloned();
         }
         drop(state);
         drop(unsent);
+        if let Some(ending) = ending {
+            self.0.report_dropped(&ending);
+        }
         self.0.leave();
     }
 }

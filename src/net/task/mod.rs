@@ -6,6 +6,7 @@ mod answering;
 mod closing;
 pub(super) mod connection;
 mod handler;
+mod health;
 #[cfg(feature = "http")]
 mod hyper_io;
 mod opening;

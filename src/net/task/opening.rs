@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::answering::Plain;
+use super::health;
 use crate::net::handles::incoming::Incoming;
 use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
@@ -105,8 +106,10 @@ impl Opening {
 
 /// Reads a whole head. Where the application answers plain requests, their method may be any.
 fn parse(head: &[u8], limits: &HeadLimits, shared: &Shared) -> Result<Request, Refusal> {
-    match &shared.context.http {
-        None => Request::parse(head, limits),
+    let context = &shared.context;
+    match &context.http {
+        None => Request::parse(head, limits)
+            .or_else(|refusal| health::read_again(head, limits, &refusal, context).ok_or(refusal)),
         Some(_) => Request::parse_any_method(head, limits),
     }
 }
@@ -114,15 +117,21 @@ fn parse(head: &[u8], limits: &HeadLimits, shared: &Shared) -> Result<Request, R
 /// Judges a whole request. Bytes behind the head are kept and read as frames after the 101.
 fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
     let context = &shared.context;
+    let is_for_health = health::is_asked_by(&request, context);
+    if is_for_health && health::answer(&request, shared)? {
+        return Ok(Opened::Finished);
+    }
     if context.is_draining() {
-        return Err(refuse_late(&request));
+        return Err(refuse_whole(&request, Rejection::ShuttingDown));
     }
     if request.target().len() > MAX_TARGET_LEN {
-        return Err(Rejection::TargetTooLong.into());
+        return Err(refuse_whole(&request, Rejection::TargetTooLong));
     }
     let policy = &context.config.policy;
     let verdict = judge(&request, policy)?;
     let offer = match verdict {
+        // RFC 6455 §4.2.2: where health is asked for there is no WebSocket.
+        Verdict::WebSocket(_) if is_for_health => return Err(Rejection::ResourceUnknown.into()),
         Verdict::WebSocket(offer) => offer,
         Verdict::PlainHttp => {
             let refusal = refuse_plain(&request, policy);
@@ -156,9 +165,9 @@ fn answer(plain: Plain, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
     Ok(Opened::Plain(plain))
 }
 
-/// The refusal of a request that came during shutdown.
-fn refuse_late(request: &Request) -> Refusal {
-    Refusal { head_only: request.method() == "HEAD", ..Rejection::ShuttingDown.into() }
+/// The refusal of a whole request; the answer to HEAD has no content (RFC 9110 §9.3.2).
+fn refuse_whole(request: &Request, rejection: Rejection) -> Refusal {
+    Refusal { head_only: request.method() == "HEAD", ..rejection.into() }
 }
 
 /// The longest request-target that the crate `http` takes.

@@ -1,4 +1,6 @@
-//! One log event for each connection, where it ends: the clause, never a payload.
+//! What the log says of a connection: at debug that it opened and how it ended, and above that what went
+//! wrong, where it ends, with the clause. Never a payload, a query or a header field, save a name that the
+//! peer asked for.
 
 use std::net::SocketAddr;
 
@@ -6,10 +8,55 @@ use crate::net::ending::{Ending, Initiator, TimeoutKind};
 use crate::net::state::context::Context;
 use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
+use crate::proto::handshake::Request;
 use crate::proto::rejection::Rejection;
 use crate::proto::violation::Violation;
 
 impl Shared {
+    /// The 101 is queued, or was sent by something else: logs what was agreed on, at debug.
+    pub(in crate::net) fn report_opening(
+        &self,
+        subprotocol: Option<&str>,
+        extensions: Option<&str>,
+    ) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let mut state = self.lock();
+        state.note_told_opening(self.context.now());
+        let path = state.path().to_owned();
+        drop(state);
+        let peer = self.peer.map(tracing::field::display);
+        let subprotocol = subprotocol.map(shown);
+        tracing::debug!(peer, path, subprotocol, extensions, "the connection opened");
+    }
+
+    /// The 101 names none of the subprotocols that the client offers: it is counted, and the log says it,
+    /// because a browser then fails the connection with 1006 and does not say why.
+    pub(in crate::net) fn report_unspoken_subprotocols(&self, request: &Request) {
+        self.context.count_unspoken_subprotocols();
+        let address = self.peer.map(|peer| peer.ip());
+        let now = self.context.now();
+        let Some(suppressed) = self.context.unspoken_told.admit(address, now) else { return };
+        let peer = self.peer.map(tracing::field::display);
+        let count = request.subprotocols().count();
+        let mut offered: Vec<_> = request.subprotocols().take(SHOWN_NAMES).map(shown).collect();
+        if count > SHOWN_NAMES {
+            offered.push(format!("and {} more", count - SHOWN_NAMES));
+        }
+        let (clause, path) = ("RFC 6455 4.2.2", request.path());
+        tracing::info!(
+            peer,
+            clause,
+            path,
+            offered = offered.join(", "),
+            suppressed,
+            "accepted without a subprotocol, since none that the client offers is spoken here: a browser \
+             gives up now (1006); speak one (Policy::subprotocols, or --subprotocol NAME), or any, to \
+             try things out"
+        );
+    }
+
     /// Nothing more is read as protocol. A fault is logged now: the peer may take its time to
     /// end TCP. Says whether it was.
     pub(super) fn report_fault(&self) -> bool {
@@ -27,12 +74,50 @@ impl Shared {
         let ending = state.life.ended().cloned().unwrap_or_default();
         drop(state);
         drop(unsent);
-        if !is_reported {
-            self.report(&ending);
-        }
+        let is_told = is_reported || self.report(&ending);
+        self.report_ending(&ending, is_told);
     }
 
-    fn report(&self, ending: &Ending) {
+    /// The connection task was dropped before its end.
+    pub(super) fn report_dropped(&self, ending: &Ending) {
+        self.report_ending(ending, true);
+    }
+
+    /// How it ended, at debug: of each connection whose opening the log has, and of those of which it
+    /// says nothing else.
+    fn report_ending(&self, ending: &Ending, is_told: bool) {
+        let mut state = self.lock();
+        let opened = state.take_told_opening();
+        if is_told && opened.is_none() {
+            return;
+        }
+        let path = opened.map(|_| state.path().to_owned());
+        drop(state);
+        let lasted = opened.map(|opened| self.context.now().saturating_sub(opened));
+        let peer = self.peer.map(tracing::field::display);
+        let (initiator, code) = (ending.initiator, ending.code().get());
+        let (sent, clean) = (sent_code(ending), ending.is_clean());
+        let violation = ending.violation.map(tracing::field::debug);
+        let timer = ending.timeout.map(tracing::field::debug);
+        let transport = ending.transport.map(tracing::field::debug);
+        let lasted = lasted.map(tracing::field::debug);
+        tracing::debug!(
+            peer,
+            path,
+            ?initiator,
+            code,
+            sent,
+            clean,
+            violation,
+            timer,
+            transport,
+            lasted,
+            "the connection ended"
+        );
+    }
+
+    /// Logs what went wrong, or what the answer was. Says whether there was anything of that.
+    fn report(&self, ending: &Ending) -> bool {
         if ending.rejection == Some(Rejection::HandlerFailed) {
             self.report_unanswered();
         } else if let Some(violation) = ending.violation {
@@ -48,12 +133,9 @@ impl Shared {
         {
             self.report_timer(timer, ending);
         } else {
-            let peer = self.peer.map(tracing::field::display);
-            let (initiator, code) = (ending.initiator, ending.code().get());
-            let (sent, clean) = (sent_code(ending), ending.is_clean());
-            let transport = ending.transport.map(tracing::field::debug);
-            tracing::debug!(peer, ?initiator, code, sent, clean, transport, "the connection ended");
+            return false;
         }
+        true
     }
 
     /// A handler that failed or panicked was logged as that, and so was an answer that is invalid.
@@ -140,6 +222,22 @@ impl Context {
 fn sent_code(ending: &Ending) -> Option<u16> {
     ending.sent.code().map(CloseCode::get)
 }
+
+/// A name that the peer chose: a token, so visible ASCII (RFC 6455 §4.1). Some clients put credentials there,
+/// which are long: of a long name only the length is shown.
+fn shown(name: &str) -> String {
+    match name.len() {
+        len @ LONG_NAME.. => format!("(a name of {len} octets)"),
+        _ => name.to_owned(),
+    }
+}
+
+/// From here on a name may be a credential: a key of 128 bits in hex has so many octets, and no name of a
+/// common subprotocol does.
+const LONG_NAME: usize = 32;
+
+/// How many of the names that a client offers the log shows.
+const SHOWN_NAMES: usize = 4;
 
 /// Without compression nothing is inflated.
 #[cfg(not(feature = "deflate"))]

@@ -58,7 +58,8 @@ impl Shared {
         } else if state.life.is_open() {
             Deadline::at(self.check_open(state, keepalive, now))
         } else if state.life.is_finishing() {
-            state.life.wait_for_end(self.close_deadline());
+            let end = self.end_deadline(state);
+            state.life.wait_for_end(end);
             if state.life.deadline().is_past(now) {
                 state.life.give_up();
                 state.life.note_late_end();

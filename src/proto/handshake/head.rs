@@ -237,6 +237,7 @@ impl HeadScanner {
             State::Start | State::EmptyLineFeed | State::SecondStart | State::Method => {
                 Refusal::of(Rejection::MethodTooLong, received)
             }
+            _ if method_len(received) > most => Refusal::of(Rejection::MethodTooLong, received),
             State::TargetStart | State::Target | State::Version(_) | State::RequestLineFeed => {
                 // RFC 9112 §3: 414 says that the request-target is too long.
                 Refusal::of(Rejection::TargetTooLong, received)
@@ -268,6 +269,11 @@ impl State {
             _ => None,
         }
     }
+}
+
+/// The length of the method at the front of a head.
+fn method_len(received: &[u8]) -> usize {
+    Class::TOKEN.run(received.strip_prefix(b"\r\n").unwrap_or(received))
 }
 
 /// The byte after a CR.

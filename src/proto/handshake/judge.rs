@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{DecodeError, DecodeSliceError, Engine, engine::general_purpose::STANDARD};
 
 use crate::proto::{
     extension::{self, ExtensionOffer},
@@ -34,7 +34,7 @@ pub enum Verdict {
 pub struct Offer {
     /// What the 101 proves the key to have been read with.
     pub accept_key: AcceptKey,
-    /// The subprotocol chosen from the policy.
+    /// The subprotocol chosen by the policy.
     pub subprotocol: Option<Subprotocol>,
     /// The extensions offered, in the client's order.
     pub extensions: Vec<ExtensionOffer>,
@@ -97,10 +97,7 @@ pub fn judge(request: &Request, policy: &Policy) -> Result<Verdict, Refusal> {
 }
 
 fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
-    // RFC 9110 §7.4: what was asked for under TLS is not answered in clear.
-    if request.scheme() == Some(Scheme::Https) && !policy.secure && !policy.trusted_proxy {
-        return Err(Rejection::SchemeNotSecured);
-    }
+    check_scheme(request, policy)?;
     // RFC 6455 §4.2.1: Upgrade asks for a WebSocket; anything else is plain HTTP.
     if !asks_for_websocket(request)? {
         check_authority(request, policy)?;
@@ -125,11 +122,32 @@ fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
     check_origin(request, policy)?;
     let spoken = |name: &&str| policy.subprotocols.iter().find(|spoken| &***spoken == *name);
     // RFC 6455 §4.2.2: of what the client lists, the first that is spoken here, or none.
-    let subprotocol = offered.iter().find_map(spoken).cloned();
+    let subprotocol = match offered.first() {
+        Some(first) if policy.any_subprotocol => first.parse().ok(),
+        _ => offered.iter().find_map(spoken).cloned(),
+    };
     if policy.require_subprotocol && subprotocol.is_none() {
         return Err(Rejection::SubprotocolRequired);
     }
     Ok(Verdict::WebSocket(Offer { accept_key, subprotocol, extensions }))
+}
+
+/// Whether the request does not ask for a WebSocket, whatever host it is for.
+///
+/// # Errors
+/// The first broken rule, in the order: scheme of an absolute request-target, Upgrade.
+#[cfg(feature = "net")]
+pub(crate) fn is_plain(request: &Request, policy: &Policy) -> Result<bool, Rejection> {
+    check_scheme(request, policy)?;
+    asks_for_websocket(request).map(|asks| !asks)
+}
+
+fn check_scheme(request: &Request, policy: &Policy) -> Result<(), Rejection> {
+    // RFC 9110 §7.4: what was asked for under TLS is not answered in clear.
+    if request.scheme() == Some(Scheme::Https) && !policy.secure && !policy.trusted_proxy {
+        return Err(Rejection::SchemeNotSecured);
+    }
+    Ok(())
 }
 
 /// The answer to a plain HTTP request that the application does not answer itself: there is no
@@ -197,11 +215,19 @@ fn check_key(request: &Request) -> Result<&[u8], Rejection> {
         Single::Repeated => Err(Rejection::KeyRepeated),
         Single::Value(key) if key.len() == 24 => match STANDARD.decode_slice(key, &mut [0; 18]) {
             Ok(16) => Ok(key),
+            // RFC 4648 §3.5: the octets are 16, and bits behind them are set.
+            Err(DecodeSliceError::DecodeError(DecodeError::InvalidLastSymbol {
+                offset: KEY_LAST,
+                ..
+            })) => Err(Rejection::KeyPadBits),
             _ => Err(Rejection::KeyInvalid),
         },
         Single::Value(_) => Err(Rejection::KeyInvalid),
     }
 }
+
+/// Where the last character before `==` stands.
+const KEY_LAST: usize = 21;
 
 /// RFC 6455 §4.1, §4.3: at least one token if the field is there, all of them different.
 fn parse_subprotocols(request: &Request) -> Result<Vec<&str>, Rejection> {

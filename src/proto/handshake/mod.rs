@@ -6,11 +6,15 @@
 //! HTTP version; Host; body framing; Expect; method; request-target; Upgrade; Connection; version;
 //! key; subprotocol and extension grammar; authority; resource; Origin; subprotocol.
 //!
-//! Nothing that the peer sent is ever written back, except a subprotocol, which is then a value
-//! of the server's own table.
+//! [`client`] is the same handshake from the other side.
+//!
+//! Nothing that the peer sent is ever written back, except a subprotocol: a token, and one of the
+//! server's own unless its policy or the application agrees to another.
 
 mod accept;
+mod allowed_origin;
 mod authority;
+pub mod client;
 pub(crate) mod fields;
 mod framing;
 mod head;
@@ -24,10 +28,12 @@ pub(crate) mod response;
 mod target;
 
 pub use accept::{AcceptKey, encode_accept};
+pub use allowed_origin::{AllowedOrigin, InvalidOrigin, ListedOrigin};
 pub use authority::{Authority, InvalidAuthority};
 pub use head::{HeadLimits, HeadScanner};
+#[cfg(feature = "net")]
+pub(crate) use judge::is_plain;
 pub use judge::{Offer, SubprotocolNotOffered, Verdict, judge, refuse_plain};
-pub use origin::{AllowedOrigin, InvalidOrigin, ListedOrigin};
 pub use policy::{InvalidSubprotocol, Policy, Subprotocol};
 pub use refusal::Refusal;
 pub use request::Request;

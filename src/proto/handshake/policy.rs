@@ -2,7 +2,7 @@
 
 use core::{fmt, ops::Deref, str::FromStr};
 
-use super::{authority::Authority, fields::is_token, origin::AllowedOrigin};
+use super::{allowed_origin::AllowedOrigin, authority::Authority, fields::is_token};
 
 /// What [`judge`](super::judge) needs to know about the server.
 ///
@@ -22,6 +22,10 @@ pub struct Policy {
     pub own_hosts: Vec<Authority>,
     /// The subprotocols spoken; of these the first in the client's order is chosen.
     pub subprotocols: Vec<Subprotocol>,
+    /// Whether the first subprotocol that the client offers is agreed to, whatever its name: for trying
+    /// things out only. A client takes a subprotocol that is agreed to for one that is spoken. With this
+    /// `subprotocols` is empty.
+    pub any_subprotocol: bool,
     /// Whether a client that offers none of them is refused.
     pub require_subprotocol: bool,
     /// Whether the connection is secured by TLS.
@@ -38,6 +42,7 @@ impl Default for Policy {
             require_origin: false,
             own_hosts: Vec::new(),
             subprotocols: Vec::new(),
+            any_subprotocol: false,
             require_subprotocol: false,
             secure: false,
             trusted_proxy: false,
@@ -78,6 +83,13 @@ impl Policy {
     #[must_use]
     pub fn subprotocols(mut self, subprotocols: impl IntoIterator<Item = Subprotocol>) -> Policy {
         self.subprotocols = subprotocols.into_iter().collect();
+        self
+    }
+
+    /// Sets the field `any_subprotocol`.
+    #[must_use]
+    pub fn any_subprotocol(mut self, any_subprotocol: bool) -> Policy {
+        self.any_subprotocol = any_subprotocol;
         self
     }
 

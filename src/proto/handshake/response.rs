@@ -55,7 +55,8 @@ impl Response {
         if (200..=599).contains(&status) { Ok(Self::of(status)) } else { Err(StatusError(status)) }
     }
 
-    fn of(status: u16) -> Self {
+    pub(crate) fn of(status: u16) -> Self {
+        debug_assert!((200..=599).contains(&status), "{status} is not final");
         Self {
             status,
             fields: ResponseFields::new(),
@@ -122,14 +123,17 @@ impl Response {
     }
 
     /// Appends the response to `out`. `date` is the current time as an IMF-fixdate
-    /// (RFC 9110 §5.6.7). With `head_only`, the answer to HEAD, the content is left out.
-    pub fn encode(&self, date: &str, head_only: bool, out: &mut Vec<u8>) {
+    /// (RFC 9110 §5.6.7), or `None` where the clock cannot be right (RFC 9110 §6.6.1). With
+    /// `head_only`, the answer to HEAD, the content is left out.
+    pub fn encode<'d>(&self, date: impl Into<Option<&'d str>>, head_only: bool, out: &mut Vec<u8>) {
         let code = self.status.to_string();
         for part in ["HTTP/1.1 ", &code, " ", reason(self.status), "\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
-        // RFC 9110 §6.6.1: an answer says when it was made.
-        push_line(out, "Date", date);
+        // RFC 9110 §6.6.1: an answer says when it was made, if a clock tells.
+        if let Some(date) = date.into() {
+            push_line(out, "Date", date);
+        }
         for (name, value) in self.all_fields() {
             push_line(out, name, value);
         }
@@ -200,7 +204,7 @@ impl From<Rejection> for Response {
 
 impl Refusal {
     /// Appends the whole answer to `out`; `date` as for [`Response::encode`].
-    pub fn encode(&self, date: &str, out: &mut Vec<u8>) {
+    pub fn encode<'d>(&self, date: impl Into<Option<&'d str>>, out: &mut Vec<u8>) {
         Response::from(*self).encode(date, self.head_only, out);
     }
 }

@@ -74,7 +74,7 @@ def page(runs, versions, broken, reasons):
     rows = []
     for name, run in runs.items():
         counts = "".join(f'<td class="{grade}">{run["counts"][grade]}</td>' for grade in GRADES)
-        rows.append(f"<tr><td>{text(name)}</td><td>{text(versions[name])}</td>{counts}</tr>")
+        rows.append(f"<tr><td>{text(name)} <i>{text(versions[name])}</i></td>{counts}</tr>")
     entries = []
     for case, results in broken.items():
         seen = "".join(
@@ -99,6 +99,7 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>stickler check against other servers</title>
 <style>
+:root {{ color-scheme: light dark }}
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem; color: #222 }}
 .wide {{ overflow-x: auto }}
 table {{ border-collapse: collapse }}
@@ -107,8 +108,16 @@ td:first-child, th:first-child {{ text-align: left }}
 summary {{ cursor: pointer; padding: .2rem 0 }}
 dl {{ display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: 0 1rem; overflow-wrap: anywhere }}
 dd {{ margin: 0; font-family: ui-monospace, monospace; font-size: .9em }}
-i {{ color: #767676; font-style: normal }}
-.strict {{ color: #1a7f37 }} .acceptable {{ color: #7a5c00 }} .violation {{ color: #c62828 }} .skipped {{ color: #767676 }}
+i {{ color: light-dark(#6a6a6a, #9a9a9a); font-style: normal }}
+a {{ color: inherit }}
+@media (max-width: 30rem) {{
+    table {{ width: 100%; font-size: .75rem }}
+    td, th {{ padding: .2rem .15rem }}
+    h1 {{ font-size: 1.6rem; line-height: 1.2 }}
+    dl {{ display: block }}
+    dt {{ margin-top: .4rem; font-weight: 600 }}
+}}
+.strict {{ color: #1a7f37 }} .acceptable {{ color: #7a5c00 }} .violation {{ color: #c62828 }} .skipped {{ color: light-dark(#6a6a6a, #9a9a9a) }}
 @media (prefers-color-scheme: dark) {{
     body {{ background: #181818; color: #ddd }} td, th {{ border-color: #444 }}
     .strict {{ color: #57c46f }} .acceptable {{ color: #d8b04a }} .violation {{ color: #ff7b72 }}
@@ -117,7 +126,7 @@ i {{ color: #767676; font-style: normal }}
 <h1>stickler check against other servers</h1>
 <p>{introduction}</p>
 <p>Made by <code>tests/clients/servers/run.sh</code>; the same as a table: <a href="results.md">results.md</a>.</p>
-<div class="wide"><table><tr><th>server</th><th>version</th>{head}</tr>
+<div class="wide"><table><tr><th>server</th>{head}</tr>
 {rows}
 </table></div>
 <h2>Who breaks which clause</h2>

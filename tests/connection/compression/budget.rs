@@ -1,5 +1,6 @@
 //! The bound on memory for compression, over all connections.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use stickler::{Compressed, Initiator};
@@ -170,14 +171,17 @@ async fn a_listener_may_use_the_connection_that_is_logged() {
     let listeners = sender.clone();
     let endpoint = bounded(takeover(), HISTORIES + INFLATER);
     let listeners_endpoint = endpoint.clone();
+    let is_first_open = Arc::new(AtomicBool::new(false));
+    let may_shut_down = is_first_open.clone();
     let (lines, _listening) = listen(move || {
         if let Some(sender) = &*listeners.lock().unwrap() {
             sender.is_open();
-        } else {
+        } else if may_shut_down.load(Ordering::Relaxed) {
             listeners_endpoint.shutdown();
         }
     });
     let (_first, _serving) = agree_on(&endpoint, OFFER, echo).await;
+    is_first_open.store(true, Ordering::Relaxed);
     let (peer, declined) = connect(&endpoint, echo);
     peer.send(offering(OFFER));
     // The listener has shut all down before it was accepted.

@@ -78,8 +78,22 @@ pub(crate) struct Row {
     pub(crate) play: Play,
     /// What the RFC leaves open if it does not come so.
     pub(crate) duty: Duty,
-    /// Where the duty is [`Duty::Open`]: the clause that leaves it open, and how, in our words.
+    /// What the RFC leaves open if the replies that come before the end are missing.
+    pub(crate) replies: Duty,
+    /// Whether what the row's bytes hold may be delivered at all.
+    pub(crate) content: Content,
+    /// Where something is open: the clause that leaves it open, and how, in our words.
     pub(crate) basis: &'static str,
+}
+
+/// What the bytes of a row that must or should fail hold, besides the replies that it wants.
+///
+/// To go on after bad bytes may be open. To deliver what they hold, as data or as the answer to a Ping,
+/// is a violation all the same, unless the content is lawful.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    Bad,
+    Lawful,
 }
 
 /// Whether the opposite of what a row wants breaks a rule.
@@ -230,13 +244,26 @@ impl fmt::Display for Answer {
             Answer::Decline => f.write_str("101 without Sec-WebSocket-Extensions"),
             Answer::Refuse(statuses) => f.write_str(&list(statuses)),
             Answer::RefuseWith(statuses) => {
-                write!(f, "{} with all that belongs to it", list(statuses))
+                write!(f, "{} with {}", list(statuses), fields_of(statuses))
             }
             Answer::RefuseListing(statuses, _) => {
                 write!(f, "{} with Sec-WebSocket-Version: 13", list(statuses))
             }
         }
     }
+}
+
+/// The fields that belong to a refusal with one of these statuses.
+fn fields_of(statuses: &[u16]) -> String {
+    let mut all = vec!["Date", "Connection: close", "Content-Length"];
+    if statuses.contains(&405) {
+        all.push("Allow");
+    }
+    if statuses.contains(&426) {
+        all.push("Upgrade: websocket");
+        all.push("Sec-WebSocket-Version: 13");
+    }
+    all.join(", ")
 }
 
 fn list(statuses: &[u16]) -> String {

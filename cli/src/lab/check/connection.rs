@@ -3,11 +3,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::agreement::Agreement;
 use super::frame::{Event, Fault, Frame, decode, dump};
 use super::inflate::inflate;
+use super::tape::Tapes;
 
 /// What the next read brings.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Connection {
     /// How much of `received` is consumed.
     read: usize,
     finished: bool,
+    reset: bool,
+    tapes: Tapes,
     partial: Option<Frame>,
     compression: Option<Compression>,
     /// When it is over, however much the server still says.
@@ -54,15 +58,63 @@ impl Connection {
             received: Vec::new(),
             read: 0,
             finished: false,
+            reset: false,
+            tapes: Tapes::default(),
             partial: None,
             compression: None,
             deadline: Instant::now() + LONGEST_ROW,
         })
     }
 
-    /// Writes as much as is taken; what became of it is seen by reading.
+    /// Writes as much as is taken; what became of it is seen by reading. While much is written, what
+    /// comes back is read: a server may echo before it has read everything.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+        self.tapes.sent.note(bytes);
+        let writer = if bytes.len() > SMALL { self.stream.try_clone().ok() } else { None };
+        let Some(mut writer) = writer else {
+            let _ = self.stream.write_all(bytes);
+            return;
+        };
+        thread::scope(|scope| {
+            let writing = scope.spawn(move || drop(writer.write_all(bytes)));
+            while !writing.is_finished() {
+                let came = self.fill(Instant::now() + Duration::from_millis(10));
+                if matches!(came, Err(Next::Fault(_))) || Instant::now() > self.deadline {
+                    // Ends the writing too.
+                    let _ = self.stream.shutdown(Shutdown::Both);
+                    break;
+                }
+                if self.finished || self.reset {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+    }
+
+    /// Forgets what was sent and received so far; the row begins now.
+    pub(crate) fn begin_row(&mut self) {
+        self.tapes = Tapes::default();
+        // What came with the 101 belongs to the row.
+        let early = self.unread().to_vec();
+        self.tapes.received.note(&early);
+        self.deadline = Instant::now() + LONGEST_ROW;
+    }
+
+    /// What was sent and received in this row.
+    pub(crate) fn tapes(&self) -> Tapes {
+        self.tapes.clone()
+    }
+
+    /// Whether something has come in this row, if only the end.
+    pub(crate) fn has_heard(&self) -> bool {
+        !self.tapes.received.is_empty() || self.finished || self.reset
+    }
+
+    /// Waits until something has come, if only the end, at most so long.
+    pub(crate) fn wait(&mut self, at_most: Duration) {
+        if self.unread().is_empty() && !self.finished && !self.reset {
+            let _ = self.fill(Instant::now() + at_most);
+        }
     }
 
     /// FIN from our side.
@@ -95,6 +147,9 @@ impl Connection {
     /// # Errors
     /// When the connection was reset, or more came than is read.
     pub(crate) fn fill(&mut self, until: Instant) -> Result<bool, Next> {
+        if self.reset {
+            return Err(Next::Reset);
+        }
         let left = until.min(self.deadline).saturating_duration_since(Instant::now());
         if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
             return Ok(false);
@@ -112,14 +167,19 @@ impl Connection {
             Ok(count) => {
                 self.received.drain(..self.read);
                 self.read = 0;
-                self.received.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                let bytes = buffer.get(..count).unwrap_or_default();
+                self.received.extend_from_slice(bytes);
+                self.tapes.received.note(bytes);
                 Ok(true)
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 Ok(false)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
-            Err(_) => Err(Next::Reset),
+            Err(_) => {
+                self.reset = true;
+                Err(Next::Reset)
+            }
         }
     }
 
@@ -221,8 +281,16 @@ fn judge_close(body: &[u8]) -> Result<(), Fault> {
         None if body.is_empty() => return Ok(()),
         None => return Err(Fault::new("RFC 6455 5.5.1", "a server Close with a body of one byte")),
     };
-    if matches!(code, 1005 | 1006 | 1015) {
-        return Err(Fault::new("RFC 6455 7.4.1", format!("a server Close with code {code}")));
+    let bad = match code {
+        1005 | 1006 | 1015 => Some(("RFC 6455 7.4.1", "which never stands in a Close")),
+        1004 => Some(("RFC 6455 7.4.1", "which is reserved")),
+        0..=999 => Some(("RFC 6455 7.4.2", "and codes below 1000 are not used")),
+        1016..=2999 => Some(("RFC 6455 7.4.2", "which is reserved and has no definition")),
+        5000.. => Some(("RFC 6455 7.4.2", "which is in no range of codes")),
+        _ => None,
+    };
+    if let Some((section, why)) = bad {
+        return Err(Fault::new(section, format!("a server Close with code {code}, {why}")));
     }
     if std::str::from_utf8(reason).is_err() {
         let what = format!("a server Close {code} whose reason is not UTF-8: {}", dump(reason));
@@ -234,5 +302,39 @@ fn judge_close(body: &[u8]) -> Result<(), Fault> {
 /// No row takes longer, whatever the server does.
 const LONGEST_ROW: Duration = Duration::from_secs(30);
 
+/// What a socket takes at once, whatever the peer does.
+const SMALL: usize = 16 << 10;
+
 /// Bytes of one frame, message or answer that are kept.
 const MOST_UNREAD: usize = 20 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn what_comes_back_is_read_while_much_is_sent() {
+        const MUCH: usize = 12 << 20;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = vec![0; 64 << 10];
+            let mut count = 0;
+            // Reads no further before it has written all that it read.
+            while count < MUCH {
+                let read = stream.read(&mut buffer).unwrap();
+                count += read;
+                stream.write_all(&buffer[..read]).unwrap();
+            }
+        });
+        let mut connection = Connection::connect(address, Duration::from_secs(10)).unwrap();
+        connection.send(&vec![7; MUCH]);
+        let until = Instant::now() + Duration::from_secs(10);
+        while connection.unread().len() < MUCH && connection.fill(until).unwrap() {}
+        assert_eq!(connection.unread().len(), MUCH);
+        server.join().unwrap();
+    }
+}

@@ -186,6 +186,11 @@ pub(crate) enum Event {
 }
 
 impl Event {
+    /// Whether it is a message, and so the application's.
+    pub(crate) fn is_data(&self) -> bool {
+        matches!(self, Event::Text(_) | Event::Binary(_))
+    }
+
     /// The code of a Close frame's body, `None` when it is empty.
     pub(crate) fn close_code(body: &[u8]) -> Option<u16> {
         body.first_chunk::<2>().map(|code| u16::from_be_bytes(*code))

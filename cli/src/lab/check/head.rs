@@ -151,6 +151,17 @@ impl Head {
         self.verbatim.is_some()
     }
 
+    /// Whether octets follow the head.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.after.is_empty() || self.is_verbatim()
+    }
+
+    /// Whether its fields announce a body.
+    pub(crate) fn has_framing(&self) -> bool {
+        let is_one = |name: &&str| self.fields.iter().any(|field| is_named(field, name));
+        !self.is_verbatim() && ["Content-Length", "Transfer-Encoding"].iter().any(is_one)
+    }
+
     /// Whether the request is a HEAD, whose answer has no content whatever it says.
     pub(crate) fn is_head(&self) -> bool {
         !self.is_verbatim() && self.line.starts_with(b"HEAD ")

@@ -1,7 +1,7 @@
 //! Responses to an opening handshake: read with bounds, and what is wrong with them.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +27,7 @@ pub(crate) enum Answered {
 pub(crate) struct Response {
     pub(crate) status: u16,
     status_line: String,
+    head_len: usize,
     /// Names in lower case.
     fields: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -34,18 +35,48 @@ pub(crate) struct Response {
     is_whole: bool,
     /// Whether FIN followed.
     pub(crate) ends: bool,
+    /// Whether another response followed.
+    pub(crate) is_repeated: bool,
+    /// The statuses of the 1xx that came before.
+    pub(crate) interim: Vec<u16>,
 }
 
-/// Reads one response. After a 101 and any other 1xx nothing more is consumed; the body of others is read to
-/// its end, unless the request was a HEAD.
+/// Reads one final response, and the 1xx before it (RFC 9110 §15.2). After a 101 nothing more is consumed; the
+/// body of others is read to its end, unless the request was a HEAD.
 pub(crate) fn read(connection: &mut Connection, until: Instant, is_head: bool) -> Answered {
+    let mut interim = Vec::new();
+    let mut taken = 0;
+    loop {
+        let mut response = match read_one(connection, until, taken) {
+            Answered::Response(response) => response,
+            // What came instead of a final response is told, not the 1xx.
+            other => return other,
+        };
+        taken += response.head_len;
+        if (100..200).contains(&response.status) && response.status != 101 {
+            interim.push(response.status);
+            if interim.len() > MOST_INTERIM || taken > LONGEST_HEAD {
+                return Answered::TooMuch;
+            }
+            continue;
+        }
+        response.interim = interim;
+        if response.status >= 200 {
+            response.read_body(connection, until, is_head);
+        }
+        return Answered::Response(response);
+    }
+}
+
+/// Reads one head, of which all together have a bound.
+fn read_one(connection: &mut Connection, until: Instant, taken: usize) -> Answered {
     let end = loop {
         let unread = connection.unread();
         if let Some(at) = unread.windows(4).position(|end| end == b"\r\n\r\n") {
             break at + 4;
         }
         let is_started = !unread.is_empty();
-        if unread.len() > LONGEST_HEAD {
+        if unread.len() + taken > LONGEST_HEAD {
             return Answered::TooMuch;
         }
         if connection.is_finished() {
@@ -62,11 +93,8 @@ pub(crate) fn read(connection: &mut Connection, until: Instant, is_head: bool) -
         }
     };
     let head = connection.unread().get(..end).unwrap_or_default().to_vec();
-    let Some(mut response) = Response::parse(&head) else { return Answered::NoHttp(head) };
+    let Some(response) = Response::parse(&head) else { return Answered::NoHttp(head) };
     connection.consume(end);
-    if response.status >= 200 {
-        response.read_body(connection, until, is_head);
-    }
     Answered::Response(response)
 }
 
@@ -86,7 +114,8 @@ impl Response {
             .map(|line| line.split_once(':').unwrap_or((line, "")))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        Some(Response { status, status_line, fields, ..Response::default() })
+        let head_len = head.len();
+        Some(Response { status, status_line, head_len, fields, ..Response::default() })
     }
 
     fn read_body(&mut self, connection: &mut Connection, until: Instant, is_head: bool) {
@@ -99,7 +128,10 @@ impl Response {
             }
         };
         // An answer to HEAD that has content shows it at once.
-        let wanted = if is_head { 1 } else { length.unwrap_or(usize::MAX) };
+        let (wanted, until) = match is_head {
+            true => (1, until.min(Instant::now() + AT_ONCE)),
+            false => (length.unwrap_or(usize::MAX), until),
+        };
         while connection.unread().len() < wanted.min(LONGEST_BODY) && !connection.is_finished() {
             match connection.fill(until) {
                 Ok(true) => {}
@@ -174,7 +206,29 @@ impl Response {
         if !self.values("upgrade").is_empty() && !self.lists("connection", "upgrade") {
             return fault("RFC 9110 7.8", "Upgrade without the Connection option");
         }
+        if !self.values("transfer-encoding").is_empty() && !self.values("content-length").is_empty()
+        {
+            return fault("RFC 9112 6.2", "Content-Length beside Transfer-Encoding");
+        }
+        if self.is_repeated && self.says_close() {
+            return fault("RFC 9112 9.6", "a second answer after Connection: close");
+        }
         None
+    }
+
+    /// Whether it says that the connection ends with it, and no end came.
+    pub(crate) fn is_not_ended(&self) -> bool {
+        self.says_close() && !self.ends
+    }
+
+    /// Whether it says that the connection ends with it.
+    pub(crate) fn says_close(&self) -> bool {
+        self.lists("connection", "close")
+    }
+
+    /// How long a server that has too much to do asks to wait, in seconds (RFC 9110 §10.2.3).
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.values("retry-after").first().and_then(|value| value.parse().ok())
     }
 
     /// What keeps this refusal from being the best one.
@@ -183,7 +237,7 @@ impl Response {
         if self.values("date").len() != 1 {
             return some("no Date");
         }
-        if !self.lists("connection", "close") {
+        if !self.says_close() {
             return some("no Connection: close");
         }
         match self.values("content-length")[..] {
@@ -231,7 +285,12 @@ fn accept_value(key: &[u8]) -> String {
     STANDARD.encode(hash.finalize())
 }
 
+/// How long content may take that should not come at all.
+const AT_ONCE: Duration = Duration::from_millis(500);
+/// Of all heads of one answer together.
 const LONGEST_HEAD: usize = 64 << 10;
+/// 1xx before the final response.
+const MOST_INTERIM: usize = 16;
 const LONGEST_BODY: usize = 256 << 10;
 
 #[cfg(test)]

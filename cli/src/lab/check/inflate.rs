@@ -18,8 +18,24 @@ pub(crate) fn inflate(
     payload: &[u8],
     limit: usize,
 ) -> Result<Inflated, &'static str> {
-    let input = [payload, &[0x00, 0x00, 0xff, 0xff]].concat();
-    let mut reader = Reader { input: &input, at: 0 };
+    let input = [payload, &TAIL].concat();
+    match inflate_whole(history, &input, limit) {
+        // RFC 7692 §7.2.1: the last four bytes are taken off.
+        Err(CUT_OFF)
+            if payload.ends_with(&TAIL) && inflate_whole(history, payload, limit).is_ok() =>
+        {
+            Err(TAIL_LEFT)
+        }
+        other => other,
+    }
+}
+
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+const CUT_OFF: &str = "the data is cut off";
+const TAIL_LEFT: &str = "00 00 ff ff was not taken off its end";
+
+fn inflate_whole(history: &[u8], input: &[u8], limit: usize) -> Result<Inflated, &'static str> {
+    let mut reader = Reader { input, at: 0 };
     let mut output = history.to_vec();
     let mut max_distance = 0;
     let limit = history.len() + limit;
@@ -44,8 +60,9 @@ pub(crate) fn inflate(
         if output.len() > limit {
             return Err("more output than is read");
         }
-        if last {
-            reader.align();
+        // RFC 7692 §7.2.1: a final block is padded with zeros up to the next byte.
+        if last && reader.align() != 0 {
+            return Err("a final block padded with something else than 0");
         }
     }
     Ok(Inflated { output: output.split_off(history.len()), max_distance })
@@ -61,15 +78,18 @@ impl Reader<'_> {
     fn bits(&mut self, count: u32) -> Result<usize, &'static str> {
         let mut value = 0;
         for place in 0..count {
-            let byte = self.input.get(self.at / 8).ok_or("the data is cut off")?;
+            let byte = self.input.get(self.at / 8).ok_or(CUT_OFF)?;
             value |= usize::from(byte >> (self.at % 8) & 1) << place;
             self.at += 1;
         }
         Ok(value)
     }
 
-    fn align(&mut self) {
+    /// Goes on to the next byte; what stood before it.
+    fn align(&mut self) -> u8 {
+        let (byte, taken) = (self.at / 8, self.at % 8);
         self.at = self.at.div_ceil(8) * 8;
+        if taken == 0 { 0 } else { self.input.get(byte).map_or(0, |byte| byte >> taken) }
     }
 
     fn is_at_end(&self) -> bool {
@@ -84,7 +104,7 @@ fn stored(reader: &mut Reader<'_>, output: &mut Vec<u8>) -> Result<(), &'static 
         return Err("a stored block whose length and complement differ");
     }
     let start = reader.at / 8;
-    let bytes = reader.input.get(start..start + length).ok_or("a stored block is cut off")?;
+    let bytes = reader.input.get(start..start + length).ok_or(CUT_OFF)?;
     output.extend_from_slice(bytes);
     reader.at += length * 8;
     Ok(())
@@ -236,6 +256,53 @@ mod tests {
     fn what_is_no_message_is_told() {
         for broken in ["", "06", "f2 48 cd", "f2 00 11 00 00", "00 05 00 fa fe", "ff ff"] {
             assert!(read(b"", broken).is_err(), "{broken}");
+        }
+        assert_eq!(read(b"", "f2 48 cd c9 c9 07 00 00 00 ff ff"), Err(TAIL_LEFT));
+        assert_eq!(read(b"", "f3 48 cd c9 c9 07 00"), Err(CUT_OFF));
+        // The last seven bits of the final block are its end and two bits of padding.
+        assert!(read(b"", "f3 48 cd c9 c9 07 00 00").is_ok());
+        assert!(read(b"", "f3 48 cd c9 c9 07 80 00").is_err());
+    }
+
+    #[test]
+    fn it_reads_what_the_slow_reader_reads() {
+        use stickler_testing::deflate::{Fault, inflate_message};
+        use stickler_testing::random::Random;
+        use zlib_rs::{Deflate, DeflateFlush};
+        let mut random = Random::new(1951);
+        for turn in 0..100_usize {
+            let (bits, level) = (9 + turn % 7, turn % 10);
+            let mut deflate = Deflate::new(level as i32, false, bits as u8);
+            let mut history: Vec<u8> = Vec::new();
+            for _ in 0..4 {
+                let (length, spread) = (random.below(9_000), 1 + random.below(256));
+                let message: Vec<u8> = (0..length).map(|_| random.below(spread) as u8).collect();
+                let before = deflate.total_out();
+                let mut out = vec![0; 20_000];
+                deflate.compress(&message, &mut out, DeflateFlush::SyncFlush).unwrap();
+                out.truncate((deflate.total_out() - before) as usize);
+                assert_eq!(out.split_off(out.len() - 4), TAIL);
+                let ours = inflate(&history, &out, 9_000).unwrap();
+                let theirs = inflate_message(&history, &out).ok().unwrap();
+                assert!(ours.output == message && theirs.output == message);
+                assert_eq!(ours.max_distance, theirs.max_distance);
+                assert!(ours.max_distance <= 1 << bits);
+                // One bit wrong: what is good to the slow reader is good here, and bad is bad.
+                let at = random.below(out.len() * 8);
+                out[at / 8] ^= 1 << (at % 8);
+                let ours = inflate(&history, &out, 1 << 20).map(|read| read.output);
+                match inflate_message(&history, &out) {
+                    Ok(theirs) if theirs.doubts.is_empty() => {
+                        assert_eq!(ours, Ok(theirs.output), "bit {at}");
+                    }
+                    Err((fault, theirs)) if theirs.doubts.is_empty() && fault != Fault::Tail => {
+                        assert!(ours.is_err(), "bit {at}: {fault:?}");
+                    }
+                    _ => {}
+                }
+                history.extend_from_slice(&message);
+                history.drain(..history.len().saturating_sub(32 << 10));
+            }
         }
     }
 

@@ -1,77 +1,54 @@
 //! Grades what came of an exchange of frames.
 //!
-//! A violation needs evidence on the wire: a bad frame accepted, a frame that no server may send, a
-//! duty not done in ample time. Whoever fails a connection without a word, with another status code
-//! or without FIN does less than is recommended and nothing wrong (RFC 6455 §7.1.7, §10.7).
+//! A violation needs evidence on the wire: a bad frame delivered, a frame that no server may send, a
+//! duty not done in ample time. A server that fails a connection without a Close frame, or with another status
+//! code, does less than is recommended and nothing wrong (RFC 6455 §7.1.7, §10.7).
 
-use super::case::{Delivery, Duty, End, Exchange, Grade};
-use super::frame::{Event, Fault, quote};
+use super::case::{Content, Delivery, Duty, End, Exchange, Row};
+use super::frame::{Event, quote};
 use super::play::{Ending, Transcript};
-
-/// A grade, and what was seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    pub(crate) grade: Grade,
-    pub(crate) observed: String,
-}
-
-impl Verdict {
-    pub(crate) fn strict(observed: impl Into<String>) -> Verdict {
-        Verdict { grade: Grade::Strict, observed: observed.into() }
-    }
-
-    pub(crate) fn acceptable(observed: impl Into<String>) -> Verdict {
-        Verdict { grade: Grade::Acceptable, observed: observed.into() }
-    }
-
-    pub(crate) fn violation(observed: impl Into<String>) -> Verdict {
-        Verdict { grade: Grade::Violation, observed: observed.into() }
-    }
-
-    /// A violation where the rule is a MUST.
-    pub(crate) fn against(duty: Duty, observed: impl Into<String>) -> Verdict {
-        match duty {
-            Duty::Must | Duty::MustStatus => Verdict::violation(observed),
-            Duty::Open => Verdict::acceptable(observed),
-        }
-    }
-
-    /// A rule that the server breaks with what it sends; without a section there is only too much.
-    pub(crate) fn fault(fault: &Fault) -> Verdict {
-        match fault.section {
-            "" => Verdict::acceptable(&fault.what),
-            _ => Verdict::violation(fault.to_string()),
-        }
-    }
-}
+use super::server::Wait;
+use super::verdict::Verdict;
 
 /// Grades the exchange. Where nothing is echoed, what the application says is not looked at.
-pub(crate) fn judge(row: &Exchange, duty: Duty, seen: &Transcript, echoes: bool) -> Verdict {
+pub(crate) fn judge(row: &Row, exchange: &Exchange, seen: &Transcript, echoes: bool) -> Verdict {
     if let Ending::Fault(fault) = &seen.end {
         return Verdict::fault(fault);
     }
-    let is_data = |event: &&Event| matches!(event, Event::Text(_) | Event::Binary(_));
     if let Some(round) = &seen.broken_off {
-        return Verdict::against(duty, format!("{round}: {}", story(seen)));
+        let verdict = Verdict::against(row, format!("{round}: {}", story(seen)));
+        let is_silent = seen.close.is_none() && matches!(seen.end, Ending::Silence);
+        return if is_silent { verdict.resting_on(Wait::Answer) } else { verdict };
     }
-    if seen.close.is_some() && seen.afterwards.iter().any(|event| is_data(&event)) {
+    if seen.close.is_some() && seen.afterwards.iter().any(Event::is_data) {
         return Verdict::violation(format!(
             "{}: data after its own Close (RFC 6455 5.5.1)",
             story(seen)
         ));
     }
-    let events: Vec<&Event> = seen.events.iter().filter(|e| echoes || !is_data(e)).collect();
-    let replies = compare(&row.replies, &events);
-    let followed = row.delivery == Delivery::Followed;
-    match &row.end {
-        End::Open => judge_open(duty, seen, &replies),
-        End::Fail(code) => judge_failure(*code, duty, seen, &replies, followed),
-        End::FailEarly(_) if seen.close.is_none() && matches!(seen.end, Ending::Silence) => {
-            Verdict::acceptable("waits for the rest of the frame")
+    let events: Vec<&Event> = seen.events.iter().filter(|e| echoes || !e.is_data()).collect();
+    let replies = compare(&exchange.replies, &events);
+    let judging = Judging { row, exchange, seen, replies };
+    match &exchange.end {
+        End::Open => judging.open(),
+        End::Fail(code) => judging.failure(*code),
+        End::FailEarly(_)
+            if seen.close.is_none()
+                && !judging.has_more()
+                && matches!(seen.end, Ending::Silence) =>
+        {
+            Verdict::acceptable(NO_TIME, "waits for the rest of the frame").resting_on(Wait::Early)
         }
-        End::FailEarly(code) => judge_failure(*code, duty, seen, &replies, followed),
-        End::Closed(body) => judge_closing(body, duty, seen, &replies),
+        End::FailEarly(code) => judging.failure(*code),
+        End::Closed(body) => judging.closing(body),
     }
+}
+
+struct Judging<'a> {
+    row: &'a Row,
+    exchange: &'a Exchange,
+    seen: &'a Transcript,
+    replies: Replies,
 }
 
 /// How the events are to the replies that were wanted.
@@ -84,6 +61,8 @@ enum Replies {
     Changed(String),
     /// All there, and more.
     Surplus(String),
+    /// All there, and more Pongs than Pings.
+    MorePongs(String),
 }
 
 fn compare(wanted: &[Event], seen: &[&Event]) -> Replies {
@@ -118,97 +97,182 @@ fn compare(wanted: &[Event], seen: &[&Event]) -> Replies {
     match (pongs.last() == pongs_wanted.last(), is_subsequence) {
         (true, true) => Replies::Lawful("one Pong for several Pings"),
         _ if pongs.len() < pongs_wanted.len() => Replies::Missing,
-        _ if pongs.len() > pongs_wanted.len() => Replies::Lawful("Pongs that nobody asked for"),
+        _ if pongs.len() > pongs_wanted.len() => {
+            let is_more = |pong: &&Event| !pongs_wanted.contains(pong);
+            let more = pongs.iter().find(is_more).or(pongs.last());
+            Replies::MorePongs(more.map(ToString::to_string).unwrap_or_default())
+        }
         _ => Replies::Changed("a Pong with another payload".to_owned()),
     }
 }
 
-fn judge_open(duty: Duty, seen: &Transcript, replies: &Replies) -> Verdict {
-    match replies {
-        Replies::Changed(what) => Verdict::against(duty, format!("came back changed: {what}")),
-        Replies::Surplus(what) => Verdict::acceptable(format!("also {what}")),
-        Replies::AsWanted | Replies::Lawful(_) if seen.goes_on => match replies {
-            Replies::Lawful(what) => Verdict::acceptable(*what),
-            _ => Verdict::strict(story(seen)),
-        },
-        Replies::AsWanted | Replies::Lawful(_) => match (&seen.close, &seen.end) {
-            (None, Ending::Silence) => Verdict::acceptable(format!("{}, but no Pong", story(seen))),
-            _ => refused(duty, seen),
-        },
-        Replies::Missing => refused(duty, seen),
+impl Judging<'_> {
+    /// Whether something came that was not wanted.
+    fn has_more(&self) -> bool {
+        use Replies::{Changed, MorePongs, Surplus};
+        matches!(self.replies, Changed(_) | MorePongs(_) | Surplus(_))
     }
-}
 
-/// What was legal did not get through.
-fn refused(duty: Duty, seen: &Transcript) -> Verdict {
-    match seen.close.as_deref().and_then(Event::close_code) {
-        // RFC 6455 §7.4.1, §10.4: limits and policy are the server's own.
-        Some(1003 | 1008 | 1009 | 1011 | 1013) => {
-            Verdict::acceptable(format!("refused by a limit or policy: {}", story(seen)))
+    fn open(&self) -> Verdict {
+        let seen = self.seen;
+        match &self.replies {
+            Replies::Changed(what) => Verdict::violation(format!("came back changed: {what}")),
+            Replies::Surplus(what) => Verdict::acceptable(UNASKED, format!("also {what}")),
+            Replies::MorePongs(what) if seen.goes_on => {
+                Verdict::acceptable(UNASKED_PONG, format!("also {what}"))
+            }
+            Replies::AsWanted if seen.goes_on => Verdict::strict(story(seen)),
+            Replies::Lawful(what) if seen.goes_on => {
+                Verdict::acceptable(PONGS, format!("{what}: {}", story(seen)))
+            }
+            Replies::AsWanted | Replies::Lawful(_) | Replies::MorePongs(_) => {
+                match (&seen.close, &seen.end) {
+                    (None, Ending::Silence) => {
+                        let observed = format!("{}, but no Pong", story(seen));
+                        Verdict::acceptable(LATE_PONG, observed).resting_on(Wait::Answer)
+                    }
+                    _ => self.refused(self.row.duty),
+                }
+            }
+            Replies::Missing if seen.goes_on => {
+                let duty = if self.row.duty == Duty::Open { Duty::Open } else { self.row.replies };
+                self.refused(duty)
+            }
+            Replies::Missing => self.refused(self.row.duty),
         }
-        _ => Verdict::against(duty, format!("refused: {}", story(seen))),
     }
-}
 
-fn judge_failure(
-    code: u16,
-    duty: Duty,
-    seen: &Transcript,
-    replies: &Replies,
-    followed: bool,
-) -> Verdict {
-    if let Replies::Surplus(what) = replies {
-        // What stands behind the bad frame is asked about only once that has failed the connection.
-        let duty = if followed { Duty::Open } else { duty };
-        return Verdict::against(duty, format!("went on: {what}"));
+    /// What was legal did not get through.
+    fn refused(&self, duty: Duty) -> Verdict {
+        let seen = self.seen;
+        match seen.close.as_deref().and_then(Event::close_code) {
+            Some(1003 | 1008 | 1009 | 1013) => Verdict::acceptable(
+                LIMITS,
+                format!("refused by a limit or policy: {}", story(seen)),
+            ),
+            None if matches!(seen.end, Ending::Silence) && seen.close.is_none() => {
+                Verdict::against_duty(duty, self.row, format!("not answered: {}", story(seen)))
+                    .resting_on(Wait::Answer)
+            }
+            _ => Verdict::against_duty(duty, self.row, format!("refused: {}", story(seen))),
+        }
     }
-    if followed && seen.close.is_some() && !seen.afterwards.is_empty() {
-        return Verdict::against(duty, format!("{}: went on after failing", story(seen)));
-    }
-    if seen.goes_on {
-        return Verdict::against(duty, "went on: the Ping behind it was answered");
-    }
-    let Some(body) = &seen.close else {
-        return match seen.end {
-            Ending::Fin => Verdict::acceptable("FIN without a Close frame"),
-            Ending::Reset => Verdict::acceptable("a reset without a Close frame"),
-            _ => Verdict::against(duty, "neither failed nor answered the Ping behind it"),
-        };
-    };
-    let observed = story(seen);
-    if Event::close_code(body) != Some(code) || body.len() > 125 {
-        return Verdict::acceptable(observed);
-    }
-    if !seen.afterwards.is_empty() {
-        return Verdict::acceptable(format!("{observed}, and more after its Close"));
-    }
-    match (replies, &seen.end) {
-        (Replies::AsWanted, Ending::Fin) => Verdict::strict(observed),
-        (Replies::AsWanted, _) => Verdict::acceptable(observed),
-        (Replies::Lawful(what), _) => Verdict::acceptable(format!("{observed}; {what}")),
-        _ => Verdict::acceptable(format!("{observed}; what came before was not answered")),
-    }
-}
 
-fn judge_closing(body: &[u8], duty: Duty, seen: &Transcript, replies: &Replies) -> Verdict {
-    if let Replies::Surplus(what) = replies {
-        return Verdict::acceptable(format!("also {what}"));
+    /// What the bad bytes hold came back.
+    fn delivered(&self, observed: String) -> Verdict {
+        match self.row.content {
+            Content::Bad => Verdict::violation(observed),
+            Content::Lawful => Verdict::against(self.row, observed),
+        }
     }
-    let Some(answer) = &seen.close else {
-        let observed = match seen.end {
-            Ending::Fin => "FIN without an answering Close",
-            Ending::Reset => "a reset without an answering Close",
-            _ => "no answer to the Close",
+
+    fn failure(&self, code: u16) -> Verdict {
+        let (row, seen) = (self.row, self.seen);
+        let followed = self.exchange.delivery == Delivery::Followed;
+        match &self.replies {
+            // What stands behind the bad frame is asked about only once that has failed the connection.
+            Replies::Surplus(what) | Replies::MorePongs(what) if followed => {
+                return Verdict::acceptable(FOLLOWED, format!("went on: {what}"));
+            }
+            Replies::Surplus(what) | Replies::MorePongs(what) => {
+                return self.delivered(format!("went on: {what}"));
+            }
+            Replies::Changed(what) => {
+                return Verdict::violation(format!("came back changed: {what}"));
+            }
+            _ => {}
+        }
+        if followed && seen.close.is_some() && !seen.afterwards.is_empty() {
+            return Verdict::against(row, format!("{}: went on after failing", story(seen)));
+        }
+        if seen.goes_on {
+            return Verdict::against(row, "went on: the Ping behind it was answered");
+        }
+        let Some(body) = &seen.close else {
+            return match seen.end {
+                Ending::Fin => Verdict::acceptable(MAY_DROP, "FIN without a Close frame"),
+                Ending::Reset => Verdict::acceptable(MAY_DROP, "a reset without a Close frame"),
+                _ => {
+                    let observed = "neither failed nor answered the Ping behind it";
+                    Verdict::against(row, observed).resting_on(Wait::Answer)
+                }
+            };
         };
-        return Verdict::against(duty, observed);
-    };
-    let observed = story(seen);
-    match (replies, &seen.end) {
-        _ if answer != body => Verdict::acceptable(observed),
-        (Replies::AsWanted, Ending::Fin) if seen.afterwards.is_empty() => Verdict::strict(observed),
-        (Replies::AsWanted, _) => Verdict::acceptable(observed),
-        (Replies::Lawful(what), _) => Verdict::acceptable(format!("{observed}; {what}")),
-        _ => Verdict::acceptable(format!("{observed}; what came before was not answered")),
+        if let Some(verdict) = self.without_fin() {
+            return verdict;
+        }
+        let observed = story(seen);
+        if Event::close_code(body) != Some(code) || body.len() > 125 {
+            return Verdict::acceptable(OTHER_CODE, observed);
+        }
+        if !seen.afterwards.is_empty() {
+            let observed = format!("{observed}, and more after its Close");
+            return Verdict::acceptable(CONTROL_AFTER, observed);
+        }
+        self.by_replies(observed)
+    }
+
+    fn closing(&self, body: &[u8]) -> Verdict {
+        let seen = self.seen;
+        match &self.replies {
+            Replies::Surplus(what) => {
+                return Verdict::acceptable(UNASKED, format!("also {what}"));
+            }
+            Replies::Changed(what) => {
+                return Verdict::violation(format!("came back changed: {what}"));
+            }
+            _ => {}
+        }
+        let Some(answer) = &seen.close else {
+            return match seen.end {
+                Ending::Fin => Verdict::against(self.row, "FIN without an answering Close"),
+                Ending::Reset => Verdict::against(self.row, "a reset without an answering Close"),
+                _ => Verdict::against(self.row, "no answer to the Close").resting_on(Wait::Answer),
+            };
+        };
+        if let Some(verdict) = self.without_fin() {
+            return verdict;
+        }
+        if answer != body {
+            return Verdict::acceptable(ECHOED_CODE, story(seen));
+        }
+        if !seen.afterwards.is_empty() {
+            return Verdict::acceptable(CONTROL_AFTER, story(seen));
+        }
+        self.by_replies(story(seen))
+    }
+
+    /// RFC 6455 §5.5.1: once both have sent a Close, the server ends TCP at once.
+    fn without_fin(&self) -> Option<Verdict> {
+        let seen = self.seen;
+        if matches!(seen.end, Ending::Silence) && seen.both_closed {
+            let observed =
+                format!("{}, though both have sent a Close (RFC 6455 5.5.1)", story(seen));
+            return Some(Verdict::violation(observed).resting_on(Wait::Fin));
+        }
+        None
+    }
+
+    /// Everything else is as it is best: what came before decides.
+    fn by_replies(&self, observed: String) -> Verdict {
+        match (&self.replies, &self.seen.end) {
+            (Replies::AsWanted, Ending::Fin) if self.seen.ended_late => {
+                Verdict::acceptable(LATE_FIN, format!("{observed} only after the client's Close"))
+                    .resting_on(Wait::Fin)
+            }
+            (Replies::AsWanted, Ending::Fin) => Verdict::strict(observed),
+            (Replies::AsWanted, _) => Verdict::acceptable(NO_CLEAN_END, observed),
+            (Replies::Lawful(what), _) => Verdict::acceptable(PONGS, format!("{observed}; {what}")),
+            _ => {
+                let observed = format!("{observed}; what came before was not answered");
+                let basis = if self.row.replies == Duty::Open && !self.row.basis.is_empty() {
+                    self.row.basis
+                } else {
+                    UNANSWERED
+                };
+                Verdict::acceptable(basis, observed)
+            }
+        }
     }
 }
 
@@ -238,18 +302,49 @@ fn story(seen: &Transcript) -> String {
     all.join(", ")
 }
 
+const MAY_DROP: &str =
+    "RFC 6455 10.7 lets a server drop the connection over bad data, without a Close (MAY)";
+const NO_TIME: &str = "RFC 6455 sets no byte at which a fault has to be told";
+const UNASKED: &str = "RFC 6455 leaves what is said unasked to the application";
+const UNASKED_PONG: &str = "RFC 6455 5.5.3 lets a Pong be sent unasked (MAY)";
+const PONGS: &str =
+    "RFC 6455 5.5.3 lets the newest of several Pings be answered alone, and 5.5.2 sets no place";
+const LATE_PONG: &str = "RFC 6455 5.5.2 has a Pong sent as soon as is practical, and sets no time";
+const LIMITS: &str = "RFC 6455 7.4.1 and 10.4 leave limits and policy to the server";
+const OTHER_CODE: &str = "RFC 6455 7.1.7 recommends a Close with a fitting code (SHOULD)";
+const ECHOED_CODE: &str =
+    "RFC 6455 5.5.1 has an answering Close typically, not always, echo the code";
+const CONTROL_AFTER: &str = "RFC 6455 5.5.1 forbids only data behind a Close";
+const LATE_FIN: &str = "RFC 6455 5.5.1 demands FIN once both have sent a Close";
+const NO_CLEAN_END: &str = "RFC 6455 7.1.1 recommends a clean end of TCP (SHOULD)";
+const UNANSWERED: &str = "RFC 6455 7.1.7 lets a failing server drop what it has not handled yet";
+const FOLLOWED: &str = "other rows ask whether the bad frame fails the connection";
+
 #[cfg(test)]
 mod tests {
-    use super::super::case::Context;
+    use super::super::case::{Context, Grade, Play};
     use super::*;
 
-    fn row(replies: Vec<Event>, end: End) -> Exchange {
+    fn row(replies: Vec<Event>, end: End) -> Row {
         let (offer, context, first, bytes) = (None, Context::Any, Vec::new(), Vec::new());
-        Exchange { offer, context, first, bytes, delivery: Delivery::Whole, replies, end }
+        let delivery = Delivery::Whole;
+        let exchange = Exchange { offer, context, first, bytes, delivery, replies, end };
+        let (duty, content) = (Duty::Must, Content::Bad);
+        let play = Play::Exchange(exchange);
+        Row { what: String::new(), play, duty, replies: Duty::Must, content, basis: "" }
     }
 
-    fn grade(row: &Exchange, duty: Duty, seen: Transcript) -> Grade {
-        judge(row, duty, &seen, true).grade
+    fn open(row: Row) -> Row {
+        Row { duty: Duty::Open, basis: "a clause", ..row }
+    }
+
+    fn verdict(row: &Row, seen: &Transcript, echoes: bool) -> Verdict {
+        let Play::Exchange(exchange) = &row.play else { panic!("an exchange") };
+        judge(row, exchange, seen, echoes)
+    }
+
+    fn grade(row: &Row, seen: Transcript) -> Grade {
+        verdict(row, &seen, true).grade
     }
 
     fn closed(code: u16, end: Ending) -> Transcript {
@@ -257,44 +352,63 @@ mod tests {
         Transcript { close, end, ..Transcript::default() }
     }
 
+    fn goes_on() -> Transcript {
+        Transcript { goes_on: true, ..Transcript::default() }
+    }
+
     #[test]
     fn a_failure_is_strict_with_the_code_and_fin_alone() {
-        let fail = row(vec![], End::Fail(1002));
-        let must = |seen| grade(&fail, Duty::Must, seen);
+        let fail = || row(vec![], End::Fail(1002));
+        let must = |seen| grade(&fail(), seen);
         assert_eq!(must(closed(1002, Ending::Fin)), Grade::Strict);
         assert_eq!(must(closed(1002, Ending::Silence)), Grade::Acceptable);
         assert_eq!(must(closed(1002, Ending::Reset)), Grade::Acceptable);
         assert_eq!(must(closed(1000, Ending::Fin)), Grade::Acceptable);
-        assert_eq!(
-            must(Transcript { end: Ending::Fin, ..Transcript::default() }),
-            Grade::Acceptable
-        );
+        let fin = Transcript { end: Ending::Fin, ..Transcript::default() };
+        assert_eq!(verdict(&fail(), &fin, true).basis, MAY_DROP);
+        assert_eq!(must(fin), Grade::Acceptable);
         assert_eq!(must(Transcript::default()), Grade::Violation);
-        let goes_on = || Transcript { goes_on: true, ..Transcript::default() };
         assert_eq!(must(goes_on()), Grade::Violation);
-        assert_eq!(grade(&fail, Duty::Open, goes_on()), Grade::Acceptable);
-        let echo = || Transcript {
-            events: vec![Event::Text(b"bad".to_vec())],
-            ..closed(1002, Ending::Fin)
-        };
-        assert_eq!(must(echo()), Grade::Violation);
+        assert_eq!(verdict(&open(fail()), &goes_on(), true).basis, "a clause");
+        let late = Transcript { ended_late: true, ..closed(1002, Ending::Fin) };
+        assert_eq!(must(late), Grade::Acceptable);
+        let never = Transcript { both_closed: true, ..closed(1002, Ending::Silence) };
+        assert_eq!(must(never), Grade::Violation);
         let after = Transcript {
             afterwards: vec![Event::Text(b"late".to_vec())],
             ..closed(1002, Ending::Fin)
         };
         assert_eq!(must(after), Grade::Violation);
         let early = row(vec![], End::FailEarly(1002));
-        assert_eq!(grade(&early, Duty::Must, Transcript::default()), Grade::Acceptable);
-        assert_eq!(judge(&fail, Duty::Must, &echo(), false).grade, Grade::Strict);
+        let waits = verdict(&early, &Transcript::default(), true);
+        assert_eq!((waits.grade, waits.rests_on), (Grade::Acceptable, Some(Wait::Early)));
+    }
+
+    #[test]
+    fn what_a_bad_frame_holds_is_never_delivered() {
+        let echo = || Transcript {
+            events: vec![Event::Text(b"bad".to_vec())],
+            ..closed(1002, Ending::Fin)
+        };
+        let pong = Transcript { events: vec![Event::Pong(b"bad".to_vec())], ..goes_on() };
+        let fail = || row(vec![], End::Fail(1002));
+        assert_eq!(grade(&fail(), echo()), Grade::Violation);
+        assert_eq!(grade(&open(fail()), echo()), Grade::Violation);
+        assert_eq!(grade(&open(row(vec![], End::FailEarly(1002))), echo()), Grade::Violation);
+        assert_eq!(verdict(&fail(), &echo(), false).grade, Grade::Strict);
+        assert_eq!(grade(&open(fail()), pong), Grade::Violation);
+        let lawful = Row { content: Content::Lawful, ..open(fail()) };
+        assert_eq!(grade(&lawful, echo()), Grade::Acceptable);
     }
 
     #[test]
     fn a_close_must_be_answered_and_is_best_echoed() {
-        let closing = row(vec![], End::Closed(vec![3, 232]));
-        let must = |seen| grade(&closing, Duty::Must, seen);
+        let closing = || row(vec![], End::Closed(vec![3, 232]));
+        let must = |seen| grade(&closing(), seen);
         assert_eq!(must(closed(1000, Ending::Fin)), Grade::Strict);
         assert_eq!(must(closed(1001, Ending::Fin)), Grade::Acceptable);
-        assert_eq!(must(closed(1000, Ending::Silence)), Grade::Acceptable);
+        let never = Transcript { both_closed: true, ..closed(1000, Ending::Silence) };
+        assert_eq!(must(never), Grade::Violation);
         assert_eq!(
             must(Transcript { end: Ending::Fin, ..Transcript::default() }),
             Grade::Violation
@@ -304,18 +418,27 @@ mod tests {
     #[test]
     fn replies_may_be_late_but_not_others() {
         let (text, pong) = (Event::Text(b"a".to_vec()), Event::Pong(b"b".to_vec()));
-        let open = row(vec![text.clone(), pong.clone()], End::Open);
-        let seen = |events| Transcript { events, goes_on: true, ..Transcript::default() };
-        let must = |events| grade(&open, Duty::Must, seen(events));
+        let wanted = || row(vec![text.clone(), pong.clone()], End::Open);
+        let seen = |events| Transcript { events, ..goes_on() };
+        let must = |events| grade(&wanted(), seen(events));
         assert_eq!(must(vec![text.clone(), pong.clone()]), Grade::Strict);
         assert_eq!(must(vec![pong.clone(), text.clone()]), Grade::Acceptable);
         assert_eq!(must(vec![text.clone()]), Grade::Violation);
-        assert_eq!(must(vec![Event::Text(b"A".to_vec()), pong.clone()]), Grade::Violation);
+        let changed = || seen(vec![Event::Text(b"A".to_vec()), pong.clone()]);
+        assert_eq!(grade(&wanted(), changed()), Grade::Violation);
+        assert_eq!(grade(&open(wanted()), changed()), Grade::Violation);
+        assert_eq!(grade(&open(wanted()), seen(vec![])), Grade::Acceptable);
         assert_eq!(must(vec![text.clone(), Event::Pong(b"c".to_vec())]), Grade::Violation);
-        let limited = Transcript { close: Some(vec![3, 241]), ..Transcript::default() };
-        assert_eq!(grade(&open, Duty::Must, limited), Grade::Acceptable);
+        let unowed = Row { replies: Duty::Open, ..wanted() };
+        assert_eq!(grade(&unowed, seen(vec![])), Grade::Acceptable);
+        assert_eq!(grade(&unowed, closed(1002, Ending::Fin)), Grade::Violation);
+        let refused = |code: u16| {
+            let close = Some(code.to_be_bytes().to_vec());
+            grade(&wanted(), Transcript { close, ..Transcript::default() })
+        };
+        assert_eq!(refused(1009), Grade::Acceptable);
+        assert_eq!(refused(1011), Grade::Violation);
         let ten = row((0..3).map(|n| Event::Pong(vec![n])).collect(), End::Open);
-        let newest = seen(vec![Event::Pong(vec![2])]);
-        assert_eq!(grade(&ten, Duty::Must, newest), Grade::Acceptable);
+        assert_eq!(grade(&ten, seen(vec![Event::Pong(vec![2])])), Grade::Acceptable);
     }
 }

@@ -1,11 +1,11 @@
 //! `stickler check`: plays the cases as a client against any WebSocket server and grades it.
 //!
 //! `cases/` says what is sent and what must come back, `play.rs`, `opening.rs` and `connection.rs` do it,
-//! `judge.rs` grades it, `report/` tells it. Only RFC 6455 and what it leans on are judged; where they
+//! `judge.rs` grades it, `run/` does so with all of them, `report/` tells it. Only RFC 6455 and what it leans on are judged; where they
 //! leave a choice, another choice than ours is acceptable.
 //!
 //! The exit status is the answer: 0 no violation, 1 at least one, 2 bad usage, 3 the server is not
-//! reachable or no WebSocket server, at the beginning or from some case on.
+//! reachable or no WebSocket server at the beginning, 4 no violation, but something that was not played.
 
 mod agreement;
 mod case;
@@ -21,16 +21,22 @@ mod play;
 mod probe;
 mod report;
 mod run;
+mod server;
+mod tape;
+mod verdict;
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::time::Duration;
 
 use self::case::{Case, Grade, Group};
 use self::report::Report;
+use self::run::{Limits, Progress, Standing};
 use crate::connect::Url;
+use crate::units::parse_timeout;
 
 /// What `stickler check` takes on its command line.
 #[derive(Debug, clap::Args)]
@@ -43,6 +49,18 @@ pub(crate) struct Options {
     /// requirement such as 6455-5.1-01 [repeatable]
     #[arg(long, value_name = "GROUP|ID")]
     only: Vec<String>,
+
+    /// Rows under way at a time, from 1 to 64 [default: 8, or 12 where a round trip takes over 20 ms]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: Option<u8>,
+
+    /// Time after which no row is begun; the run is then incomplete [default: none]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    time_limit: Option<Duration>,
+
+    /// Say nothing about the progress
+    #[arg(long)]
+    quiet: bool,
 
     /// Write the results as JSON
     #[arg(long, value_name = "FILE")]
@@ -84,29 +102,19 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
         Ok(server) => server,
         Err(why) => return Ok(gone(&format!("{}: {why}", url.text()))),
     };
-    let terminal = io::stderr().is_terminal();
-    let count = cases.len();
-    let outcomes = run::all(&server, &cases, &|done, case| {
-        if terminal {
-            let (group, id) = (case.group.name(), case.id);
-            let _ = write!(io::stderr().lock(), "\r\x1b[K{done}/{count}  {group}  {id}");
-        }
-    });
-    if terminal {
-        let _ = write!(io::stderr().lock(), "\r\x1b[K");
-    }
-    let outcomes = match outcomes {
-        Ok(outcomes) => outcomes,
-        Err(run::Gone { why, during }) => {
-            let during = during.join(", ");
-            return Ok(gone(&format!("{}: {why}; it was at: {during}", url.text())));
-        }
-    };
-    let report = Report::new(url.text(), &server, &cases, &outcomes);
+    let limits = Limits { jobs: options.jobs.map(usize::from), time: options.time_limit };
+    let progress = Progress::new(options.quiet);
+    let (outcomes, deaths) = run::all(&server, &cases, limits, &progress);
+    let report = Report::new(url.text(), &server, &cases, &outcomes, &deaths);
     // A reader that went away changes nothing about the result.
     let _ = io::stdout().lock().write_all(report::table::render(&report).as_bytes());
     files.write(&report)?;
-    Ok(ExitCode::from(u8::from(report.count(Some(Grade::Violation)) > 0)))
+    let has_violation = report.count(Standing::Judged(Grade::Violation)) > 0;
+    Ok(match (has_violation, report.incomplete()) {
+        (true, _) => ExitCode::from(1),
+        (false, Some(_)) => ExitCode::from(4),
+        (false, None) => ExitCode::SUCCESS,
+    })
 }
 
 fn gone(why: &str) -> ExitCode {

@@ -1,133 +1,225 @@
-//! Plays and grades an opening handshake.
+//! Plays and grades an opening handshake. After a 101 something is exchanged: an answer that no WebSocket stands
+//! behind opens nothing.
 
 use std::time::Instant;
 
 use super::agreement::Agreement;
-use super::case::{Answer, Duty, Opening};
+use super::case::{Answer, Duty, Opening, Row};
 use super::connection::{Connection, Next};
-use super::frame::{Event, Fault};
+use super::frame::{Event, Fault, close, join, ping, text};
 use super::http::{self, Answered, Response};
-use super::judge::Verdict;
-use super::play::{Server, Unplayed, connect, deliver};
+use super::play::{Unplayed, connect, deliver};
+use super::server::{Server, Wait};
+use super::tape::Tapes;
+use super::verdict::Verdict;
 
 /// What came of an opening handshake.
 pub(crate) struct Opened {
-    /// Whether a 100 came first.
-    continued: bool,
     pub(crate) answered: Answered,
+    /// What came after a 101, up to the answers to what is exchanged.
     events: Vec<Event>,
+    exchanged: Exchanged,
     fault: Option<Fault>,
+    pub(crate) tapes: Tapes,
 }
 
-/// Sends the head and reads what comes.
-pub(crate) fn open(server: &Server, row: &Opening) -> Result<Opened, Unplayed> {
+/// What became of the Ping, and of the text where there is an echo, that are sent after a 101.
+enum Exchanged {
+    /// Nothing was sent.
+    Not,
+    Answered,
+    /// The connection ended, or the answer did not come.
+    Unanswered(&'static str),
+}
+
+/// Connects and sends the head.
+pub(crate) fn send(server: &Server, row: &Opening) -> Result<Connection, Unplayed> {
     let mut connection = connect(server)?;
     deliver(&mut connection, &row.head.bytes_for(&server.path, &server.host), row.delivery);
-    let mut opened = read(&mut connection, server, row);
-    if let (Answered::Response(response), Answer::Accept(wanted)) = (&opened.answered, &row.answer)
-        && response.status == 101
-    {
-        let until = Instant::now() + server.pace.answer;
-        while opened.events.len() < wanted.len() {
-            match connection.next(until) {
-                Next::Event(Event::Ping(_)) => {}
-                Next::Event(event) => opened.events.push(event),
-                Next::Fault(fault) => {
-                    opened.fault = Some(fault);
-                    break;
-                }
-                _ => break,
-            }
-        }
-    }
-    connection.half_close();
-    Ok(opened)
+    Ok(connection)
 }
 
-fn read(connection: &mut Connection, server: &Server, row: &Opening) -> Opened {
+/// Reads what comes.
+pub(crate) fn finish(server: &Server, connection: &mut Connection, row: &Opening) -> Opened {
     let until = Instant::now() + server.pace.answer;
-    let is_head = row.head.is_head();
-    let mut answered = http::read(connection, until, is_head);
-    let mut continued = false;
-    if let Answered::Response(response) = &answered
-        && response.status == 100
-    {
-        continued = true;
-        answered = http::read(connection, until, is_head);
-    }
+    let mut answered = http::read(connection, until, row.head.is_head());
     if let Answered::Response(response) = &mut answered
         && response.status >= 200
+        && response.says_close()
     {
-        let until = Instant::now() + server.pace.fin_now();
-        while !connection.is_finished() && connection.fill(until).unwrap_or(false) {}
-        response.ends = connection.is_finished() && connection.unread().is_empty();
-        server.pace.note_end(connection.is_finished());
+        read_end(server, connection, response);
     }
-    Opened { continued, answered, events: Vec::new(), fault: None }
+    let is_open = matches!(&answered, Answered::Response(response) if response.status == 101);
+    let (events, exchanged, fault) = (Vec::new(), Exchanged::Not, None);
+    let mut opened = Opened { answered, events, exchanged, fault, tapes: Tapes::default() };
+    if is_open {
+        opened.exchange(server, connection, row);
+    }
+    opened.tapes = connection.tapes();
+    connection.half_close();
+    opened
+}
+
+/// Waits for FIN after a refusal that says that the connection ends.
+fn read_end(server: &Server, connection: &mut Connection, response: &mut Response) {
+    let until = Instant::now() + server.pace.now(Wait::Fin);
+    while !connection.is_finished() && connection.fill(until).unwrap_or(false) {}
+    response.ends = connection.is_finished() && connection.unread().is_empty();
+    response.is_repeated = connection.unread().starts_with(b"HTTP/");
+    if !connection.is_finished() {
+        server.pace.note_in_vain(Wait::Fin);
+    }
+}
+
+impl Opened {
+    fn exchange(&mut self, server: &Server, connection: &mut Connection, row: &Opening) {
+        let early = if let Answer::Accept(wanted) = &row.answer { wanted.len() } else { 0 };
+        self.read_events(server, connection, early, false);
+        if self.fault.is_some() {
+            return;
+        }
+        let question = if server.echoes { join(&[text(WORD), ping(WORD)]) } else { ping(WORD) };
+        connection.send(&question);
+        self.exchanged = match self.read_events(server, connection, usize::MAX, server.echoes) {
+            Some(end) => Exchanged::Unanswered(end),
+            None => Exchanged::Answered,
+        };
+        connection.send(&close(1000, ""));
+    }
+
+    /// Reads so many events, or up to the answers to the question; says what ended it before.
+    fn read_events(
+        &mut self,
+        server: &Server,
+        connection: &mut Connection,
+        most: usize,
+        with_echo: bool,
+    ) -> Option<&'static str> {
+        let until = Instant::now() + server.pace.now(Wait::Answer);
+        let (mut has_pong, mut has_echo) = (false, !with_echo);
+        while self.events.len() < most && !(has_pong && has_echo) {
+            match connection.next(until) {
+                Next::Event(Event::Ping(_)) => {}
+                Next::Event(Event::Pong(payload)) if payload == WORD.as_bytes() => has_pong = true,
+                Next::Event(Event::Text(payload)) if with_echo && payload == WORD.as_bytes() => {
+                    has_echo = true;
+                }
+                Next::Event(Event::Close(_)) => return Some("a Close"),
+                Next::Event(event) if self.events.len() < MOST_EVENTS => self.events.push(event),
+                Next::Event(_) => return Some("more and more"),
+                Next::Fault(fault) => {
+                    self.fault = Some(fault);
+                    return Some("a fault");
+                }
+                Next::Fin => return Some("FIN"),
+                Next::Reset => return Some("a reset"),
+                Next::Silence => {
+                    server.pace.note_in_vain(Wait::Answer);
+                    return Some(SILENCE);
+                }
+            }
+        }
+        None
+    }
 }
 
 /// Grades the answer.
-pub(crate) fn judge(row: &Opening, duty: Duty, seen: &Opened, echoes: bool) -> Verdict {
+pub(crate) fn judge(row: &Row, opening: &Opening, seen: &Opened, echoes: bool) -> Verdict {
     let response = match &seen.answered {
         Answered::Response(response) => response,
-        other => return judge_no_response(row, duty, other),
+        other => return judge_no_response(row, opening, other),
     };
     if response.status == 101 {
-        judge_101(row, duty, seen, response, echoes)
+        judge_101(row, opening, seen, response, echoes)
     } else {
-        judge_refusal(row, duty, response)
+        judge_refusal(row, opening, response)
     }
 }
 
-fn judge_no_response(row: &Opening, duty: Duty, answered: &Answered) -> Verdict {
+fn judge_no_response(row: &Row, opening: &Opening, answered: &Answered) -> Verdict {
     let observed = answered.to_string();
-    match &row.answer {
-        Answer::Accept(_) | Answer::ContinueAndAccept | Answer::Decline => {
-            Verdict::against(duty, observed)
-        }
-        // RFC 6455 §10.7: a handshake that is not as it should be may also be dropped.
-        Answer::Refuse(_) | Answer::RefuseWith(_) | Answer::RefuseListing(..) => {
-            Verdict::acceptable(observed)
-        }
+    let verdict = if opening.answer.is_refusal() {
+        Verdict::acceptable(MAY_DROP, observed)
+    } else {
+        Verdict::against(row, observed)
+    };
+    match answered {
+        Answered::Silence => verdict.resting_on(Wait::Answer),
+        _ => verdict,
     }
 }
 
 fn judge_101(
-    row: &Opening,
-    duty: Duty,
+    row: &Row,
+    opening: &Opening,
     seen: &Opened,
     response: &Response,
     echoes: bool,
 ) -> Verdict {
+    let key = opening.head.value("Sec-WebSocket-Key").unwrap_or_default();
+    let is_refusal = opening.answer.is_refusal();
     // What opens at all is asked about by other cases than the fields of refusals.
-    if matches!(row.answer, Answer::RefuseWith(_)) && !row.head.is_head() {
-        return Verdict::acceptable("101: accepted, so nothing is refused");
+    let is_about_fields =
+        matches!(opening.answer, Answer::RefuseWith(_)) && !opening.head.is_head();
+    if is_refusal && row.duty != Duty::Open && !is_about_fields {
+        return Verdict::violation("101: accepted");
     }
-    if row.answer.is_refusal() {
-        return Verdict::against(duty, "101: accepted");
-    }
-    let key = row.head.value("Sec-WebSocket-Key").unwrap_or_default();
-    if let Some(fault) = response.fault_of_101(&key).or_else(|| fault_of_choice(row, response)) {
-        return Verdict::fault(&fault);
-    }
-    if let Some(fault) = &seen.fault {
+    // A key that is none may have any accept value.
+    let fault = if is_refusal { None } else { response.fault_of_101(&key) };
+    let fault = fault.or_else(|| fault_of_choice(opening, response)).or_else(|| seen.fault.clone());
+    if let Some(fault) = &fault {
         return Verdict::fault(fault);
     }
-    match &row.answer {
+    if let Some(verdict) = judge_exchange(opening, seen, echoes) {
+        return verdict;
+    }
+    if is_about_fields {
+        return Verdict::acceptable(OTHER_CASES, "101: accepted, so nothing is refused");
+    }
+    if is_refusal {
+        return Verdict::against(row, "101: accepted");
+    }
+    match &opening.answer {
         Answer::Accept(wanted) if echoes && *wanted != seen.events => {
             let came = seen.events.first().map_or("nothing".to_owned(), ToString::to_string);
-            Verdict::against(duty, format!("101, then {came}"))
+            let observed = format!("101, then {came}");
+            if seen.events.is_empty() || wanted.starts_with(&seen.events) {
+                Verdict::against(row, observed)
+            } else {
+                Verdict::violation(format!("{observed}: not what was sent"))
+            }
         }
-        Answer::ContinueAndAccept if !seen.continued => {
-            Verdict::acceptable("101 without a 100 before it")
-        }
-        Answer::Accept(_) | Answer::Decline if seen.continued => {
-            Verdict::acceptable("a 100 that nobody asked for, then 101")
+        Answer::ContinueAndAccept if !response.interim.contains(&100) => {
+            Verdict::acceptable(NO_CONTINUE, "101 without a 100 before it")
         }
         Answer::Decline if !response.values("sec-websocket-extensions").is_empty() => {
-            Verdict::against(duty, "101 with an extension")
+            Verdict::against(row, "101 with an extension")
         }
         _ => Verdict::strict("101"),
+    }
+}
+
+/// What the messages after a 101 show to be broken.
+fn judge_exchange(opening: &Opening, seen: &Opened, echoes: bool) -> Option<Verdict> {
+    // Octets behind the head of a request that is best refused are its body, if anything.
+    let has_body = opening.head.has_more() || opening.head.has_framing();
+    let delivered = seen.events.iter().find(|event| echoes || !event.is_data());
+    if opening.answer.is_refusal()
+        && opening.head.has_framing()
+        && let Some(event) = delivered
+    {
+        let observed = format!("101, then {event}: the body's octets were read as frames");
+        return Some(Verdict::violation(format!("{observed} (RFC 9112 6.3)")));
+    }
+    match seen.exchanged {
+        // The server may still wait for the rest of a body.
+        Exchanged::Unanswered(_) if opening.answer.is_refusal() && has_body => None,
+        Exchanged::Unanswered(end) => {
+            let observed = format!("101, then {end} instead of an answer to a Ping");
+            let verdict = Verdict::violation(format!("{observed} (RFC 6455 4.2.2, 5.5.2)"));
+            Some(if end == SILENCE { verdict.resting_on(Wait::Answer) } else { verdict })
+        }
+        Exchanged::Not | Exchanged::Answered => None,
     }
 }
 
@@ -149,52 +241,78 @@ fn fault_of_choice(row: &Opening, response: &Response) -> Option<Fault> {
     }
 }
 
-fn judge_refusal(row: &Opening, duty: Duty, response: &Response) -> Verdict {
-    let is_head = row.head.is_head();
+fn judge_refusal(row: &Row, opening: &Opening, response: &Response) -> Verdict {
+    let is_head = opening.head.is_head();
     let observed = response.summary();
-    let statuses = match &row.answer {
-        // RFC 6455 §9.1 wants unknown extensions declined; a refusal accepts none of them either.
-        Answer::Decline => return Verdict::acceptable(observed),
+    if let Some(fault) = response.fault_of_refusal(is_head) {
+        return Verdict::violation(format!("{observed}: {fault}"));
+    }
+    if response.is_not_ended() {
+        let observed = format!("{observed} with Connection: close, and no FIN (RFC 9112 9.6)");
+        return Verdict::violation(observed).resting_on(Wait::Fin);
+    }
+    let statuses = match &opening.answer {
         Answer::Accept(_) | Answer::ContinueAndAccept => {
             return match response.status {
-                // The application's own: authentication, redirection, another resource, overload.
-                300..=399 | 401 | 403 | 404 | 407 | 421 | 429 | 503 => {
-                    Verdict::acceptable(observed)
+                300..=399 | 401 | 403 | 404 | 407 | 421 => {
+                    Verdict::acceptable(APPLICATION, observed)
                 }
-                _ => Verdict::against(duty, observed),
+                _ => Verdict::against(row, observed),
             };
         }
+        Answer::Decline if response.status >= 500 => return Verdict::against(row, observed),
+        Answer::Decline => return Verdict::acceptable(DECLINED, observed),
         Answer::Refuse(statuses) | Answer::RefuseWith(statuses) => statuses,
         Answer::RefuseListing(statuses, is_duty) => {
             if !response.lists("sec-websocket-version", "13") {
-                let duty = if *is_duty { duty } else { Duty::Open };
                 let observed = format!("{observed} without Sec-WebSocket-Version: 13");
-                return Verdict::against(duty, observed);
+                return match is_duty {
+                    true => Verdict::against(row, observed),
+                    false => Verdict::acceptable(LISTING, observed),
+                };
             }
             statuses
         }
     };
-    if let Some(fault) = response.fault_of_refusal(is_head) {
-        let observed = format!("{observed}: {fault}");
-        return match row.answer {
-            Answer::RefuseWith(_) => Verdict::against(duty, observed),
-            _ => Verdict::acceptable(observed),
-        };
-    }
     if !statuses.contains(&response.status) {
-        return match duty {
+        return match row.duty {
             Duty::MustStatus => Verdict::violation(observed),
-            Duty::Must | Duty::Open => Verdict::acceptable(observed),
+            Duty::Must | Duty::Open => Verdict::acceptable(STATUS, observed),
         };
     }
     match response.shortcoming(is_head) {
         None => Verdict::strict(observed),
-        Some(why) => Verdict::acceptable(format!("{observed}; {why}")),
+        Some(why) => Verdict::acceptable(FIELDS, format!("{observed}; {why}")),
     }
 }
 
 impl Answer {
+    /// Whether the head is a lawful request.
+    pub(crate) fn is_lawful(&self) -> bool {
+        !self.is_refusal()
+    }
+
     fn is_refusal(&self) -> bool {
         matches!(self, Answer::Refuse(_) | Answer::RefuseWith(_) | Answer::RefuseListing(..))
     }
 }
+
+/// What is said after a 101.
+const WORD: &str = "is this open?";
+const SILENCE: &str = "silence";
+const MOST_EVENTS: usize = 16;
+
+const MAY_DROP: &str =
+    "RFC 6455 10.7 lets a server drop the connection over a bad handshake, without an answer (MAY)";
+const OTHER_CASES: &str = "whether it is refused at all is asked by other cases";
+const NO_CONTINUE: &str =
+    "RFC 9110 10.1.1 lets a server leave out 100 where the final answer is there (MAY)";
+const APPLICATION: &str =
+    "RFC 6455 4.2.2 leaves it to the server which clients and resources it serves";
+const DECLINED: &str =
+    "RFC 6455 9.1 has an unwanted extension declined; a refusal accepts none either";
+const LISTING: &str = "RFC 6455 4.4 demands the list only for a version that is one";
+const STATUS: &str =
+    "RFC 6455 4.2.1 names a status only as an example, and no other MUST fixes it here";
+const FIELDS: &str =
+    "recommended (SHOULD), or a MUST under conditions that cannot be seen from here";

@@ -1,7 +1,5 @@
 //! Plays a row of frames and notes what came of it; `judge.rs` grades that.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::agreement::Agreement;
@@ -10,69 +8,8 @@ use super::connection::{Connection, Next};
 use super::frame::{Event, Fault, close, join, ping, text};
 use super::head::Head;
 use super::http::{self, Answered};
-
-/// The server under check, and how patient to be with it.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
-    /// Path and query of the URL.
-    pub(crate) path: String,
-    /// As it stands in the Host field.
-    pub(crate) host: String,
-    pub(crate) echoes: bool,
-    pub(crate) compresses: bool,
-    pub(crate) pace: Pace,
-}
-
-/// How long to wait for what.
-pub(crate) struct Pace {
-    /// For an answer that is owed.
-    pub(crate) answer: Duration,
-    /// Before a silent server is asked whether it goes on.
-    pub(crate) quiet: Duration,
-    /// For a fault to be told by the beginning of a frame alone.
-    pub(crate) early: Duration,
-    /// For FIN after the last word.
-    pub(crate) fin: Duration,
-    /// How often FIN did not come in that time.
-    lingering: AtomicU32,
-    /// How often a fault was not told early.
-    waiting: AtomicU32,
-}
-
-impl Pace {
-    /// For a server whose answers take about so long.
-    pub(crate) fn of(round_trip: Duration) -> Pace {
-        Pace {
-            answer: (round_trip * 10).clamp(Duration::from_secs(3), Duration::from_secs(10)),
-            quiet: (round_trip * 4).clamp(Duration::from_millis(60), Duration::from_secs(2)),
-            early: (round_trip * 4).clamp(Duration::from_millis(500), Duration::from_secs(2)),
-            fin: (round_trip * 4).clamp(Duration::from_millis(800), Duration::from_secs(2)),
-            lingering: AtomicU32::new(0),
-            waiting: AtomicU32::new(0),
-        }
-    }
-
-    /// For FIN: a server that leaves it to the client time and again is not waited for so long.
-    pub(crate) fn fin_now(&self) -> Duration {
-        let often = self.lingering.load(Ordering::Relaxed) >= OFTEN;
-        if often { self.quiet.min(self.fin) } else { self.fin }
-    }
-
-    /// For a fault told early: a server that waits for the whole frame time and again waits on.
-    fn early_now(&self) -> Duration {
-        let often = self.waiting.load(Ordering::Relaxed) >= OFTEN;
-        if often { self.quiet.min(self.early) } else { self.early }
-    }
-
-    pub(crate) fn note_end(&self, finished: bool) {
-        if !finished {
-            self.lingering.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// How often something must fail to come before less time is spent on it.
-const OFTEN: u32 = 6;
+use super::server::{Server, Wait};
+use super::tape::Tapes;
 
 /// What came of a row.
 #[derive(Debug, Default)]
@@ -88,6 +25,10 @@ pub(crate) struct Transcript {
     pub(crate) goes_on: bool,
     /// What was wrong with the replies to a round that was sent before the row's own bytes.
     pub(crate) broken_off: Option<String>,
+    /// Whether the end was waited for after both sides had sent a Close.
+    pub(crate) both_closed: bool,
+    /// Whether the end came only after the client's Close.
+    pub(crate) ended_late: bool,
 }
 
 /// How the connection ended.
@@ -101,79 +42,144 @@ pub(crate) enum Ending {
     Fault(Fault),
 }
 
+impl Transcript {
+    /// Whether anything came that shows the server to have dealt with the row.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.goes_on || self.close.is_some() || !self.events.is_empty()
+    }
+}
+
 /// Why a row was not played to its end.
 #[derive(Debug)]
 pub(crate) enum Unplayed {
     /// It does not fit this server, and why.
     Skipped(&'static str),
-    /// Nobody answers any more.
-    Unreachable(std::io::Error),
+    /// No TCP connection comes about any more, since then.
+    Unreachable(std::io::Error, Instant),
+    /// The server has too much to do: the answer, and the seconds that it asks for.
+    Busy(String, Option<u64>),
     /// The opening handshake did not come to a 101.
-    NoHandshake(String),
+    NoHandshake(Box<Refusal>),
     /// The answer to the offer breaks a rule.
-    Fault(Fault),
+    Fault(Fault, Box<Tapes>),
 }
 
-/// Opens a connection and plays the row on it.
-pub(crate) fn exchange(server: &Server, row: &Exchange) -> Result<Transcript, Unplayed> {
-    let mut connection = open(server, row)?;
-    let mut transcript = Transcript::default();
-    let is_warm =
-        row.first.iter().all(|round| warm(&mut connection, round, server, &mut transcript));
-    if is_warm {
-        deliver(&mut connection, &row.bytes, row.delivery);
-        listen(&mut connection, row, &server.pace, &mut transcript);
-    }
-    // A lawful end for what is still open; whoever does not care sees FIN.
-    if transcript.close.is_none() && matches!(transcript.end, Ending::Silence) {
-        connection.send(&close(1000, ""));
-    }
-    connection.half_close();
-    Ok(transcript)
+/// A lawful opening handshake that came to something else than 101.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) observed: String,
+    /// Whether an HTTP response came.
+    pub(crate) is_answered: bool,
+    pub(crate) tapes: Tapes,
 }
 
-/// Connects; a server that is busy for a moment gets another try.
+/// A connection that is open.
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
+    /// When its opening handshake began.
+    pub(crate) begun: Instant,
+}
+
+/// Connects.
 pub(crate) fn connect(server: &Server) -> Result<Connection, Unplayed> {
-    let mut tries = 0..TRIES;
-    loop {
-        match Connection::connect(server.address, server.pace.answer) {
-            Ok(connection) => return Ok(connection),
-            Err(_) if tries.next().is_some() => std::thread::sleep(Duration::from_millis(150)),
-            Err(error) => return Err(Unplayed::Unreachable(error)),
-        }
-    }
+    let begun = Instant::now();
+    Connection::connect(server.address, server.pace.answer)
+        .map_err(|error| Unplayed::Unreachable(error, begun))
 }
 
-const TRIES: u32 = 4;
-
-fn open(server: &Server, row: &Exchange) -> Result<Connection, Unplayed> {
+/// Makes the lawful opening handshake that the row needs.
+pub(crate) fn open(server: &Server, row: &Exchange) -> Result<Opened, Unplayed> {
     if row.offer.is_some() && !server.compresses {
         return Err(Unplayed::Skipped("permessage-deflate is not negotiated"));
     }
+    let begun = Instant::now();
     let mut connection = connect(server)?;
     let head = match row.offer {
         Some(offer) => Head::new().set("Sec-WebSocket-Extensions", offer),
         None => Head::new(),
     };
-    connection.send(&head.bytes_for(&server.path, &server.host));
-    let until = Instant::now() + server.pace.answer;
-    match http::read(&mut connection, until, false) {
-        Answered::Response(response) if response.status == 101 => {
-            let Some(offer) = row.offer else { return Ok(connection) };
-            let answer = response.values("sec-websocket-extensions");
-            let agreement = Agreement::of(offer, &answer).map_err(Unplayed::Fault)?;
-            let agreement = agreement.ok_or(Unplayed::Skipped("the offer was declined"))?;
-            match (row.context, agreement.client_no_context_takeover) {
-                (Context::Kept, true) => Err(Unplayed::Skipped("no context is taken over")),
-                (Context::Fresh, false) => Err(Unplayed::Skipped("contexts are taken over")),
-                _ => {
-                    connection.agree(agreement);
-                    Ok(connection)
-                }
-            }
+    let agreement = shake_hands(server, &mut connection, &head, server.pace.answer)?;
+    if let Some(offer) = row.offer {
+        let answer: Vec<&str> = agreement.iter().map(String::as_str).collect();
+        let agreement = match Agreement::of(offer, &answer) {
+            Ok(agreement) => agreement.ok_or(Unplayed::Skipped("the offer was declined"))?,
+            Err(fault) => return Err(Unplayed::Fault(fault, Box::new(connection.tapes()))),
+        };
+        match (row.context, agreement.client_no_context_takeover) {
+            (Context::Kept, true) => return Err(Unplayed::Skipped("no context is taken over")),
+            (Context::Fresh, false) => return Err(Unplayed::Skipped("contexts are taken over")),
+            _ => connection.agree(agreement),
         }
-        other => Err(Unplayed::NoHandshake(other.to_string())),
     }
+    connection.begin_row();
+    Ok(Opened { connection, begun })
+}
+
+/// Sends a lawful head and wants a 101; the values of its Sec-WebSocket-Extensions.
+pub(crate) fn shake_hands(
+    server: &Server,
+    connection: &mut Connection,
+    head: &Head,
+    within: Duration,
+) -> Result<Vec<String>, Unplayed> {
+    connection.send(&head.bytes_for(&server.path, &server.host));
+    let until = Instant::now() + within;
+    let answered = http::read(connection, until, false);
+    match &answered {
+        Answered::Response(response) if response.status == 101 => {
+            let values = response.values("sec-websocket-extensions");
+            Ok(values.into_iter().map(str::to_owned).collect())
+        }
+        Answered::Response(response) if matches!(response.status, 429 | 503) => {
+            Err(Unplayed::Busy(response.summary(), response.retry_after()))
+        }
+        other => Err(Unplayed::NoHandshake(Box::new(Refusal {
+            observed: other.to_string(),
+            is_answered: matches!(other, Answered::Response(_)),
+            tapes: connection.tapes(),
+        }))),
+    }
+}
+
+/// Sends the row's bytes, and before them its rounds.
+pub(crate) fn send(server: &Server, connection: &mut Connection, row: &Exchange) -> Transcript {
+    let mut seen = Transcript::default();
+    if row.first.iter().all(|round| warm(connection, round, server, &mut seen)) {
+        deliver(connection, &row.bytes, row.delivery);
+        if row.asks_at_once(server) {
+            connection.send(&ping(PROBE));
+        }
+    }
+    seen
+}
+
+/// Reads what comes of it, up to the end.
+pub(crate) fn finish(
+    server: &Server,
+    connection: &mut Connection,
+    row: &Exchange,
+    seen: &mut Transcript,
+) {
+    if seen.broken_off.is_none() {
+        listen(connection, row, server, seen);
+    }
+    // A Close of the server is answered, and what is still open gets a lawful end.
+    let is_silent = matches!(seen.end, Ending::Silence);
+    let has_closed = matches!(row.end, End::Closed(_)) || row.delivery == Delivery::Followed;
+    if is_silent && !(has_closed && seen.broken_off.is_none()) {
+        connection.send(&close(1000, ""));
+    }
+    if is_silent && seen.close.is_some() {
+        seen.both_closed = true;
+        if !has_closed {
+            listen(connection, row, server, seen);
+            seen.ended_late = !matches!(seen.end, Ending::Silence);
+        }
+        if matches!(seen.end, Ending::Silence) {
+            server.pace.note_in_vain(Wait::Fin);
+        }
+    }
+    connection.half_close();
 }
 
 /// Plays a round that comes before the row's own bytes; `false` when it did not go as it must.
@@ -185,9 +191,11 @@ fn warm(
 ) -> bool {
     connection.send(&round.bytes);
     for wanted in &round.replies {
+        let until = Instant::now() + server.pace.now(Wait::Answer);
         let event = loop {
-            match connection.next(Instant::now() + server.pace.answer) {
+            match connection.next(until) {
                 Next::Event(Event::Ping(_)) => {}
+                Next::Event(event) if event.is_data() && !server.echoes => note(seen, event),
                 other => break other,
             }
         };
@@ -197,7 +205,7 @@ fn warm(
             Next::Fin => seen.end = Ending::Fin,
             Next::Reset => seen.end = Ending::Reset,
             Next::Fault(fault) => seen.end = Ending::Fault(fault),
-            Next::Silence => {}
+            Next::Silence => server.pace.note_in_vain(Wait::Answer),
         }
         seen.broken_off = Some(format!("before it, {wanted} was owed"));
         return false;
@@ -229,27 +237,35 @@ pub(crate) fn deliver(connection: &mut Connection, bytes: &[u8], delivery: Deliv
 }
 
 /// Reads until the row has ended, one way or another.
-fn listen(connection: &mut Connection, row: &Exchange, pace: &Pace, seen: &mut Transcript) {
-    let mut asked = false;
+fn listen(connection: &mut Connection, row: &Exchange, server: &Server, seen: &mut Transcript) {
+    let pace = &server.pace;
+    let mut asked = row.asks_at_once(server);
     // A server that only pings on and on makes no progress.
     let mut progress = Instant::now();
     loop {
         let is_complete = seen.events.len() >= row.replies.len();
-        if row.end == End::Open && is_complete && !asked && seen.close.is_none() {
-            connection.send(&ping(PROBE));
-            asked = true;
-            progress = Instant::now();
+        if row.end == End::Open && is_complete && seen.close.is_none() {
+            if seen.goes_on {
+                return;
+            }
+            if !asked {
+                connection.send(&ping(PROBE));
+                asked = true;
+                progress = Instant::now();
+            }
         }
-        let patience = match (&seen.close, &row.end) {
-            (Some(_), _) => pace.fin_now(),
-            (None, End::FailEarly(_)) if is_complete => pace.early_now(),
-            (None, End::Fail(_)) if is_complete && !asked => pace.quiet,
-            _ => pace.answer,
+        let (patience, awaited) = match (&seen.close, &row.end) {
+            (Some(_), _) => (pace.now(Wait::Fin), None),
+            (None, End::FailEarly(_)) if is_complete => (pace.now(Wait::Early), Some(Wait::Early)),
+            (None, End::Fail(_)) if is_complete && !asked => (pace.quiet, None),
+            _ => (pace.now(Wait::Answer), Some(Wait::Answer)),
         };
         match connection.next(progress + patience) {
             Next::Event(Event::Pong(payload)) if asked && payload == PROBE => {
                 seen.goes_on = true;
-                return;
+                if row.end != End::Open || is_complete {
+                    return;
+                }
             }
             Next::Event(Event::Ping(_)) => {}
             Next::Event(event) => {
@@ -259,16 +275,14 @@ fn listen(connection: &mut Connection, row: &Exchange, pace: &Pace, seen: &mut T
                     return;
                 }
             }
-            Next::Silence if row.must_fail() && !asked && seen.close.is_none() => {
+            Next::Silence if seen.close.is_none() && row.must_fail() && !asked => {
                 connection.send(&ping(PROBE));
                 asked = true;
                 progress = Instant::now();
             }
             Next::Silence => {
-                if seen.close.is_some() {
-                    pace.note_end(false);
-                } else if matches!(row.end, End::FailEarly(_)) {
-                    pace.waiting.fetch_add(1, Ordering::Relaxed);
+                if let Some(wait) = awaited {
+                    pace.note_in_vain(wait);
                 }
                 return;
             }
@@ -300,6 +314,13 @@ impl Exchange {
     /// Whether whole frames must end the connection, so that a Ping tells if they did.
     fn must_fail(&self) -> bool {
         matches!(self.end, End::Fail(_))
+    }
+
+    /// Whether the Ping that asks if the server goes on follows the row's bytes at once, which saves a round trip
+    /// where one is long. Not where Pongs are wanted: the newest of several Pings may be answered alone.
+    fn asks_at_once(&self, server: &Server) -> bool {
+        let is_pong = |reply: &Event| matches!(reply, Event::Pong(_));
+        self.end == End::Open && !server.pace.is_near() && !self.replies.iter().any(is_pong)
     }
 }
 

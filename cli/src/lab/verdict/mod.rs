@@ -10,13 +10,15 @@
 mod case_id;
 mod comparison;
 mod expected;
+mod html;
 mod page;
 mod report;
 mod wire_log;
 
 use std::fmt;
+use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use self::case_id::Selection;
@@ -42,6 +44,10 @@ pub(crate) struct Options {
     /// Judge a sample: all cases but these
     #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
     except: Vec<String>,
+
+    /// Also write DIR/verdict.html, and DIR/made.js, which has reports/index.html show the verdict
+    #[arg(long)]
+    pages: bool,
 }
 
 /// What the whole comes to, in the order of the exit statuses.
@@ -65,13 +71,33 @@ enum Failure {
 
 /// Prints the verdict on standard output and returns its exit status.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    let (text, outcome) = match judge(options) {
-        Ok(comparison) => (page::render(&comparison), comparison.outcome()),
+    let judged = judge(options);
+    let (text, mut outcome) = match &judged {
+        Ok(comparison) => (page::render(comparison), comparison.outcome()),
         Err(failure) => (format!("{failure}\n"), failure.outcome()),
     };
     // A reader that went away changes nothing about the verdict.
     let _ = io::stdout().lock().write_all(text.as_bytes());
+    if options.pages
+        && outcome != Outcome::BadUsage
+        && let Err(error) = write_pages(&options.dir, judged.as_ref())
+    {
+        let _ = writeln!(io::stderr(), "verdict: cannot write the pages: {error}");
+        // Whatever stands there is of another run; a regression is worse still.
+        if outcome != Outcome::Regression {
+            outcome = Outcome::BadUsage;
+        }
+    }
     ExitCode::from(outcome as u8)
+}
+
+fn write_pages(dir: &Path, judged: Result<&Comparison, &Failure>) -> io::Result<()> {
+    let (page, summary) = match judged {
+        Ok(comparison) => (html::render(comparison), html::summarize(comparison)),
+        Err(failure) => html::render_failure(&failure.to_string()),
+    };
+    fs::write(dir.join("verdict.html"), page)?;
+    fs::write(dir.join("made.js"), summary)
 }
 
 fn judge(options: &Options) -> Result<Comparison, Failure> {

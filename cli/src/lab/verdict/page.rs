@@ -17,25 +17,35 @@ pub(super) fn render(comparison: &Comparison) -> String {
 }
 
 fn write_page(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
-    let began = comparison.began.as_deref().unwrap_or("an unknown time");
-    writeln!(page, "Autobahn report of {}, begun {began}\n", comparison.agent)?;
+    writeln!(page, "{}\n", first_line(comparison))?;
     write_table(page, comparison)?;
     write_reasons(page, comparison)?;
+    write_faults_found(page, comparison)?;
+    writeln!(page, "\n{}", last_line(comparison))
+}
+
+/// Whose report it is, and of when.
+pub(super) fn first_line(comparison: &Comparison) -> String {
+    let began = comparison.began.as_deref().unwrap_or("an unknown time");
+    format!("Autobahn report of {}, begun {began}", comparison.agent)
+}
+
+/// Every case that did not come as expected, and what is wrong with the run; empty if nothing is.
+pub(super) fn write_faults_found(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
     for (id, case) in &comparison.cases {
         if case.finding != Finding::AsExpected {
             write_difference(page, id, case)?;
         }
     }
-    write_faults(page, comparison)?;
-    writeln!(page, "\n{}", last_line(comparison))
+    write_faults(page, comparison)
 }
 
 /// Counts of one family of cases.
 #[derive(Default)]
-struct Row {
+pub(super) struct Row {
     cases: usize,
-    ok: usize,
-    informational: usize,
+    pub(super) ok: usize,
+    pub(super) informational: usize,
     unimplemented: usize,
     failed: usize,
     missing: usize,
@@ -61,17 +71,49 @@ impl Row {
         self.cases += 1;
     }
 
-    fn write(&self, page: &mut String, name: &str) -> std::fmt::Result {
+    /// What stands in the columns.
+    pub(super) fn cells(&self) -> [String; COLUMNS.len()] {
         let Row { cases, ok, informational, unimplemented, failed, missing, duration_ms } = self;
+        let [cases, ok, informational, unimplemented, failed, missing] =
+            [cases, ok, informational, unimplemented, failed, missing].map(usize::to_string);
         let seconds = std::time::Duration::from_millis(*duration_ms).as_secs_f64();
-        writeln!(
-            page,
-            "{name:<24}{cases:>6}{ok:>6}{informational:>8}{unimplemented:>8}{failed:>8}{missing:>9}{seconds:>10.1}"
-        )
+        [cases, ok, informational, unimplemented, failed, missing, format!("{seconds:.1}")]
     }
 }
 
+/// What is counted of a family, and how wide its column is in text.
+pub(super) const COLUMNS: [(&str, usize); 7] = [
+    ("cases", 6),
+    ("OK", 6),
+    ("inform.", 8),
+    ("unimpl.", 8),
+    ("failed", 8),
+    ("missing", 9),
+    ("seconds", 10),
+];
+
 fn write_table(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
+    let mut write = |name: &str, cells: [&str; COLUMNS.len()]| {
+        write!(page, "{name:<24}")?;
+        for (cell, (_, width)) in cells.into_iter().zip(COLUMNS) {
+            write!(page, "{cell:>width$}")?;
+        }
+        writeln!(page)
+    };
+    write("family", COLUMNS.map(|(name, _)| name))?;
+    let (families, total) = count(comparison);
+    for (family, row) in &families {
+        let cells = row.cells();
+        write(
+            &format!("{family:>2} {}", family_name(*family)),
+            cells.each_ref().map(|cell| &**cell),
+        )?;
+    }
+    write("   all", total.cells().each_ref().map(|cell| &**cell))
+}
+
+/// The counts of each family, and of all.
+pub(super) fn count(comparison: &Comparison) -> (BTreeMap<u32, Row>, Row) {
     let mut families: BTreeMap<u32, Row> = BTreeMap::new();
     let mut total = Row::default();
     for (id, case) in &comparison.cases {
@@ -82,19 +124,22 @@ fn write_table(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
         families.entry(id.family()).or_default().add_missing();
         total.add_missing();
     }
-    writeln!(
-        page,
-        "{:<24}{:>6}{:>6}{:>8}{:>8}{:>8}{:>9}{:>10}",
-        "family", "cases", "OK", "inform.", "unimpl.", "failed", "missing", "seconds"
-    )?;
-    for (family, row) in &families {
-        row.write(page, &format!("{family:>2} {}", family_name(*family)))?;
-    }
-    total.write(page, "   all")
+    (families, total)
 }
 
-/// Why cases that came as expected are not OK, one line for each reason.
 fn write_reasons(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
+    let reasons = reasons(comparison);
+    if !reasons.is_empty() {
+        writeln!(page, "\nnot OK, as expected:")?;
+    }
+    for (ids, reason) in reasons {
+        writeln!(page, "  {ids}: {reason}")?;
+    }
+    Ok(())
+}
+
+/// Why cases that came as expected are not OK: which, and the reason that they share.
+pub(super) fn reasons(comparison: &Comparison) -> Vec<(String, &str)> {
     let mut reasons: BTreeMap<&str, Vec<&CaseId>> = BTreeMap::new();
     for (id, case) in &comparison.cases {
         if case.finding == Finding::AsExpected && !case.expected.grade.is_ok() {
@@ -104,13 +149,7 @@ fn write_reasons(page: &mut String, comparison: &Comparison) -> std::fmt::Result
     }
     let mut reasons: Vec<_> = reasons.into_iter().collect();
     reasons.sort_by(|(_, one), (_, other)| one.cmp(other));
-    if !reasons.is_empty() {
-        writeln!(page, "\nnot OK, as expected:")?;
-    }
-    for (reason, ids) in reasons {
-        writeln!(page, "  {}: {reason}", list(&ids))?;
-    }
-    Ok(())
+    reasons.into_iter().map(|(reason, ids)| (list(&ids), reason)).collect()
 }
 
 fn write_difference(page: &mut String, id: &CaseId, case: &JudgedCase) -> std::fmt::Result {
@@ -159,7 +198,7 @@ fn write_faults(page: &mut String, comparison: &Comparison) -> std::fmt::Result 
     }
 }
 
-fn last_line(comparison: &Comparison) -> String {
+pub(super) fn last_line(comparison: &Comparison) -> String {
     let cases = comparison.cases.len();
     let (worse, better) = (comparison.count(Finding::Worse), comparison.count(Finding::Better));
     let sample = match comparison.unselected {
@@ -190,7 +229,7 @@ fn list(ids: &[&CaseId]) -> String {
     }
 }
 
-fn family_name(family: u32) -> &'static str {
+pub(super) fn family_name(family: u32) -> &'static str {
     match family {
         1 => "framing",
         2 => "pings and pongs",

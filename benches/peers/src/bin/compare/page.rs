@@ -13,7 +13,8 @@ const TITLE: &str = "stickler beside its peers";
 const STYLE: &str = "body{font:15px/1.5 sans-serif;margin:1.5em auto;max-width:76em;padding:0 1em;color:#1c2733}\
     table{border-collapse:collapse;display:block;overflow-x:auto;font-size:14px}\
     th,td{border:1px solid #ccd;padding:.25em .6em;text-align:left;vertical-align:top}\
-    th{background:#eef2f6}td:first-child{min-width:6.5em}tr:has(td:first-child em){background:#f7f7ee}\
+    th{background:#eef2f6}tr{background:#fff}tr:has(td:first-child em){background:#f7f7ee}\
+    td:first-child{min-width:6.5em;background:inherit}:is(td,th):first-child{position:sticky;left:0}\
     td strong{color:#a11}svg{width:100%;max-width:44em;height:auto;display:block}\
     h2{margin-top:2em;border-bottom:1px solid #ccd}";
 

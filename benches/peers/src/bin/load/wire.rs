@@ -82,7 +82,9 @@ pub(crate) fn server_frame(bytes: &[u8]) -> Option<(u8, Range<usize>)> {
     (payload.end <= bytes.len()).then_some((first_byte, payload))
 }
 
-/// Numbers that look random, the same in every run.
+/// Numbers that look random, the same in every run, so that every server gets the same bytes. For keys and masks
+/// RFC 6455 §4.1 and §5.3 want a strong source instead; nothing is kept from anybody here, and nobody is between
+/// the two ends (§10.3).
 pub(crate) struct Numbers(u64);
 
 impl Numbers {

@@ -1,6 +1,7 @@
 //! Ping and Pong (RFC 6455 §5.5, §5.5.2, §5.5.3).
 
 use super::super::frame::{binary, close, hex, join, masked, masked_with, ping, pong, text};
+use super::places::Place::{Inside, InsideLater, Later};
 use super::{Case, End, Group, Row, b, echoes, fails, fails_early, p, row, t};
 
 const G: Group = Group::Framing;
@@ -40,6 +41,10 @@ pub(super) fn cases() -> Vec<Case> {
                 echoes("125 bytes", ping(&every), vec![p(&every)]),
                 echoes("124 bytes", ping(&every[1..]), vec![p(&every[1..])]),
                 echoes("a zero key", masked_with(0x89, [0; 4], b"zero"), vec![p("zero")]),
+                one_by_one(
+                    "each asked and answered",
+                    &[0, 1, 2, 3, 4, 7, 8, 31, 64, 123, 124, 125],
+                ),
             ],
         },
         Case {
@@ -54,6 +59,18 @@ pub(super) fn cases() -> Vec<Case> {
                     (0..10_u8).flat_map(|n| ping([n])).collect(),
                     (0..10_u8).map(|n| p([n])).collect(),
                 ),
+                echoes(
+                    "three hundred",
+                    (0..300_u32).flat_map(|n| ping(n.to_string())).collect(),
+                    (0..300_u32).map(|n| p(n.to_string())).collect(),
+                )
+                .open_by(FLOOD),
+                echoes(
+                    "of each size",
+                    (0..126).flat_map(|size| ping(vec![size as u8; size])).collect(),
+                    (0..126).map(|size| p(vec![size as u8; size])).collect(),
+                )
+                .open_by(FLOOD),
                 echoes(
                     "three alike",
                     join(&[ping("x"), ping("x"), ping("x")]),
@@ -76,6 +93,14 @@ pub(super) fn cases() -> Vec<Case> {
                 echoes("empty", pong(""), vec![]),
                 echoes("with data", pong("unasked"), vec![]),
                 echoes("of 125 bytes", pong(&every), vec![]),
+                echoes("a hundred", (0..100_u8).flat_map(|n| pong([n])).collect(), vec![])
+                    .open_by(FLOOD),
+                echoes(
+                    "inside a fragmented text",
+                    join(&[pong("x"), masked(0x80, b"b")]),
+                    vec![t("ab")],
+                )
+                .after(join(&[masked(0x01, b"a"), ping("p")]), vec![p("p")]),
                 echoes(
                     "then a ping with the same data",
                     join(&[pong("x"), ping("x")]),
@@ -115,7 +140,8 @@ pub(super) fn cases() -> Vec<Case> {
             group: G,
             section: "RFC 6455 5.5",
             requirements: &["6455-5.5-03"],
-            rule: "A control frame has its length in 7 bits",
+            rule: "A control frame has its length in 7 bits (5.2: the shortest form must be used; \
+                   10.7: what comes in must be validated)",
             rows: [(0x89_u8, "a ping"), (0x8a, "a pong"), (0x88, "a Close")]
                 .into_iter()
                 .flat_map(|(first, name)| {
@@ -133,6 +159,14 @@ pub(super) fn cases() -> Vec<Case> {
                         ),
                     ]
                 })
+                .chain([
+                    Later.fails("a ping of 5 in 16 bits", &hex("89 fe 0005 00000000 03e8616263")),
+                    Inside.fails("a ping of 5 in 16 bits", &hex("89 fe 0005 00000000 03e8616263")),
+                    InsideLater.fails(
+                        "a pong of 5 in 64 bits",
+                        &hex("8a ff 0000000000000005 00000000 03e8616263"),
+                    ),
+                ])
                 .collect(),
         },
         Case {
@@ -146,17 +180,25 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
+/// A row of Pings, each sent when the one before is answered.
+fn one_by_one(what: &str, sizes: &[usize]) -> Row {
+    let of = |size: usize| (0..size).map(|at| (at * 5 % 256) as u8).collect::<Vec<u8>>();
+    sizes.iter().fold(echoes(what, Vec::new(), Vec::new()), |row, size| {
+        row.after(ping(of(*size)), vec![p(of(*size))])
+    })
+}
+
+const FLOOD: &str = "RFC 6455 7.3 lets a server close the connection whenever it wants, also because \
+                     so many control frames came";
+
 fn early() -> Vec<Row> {
     let mut rows = Vec::new();
     for (first, name) in [(0x89_u8, "a ping"), (0x8a, "a pong"), (0x88, "a Close")] {
         for (what, rest) in [
             ("two bytes", "fe"),
-            ("a 16-bit length of 5, no data", "fe 0005 00000000"),
             ("a 16-bit length of 125", "fe 007d"),
-            ("a 64-bit length of 5, no data", "ff 0000000000000005 00000000"),
             ("a 64-bit length with the top bit", "ff ffffffffffffffff"),
             ("a 64-bit length over every limit", "ff 7fffffffffffffff 00000000"),
-            ("two bytes, a 64-bit length to come", "ff"),
         ] {
             rows.push(fails_early(format!("{name}: {what}"), [vec![first], hex(rest)].concat()));
         }

@@ -1,7 +1,9 @@
-//! Messages after permessage-deflate was agreed (RFC 7692 §6, §7.2).
+//! Messages after permessage-deflate was agreed: which are compressed, how they are cut (RFC 7692 §6,
+//! §7.2).
 
 use super::super::frame::{Event, binary, close, hex, join, masked, masked_with, ping, pong, text};
-use super::{Case, End, Group, Row, b, echoes, p, row, t};
+use super::blocks::{Blocks, Final, letters};
+use super::{Case, Delivery, End, Group, Row, b, echoes, p, row, t};
 
 const G: Group = Group::Deflate;
 const OFFER: &str = "permessage-deflate";
@@ -42,10 +44,6 @@ pub(super) fn corrupt(what: &str, bytes: Vec<u8>, replies: Vec<Event>) -> Row {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [messages(), streams()].into_iter().flatten().collect()
-}
-
-fn messages() -> Vec<Case> {
     vec![
         Case {
             id: "compressed-and-plain",
@@ -53,34 +51,38 @@ fn messages() -> Vec<Case> {
             section: "RFC 7692 6",
             requirements: &["7692-6-02", "7692-6.1-05", "7692-7.2.2-01", "7692-6.2-02"],
             rule: "RSV1 tells of each message whether it is compressed",
-            rows: agreed([
-                echoes("compressed", compressed(HELLO), vec![hello()]),
-                echoes("compressed binary", masked(0xc2, &HELLO), vec![b("Hello")]),
-                echoes("plain", text("plain"), vec![t("plain")]),
-                echoes("plain that would inflate", binary(HELLO), vec![b(HELLO)]),
-                echoes(
-                    "by turns",
-                    join(&[
-                        text("1"),
-                        compressed(HELLO),
-                        binary("2"),
-                        masked(0xc2, &HELLO),
-                        text(""),
-                    ]),
-                    vec![t("1"), hello(), b("2"), b("Hello"), t("")],
-                ),
-                echoes(
-                    "plain fragments between compressed messages",
-                    join(&[
-                        compressed(HELLO),
-                        join(&[masked(0x01, b"pl"), ping("p")]),
-                        join(&[masked(0x00, b""), ping("p")]),
-                        masked(0x80, b"ain"),
-                        compressed(HELLO),
-                    ]),
-                    vec![hello(), p("p"), p("p"), t("plain"), hello()],
-                ),
-            ]),
+            rows: agreed(
+                [
+                    echoes("compressed", compressed(HELLO), vec![hello()]),
+                    echoes("compressed binary", masked(0xc2, &HELLO), vec![b("Hello")]),
+                    echoes("plain", text("plain"), vec![t("plain")]),
+                    echoes("plain that would inflate", binary(HELLO), vec![b(HELLO)]),
+                    echoes(
+                        "by turns",
+                        join(&[
+                            text("1"),
+                            compressed(HELLO),
+                            binary("2"),
+                            masked(0xc2, &HELLO),
+                            text(""),
+                        ]),
+                        vec![t("1"), hello(), b("2"), b("Hello"), t("")],
+                    ),
+                    echoes(
+                        "plain fragments between compressed messages",
+                        join(&[
+                            compressed(HELLO),
+                            join(&[masked(0x01, b"pl"), ping("p")]),
+                            join(&[masked(0x00, b""), ping("p")]),
+                            masked(0x80, b"ain"),
+                            compressed(HELLO),
+                        ]),
+                        vec![hello(), p("p"), p("p"), t("plain"), hello()],
+                    ),
+                ]
+                .into_iter()
+                .chain(mixed()),
+            ),
         },
         Case {
             id: "control-not-compressed",
@@ -127,6 +129,27 @@ fn messages() -> Vec<Case> {
                             [vec![p("p"); 7], vec![hello()]].concat(),
                         ),
                         echoes(
+                            "an empty first fragment, then another message",
+                            join(&[
+                                masked(0x41, b""),
+                                masked(0x80, &HELLO),
+                                compressed(HELLO),
+                                text("plain"),
+                            ]),
+                            vec![hello(), hello(), t("plain")],
+                        ),
+                        echoes(
+                            "a byte in each, the second time",
+                            join(&[every_byte(), every_byte()]),
+                            vec![hello(); 2],
+                        )
+                        .after(compressed(HELLO), vec![hello()]),
+                        echoes(
+                            "binary, in fragments",
+                            join(&[masked(0x42, &HELLO[..2]), masked(0x80, &HELLO[2..])]),
+                            vec![b("Hello")],
+                        ),
+                        echoes(
                             "another masking key for each",
                             join(&[
                                 masked_with(0x41, [1, 2, 3, 4], &HELLO[..2]),
@@ -147,6 +170,14 @@ fn messages() -> Vec<Case> {
                         ),
                     ]),
             ),
+        },
+        Case {
+            id: "compressed-segments",
+            group: G,
+            section: "RFC 7692 6.2",
+            requirements: &["7692-6.2-01"],
+            rule: "A compressed message means the same however TCP cuts it",
+            rows: agreed(segments()),
         },
         Case {
             id: "compressed-empty",
@@ -184,138 +215,62 @@ fn messages() -> Vec<Case> {
     ]
 }
 
-fn streams() -> Vec<Case> {
-    let samples = [
-        ("a stored block", hex("00 05 00 fa ff 48 65 6c 6c 6f 00")),
-        ("two blocks", hex("f2 48 05 00 00 00 ff ff ca c9 c9 07 00")),
-        ("the first", HELLO.to_vec()),
+/// "Hello" in as many fragments as it has bytes compressed.
+fn every_byte() -> Vec<u8> {
+    let last = HELLO.len() - 1;
+    let first = |at| match at {
+        0 => 0x41,
+        _ if at == last => 0x80,
+        _ => 0x00,
+    };
+    HELLO.iter().enumerate().flat_map(|(at, byte)| masked(first(at), &[*byte])).collect()
+}
+
+/// Each kind of message before and behind each other kind.
+fn mixed() -> Vec<Row> {
+    let kinds: [(&str, Vec<u8>, Event); 4] = [
+        ("a compressed one", compressed(HELLO), hello()),
+        ("a plain one", text("plain"), t("plain")),
+        ("compressed fragments", every_byte(), hello()),
+        ("plain fragments", join(&[masked(0x02, &HELLO), masked(0x80, b"")]), b(HELLO)),
     ];
-    let truncated = [
-        ("a symbol is cut", "f2 48 cd"),
-        ("a dynamic block's header is cut", "04"),
-        ("the tail was not taken off", "f2 48 cd c9 c9 07 00 00 00 ff ff"),
-        ("two bytes of the tail were left", "f2 48 cd c9 c9 07 00 00 00"),
-        ("a stored block is cut", "00 05 00 fa ff 48 65"),
-    ];
-    let invalid = [
-        ("a reserved block", "06"),
-        ("a reserved block behind a good one", "f2 48 cd c9 c9 07 06"),
-        ("a length whose complement is wrong", "00 05 00 05 00 48 65 6c 6c 6f 00"),
-        ("ff ff", "ff ff"),
-    ];
-    vec![
-        Case {
-            id: "deflate-blocks",
-            group: G,
-            section: "RFC 7692 7.2.3",
-            requirements: &["7692-7.2.3-01", "7692-7.2.1-02"],
-            rule: "The RFC's samples inflate, blocks of any kind and number",
-            rows: agreed(
-                samples
-                    .clone()
-                    .map(|(what, payload)| echoes(what, compressed(payload), vec![hello()]))
-                    .into_iter()
-                    .chain([echoes(
-                        "one after the other",
-                        samples.iter().flat_map(|(_, payload)| compressed(payload)).collect(),
-                        vec![hello(); 3],
-                    )]),
-            ),
-        },
-        Case {
-            id: "bfinal",
-            group: G,
-            section: "RFC 7692 7.2.3.4",
-            requirements: &["7692-7.2.1-03", "7692-7.2.1-04"],
-            rule: "A block with BFINAL ends nothing but itself",
-            rows: agreed([
-                echoes("the RFC's", compressed(hex("f3 48 cd c9 c9 07 00 00")), vec![hello()]),
-                echoes(
-                    "message after message",
-                    join(&[
-                        compressed(hex("f3 48 cd c9 c9 07 00 00")),
-                        compressed(HELLO),
-                        compressed(hex("f3 48 cd c9 c9 07 00 00")),
-                        compressed(HELLO),
-                    ]),
-                    vec![hello(); 4],
-                ),
-                echoes(
-                    "the RFC's, as binary",
-                    masked(0xc2, &hex("f3 48 cd c9 c9 07 00 00")),
-                    vec![b("Hello")],
-                ),
-                echoes("an empty stored block", compressed([1]), vec![t("")]).open(),
-                echoes("the same as binary", masked(0xc2, &[1]), vec![b("")]).open(),
-                echoes(
-                    "a message behind that",
-                    join(&[
-                        compressed(hex("f3 48 cd c9 c9 07 00 00")),
-                        compressed(HELLO),
-                        compressed([1]),
-                        compressed(HELLO),
-                    ]),
-                    vec![hello(), hello(), t(""), hello()],
-                )
-                .open(),
-            ]),
-        },
-        Case {
-            id: "deflate-invalid",
-            group: G,
-            section: "RFC 7692 7.2.2",
-            requirements: &["7692-7.2.2-06"],
-            rule: "Data that is no DEFLATE fails the connection and is not delivered",
-            rows: agreed(
-                invalid
-                    .into_iter()
-                    .map(|(what, payload)| corrupt(what, compressed(hex(payload)), vec![]))
-                    .chain([corrupt(
-                        "between good messages",
-                        join(&[compressed(HELLO), compressed([6]), compressed(HELLO)]),
-                        vec![hello()],
-                    )]),
-            ),
-        },
-        Case {
-            id: "deflate-truncated",
-            group: G,
-            section: "RFC 7692 7.2",
-            requirements: &["7692-7.2.2-07"],
-            rule: "A message whose data is cut off, or goes on, is best told by 1007",
-            rows: agreed(
-                truncated
-                    .map(|(what, payload)| corrupt(what, compressed(hex(payload)), vec![]).open()),
-            ),
-        },
-        Case {
-            id: "deflate-no-payload",
-            group: G,
-            section: "RFC 7692 7.2.3.6",
-            requirements: &["7692-7.2.2-08"],
-            rule: "RSV1 with no payload is best told by 1007",
-            rows: agreed([corrupt("a text", compressed([]), vec![]).open()]),
-        },
-        Case {
-            id: "deflate-not-utf8",
-            group: G,
-            section: "RFC 6455 8.1",
-            requirements: &["7692-6.1-07"],
-            rule: "Compressed text must be UTF-8 once it is inflated",
-            rows: agreed([
-                corrupt("a bad byte", compressed(hex("00 01 00 fe ff ff 00")), vec![]),
-                corrupt("a surrogate", compressed(hex("00 03 00 fc ff ed a0 80 00")), vec![]),
-                corrupt(
-                    "cut inside a character",
-                    compressed(hex("00 02 00 fd ff e2 82 00")),
-                    vec![],
-                ),
-                echoes(
-                    "the same as binary",
-                    masked(0xc2, &hex("00 01 00 fe ff ff 00")),
-                    vec![b([0xff])],
-                ),
-            ]),
-        },
-    ]
+    let row = |(what, bytes, reply): &(&str, Vec<u8>, Event)| {
+        let each = kinds.iter().map(|(_, other, _)| [&bytes[..], other].concat());
+        let replies = kinds.iter().flat_map(|(_, _, other)| [reply.clone(), other.clone()]);
+        echoes(format!("{what}, then each kind"), each.flatten().collect(), replies.collect())
+    };
+    kinds.iter().map(row).collect()
+}
+
+/// A frame, fragments and a longer frame, cut by TCP at each byte and into single ones.
+fn segments() -> Vec<Row> {
+    let whole = compressed(HELLO);
+    let parts = fragments(&[&HELLO[..3], &HELLO[3..]]);
+    let long = Blocks::new().stored(Final::No, &letters(300)).message();
+    let mut rows: Vec<Row> = (1..whole.len())
+        .map(|at| {
+            echoes(format!("a frame cut after {at} bytes"), whole.clone(), vec![hello()])
+                .delivered(Delivery::CutAt(at))
+        })
+        .collect();
+    rows.extend((1..parts.len()).step_by(5).map(|at| {
+        echoes(format!("fragments cut after {at} bytes"), parts.clone(), vec![p("p"), hello()])
+            .delivered(Delivery::CutAt(at))
+    }));
+    for (what, bytes, replies) in [
+        ("a frame", whole.clone(), vec![hello()]),
+        ("fragments", parts, vec![p("p"), hello()]),
+        ("a length in 16 bits", compressed(&long), vec![t(letters(300))]),
+        ("the second message", whole.clone(), vec![hello()]),
+    ] {
+        let row = echoes(format!("{what}, byte by byte"), bytes, replies);
+        let row = row.delivered(Delivery::Bytewise);
+        let is_second = what == "the second message";
+        rows.push(if is_second { row.after(whole.clone(), vec![hello()]) } else { row });
+    }
+    rows.push(
+        echoes("a length in 16 bits, cut in it", compressed(&long), vec![t(letters(300))])
+            .delivered(Delivery::CutAt(3)),
+    );
+    rows
 }

@@ -1,6 +1,7 @@
 //! Fragmented messages and the control frames between their fragments (RFC 6455 §5.4).
 
 use super::super::frame::{binary, close, hex, join, masked, masked_with, ping, pong, text};
+use super::places::Place::{AfterMany, BehindFragments, Inside, InsideFurther, InsideLater, Later};
 use super::{Case, End, Group, Row, b, echoes, fails, fails_early, p, row, t};
 
 const G: Group = Group::Framing;
@@ -70,6 +71,38 @@ pub(super) fn cases() -> Vec<Case> {
                     vec![b([0xff, 0xc0])],
                 ),
                 echoes(
+                    "fragments of 0 to 9 bytes, each with another key",
+                    join(
+                        &(0..10_u8)
+                            .map(|n| {
+                                let first =
+                                    [0x02, 0x00, 0x80][usize::from(n > 0) + usize::from(n > 8)];
+                                masked_with(
+                                    first,
+                                    [n, n ^ 0x5a, 0xff - n, 0x80 | n],
+                                    &DIGITS[..n.into()],
+                                )
+                            })
+                            .collect::<Vec<_>>(),
+                    ),
+                    vec![b((0..10).flat_map(|n| DIGITS[..n].to_vec()).collect::<Vec<u8>>())],
+                ),
+                echoes(
+                    "a ping with a key of its own between them",
+                    join(&[
+                        masked_with(0x02, [1, 2, 3, 4], &[0xff, 1, 2]),
+                        masked_with(0x89, [0xf0, 0xe1, 0xd2, 0xc3], b"ping"),
+                        masked_with(0x80, [9, 8, 7, 6], &[0xfe, 3, 4]),
+                        masked_with(0x81, [0xa0, 0xb1, 0xc2, 0xd3], b"text"),
+                    ]),
+                    vec![p("ping"), b([0xff, 1, 2, 0xfe, 3, 4]), t("text")],
+                ),
+                echoes(
+                    "a binary that is no UTF-8, behind a fragmented text",
+                    join(&[first("a"), last("b"), masked(0x02, &[0xe2]), masked(0x80, &[0xff])]),
+                    vec![t("ab"), b([0xe2, 0xff])],
+                ),
+                echoes(
                     "three keys",
                     join(&[
                         masked_with(0x01, [1, 2, 3, 4], b"abc"),
@@ -86,7 +119,26 @@ pub(super) fn cases() -> Vec<Case> {
             section: "RFC 6455 5.4",
             requirements: &["6455-5.4-09", "6455-5.4-13"],
             rule: "A message means the same in fragments of any size",
-            rows: vec![one_byte_each()],
+            rows: vec![
+                one_byte_each(),
+                odd_sizes(),
+                ping_after_each(),
+                echoes(
+                    "three hundred",
+                    (0..300_u32)
+                        .flat_map(|n| {
+                            let first = if n == 299 { 0x80 } else { u8::from(n == 0) };
+                            masked(first, n.to_string().as_bytes())
+                        })
+                        .collect(),
+                    vec![t((0..300_u32).map(|n| n.to_string()).collect::<String>())],
+                ),
+                echoes(
+                    "two of 40,000 bytes",
+                    join(&[masked(0x02, &[1; 40_000]), masked(0x80, &[2; 40_000])]),
+                    vec![b([[1; 40_000], [2; 40_000]].concat())],
+                ),
+            ],
         },
         Case {
             id: "control-between-fragments",
@@ -106,6 +158,30 @@ pub(super) fn cases() -> Vec<Case> {
                     vec![p("1"), p("2"), p("3"), t("abc")],
                 ),
                 echoes("a pong", join(&[first("a"), pong("x"), last("b")]), vec![t("ab")]),
+                echoes(
+                    "an empty ping and one of 125 bytes",
+                    join(&[first("a"), ping(""), more(""), ping([b'p'; 125]), last("b")]),
+                    vec![p(""), p([b'p'; 125]), t("ab")],
+                ),
+                echoes(
+                    "the ping in a round of its own",
+                    join(&[more("b"), last("c")]),
+                    vec![t("abc")],
+                )
+                .after(join(&[first("a"), ping("now")]), vec![p("now")]),
+                echoes(
+                    "pongs of 125 bytes on every border",
+                    join(&[
+                        pong([b'p'; 125]),
+                        first("a"),
+                        pong([b'p'; 125]),
+                        more("b"),
+                        pong(""),
+                        last("c"),
+                        pong("x"),
+                    ]),
+                    vec![t("abc")],
+                ),
                 row(
                     "a Close, which ends it",
                     join(&[first("a"), close(1000, ""), last("b")]),
@@ -153,6 +229,14 @@ pub(super) fn cases() -> Vec<Case> {
                     vec![p("p")],
                     End::Fail(1002),
                 ),
+                InsideFurther.fails("a binary", &binary("b")),
+                InsideFurther.fails("a first fragment of text", &first("b")),
+                InsideLater.fails("a text", &text("b")),
+                InsideLater.fails("an empty binary", &binary("")),
+                Inside.fails("a text of 300 bytes", &text([b'b'; 300])),
+                Inside.fails("a first fragment and its last", &join(&[first("b"), last("c")])),
+                BehindFragments.fails("text inside text", &join(&[first("a"), text("b")])),
+                AfterMany.fails("binary inside text", &join(&[first("a"), binary("b")])),
             ],
         },
         Case {
@@ -169,6 +253,10 @@ pub(super) fn cases() -> Vec<Case> {
                 fails("an empty Close", masked(0x08, b"")),
                 fails("a ping in two parts", join(&[masked(0x09, b"a"), masked(0x80, b"b")])),
                 fails("a ping inside a text", join(&[first("a"), masked(0x09, b"p")])),
+                fails(
+                    "a ping inside a text that goes on",
+                    join(&[first("a"), masked(0x09, b"p"), last("b")]),
+                ),
             ],
         },
         Case {
@@ -215,6 +303,17 @@ fn stray() -> Case {
                 End::Fail(1002),
             ),
             row(
+                "after an empty fragmented message",
+                join(&[first(""), last(""), last("c")]),
+                vec![t("")],
+                End::Fail(1002),
+            ),
+            BehindFragments.fails("a final one", &last("c")),
+            Later.fails("a final one", &last("c")),
+            AfterMany.fails("one that is not final", &join(&[more("c"), last("d")])),
+            AfterMany.fails("an empty one", &last("")),
+            fails("one of 300 bytes", masked(0x80, &[b'c'; 300])),
+            row(
                 "after a control frame only",
                 join(&[ping("p"), last("b")]),
                 vec![p("p")],
@@ -223,6 +322,32 @@ fn stray() -> Case {
         ],
     }
 }
+
+/// Each length from 1 byte to 64 once, in one message.
+fn odd_sizes() -> Row {
+    let whole: Vec<u8> = (0..64 * 65 / 2_u32).map(|at| b'a' + (at * 7 % 26) as u8).collect();
+    let (mut frames, mut begun) = (Vec::new(), 0);
+    for size in 1..65 {
+        let first = if size == 64 { 0x80 } else { u8::from(size == 1) };
+        frames.extend(masked(first, &whole[begun..begun + size]));
+        begun += size;
+    }
+    echoes("fragments of each size from 1 to 64 bytes", frames, vec![t(&whole)])
+}
+
+/// A Ping, answered, after each fragment of a message.
+fn ping_after_each() -> Row {
+    let round = |row: Row, (at, name): (usize, &str)| {
+        let fragment = if at == 0 { first(name) } else { more(name) };
+        row.after(join(&[fragment, ping(name)]), vec![p(name)])
+    };
+    let names = ["one ", "two ", "three ", "four "];
+    let row =
+        echoes("a ping answered after each", last("five"), vec![t("one two three four five")]);
+    names.into_iter().enumerate().fold(row, round)
+}
+
+const DIGITS: &[u8] = b"0123456789";
 
 fn one_byte_each() -> Row {
     let letters = "κόσμε and some more, byte for byte".as_bytes();

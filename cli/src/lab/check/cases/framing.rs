@@ -1,7 +1,7 @@
 //! The first two bytes of a frame: mask, reserved bits, opcodes (RFC 6455 §5.1, §5.2).
 
 use super::super::frame::{hex, masked, ping, text};
-use super::{Case, Delivery, End, Group, Row, fails, fails_early, p, row, t};
+use super::{Case, Delivery, EARLY, End, Group, Row, fails, fails_early, p, row, t};
 
 const G: Group = Group::Framing;
 
@@ -80,9 +80,9 @@ pub(super) fn cases() -> Vec<Case> {
             section: "RFC 6455 5.2",
             requirements: &["6455-5.2-01", "6455-5.2-02", "6455-5.2-03"],
             rule: "Several reserved bits, or one on a continuation, fail the connection",
-            rows: [3, 5, 6, 7]
+            rows: [(3, 1), (5, 2), (6, 1), (7, 2)]
                 .into_iter()
-                .flat_map(bits_on_data)
+                .map(|(bits, opcode)| bits_on(bits, opcode))
                 .chain([fails(
                     "a reserved bit on a continuation",
                     [masked(0x01, b"a"), masked(0xc0, b"b")].concat(),
@@ -97,7 +97,7 @@ pub(super) fn cases() -> Vec<Case> {
             rule: "A reserved bit on a control frame fails the connection",
             rows: [0x8_u8, 0x9, 0xa]
                 .into_iter()
-                .flat_map(|opcode| (1..8).map(move |bits| bits_on(bits, opcode)))
+                .flat_map(|opcode| [1, 2, 4, 7].map(move |bits| bits_on(bits, opcode)))
                 .collect(),
         },
         Case {
@@ -122,24 +122,25 @@ pub(super) fn cases() -> Vec<Case> {
             section: "RFC 6455 5.2",
             requirements: &["6455-5.2-17"],
             rule: "The first byte alone tells of reserved bits and opcodes",
-            rows: [0xc1_u8, 0xa1, 0x91, 0xc9, 0x98]
+            rows: [0xc1_u8, 0xa1, 0x91, 0xc9, 0x98, 0x83, 0x87, 0x8b, 0x8f]
                 .into_iter()
-                .chain((3..8).chain(11..16).map(|opcode| 0x80 | opcode))
                 .map(|first| fails_early(format!("{first:02x} and no more"), vec![first]))
                 .collect(),
         },
         Case {
             id: "earliest-fault",
             group: G,
-            section: "RFC 6455 5.2",
+            section: "RFC 6455 5.",
             requirements: &["6455-5.2-18"],
             rule: "Of several faults the first decides; none is a question of size",
             rows: vec![
-                fails(
+                fails_early(
                     "a reserved opcode with a huge length",
                     hex("83 ff 7fffffffffffffff 00000000"),
-                )
-                .open(),
+                ),
+                fails_early("no mask and a huge length", hex("82 7f 7fffffffffffffff 00000000")),
+                fails("a reserved bit on an unmasked text", hex("c1 01 61")),
+                fails("a reserved bit on a stray continuation", masked(0xa0, b"x")),
                 fails("a reserved opcode, unmasked", hex("83 00")),
             ],
         },
@@ -156,18 +157,14 @@ pub(super) fn cases() -> Vec<Case> {
                 ("a stray continuation", masked(0x80, b"x")),
                 ("a long ping", masked(0x89, &[b'x'; 126])),
             ]
-            .map(|(what, bad)| (what, bad, End::Fail(1002)))
+            .map(|(what, bad)| behind_two(what, bad, End::Fail(1002)))
             .into_iter()
-            .chain([("the header of a long ping", hex("89 fe 007e"), End::FailEarly(1002))])
-            .map(|(what, bad, end)| {
-                row(
-                    format!("a text and a ping, then {what}"),
-                    [text("first"), ping("second"), bad].concat(),
-                    vec![t("first"), p("second")],
-                    end,
-                )
-                .open()
-            })
+            .chain([behind_two(
+                "the header of a long ping",
+                hex("89 fe 007e"),
+                End::FailEarly(1002),
+            )
+            .open_by(EARLY)])
             .collect(),
         },
         Case {
@@ -192,6 +189,15 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
+fn behind_two(what: &str, bad: Vec<u8>, end: End) -> Row {
+    row(
+        format!("a text and a ping, then {what}"),
+        [text("first"), ping("second"), bad].concat(),
+        vec![t("first"), p("second")],
+        end,
+    )
+}
+
 fn bits_on(bits: u8, opcode: u8) -> Row {
     let first = 0x80 | bits << 4 | opcode;
     let what = format!("reserved bits {bits:03b} on opcode {opcode:x}");
@@ -205,8 +211,13 @@ fn bits_on_data(bits: u8) -> Vec<Row> {
 
 fn opcode(opcode: u8) -> Vec<Row> {
     vec![
-        fails(format!("opcode {opcode:x}, empty"), masked(0x80 | opcode, b"")),
-        fails(format!("opcode {opcode:x}, with data"), masked(0x80 | opcode, b"data")),
-        fails(format!("opcode {opcode:x}, not final"), masked(opcode, b"")),
+        fails(
+            format!("opcode {opcode:x}"),
+            masked(0x80 | opcode, if opcode.is_multiple_of(2) { b"" } else { b"data" }),
+        ),
+        fails(
+            format!("opcode {opcode:x}, not final"),
+            [masked(opcode, b"a"), masked(0x80, b"b")].concat(),
+        ),
     ]
 }

@@ -1,14 +1,13 @@
-//! The key and the version of a handshake, and where its head ends (RFC 6455 §4.2.1, §11.3).
+//! The key and the version of a handshake (RFC 6455 §4.2.1, §11.3).
 
-use super::super::frame::{Event, ping, text};
 use super::super::head::{Head, SAMPLE_KEY};
-use super::fields::{refuses, set};
-use super::{Answer, Case, Group, Row, accepted, opening, refused, t};
+use super::fields::{refuses, refuses_octets, set};
+use super::{Answer, Case, Group, Row, accepted, opening, refused};
 
 const G: Group = Group::Handshake;
 
 pub(super) fn cases() -> Vec<Case> {
-    [key(), version(), border()].into_iter().flatten().collect()
+    [key(), version()].into_iter().flatten().collect()
 }
 
 fn key() -> Vec<Case> {
@@ -58,8 +57,7 @@ fn key() -> Vec<Case> {
                 &[400],
             )
             .into_iter()
-            // RFC 6455 §4.2.2: the server need not decode the key.
-            .map(Row::open)
+            .map(|row| row.open_by(UNDECODED))
             .collect(),
         },
         Case {
@@ -82,9 +80,17 @@ fn key() -> Vec<Case> {
                     "dGhlIHNhbXBsZSBub25j!Q==",
                     "\"dGhlIHNhbXBsZSBub25jZQ==\"",
                     "dGhlIHNhbXBsZSBub25jZQ==;",
+                    "dGhlIHNhbXBsZSBub25jZQ= =",
+                    "dGhlIHNh\tbXBsZSBub25jZQ==",
+                    "dGhlIHNhbXBsZSBub25j\u{e9}Q==",
+                    "dGhlIHNhbXBsZSBub25jZQ%3D%3D",
+                    "dGhlIHNhbXBsZSBub25jZQ==A",
                 ],
                 &[400],
-            ),
+            )
+            .into_iter()
+            .chain(refuses_octets("Sec-WebSocket-Key", NO_KEYS, &[400]))
+            .collect(),
         },
         Case {
             id: "key-empty-or-list",
@@ -109,22 +115,19 @@ fn key() -> Vec<Case> {
             section: "RFC 4648 3.5",
             requirements: &["6455-4.2.1-30", "4648-3.5-01"],
             rule: "The bits of a key that pad the last byte are zero",
-            rows: [
-                refuses(
-                    "Sec-WebSocket-Key",
-                    &[
-                        "AQIDBAUGBwgJCgsMDQ4PEC==",
-                        "dGhlIHNhbXBsZSBub25jZR==",
-                        "dGhlIHNhbXBsZSBub25jZf==",
-                    ],
-                    &[400],
-                ),
-                "BCDEFhijkvxyz0129+/".chars().map(|last| key_ending(last, false)).collect(),
-                "AQgw".chars().map(|last| key_ending(last, true)).collect(),
-            ]
+            rows: refuses(
+                "Sec-WebSocket-Key",
+                &[
+                    "AQIDBAUGBwgJCgsMDQ4PEC==",
+                    "dGhlIHNhbXBsZSBub25jZR==",
+                    "dGhlIHNhbXBsZSBub25jZf==",
+                ],
+                &[400],
+            )
             .into_iter()
-            .flatten()
-            .map(Row::open)
+            .chain("BCDEFhijkvxyz0129+/".chars().map(|last| key_ending(last, false)))
+            .map(|row| row.open_by(PAD_BITS))
+            .chain("AQgw".chars().map(|last| key_ending(last, true)))
             .collect(),
         },
         Case {
@@ -137,6 +140,10 @@ fn key() -> Vec<Case> {
                 refused("two equal", &[400], Head::new().add("Sec-WebSocket-Key", SAMPLE_KEY)),
                 refused("two different", &[400], {
                     Head::new().add("sec-websocket-key", "AQIDBAUGBwgJCgsMDQ4PEA==")
+                }),
+                refused("an empty one behind", &[400], Head::new().add("Sec-WebSocket-Key", "")),
+                refused("an empty one before", &[400], {
+                    Head::new().raw_first("SEC-WEBSOCKET-KEY:")
                 }),
             ],
         },
@@ -189,7 +196,7 @@ fn version() -> Vec<Case> {
             rule: "The version of a draft is best refused, unless that draft is spoken",
             rows: ["0", "7", "8"]
                 .into_iter()
-                .map(|value| listing(value, set(name, value), true).open())
+                .map(|value| listing(value, set(name, value), true).open_by(DRAFTS))
                 .collect(),
         },
         Case {
@@ -226,9 +233,25 @@ fn version() -> Vec<Case> {
                 "1e1",
                 "13a",
                 "99999999999999999999999",
+                "269",
+                "525",
+                "65549",
+                "4294967309",
+                "18446744073709551629",
+                "1_3",
+                "0o15",
+                "13L",
+                "13 13",
+                "13/13",
+                "13=13",
+                "v13",
+                "Infinity",
+                "\u{ff11}\u{ff13}",
+                "\u{661}\u{663}",
             ]
             .into_iter()
             .map(|value| listing(value, set(name, value), false))
+            .chain(refuses_octets(name, NO_VERSIONS, &[400]))
             .collect(),
         },
         Case {
@@ -240,6 +263,42 @@ fn version() -> Vec<Case> {
             rows: vec![listing("no version", Head::new().without(name), false)],
         },
         Case {
+            id: "version-under-another-name",
+            group: G,
+            section: "RFC 6455 4.2.1",
+            requirements: &["6455-4.2.1-32"],
+            rule: "Only the field Sec-WebSocket-Version has the version, and no other line",
+            rows: [
+                "Sec_WebSocket_Version: 13",
+                "SecWebSocketVersion: 13",
+                "Sec-WebSocket-Versio: 13",
+                "Sec-WebSocket-Versions: 13",
+                "Sec-WebSocket-Draft: 13",
+                "X-Sec-WebSocket-Version: 13",
+                "WebSocket-Version: 13",
+                "Sec-WebSocket-Version2: 13",
+                "Sec-WebSocket-Ver\u{17f}ion: 13",
+                "\u{17f}ec-WebSocket-Version: 13",
+                "Sec-WebSoc\u{212a}et-Version: 13",
+                "Sec-WebSocket-Version 13",
+                "Sec-WebSocket-Version=13",
+                "X: Sec-WebSocket-Version: 13",
+            ]
+            .into_iter()
+            .map(|line| {
+                refused(line, &[400], Head::new().without("Sec-WebSocket-Version").raw(line))
+            })
+            .chain([
+                refused("in the query", &[400], {
+                    Head::new().without(name).query("Sec-WebSocket-Version=13")
+                }),
+                refused("behind the head", &[400], {
+                    Head::new().without(name).followed_by("Sec-WebSocket-Version: 13\r\n\r\n")
+                }),
+            ])
+            .collect(),
+        },
+        Case {
             id: "version-twice",
             group: G,
             section: "RFC 6455 11.3.5",
@@ -248,6 +307,8 @@ fn version() -> Vec<Case> {
             rows: vec![
                 listing("13 and 13", Head::new().add(name, "13"), false),
                 listing("13 and 8", Head::new().add(name, "8"), false),
+                listing("8 and 13", Head::new().raw_first("sec-websocket-version: 8"), false),
+                listing("13 and nothing", Head::new().add(name, ""), false),
             ],
         },
         Case {
@@ -268,20 +329,39 @@ fn version() -> Vec<Case> {
     ]
 }
 
-/// Where the head ends and the frames begin.
-fn border() -> Vec<Case> {
-    let early = |what: &str, frames: Vec<u8>, replies: Vec<Event>| {
-        opening(what, Head::new().followed_by(frames), Answer::Accept(replies)).open()
-    };
-    vec![Case {
-        id: "frames-behind-the-head",
-        group: G,
-        section: "RFC 6455 4.1",
-        requirements: &["6455-4.1-02", "6455-4.2.2-27", "9112-6.3-04"],
-        rule: "Frames that come with the head are not lost",
-        rows: vec![
-            early("a ping", ping("early"), vec![Event::Pong(b"early".to_vec())]),
-            early("two texts", [text("one"), text("two")].concat(), vec![t("one"), t("two")]),
-        ],
-    }]
-}
+/// No base64: only SP and HTAB are space around a value. Of NUL and a fold a recipient makes SP, if
+/// anything (RFC 9110 §5.5, RFC 9112 §5.2), and SP is not in the alphabet.
+const NO_KEYS: &[&[u8]] = &[
+    b"dGhlIHNhbXBsZSBub25jZQ==\0x",
+    b"dGhlIHNhbXBs\0ZSBub25jZQ==",
+    b"dGhlIHNhbXBsZSBub25jZQ==\x0b",
+    b"\x0cdGhlIHNhbXBsZSBub25jZQ==",
+    b"dGhlIHNhbXBsZSBub25jZQ==\xa0",
+    b"\x85dGhlIHNhbXBsZSBub25jZQ==",
+    b"dGhlIHNhbXBs\r\n ZSBub25jZQ==",
+    b"dGhlIHNhbXBs\rZSBub25jZQ==",
+    b"dGhlIHNhbXBsZSBub25jZQ==, \xe9",
+];
+
+/// No version, for the same reasons.
+const NO_VERSIONS: &[&[u8]] = &[
+    b"13\0x",
+    b"1\x003",
+    b"13\x0b",
+    b"\x0c13",
+    b"13\x1c",
+    b"13\xa0",
+    b"\xa013",
+    b"\x8513",
+    b"1\r\n 3",
+    b"1\r\n\t3",
+    b"13, \xe9",
+    b"13\r\n 8",
+    b"1\r3",
+    b"13\rX: 1",
+];
+
+const UNDECODED: &str =
+    "RFC 6455 4.2.2: a server need not decode the key, and then cannot know its length";
+const PAD_BITS: &str = "RFC 4648 3.5: a decoder may refuse pad bits that are not zero, it need not";
+const DRAFTS: &str = "RFC 6455 4.4: a server may speak other versions beside 13";

@@ -5,27 +5,42 @@
 //! where the opposite breaks no MUST, the row is `open`. The sections are those that this server names
 //! when it fails a connection, or their beginning where two rules are broken at once.
 
+mod blocks;
+mod body;
 mod closing;
+mod codes;
 mod contexts;
 mod control;
+mod cuts;
 mod deflate;
+mod deflate_blocks;
 mod deflate_offers;
+mod deflate_sessions;
+mod deflate_sizes;
+mod deflate_text;
+mod field_lines;
 mod fields;
 mod fragments;
 mod framing;
-mod host_and_body;
+mod host;
+mod http_version;
 mod key_and_version;
+mod later;
 mod lengths;
 mod limits;
 mod messages;
 mod negotiation;
+mod places;
 mod request;
+mod request_line;
 mod rsv1;
+mod segments;
 mod syntax;
 mod utf8;
+mod utf8_places;
 
 use super::case::{
-    Answer, Case, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Round, Row,
+    Answer, Case, Content, Context, Delivery, Duty, End, Exchange, Group, Opening, Play, Round, Row,
 };
 use super::frame::Event;
 use super::head::Head;
@@ -42,10 +57,15 @@ pub(crate) fn all() -> Vec<Case> {
 pub(crate) fn of_handshake() -> Vec<Case> {
     [
         request::cases(),
+        http_version::cases(),
         fields::cases(),
         key_and_version::cases(),
+        segments::cases(),
         syntax::cases(),
-        host_and_body::cases(),
+        field_lines::cases(),
+        request_line::cases(),
+        host::cases(),
+        body::cases(),
         negotiation::cases(),
     ]
     .into_iter()
@@ -55,30 +75,62 @@ pub(crate) fn of_handshake() -> Vec<Case> {
 
 /// Frames and messages.
 pub(crate) fn of_framing() -> Vec<Case> {
-    [framing::cases(), lengths::cases(), fragments::cases(), messages::cases(), control::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        framing::cases(),
+        later::cases(),
+        lengths::cases(),
+        fragments::cases(),
+        messages::cases(),
+        control::cases(),
+        cuts::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What ends a connection, the client's Close or a fault.
 pub(crate) fn of_closing_utf8_and_limits() -> Vec<Case> {
-    [closing::cases(), utf8::cases(), limits::cases()].into_iter().flatten().collect()
-}
-
-/// permessage-deflate, offered and used.
-pub(crate) fn of_deflate() -> Vec<Case> {
-    [deflate_offers::cases(), rsv1::cases(), deflate::cases(), contexts::cases()]
+    [closing::cases(), codes::cases(), utf8::cases(), utf8_places::cases(), limits::cases()]
         .into_iter()
         .flatten()
         .collect()
 }
 
-/// A row of frames that are well-formed and whose replies are wanted.
+/// permessage-deflate, offered and used.
+pub(crate) fn of_deflate() -> Vec<Case> {
+    [
+        negotiation::offers(),
+        deflate_sessions::cases(),
+        deflate_offers::cases(),
+        rsv1::cases(),
+        deflate::cases(),
+        deflate_blocks::cases(),
+        deflate_text::cases(),
+        deflate_sizes::cases(),
+        contexts::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A row of frames whose replies are wanted, and an end. Where the connection ends, the replies
+/// before are best, and not owed.
 fn row(what: impl Into<String>, bytes: Vec<u8>, replies: Vec<Event>, end: End) -> Row {
+    let basis = match &end {
+        _ if replies.is_empty() => None,
+        End::Open => None,
+        End::Fail(_) | End::FailEarly(_) => Some(FAILING),
+        End::Closed(_) => Some(CLOSING),
+    };
     let (offer, context, first, delivery) = (None, Context::Any, Vec::new(), Delivery::Whole);
     let exchange = Exchange { offer, context, first, bytes, delivery, replies, end };
-    Row { what: what.into(), play: Play::Exchange(exchange), duty: Duty::Must, basis: "" }
+    let row = must(what, Play::Exchange(exchange));
+    match basis {
+        Some(basis) => row.replies_open_by(basis),
+        None => row,
+    }
 }
 
 /// A row that is echoed, and stays open.
@@ -93,7 +145,7 @@ fn fails(what: impl Into<String>, bytes: Vec<u8>) -> Row {
 
 /// The same, told by the beginning of a frame.
 fn fails_early(what: impl Into<String>, bytes: Vec<u8>) -> Row {
-    row(what, bytes, Vec::new(), End::FailEarly(1002)).open()
+    row(what, bytes, Vec::new(), End::FailEarly(1002)).open_by(EARLY)
 }
 
 /// A request head that must be accepted.
@@ -107,19 +159,34 @@ fn refused(what: impl Into<String>, statuses: &'static [u16], head: Head) -> Row
 }
 
 fn opening(what: impl Into<String>, head: Head, answer: Answer) -> Row {
-    let play = Play::Opening(Opening { head, delivery: Delivery::Whole, answer });
-    Row { what: what.into(), play, duty: Duty::Must, basis: "" }
+    must(what, Play::Opening(Opening { head, delivery: Delivery::Whole, answer }))
+}
+
+/// A row in which nothing is open.
+fn must(what: impl Into<String>, play: Play) -> Row {
+    let (duty, replies, content) = (Duty::Must, Duty::Must, Content::Bad);
+    Row { what: what.into(), play, duty, replies, content, basis: "" }
 }
 
 impl Row {
-    /// The opposite of what is wanted breaks no MUST.
-    fn open(self) -> Row {
-        self.open_by("")
-    }
-
-    /// The same; this clause leaves it open, in the way that is told here in our words.
+    /// The opposite of what is wanted breaks no MUST: this clause leaves it open, in the way that is told here in our words.
     fn open_by(mut self, basis: &'static str) -> Row {
         self.duty = Duty::Open;
+        self.basis = basis;
+        self
+    }
+
+    /// The replies before the end are not owed, by this clause; the end is.
+    fn replies_open_by(mut self, basis: &'static str) -> Row {
+        self.replies = Duty::Open;
+        self.basis = basis;
+        self
+    }
+
+    /// A server may deliver what the bytes hold, by this clause, instead of failing the connection.
+    fn deliverable_by(mut self, basis: &'static str) -> Row {
+        self.duty = Duty::Open;
+        self.content = Content::Lawful;
         self.basis = basis;
         self
     }
@@ -175,6 +242,15 @@ fn b(payload: impl AsRef<[u8]>) -> Event {
 fn p(payload: impl AsRef<[u8]>) -> Event {
     Event::Pong(payload.as_ref().to_vec())
 }
+
+const FAILING: &str = "RFC 6455 7.1.7: a server that fails the connection ends it at once, and need \
+                       not send before what it still owed";
+
+const CLOSING: &str = "RFC 6455 5.5.1: a server may answer the Close at once; the replies that it \
+                       still owed are best, and no MUST";
+
+const EARLY: &str = "RFC 6455 5.2 does not say when a frame is judged: a server may wait for the rest \
+                     of it";
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,10 @@
-//! The request line of an opening handshake: method, target, version (RFC 6455 §4.2.1;
-//! RFC 9112 §3).
+//! A good opening handshake, its method, and the forms of its target (RFC 6455 §4.2.1; RFC 9112 §3).
 
+use super::super::frame::text;
 use super::super::head::Head;
 use super::{Answer, Case, Group, Row, accepted, opening, refused};
 
 const G: Group = Group::Handshake;
-
-fn line(line: impl AsRef<[u8]>) -> Head {
-    Head::new().line(line)
-}
 
 /// A HEAD request that is otherwise this one.
 fn head(what: &str, statuses: &'static [u16], head: Head) -> Row {
@@ -66,21 +62,46 @@ pub(super) fn cases() -> Vec<Case> {
             section: "RFC 6455 4.2.1",
             requirements: &["6455-4.2.1-38", "6455-4.2.1-39"],
             rule: "Unknown fields, their order and the case of names mean nothing",
-            rows: vec![
-                accepted("an unknown field", Head::new().add("X-Anything", "1")),
-                accepted("turned round", Head::new().reversed()),
-                accepted("a field without a value", Head::new().raw("X-Empty:")),
-                accepted("colons in a value", Head::new().add("X", ":a:b:")),
-                accepted("TE and more", {
-                    Head::new().add("TE", "trailers").add("Trailer", "X").add("Max-Forwards", "3")
-                }),
-                accepted("what a browser sends", browser()),
-                accepted("names in another case", {
-                    let key = Head::new().value("Sec-WebSocket-Key").unwrap_or_default();
-                    let line = [&b"sEC-wEBsOCKET-kEY: "[..], &key].concat();
-                    Head::new().without("Sec-WebSocket-Key").raw(line)
-                }),
-            ],
+            rows: [
+                vec![
+                    accepted("an unknown field", Head::new().add("X-Anything", "1")),
+                    accepted("turned round", Head::new().reversed()),
+                    accepted("a field without a value", Head::new().raw("X-Empty:")),
+                    accepted("colons in a value", Head::new().add("X", ":a:b:")),
+                    accepted("TE and more", {
+                        Head::new()
+                            .add("TE", "trailers")
+                            .add("Trailer", "X")
+                            .add("Max-Forwards", "3")
+                    }),
+                    accepted("what a browser sends", browser()),
+                    accepted("a cookie", Head::new().add("Cookie", "a=b; c=\"d\"")),
+                    accepted("a tab in a value", Head::new().add("X", "a\tb")),
+                    accepted("all token characters in a name", {
+                        Head::new().raw("!#$%&'*+-.^_`|~9aZ: 1")
+                    }),
+                    accepted("an unknown field twice", Head::new().add("X", "1").add("X", "2")),
+                    accepted("names that only begin like known ones", {
+                        Head::new()
+                            .add("Sec-WebSocket-Keys", "a")
+                            .add("Sec-WebSocket-Versions", "8")
+                            .add("Hosts", "h")
+                            .add("Upgrades", "h2c")
+                            .add("X-Connection", "close")
+                    }),
+                ],
+                ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]
+                    .into_iter()
+                    .flat_map(other_cases)
+                    .collect(),
+                ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]
+                    .into_iter()
+                    .map(|name| accepted(format!("{name} last"), moved_last(name)))
+                    .collect(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         },
         Case {
             id: "credentials",
@@ -89,79 +110,9 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["6455-10.5-01"],
             rule: "Credentials do not disturb",
             rows: vec![
-                accepted("Authorization and Cookie", {
-                    Head::new().add("Authorization", "Basic eDp5").add("Cookie", "a=b; c=\"d\"")
-                })
-                .open(),
+                accepted("Authorization", Head::new().add("Authorization", "Basic eDp5"))
+                    .open_by(CREDENTIALS),
             ],
-        },
-        Case {
-            id: "higher-minor-version",
-            group: G,
-            section: "RFC 6455 4.2.1",
-            requirements: &["6455-4.2.1-07"],
-            rule: "A higher minor version is read as 1.1",
-            rows: vec![
-                accepted("HTTP/1.2", line("GET {path} HTTP/1.2")).open(),
-                accepted("HTTP/1.9", line("GET {path} HTTP/1.9")).open(),
-            ],
-        },
-        Case {
-            id: "http-1-0",
-            group: G,
-            section: "RFC 6455 4.2.1",
-            requirements: &["6455-4.2.1-06", "9110-7.8-04"],
-            rule: "HTTP/1.0 cannot upgrade",
-            rows: vec![refused("HTTP/1.0", &[400], line("GET {path} HTTP/1.0"))],
-        },
-        Case {
-            id: "http-2-in-a-line",
-            group: G,
-            section: "RFC 6455 4.2.1",
-            requirements: &["6455-4.2.1-08", "9110-15.6.6-01"],
-            rule: "Another major version in a request line is refused as such",
-            rows: vec![
-                refused("HTTP/2.0", &[505], line("GET {path} HTTP/2.0")).open(),
-                refused("HTTP/3.0", &[505], line("GET {path} HTTP/3.0")).open(),
-            ],
-        },
-        Case {
-            id: "no-version",
-            group: G,
-            section: "RFC 6455 4.2.1",
-            requirements: &["6455-4.2.1-09"],
-            rule: "A request line without a version, or with a lower one, is no HTTP/1.1",
-            rows: vec![
-                refused("no version", &[400], line("GET {path}")),
-                refused("HTTP/0.9", &[400, 505], line("GET {path} HTTP/0.9")),
-            ],
-        },
-        Case {
-            id: "version-token",
-            group: G,
-            section: "RFC 9112 2.3",
-            requirements: &["6455-4.2.1-10"],
-            rule: "The version is HTTP/DIGIT.DIGIT, in this case",
-            rows: [
-                "http/1.1",
-                "HTTP/1.10",
-                "HTTP/01.1",
-                "HTTP/1.",
-                "HTTP/1",
-                "HTTP/1,1",
-                "HTTP/.1",
-                "HTTP/1.1x",
-                "HTP/1.1",
-                "HTTPS/1.1",
-                "HTTP /1.1",
-                "HTTP/1 .1",
-                "HTTP/a.b",
-                "Http/1.1",
-                "HTTP/+1.1",
-            ]
-            .into_iter()
-            .map(|version| refused(version, &[400], line(format!("GET {{path}} {version}"))).open())
-            .collect(),
         },
         Case {
             id: "method-known",
@@ -188,11 +139,23 @@ pub(super) fn cases() -> Vec<Case> {
             section: "RFC 6455 4.2.1",
             requirements: &["6455-4.2.1-03", "6455-4.2.1-04", "9110-9.1-01", "9112-3-04"],
             rule: "Another method does not open, nor does get",
-            rows: ["FOO", "BREW", "get", "Get", "gET", "GETT", "GE", "POST2", "!#$%&'*+-.^_`|~"]
-                .into_iter()
-                .map(|method| refused(method, &[501], Head::new().method(method)))
-                .chain([refused("256 letters", &[501], Head::new().method(&"M".repeat(256)))])
-                .collect(),
+            rows: [
+                "FOO",
+                "BREW",
+                "get",
+                "Get",
+                "gET",
+                "GETT",
+                "GE",
+                "UPGRADE",
+                "WEBSOCKET",
+                "POST2",
+                "!#$%&'*+-.^_`|~",
+            ]
+            .into_iter()
+            .map(|method| refused(method, &[501], Head::new().method(method)))
+            .chain([refused("256 letters", &[501], Head::new().method(&"M".repeat(256)))])
+            .collect(),
         },
         Case {
             id: "head",
@@ -204,24 +167,11 @@ pub(super) fn cases() -> Vec<Case> {
                 head("HEAD", &[405], Head::new()),
                 head("without Upgrade", &[405], Head::new().without("Upgrade")),
                 head("an expectation", &[417], Head::new().add("Expect", "foo")),
-                opening("HTTP/2.0", line("HEAD {path} HTTP/2.0"), Answer::RefuseWith(&[505]))
-                    .open(),
-            ],
-        },
-        Case {
-            id: "head-bad",
-            group: G,
-            section: "RFC 9110 9.3.2",
-            requirements: &["9110-9.3.2-01"],
-            rule: "The answer to a HEAD that is faulty has best no content either",
-            rows: vec![
-                head("no Host", &[400], Head::new().without("Host")).open(),
-                head("a bad field", &[400], Head::new().raw("no colon")).open(),
-                head("a repeated Host", &[400], Head::new().add("Host", "h")).open(),
+                head("no Host", &[400], Head::new().without("Host")),
+                head("a repeated Host", &[400], Head::new().add("Host", "h")),
                 head("a bad coding", &[400], {
                     Head::new().add("Transfer-Encoding", "chunked, foo")
-                })
-                .open(),
+                }),
             ],
         },
         Case {
@@ -231,8 +181,8 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["6455-3-02", "6455-4.2.1-11"],
             rule: "A query is not part of the path",
             rows: vec![
-                accepted("room=1", Head::new().query("room=1")).open(),
-                accepted("an empty one", Head::new().query("")).open(),
+                accepted("room=1", Head::new().query("room=1")).open_by(RESOURCE),
+                accepted("an empty one", Head::new().query("")).open_by(RESOURCE),
             ],
         },
         Case {
@@ -241,23 +191,89 @@ pub(super) fn cases() -> Vec<Case> {
             section: "RFC 6455 3",
             requirements: &["6455-3-01"],
             rule: "A request-target has no fragment",
-            rows: vec![refused("a fragment", &[400], Head::new().target("{path}#frag")).open()],
+            rows: vec![
+                refused("a fragment", &[400], Head::new().target("{path}#frag"))
+                    .open_by(INVALID_TARGET),
+            ],
         },
         Case {
             id: "absolute-form",
             group: G,
             section: "RFC 9112 3.2.2",
             requirements: &["6455-4.2.1-12", "9112-3.2.2-01"],
-            rule: "The absolute form of the target is accepted",
+            rule: "The absolute form of the target is accepted, and its host counts, not the Host field",
             rows: vec![
                 accepted("http://host/", Head::new().target("http://{host}{path}")),
                 accepted("HTTP://host/", Head::new().target("HTTP://{host}{path}")),
+                accepted("hTtP://host/", Head::new().target("hTtP://{host}{path}")),
+                accepted("another Host", {
+                    Head::new().target("http://{host}{path}").set("Host", "other.example")
+                }),
+                accepted("another Host with a port", {
+                    Head::new().target("http://{host}{path}").set("Host", "other.example:81")
+                }),
+                accepted("an address as another Host", {
+                    Head::new().target("http://{host}{path}").set("Host", "[2001:db8::1]:443")
+                }),
+                accepted("another host in both", {
+                    Head::new().target("http://other.example{path}").set("Host", "other.example")
+                })
+                .open_by(MISDIRECTED),
+                accepted("another host in the target", {
+                    Head::new().target("http://other.example{path}")
+                })
+                .open_by(MISDIRECTED),
+            ],
+        },
+        Case {
+            id: "second-request",
+            group: G,
+            section: "RFC 9112 9.6",
+            requirements: &["9112-9.3.2-01"],
+            rule: "A refused handshake is the first answer, whatever is sent behind it",
+            rows: vec![
+                refused("a good handshake behind it", &[426], {
+                    Head::new().set("Sec-WebSocket-Version", "12").followed_by(good())
+                }),
+                refused("the same request again", &[426], {
+                    let bad = Head::new().without("Upgrade");
+                    let again = bad.clone().bytes_for("/", "localhost");
+                    bad.followed_by(again)
+                }),
+                refused("a frame behind it", &[400], {
+                    Head::new().without("Sec-WebSocket-Key").followed_by(text("after"))
+                }),
             ],
         },
     ]
 }
 
-fn browser() -> Head {
+/// A good handshake with any host.
+fn good() -> Vec<u8> {
+    Head::new().bytes_for("/", "localhost")
+}
+
+/// The name of this field in small and in capital letters, and both mixed.
+fn other_cases(name: &'static str) -> Vec<Row> {
+    let swapped = name.bytes().map(|byte| char::from(byte ^ ((byte & 0x40) >> 1))).collect();
+    [name.to_lowercase(), name.to_uppercase(), swapped]
+        .into_iter()
+        .map(|other: String| {
+            let value = Head::new().value(name).unwrap_or_default();
+            let line = [other.as_bytes(), b": ", &value].concat();
+            accepted(other, Head::new().without(name).raw(line))
+        })
+        .collect()
+}
+
+/// The head with this field behind all others.
+fn moved_last(name: &str) -> Head {
+    let value = Head::new().value(name).unwrap_or_default();
+    Head::new().without(name).add(name, value)
+}
+
+/// What a browser sends.
+pub(super) fn browser() -> Head {
     let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101";
     Head::new()
         .add("User-Agent", agent)
@@ -270,3 +286,11 @@ fn browser() -> Head {
         .add("Pragma", "no-cache")
         .add("Cache-Control", "no-cache")
 }
+
+const CREDENTIALS: &str =
+    "RFC 6455 10.5: a server may authenticate clients as it likes, and so refuse these credentials";
+pub(super) const RESOURCE: &str = "RFC 6455 3: the query is a part of the resource's name, and a server may not have that resource";
+pub(super) const INVALID_TARGET: &str =
+    "RFC 9112 3.2: to refuse an invalid request-target, and not to repair it, is a SHOULD";
+pub(super) const MISDIRECTED: &str =
+    "RFC 9110 7.4: for which hosts a server answers is its own decision";

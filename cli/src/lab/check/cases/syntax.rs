@@ -1,8 +1,7 @@
-//! The request as an HTTP/1.1 message: line ends, field lines, target forms
-//! (RFC 9110, RFC 9112).
+//! The lines of a request: what ends them, what stands before them, and what is no request (RFC 9112 §2.2).
 
-use super::super::head::{Head, SAMPLE_KEY};
-use super::{Case, Group, Row, accepted, refused};
+use super::super::head::Head;
+use super::{Case, Group, accepted, refused};
 
 const G: Group = Group::Handshake;
 
@@ -13,11 +12,14 @@ fn bytes(change: impl Fn(&str) -> String) -> Head {
     Head::verbatim(changed.as_bytes())
 }
 
-pub(super) fn cases() -> Vec<Case> {
-    [lines(), fields(), request_line()].into_iter().flatten().collect()
+/// The head without this field, and with the field behind these octets in the value of another one.
+fn hidden(name: &str, octets: &[u8]) -> Head {
+    let value = Head::new().value(name).unwrap_or_default();
+    let value = [b"a", octets, name.as_bytes(), b": ", &value].concat();
+    Head::new().without(name).add("X", value)
 }
 
-fn lines() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         Case {
             id: "empty-line-first",
@@ -26,10 +28,10 @@ fn lines() -> Vec<Case> {
             requirements: &["9112-2.2-04"],
             rule: "One empty line before the request line is skipped",
             rows: vec![
-                accepted("one", Head::new().preceded_by("\r\n")).open(),
-                refused("two", &[400], Head::new().preceded_by("\r\n\r\n")).open(),
-                refused("a bare LF", &[400], Head::new().preceded_by("\n")).open(),
-                refused("a space", &[400], Head::new().preceded_by(" ")).open(),
+                accepted("one", Head::new().preceded_by("\r\n")).open_by(EMPTY_LINE),
+                refused("two", &[400], Head::new().preceded_by("\r\n\r\n")).open_by(EMPTY_LINE),
+                refused("a bare LF", &[400], Head::new().preceded_by("\n")).open_by(SINGLE_LF),
+                refused("a space", &[400], Head::new().preceded_by(" ")).open_by(WORDS),
             ],
         },
         Case {
@@ -39,24 +41,25 @@ fn lines() -> Vec<Case> {
             requirements: &["9112-2.2-02", "9112-11.2-01"],
             rule: "Lines end with CR LF; a bare LF is best refused",
             rows: vec![
-                refused("everywhere", &[400], bytes(|head| head.replace("\r\n", "\n"))).open(),
+                refused("everywhere", &[400], bytes(|head| head.replace("\r\n", "\n")))
+                    .open_by(SINGLE_LF),
                 refused("behind the request line", &[400], {
                     bytes(|head| head.replacen("\r\n", "\n", 1))
                 })
-                .open(),
+                .open_by(SINGLE_LF),
                 refused("as the empty line", &[400], {
                     bytes(|head| head.replace("\r\n\r\n", "\r\n\n"))
                 })
-                .open(),
+                .open_by(SINGLE_LF),
                 refused("behind the last field", &[400], {
                     bytes(|head| head.replace("\r\n\r\n", "\n\r\n"))
                 })
-                .open(),
+                .open_by(SINGLE_LF),
                 refused("hiding the version field", &[400], {
                     let hidden = "a\nSec-WebSocket-Version: 13";
                     Head::new().without("Sec-WebSocket-Version").add("X", hidden)
                 })
-                .open(),
+                .open_by(SINGLE_LF),
             ],
         },
         Case {
@@ -64,20 +67,60 @@ fn lines() -> Vec<Case> {
             group: G,
             section: "RFC 9112 2.2",
             requirements: &["9112-2.2-03", "9110-5.5-01"],
-            rule: "A bare CR ends no line",
+            rule: "A bare CR is best refused",
             rows: vec![
-                refused("everywhere", &[400], bytes(|head| head.replace("\r\n", "\r"))).open(),
                 refused("CR CR LF", &[400], bytes(|head| head.replacen("\r\n", "\r\r\n", 1)))
-                    .open(),
-                refused("in the target", &[400], Head::new().target("{path}?a\rX")).open(),
-                refused("in a value", &[400], Head::new().add("X", "a\rb")).open(),
-                refused("at the end of a value", &[400], Head::new().add("X", "a\r")).open(),
-                refused("in a name", &[400], Head::new().raw("X\rY: 1")).open(),
-                refused("hiding the version field", &[400], {
-                    let hidden = "a\rSec-WebSocket-Version: 13";
-                    Head::new().without("Sec-WebSocket-Version").add("X", hidden)
-                }),
+                    .open_by(SINGLE_LF),
+                refused("in the target", &[400], Head::new().target("{path}?a\rX"))
+                    .open_by(CR_IS_SPACE),
+                refused("in a value", &[400], Head::new().add("X", "a\rb")).open_by(CR_IS_SPACE),
+                refused("at the end of a value", &[400], Head::new().add("X", "a\r"))
+                    .open_by(CR_IS_SPACE),
+                refused("in a name", &[400], Head::new().raw("X\rY: 1")).open_by(CR_IS_SPACE),
+                refused("at the end of the version", &[400], {
+                    Head::new().set("Sec-WebSocket-Version", "13\r")
+                })
+                .open_by(CR_IS_SPACE),
             ],
+        },
+        Case {
+            id: "bare-cr-as-an-end",
+            group: G,
+            section: "RFC 9112 2.2",
+            requirements: &["9112-2.2-03", "9110-5.5-01"],
+            rule: "A bare CR ends no line: what holds it is invalid, or the CR is read as a space",
+            rows: NAMES
+                .into_iter()
+                .map(|name| refused(format!("hiding {name}"), &[400, 426], hidden(name, b"\r")))
+                .chain([refused("everywhere", &[400], bytes(|head| head.replace("\r\n", "\r")))])
+                .collect(),
+        },
+        Case {
+            id: "no-line-end",
+            group: G,
+            section: "RFC 9112 2.2",
+            requirements: &["9112-2.2-01"],
+            rule: "Messages are octets: only CR LF, or a lone LF, ends a line, and no other character",
+            rows: LOOKALIKES
+                .iter()
+                .map(|octets| {
+                    let what = format!("{} before the version", octets.escape_ascii());
+                    refused(what, &[400], hidden("Sec-WebSocket-Version", octets))
+                })
+                .chain([
+                    refused("\\xe5\\x98\\x8a before the key", &[400], {
+                        hidden("Sec-WebSocket-Key", b"\xe5\x98\x8a")
+                    }),
+                    refused("%0d%0a before the version", &[400], {
+                        hidden("Sec-WebSocket-Version", b"%0d%0a")
+                    }),
+                    refused("%0d%0a in the target", &[400], {
+                        Head::new()
+                            .without("Sec-WebSocket-Version")
+                            .query("a%20HTTP/1.1%0d%0aSec-WebSocket-Version:%2013")
+                    }),
+                ])
+                .collect(),
         },
         Case {
             id: "space-before-fields",
@@ -86,27 +129,46 @@ fn lines() -> Vec<Case> {
             requirements: &["9112-2.2-05"],
             rule: "No line that begins with space follows the request line",
             rows: vec![
-                refused("a space", &[400], Head::new().raw_first(" X: 1")).open(),
-                refused("a tab", &[400], Head::new().raw_first("\tX: 1")).open(),
-                refused("a line of one space", &[400], Head::new().raw_first(" ")).open(),
+                refused("a space", &[400], Head::new().raw_first(" X: 1")).open_by(SKIPPED),
+                refused("a tab", &[400], Head::new().raw_first("\tX: 1")).open_by(SKIPPED),
+                refused("a line of one space", &[400], Head::new().raw_first(" ")).open_by(SKIPPED),
             ],
+        },
+        Case {
+            id: "field-behind-space",
+            group: G,
+            section: "RFC 9112 2.2",
+            requirements: &["9112-2.2-05"],
+            rule: "A line that begins with space behind the request line gets no meaning: \
+                   the message is refused, or the line is ignored",
+            rows: NAMES
+                .into_iter()
+                .flat_map(|name| {
+                    let value = Head::new().value(name).unwrap_or_default();
+                    let line = [name.as_bytes(), b": ", &value].concat();
+                    [(" ", "a space"), ("\t", "a tab")].map(|(space, what)| {
+                        let line = [space.as_bytes(), &line].concat();
+                        let head = Head::new().without(name).raw_first(line);
+                        refused(format!("{what} before {name}"), &[400, 426], head)
+                    })
+                })
+                .collect(),
         },
         Case {
             id: "no-http",
             group: G,
             section: "RFC 9112 2.2",
             requirements: &["9112-2.2-06", "6455-7.2.2-01"],
-            rule: "What is no HTTP is told by 400, or dropped",
+            rule: "What is no HTTP opens nothing; best it is told by 400",
             rows: vec![
-                refused("a TLS ClientHello", &[400], Head::verbatim(&client_hello())).open(),
-                refused("zeros", &[400], Head::verbatim(&[0; 64])).open(),
-                refused("an SSH banner", &[400], Head::verbatim(b"SSH-2.0-x\r\n\r\n")).open(),
-                refused("noise", &[400], Head::verbatim(&(128..255).collect::<Vec<u8>>())).open(),
-                refused("two empty lines", &[400], Head::verbatim(b"\r\n\r\n")).open(),
+                refused("a TLS ClientHello", &[400], Head::verbatim(&client_hello())),
+                refused("zeros", &[400], Head::verbatim(&[0; 64])),
+                refused("an SSH banner", &[400], Head::verbatim(b"SSH-2.0-x\r\n\r\n")),
+                refused("noise", &[400], Head::verbatim(&(128..255).collect::<Vec<u8>>())),
+                refused("two empty lines", &[400], Head::verbatim(b"\r\n\r\n")),
                 refused("a frame first", &[400], {
                     Head::verbatim(&super::super::frame::text("hello"))
-                })
-                .open(),
+                }),
             ],
         },
     ]
@@ -119,253 +181,36 @@ fn client_hello() -> Vec<u8> {
     )
 }
 
-fn fields() -> Vec<Case> {
-    let control = |byte: u8| {
-        let value = [b'a', byte, b'b'];
-        refused(format!("{byte:02x}"), &[400], Head::new().add("X", value)).open()
-    };
-    vec![
-        Case {
-            id: "folded-field",
-            group: G,
-            section: "RFC 9112 5.2",
-            requirements: &["9112-5.2-01"],
-            rule: "A folded field is best refused",
-            rows: vec![
-                refused("with a space", &[400], Head::new().raw("X: a\r\n b")).open(),
-                refused("with a tab", &[400], Head::new().raw("X: a\r\n\tb")).open(),
-                refused("the key", &[400], {
-                    let line = format!("Sec-WebSocket-Key:\r\n {SAMPLE_KEY}");
-                    Head::new().without("Sec-WebSocket-Key").raw(line)
-                })
-                .open(),
-                refused("Host", &[400], {
-                    Head::new().without("Host").raw_first("Host: {host}\r\n ")
-                })
-                .open(),
-                refused("Host, its port", &[400], Head::new().set("Host", "localhost\r\n :80"))
-                    .open(),
-            ],
-        },
-        Case {
-            id: "space-before-colon",
-            group: G,
-            section: "RFC 9112 5.1",
-            requirements: &["9112-5.1-01"],
-            rule: "Space between a field's name and its colon gets 400",
-            rows: vec![
-                refused("Host", &[400], Head::new().without("Host").raw("Host : {host}")),
-                refused("an unknown field", &[400], Head::new().raw("X : 1")),
-                refused("a tab", &[400], Head::new().raw("X\t: 1")),
-            ]
-            .into_iter()
-            .map(Row::with_status)
-            .collect(),
-        },
-        Case {
-            id: "field-name",
-            group: G,
-            section: "RFC 9112 5.1",
-            requirements: &["9112-5.1-02"],
-            rule: "A field's name is a token",
-            rows: [
-                &b": value"[..],
-                b"Ho(st: x",
-                b"no colon here",
-                b"word",
-                b"X\0Y: 1",
-                b"X\xe9: 1",
-            ]
-            .into_iter()
-            .map(|line| line.to_vec())
-            .chain([b"X Y: 1".to_vec()])
-            .chain((*b"\"(),/;<=>?@[\\]{}\x7f").map(|byte| [b"X", &[byte][..], b"Y: 1"].concat()))
-            .map(|line| {
-                refused(line.escape_ascii().to_string(), &[400], Head::new().raw(line)).open()
-            })
-            .collect(),
-        },
-        Case {
-            id: "field-value-control",
-            group: G,
-            section: "RFC 9110 5.5",
-            requirements: &["9110-5.5-01", "9110-5.5-02"],
-            rule: "Control octets in a value are best refused",
-            rows: (0x00..0x20)
-                .chain([0x7f])
-                .filter(|byte| !b"\t\r\n".contains(byte))
-                .map(control)
-                .collect(),
-        },
-        Case {
-            id: "field-value-octets",
-            group: G,
-            section: "RFC 9110 5.5",
-            requirements: &["9110-5.5-03", "9112-2.2-01"],
-            rule: "Octets above 7f in a field that means nothing are data",
-            rows: vec![
-                accepted("a cookie", Head::new().add("Cookie", b"a=\xe9")).open(),
-                accepted("a character whose low byte is LF", {
-                    Head::new().add("X", b"\xe5\x98\x8a")
-                })
-                .open(),
-                accepted("a character whose low byte is CR", {
-                    Head::new().add("X", b"\xe5\x98\x8d")
-                })
-                .open(),
-                accepted("a tab", Head::new().add("X", "a\tb")).open(),
-                accepted("all token characters in a name", {
-                    Head::new().raw("!#$%&'*+-.^_`|~9aZ: 1")
-                })
-                .open(),
-            ],
-        },
-        Case {
-            id: "field-octets-known",
-            group: G,
-            section: "RFC 9110 5.5",
-            requirements: &["9110-5.5-03"],
-            rule: "Octets above 7f in a field of the handshake are best refused",
-            rows: [
-                "Host",
-                "Upgrade",
-                "Connection",
-                "Sec-WebSocket-Key",
-                "Sec-WebSocket-Version",
-                "Sec-WebSocket-Protocol",
-                "Sec-WebSocket-Extensions",
-            ]
-            .into_iter()
-            .map(|name| {
-                let kept = Head::new().value(name).unwrap_or_else(|| b"chat".to_vec());
-                let value = [&kept[..], b", \xe9"].concat();
-                refused(name, &[400], Head::new().set(name, value)).open()
-            })
-            .collect(),
-        },
-    ]
-}
+/// Fields without which nothing opens. That Host is asked for another case shows.
+const NAMES: [&str; 4] = ["Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"];
 
-fn request_line() -> Vec<Case> {
-    vec![
-        Case {
-            id: "request-line",
-            group: G,
-            section: "RFC 9112 3",
-            requirements: &["9112-3-01", "6455-4.1-01"],
-            rule: "A request line is a method, a target and a version, with one space between",
-            rows: [
-                "GET  {path} HTTP/1.1",
-                "GET {path}  HTTP/1.1",
-                "GET\t{path} HTTP/1.1",
-                "GET {path}\tHTTP/1.1",
-                "GET {path} HTTP/1.1 ",
-                " GET {path} HTTP/1.1",
-                "GET {path} HTTP/1.1\t",
-                "GET",
-                "GET ",
-                "GET {path}",
-                "{path} HTTP/1.1",
-                "GET HTTP/1.1",
-                "GET {path} {path} HTTP/1.1",
-                "GET {path}a b HTTP/1.1",
-                "G@T {path} HTTP/1.1",
-                "(GET) {path} HTTP/1.1",
-                "GET:{path} HTTP/1.1",
-                "GET \x0b{path} HTTP/1.1",
-                "HTTP/1.1 101 Switching Protocols",
-                "GET {path}\0 HTTP/1.1",
-                "",
-            ]
-            .into_iter()
-            .map(|line| {
-                let what = line.escape_debug().to_string();
-                refused(what, &[400], Head::new().line(line)).open()
-            })
-            .collect(),
-        },
-        Case {
-            id: "target",
-            group: G,
-            section: "RFC 9112 3.2",
-            requirements: &["9112-3.2-04", "9112-3.2.3-01"],
-            rule: "A request-target that is none gets 400",
-            rows: [
-                &b"/a\"b"[..],
-                b"/a<b",
-                b"/a>b",
-                b"/a%zz",
-                b"/%",
-                b"/%4",
-                b"/%g0",
-                b"/\x01",
-                b"/\x7f",
-                b"/\xe9",
-                b"/\xff",
-                b"/a\\b",
-                b"/?a#b",
-                b"/?%zz",
-                b"/?\xc3\xa9",
-                b"/?<",
-                b"/?\"",
-                b"echo",
-                b"?x",
-                b"#",
-                b"*",
-                b"example.com:80",
-                b"example.com",
-                b"ws://{host}/",
-                b"wss://{host}/",
-                b"ftp://h/",
-                b"http:/echo",
-                b"http:",
-                b"http://",
-                b"http:///echo",
-                b"http://h:99999/",
-                b"http://u@h/",
-                b"http://h /",
-                b"http://h:8o/",
-                b"http://[::1/",
-                b"http://h/a<b",
-                b"http://h/#f",
-                b"mailto:a@b",
-            ]
-            .into_iter()
-            .map(|target| {
-                let what = target.escape_ascii().to_string();
-                refused(what, &[400], Head::new().target(target)).open()
-            })
-            .collect(),
-        },
-        Case {
-            id: "query-octets",
-            group: G,
-            section: "RFC 9112 3.2",
-            requirements: &["9112-3.2-04"],
-            rule: "What browsers send raw in a query is taken",
-            rows: [
-                "ids[]=1&f={a|b}",
-                "a^b",
-                "a`b",
-                "a\\b",
-                "a?b/c",
-                "a=%20",
-                "%E2%82%AC",
-                "!$&'()*+,;=:@-._~",
-            ]
-            .into_iter()
-            .map(|query| accepted(query, Head::new().query(query)).open())
-            .collect(),
-        },
-        Case {
-            id: "https-target",
-            group: G,
-            section: "RFC 9110 7.4",
-            requirements: &["9110-7.4-01"],
-            rule: "An https target on a connection without TLS is refused",
-            rows: vec![
-                refused("https://host/", &[421], Head::new().target("https://{host}{path}")).open(),
-            ],
-        },
-    ]
-}
+/// What some libraries take for the end of a line, or for one once its high bits are lost.
+const LOOKALIKES: &[&[u8]] = &[
+    b"\x0b",
+    b"\x0c",
+    b"\x1c",
+    b"\x1d",
+    b"\x1e",
+    b"\x85",
+    b"\xc2\x85",
+    b"\xe2\x80\xa8",
+    b"\xe2\x80\xa9",
+    b"\xe5\x98\x8d\xe5\x98\x8a",
+    b"\xe5\x98\x8a",
+    b"\xc4\x8a",
+    b"\x8a",
+    b"\x8d\x8a",
+    b"\\r\\n",
+    b"\0",
+];
+
+const EMPTY_LINE: &str =
+    "RFC 9112 2.2: to skip empty lines before the request line is a SHOULD, for one at least";
+const SINGLE_LF: &str =
+    "RFC 9112 2.2: a recipient may take a single LF as the end of a line, and skip a CR before it";
+const WORDS: &str =
+    "RFC 9112 3: a recipient may split the request line at any space, and ignore space around it";
+const CR_IS_SPACE: &str =
+    "RFC 9112 2.2: a recipient may also read a bare CR as a space, and then take what results";
+const SKIPPED: &str =
+    "RFC 9112 2.2: a recipient may also skip lines that begin with space behind the request line";

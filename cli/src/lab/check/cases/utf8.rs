@@ -1,6 +1,6 @@
 //! UTF-8 in text messages, judged as the bytes arrive (RFC 6455 §5.6, §8.1; RFC 3629).
 
-use super::super::frame::{KEY, dump, header, hex, join, masked, ping, text};
+use super::super::frame::{dump, hex, join, masked, ping, text};
 use super::{Case, End, Group, Row, echoes, p, row, t};
 
 const G: Group = Group::Utf8;
@@ -141,7 +141,7 @@ pub(super) fn cases() -> Vec<Case> {
         section: "RFC 3629 4",
         requirements,
         rule,
-        rows: sequences.iter().flat_map(|sequence| valid(&hex(sequence))).collect(),
+        rows: sequences.iter().map(|sequence| valid(&hex(sequence))).collect(),
     });
     let bad = bad.map(|(id, requirements, rule, sequences)| Case {
         id,
@@ -149,119 +149,56 @@ pub(super) fn cases() -> Vec<Case> {
         section: "RFC 6455 8.1",
         requirements,
         rule,
-        rows: sequences.iter().flat_map(|sequence| invalid(&hex(sequence))).collect(),
+        rows: sequences
+            .iter()
+            .enumerate()
+            .flat_map(|(at, sequence)| invalid(at, &hex(sequence)))
+            .collect(),
     });
-    good.into_iter().chain(bad).chain(across_fragments()).collect()
+    good.into_iter().chain(bad).collect()
 }
 
 /// In one frame, and in fragments of one byte with Pings between.
-fn valid(bytes: &[u8]) -> [Row; 2] {
-    let mut fragments = masked(0x01, b"");
+fn valid(bytes: &[u8]) -> Row {
+    let mut frames = join(&[text(bytes), masked(0x01, b"")]);
     for byte in bytes {
-        fragments.extend(masked(0x00, std::slice::from_ref(byte)));
-        fragments.extend(ping("between"));
+        frames.extend(masked(0x00, std::slice::from_ref(byte)));
+        frames.extend(ping("between"));
     }
-    fragments.extend(masked(0x80, b""));
-    let replies = bytes.iter().map(|_| p("between")).chain([t(bytes)]).collect();
-    [
-        echoes(format!("{} in one frame", dump(bytes)), text(bytes), vec![t(bytes)]),
-        echoes(format!("{} in fragments, pings between", dump(bytes)), fragments, replies),
-    ]
+    frames.extend(masked(0x80, b""));
+    let between = bytes.iter().map(|_| p("between"));
+    let replies = [t(bytes)].into_iter().chain(between).chain([t(bytes)]).collect();
+    echoes(format!("{} in one frame, then in fragments", dump(bytes)), frames, replies)
 }
 
-/// In one frame, in fragments, and with an empty fragment behind it.
-fn invalid(bytes: &[u8]) -> [Row; 3] {
-    let cut = join(&[masked(0x01, &bytes[..1]), masked(0x80, &bytes[1..])]);
-    let ended = join(&[masked(0x01, bytes), masked(0x80, b"")]);
-    let end = || End::Fail(1007);
-    [
-        row(format!("{} in one frame", dump(bytes)), text(bytes), vec![], end()),
-        row(format!("{} in two fragments", dump(bytes)), cut, vec![], end()),
-        row(format!("{}, then an empty fragment", dump(bytes)), ended, vec![], end()),
-    ]
+/// In one frame, and every second one also in fragments: cut in different places, with Pings and
+/// empty ones between.
+fn invalid(at: usize, bytes: &[u8]) -> Vec<Row> {
+    let is_bad = |what: &str, frames: &[Vec<u8>]| {
+        row(format!("{} {what}", dump(bytes)), join(frames), vec![], End::Fail(1007))
+    };
+    let good = good_beginning(bytes);
+    let fragments = match at % 8 {
+        0 => is_bad("in two fragments", &[masked(0x01, &bytes[..1]), masked(0x80, &bytes[1..])]),
+        2 => {
+            is_bad("in one fragment, then an empty one", &[masked(0x01, bytes), masked(0x80, b"")])
+        }
+        4 => is_bad("in two fragments, a ping answered between", &[masked(0x80, &bytes[good..])])
+            .after(join(&[masked(0x01, &bytes[..good]), ping("p")]), vec![p("p")]),
+        6 => is_bad(
+            "in the second fragment of three",
+            &[masked(0x01, b"good"), masked(0x00, bytes), masked(0x80, b"end")],
+        ),
+        _ => return vec![is_bad("in one frame", &[text(bytes)])],
+    };
+    vec![is_bad("in one frame", &[text(bytes)]), fragments]
 }
 
-fn across_fragments() -> Vec<Case> {
-    let fails = |what: &str, bytes: Vec<u8>, replies| row(what, bytes, replies, End::Fail(1007));
-    let early = |what: String, bytes| row(what, bytes, vec![], End::FailEarly(1007)).open();
-    vec![
-        Case {
-            id: "ping-inside-character",
-            group: G,
-            section: "RFC 6455 8.1",
-            requirements: &["6455-8.1-04"],
-            rule: "Control frames and messages before do not disturb the decoder",
-            rows: vec![
-                echoes(
-                    "a ping inside a character",
-                    join(&[masked(0x01, &[0xe2, 0x82]), ping("p"), masked(0x80, &[0xac])]),
-                    vec![p("p"), t("€")],
-                ),
-                fails(
-                    "a ping does not reset it",
-                    join(&[masked(0x01, &[0xe2]), ping("p"), masked(0x80, b"x")]),
-                    vec![p("p")],
-                ),
-                fails("each message begins afresh", join(&[text("é"), text([0xa9])]), vec![t("é")]),
-            ],
-        },
-        Case {
-            id: "told-by-the-fragment",
-            group: G,
-            section: "RFC 6455 8.1",
-            requirements: &["6455-8.1-02", "3629-4-01"],
-            rule: "The fragment with the bad byte tells, not the last",
-            rows: vec![
-                early(
-                    "the bad byte in fragment 2 of 3".to_owned(),
-                    join(&[masked(0x01, b"good"), masked(0x00, &[b'b', 0xff])]),
-                ),
-                early(
-                    "a character begun in one fragment, broken in the next".to_owned(),
-                    join(&[masked(0x01, &[0xe2, 0x82]), masked(0x00, b"x")]),
-                ),
-                early(
-                    "a second byte that its lead does not allow".to_owned(),
-                    join(&[masked(0x01, &[0xed]), masked(0x00, &[0xa0])]),
-                ),
-            ],
-        },
-        Case {
-            id: "told-inside-a-frame",
-            group: G,
-            section: "RFC 6455 8.1",
-            requirements: &["6455-8.1-03"],
-            rule: "The bad byte tells, however much of the frame is still to come",
-            rows: [0_usize, 1, 7, 8, 15, 16, 31, 32, 33, 63, 64, 100, 125, 126, 255, 4096, 65_535]
-                .into_iter()
-                .map(|at| early(format!("at byte {at} of 1 MiB"), unfinished(at)))
-                .collect(),
-        },
-        Case {
-            id: "characters-anywhere",
-            group: G,
-            section: "RFC 3629 4",
-            requirements: &["3629-4-03"],
-            rule: "A character may stand at any offset",
-            rows: [
-                0_usize, 1, 2, 3, 13, 14, 15, 16, 29, 30, 31, 32, 60, 61, 62, 63, 64, 120, 121,
-                122, 123, 124, 125, 126,
-            ]
-            .into_iter()
-            .map(|pad| {
-                let bytes = [&vec![b'a'; pad][..], "🦀é".as_bytes()].concat();
-                echoes(format!("at offset {pad}"), text(&bytes), vec![t(&bytes)])
-            })
-            .collect(),
-        },
-    ]
-}
-
-/// The beginning of a text of 1 MiB, up to a bad byte.
-fn unfinished(at: usize) -> Vec<u8> {
-    let mut frame = header(0x81, 1 << 20);
-    frame.extend_from_slice(&KEY);
-    let payload = [&vec![b'a'; at][..], &[0xff]].concat();
-    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-    frame
+/// How many bytes, but not all, may be the beginning of a good text.
+fn good_beginning(bytes: &[u8]) -> usize {
+    let may_go_on = |length: &usize| match std::str::from_utf8(&bytes[..*length]) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    (0..bytes.len()).rev().find(may_go_on).unwrap_or_default()
 }

@@ -1,10 +1,12 @@
-//! For whatever reads JUnit's XML: a suite for each group, a failure for each violation.
+//! For whatever reads JUnit's XML: a suite for each group, a failure for each violation, an error for each case that
+//! was not played.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::super::case::{Grade, Group};
-use super::{Report, escape};
+use super::super::case::{Case, Grade, Group, Row};
+use super::super::run::{CaseOutcome, Outcome, Standing};
+use super::{Report, escape, section, told_rows};
 
 pub(in super::super) fn render(report: &Report<'_>) -> String {
     let mut xml = String::new();
@@ -14,12 +16,14 @@ pub(in super::super) fn render(report: &Report<'_>) -> String {
 }
 
 fn write_suites(xml: &mut String, report: &Report<'_>) -> fmt::Result {
-    let (all, failures) = (report.results.len(), report.count(Some(Grade::Violation)));
+    let all = report.results.len();
+    let failures = report.count(Standing::Judged(Grade::Violation));
+    let errors = report.count(Standing::NotPlayed);
     let url = escape(report.url);
     writeln!(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
     writeln!(
         xml,
-        "<testsuites name=\"stickler check {url}\" tests=\"{all}\" failures=\"{failures}\">"
+        "<testsuites name=\"stickler check {url}\" tests=\"{all}\" failures=\"{failures}\" errors=\"{errors}\">"
     )?;
     for group in Group::ALL {
         write_suite(xml, report, group)?;
@@ -33,38 +37,66 @@ fn write_suite(xml: &mut String, report: &Report<'_>, group: Group) -> fmt::Resu
     if count == 0 {
         return Ok(());
     }
-    let failures = report.count_in(group, Some(Grade::Violation));
-    let skipped = report.count_in(group, None);
+    let failures = report.count_in(group, Standing::Judged(Grade::Violation));
+    let errors = report.count_in(group, Standing::NotPlayed);
+    let skipped = report.count_in(group, Standing::Skipped);
     let took: Duration = results().map(|(_, outcome)| outcome.took).sum();
     writeln!(
         xml,
-        "  <testsuite name=\"{}\" tests=\"{count}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{:.3}\">",
+        "  <testsuite name=\"{}\" tests=\"{count}\" failures=\"{failures}\" errors=\"{errors}\" \
+         skipped=\"{skipped}\" time=\"{:.3}\">",
         group.name(),
         took.as_secs_f64()
     )?;
     for (case, outcome) in results() {
-        let section = case.section.trim_end_matches(['.', ' ']);
-        write!(
-            xml,
-            "    <testcase classname=\"{}\" name=\"{}: {}\" time=\"{:.3}\"",
-            group.name(),
-            case.id,
-            escape(case.rule),
-            outcome.took.as_secs_f64()
-        )?;
-        let (expected, observed) = (escape(&outcome.expected), escape(&outcome.observed));
-        match outcome.grade {
-            None => writeln!(xml, "><skipped message=\"{observed}\"/></testcase>")?,
-            Some(Grade::Violation) => writeln!(
-                xml,
-                "><failure message=\"{section}: {observed}\">expected {expected}; observed {observed}</failure></testcase>"
-            )?,
-            Some(Grade::Acceptable) => writeln!(
-                xml,
-                "><system-out>acceptable: expected {expected}; observed {observed}</system-out></testcase>"
-            )?,
-            Some(Grade::Strict) => writeln!(xml, "/>")?,
-        }
+        write_case(xml, case, outcome)?;
     }
     writeln!(xml, "  </testsuite>")
+}
+
+fn write_case(xml: &mut String, case: &Case, outcome: &CaseOutcome) -> fmt::Result {
+    write!(
+        xml,
+        "    <testcase classname=\"{}\" name=\"{}: {}\" time=\"{:.3}\"",
+        case.group.name(),
+        case.id,
+        escape(case.rule),
+        outcome.took.as_secs_f64()
+    )?;
+    let (section, observed) = (section(case), escape(&outcome.observed));
+    match outcome.standing {
+        Standing::Judged(Grade::Strict) => return writeln!(xml, "/>"),
+        Standing::Skipped => write!(xml, "><skipped message=\"{observed}\"/>")?,
+        Standing::NotPlayed => write!(xml, "><error message=\"not played: {observed}\"/>")?,
+        Standing::Judged(Grade::Violation) => {
+            write!(xml, "><failure message=\"{section}: {observed}\">")?;
+            write_rows(xml, case, outcome, Grade::Violation)?;
+            write!(xml, "</failure>")?;
+        }
+        Standing::Judged(Grade::Acceptable) => {
+            write!(xml, "><system-out>")?;
+            write_rows(xml, case, outcome, Grade::Acceptable)?;
+            write!(xml, "</system-out>")?;
+        }
+    }
+    writeln!(xml, "</testcase>")
+}
+
+fn write_rows(xml: &mut String, case: &Case, outcome: &CaseOutcome, grade: Grade) -> fmt::Result {
+    let is_told = |(_, of): &(&Row, &Outcome)| of.standing == Standing::Judged(grade);
+    for (row, outcome) in told_rows(case, outcome).filter(is_told) {
+        write!(
+            xml,
+            "{}: {}: expected {}; observed {}; sent {}; received {}",
+            grade.name(),
+            escape(&row.what),
+            escape(&row.expected()),
+            escape(&outcome.observed),
+            outcome.tapes.sent,
+            outcome.tapes.received
+        )?;
+        let end = if outcome.basis.is_empty() { "" } else { "; basis " };
+        writeln!(xml, "{end}{}", escape(&outcome.basis))?;
+    }
+    Ok(())
 }

@@ -5,15 +5,16 @@ pub(super) mod json;
 pub(super) mod junit;
 pub(super) mod table;
 
-use super::case::{Case, Grade, Group};
-use super::play::Server;
-use super::run::Outcome;
+use super::case::{Case, Grade, Group, Row};
+use super::run::{CaseOutcome, Death, Outcome, Standing};
+use super::server::Server;
 
 /// A whole run.
 pub(super) struct Report<'a> {
     pub(super) url: &'a str,
     pub(super) server: &'a Server,
-    pub(super) results: Vec<(&'a Case, &'a Outcome)>,
+    pub(super) results: Vec<(&'a Case, &'a CaseOutcome)>,
+    pub(super) deaths: &'a [Death],
 }
 
 impl<'a> Report<'a> {
@@ -21,20 +22,22 @@ impl<'a> Report<'a> {
         url: &'a str,
         server: &'a Server,
         cases: &'a [Case],
-        outcomes: &'a [Outcome],
+        outcomes: &'a [CaseOutcome],
+        deaths: &'a [Death],
     ) -> Report<'a> {
-        Report { url, server, results: cases.iter().zip(outcomes).collect() }
+        Report { url, server, results: cases.iter().zip(outcomes).collect(), deaths }
     }
 
-    /// How many came to this; `None` counts what was skipped.
-    pub(super) fn count(&self, grade: Option<Grade>) -> usize {
-        self.results.iter().filter(|(_, outcome)| outcome.grade == grade).count()
+    /// How many cases came to this.
+    pub(super) fn count(&self, standing: Standing) -> usize {
+        self.results.iter().filter(|(_, outcome)| outcome.standing == standing).count()
     }
 
     /// The same in one group.
-    fn count_in(&self, group: Group, grade: Option<Grade>) -> usize {
-        let is_here =
-            |(case, outcome): &&(&Case, &Outcome)| case.group == group && outcome.grade == grade;
+    fn count_in(&self, group: Group, standing: Standing) -> usize {
+        let is_here = |(case, outcome): &&(&Case, &CaseOutcome)| {
+            case.group == group && outcome.standing == standing
+        };
         self.results.iter().filter(is_here).count()
     }
 
@@ -44,15 +47,108 @@ impl<'a> Report<'a> {
         let deflate = if self.server.compresses { "permessage-deflate" } else { "no compression" };
         format!("{echo}, {deflate}")
     }
+
+    /// Why the run is not complete, if it is not.
+    pub(super) fn incomplete(&self) -> Option<String> {
+        let mut reasons: Vec<(&str, usize)> = Vec::new();
+        let rows = self.results.iter().flat_map(|(_, outcome)| &outcome.rows);
+        for row in rows.filter(|row| row.standing == Standing::NotPlayed) {
+            match reasons.iter_mut().find(|(why, _)| *why == row.observed) {
+                Some((_, count)) => *count += 1,
+                None => reasons.push((&row.observed, 1)),
+            }
+        }
+        let mut all: Vec<String> = reasons
+            .iter()
+            .take(MOST_REASONS)
+            .map(|(why, count)| format!("{count} rows not played: {why}"))
+            .collect();
+        let unexplained = self.deaths.iter().filter(|death| death.after.is_none());
+        all.extend(
+            unexplained
+                .map(|death| format!("the server answered nobody for a while: {}", death.how)),
+        );
+        let is_judged =
+            |(_, outcome): &(&Case, &CaseOutcome)| matches!(outcome.standing, Standing::Judged(_));
+        if all.is_empty() && !self.results.iter().any(is_judged) {
+            all.push("nothing could be judged".to_owned());
+        }
+        if all.is_empty() { None } else { Some(all.join("; ")) }
+    }
+
+    /// The row after which the server was gone, and those that were under way too, in words.
+    fn told(&self, death: &Death) -> String {
+        let name = |(case, row): &(usize, usize)| match self.results.get(*case) {
+            Some((case, _)) => match case.rows.get(*row) {
+                Some(row) => format!("{}: {}", case.id, row.what),
+                None => case.id.to_owned(),
+            },
+            None => String::new(),
+        };
+        let after = match &death.after {
+            Some(place) => format!("after {}", name(place)),
+            None => "for a while, and no row does it alone".to_owned(),
+        };
+        let mut text = format!("the server answered nobody {after} ({})", death.how);
+        if !death.also.is_empty() {
+            let also: Vec<String> = death.also.iter().take(MOST_ALSO).map(name).collect();
+            text.push_str(&format!("; also under way: {}", also.join(", ")));
+            let more = death.also.len().saturating_sub(MOST_ALSO);
+            if more > 0 {
+                text.push_str(&format!(" and {more} more"));
+            }
+        }
+        text.push_str(if death.came_back { "; it came back" } else { "; it did not come back" });
+        text
+    }
 }
 
-/// The grades in the order of the reports.
-const GRADES: [Option<Grade>; 4] =
-    [Some(Grade::Strict), Some(Grade::Acceptable), Some(Grade::Violation), None];
-
-fn name(grade: Option<Grade>) -> &'static str {
-    grade.map_or("skipped", Grade::name)
+/// Rows of a case that have something to tell, each with what came of it.
+fn told_rows<'a>(
+    case: &'a Case,
+    outcome: &'a CaseOutcome,
+) -> impl Iterator<Item = (&'a Row, &'a Outcome)> {
+    case.rows.iter().zip(&outcome.rows)
 }
+
+/// Where a case may stand, in the order of the reports.
+const STANDINGS: [Standing; 5] = [
+    Standing::Judged(Grade::Strict),
+    Standing::Judged(Grade::Acceptable),
+    Standing::Judged(Grade::Violation),
+    Standing::Skipped,
+    Standing::NotPlayed,
+];
+
+fn name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Judged(grade) => grade.name(),
+        Standing::Skipped => "skipped",
+        Standing::NotPlayed => "incomplete",
+    }
+}
+
+/// The same of one row.
+fn row_name(standing: Standing) -> &'static str {
+    if standing == Standing::NotPlayed { "not-played" } else { name(standing) }
+}
+
+/// The section as people write it.
+fn section(case: &Case) -> &str {
+    case.section.trim_end_matches(['.', ' '])
+}
+
+/// What each grade means, in the order of [`STANDINGS`].
+const LEGEND: [(&str, &str); 5] = [
+    ("strict", "exactly what the rule demands"),
+    (
+        "acceptable",
+        "lawful: the RFC leaves it open, or this is a weaker way; what it rests on is told",
+    ),
+    ("violation", "a MUST or MUST NOT is broken"),
+    ("skipped", "it needs an echo, or an extension or agreement that is not there"),
+    ("incomplete", "a row of it was not played, so nothing is known; the run is incomplete too"),
+];
 
 /// Text as HTML or XML has it; control characters, which XML cannot hold, as their escapes.
 fn escape(text: &str) -> String {
@@ -72,3 +168,9 @@ fn escape(text: &str) -> String {
     }
     escaped
 }
+
+/// Rows that are told to have been under way too.
+const MOST_ALSO: usize = 16;
+
+/// Reasons that are told why a run is incomplete.
+const MOST_REASONS: usize = 5;

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use super::super::case::{Grade, Group};
-use super::{GRADES, Report, name};
+use super::super::case::{Case, Grade, Group, Row};
+use super::super::run::{CaseOutcome, Outcome, Standing};
+use super::{LEGEND, Report, STANDINGS, name, row_name, section, told_rows};
 
 pub(in super::super) fn render(report: &Report<'_>) -> String {
     let mut page = String::new();
@@ -19,49 +20,100 @@ fn write_page(page: &mut String, report: &Report<'_>) -> fmt::Result {
         writeln!(
             page,
             "{:<11}{:<34}{:<18}{}",
-            name(outcome.grade),
+            name(outcome.standing),
             case.id,
-            case.section.trim_end_matches(['.', ' ']),
+            section(case),
             shortened(&outcome.observed)
         )?;
     }
-    write_violations(page, report)?;
-    write_totals(page, report)
+    write_acceptable(page, report)?;
+    write_deaths(page, report)?;
+    for (case, outcome) in &report.results {
+        if outcome.standing == Standing::Judged(Grade::Violation) {
+            write_violation(page, case, outcome)?;
+        }
+    }
+    write_totals(page, report)?;
+    match report.incomplete() {
+        Some(why) => writeln!(page, "incomplete: {why}"),
+        None => Ok(()),
+    }
 }
 
-fn write_violations(page: &mut String, report: &Report<'_>) -> fmt::Result {
+/// A line or two for each row that is acceptable.
+fn write_acceptable(page: &mut String, report: &Report<'_>) -> fmt::Result {
     for (case, outcome) in &report.results {
-        if outcome.grade == Some(Grade::Violation) {
-            let section = case.section.trim_end_matches(['.', ' ']);
-            writeln!(page, "\nviolation of {section}: {}", case.rule)?;
-            writeln!(page, "  case      {} ({})", case.id, case.requirements.join(", "))?;
-            writeln!(page, "  expected  {}", outcome.expected)?;
-            writeln!(page, "  observed  {}", outcome.observed)?;
+        let is_told =
+            |(_, of): &(&Row, &Outcome)| of.standing == Standing::Judged(Grade::Acceptable);
+        let mut rows = told_rows(case, outcome).filter(is_told).peekable();
+        if rows.peek().is_some() {
+            writeln!(page, "\nacceptable under {}: {} ({})", section(case), case.rule, case.id)?;
         }
+        for (row, outcome) in rows {
+            write_row(page, row, outcome)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_deaths(page: &mut String, report: &Report<'_>) -> fmt::Result {
+    for death in report.deaths {
+        writeln!(page, "\n{}", report.told(death))?;
+        if let Some((case, row)) = death.after
+            && let Some(outcome) = report.results.get(case).and_then(|(_, of)| of.rows.get(row))
+        {
+            writeln!(page, "  sent      {}", outcome.tapes.sent)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_violation(page: &mut String, case: &Case, outcome: &CaseOutcome) -> fmt::Result {
+    writeln!(page, "\nviolation of {}: {}", section(case), case.rule)?;
+    writeln!(page, "  case      {} ({})", case.id, case.requirements.join(", "))?;
+    let is_told = |(_, of): &(&Row, &Outcome)| of.standing == Standing::Judged(Grade::Violation);
+    for (row, outcome) in told_rows(case, outcome).filter(is_told) {
+        write_row(page, row, outcome)?;
+    }
+    Ok(())
+}
+
+fn write_row(page: &mut String, row: &Row, outcome: &Outcome) -> fmt::Result {
+    writeln!(page, "  {}: {}", row_name(outcome.standing), row.what)?;
+    writeln!(page, "    expected  {}", row.expected())?;
+    writeln!(page, "    observed  {}", outcome.observed)?;
+    writeln!(page, "    sent      {}", outcome.tapes.sent)?;
+    writeln!(page, "    received  {}", outcome.tapes.received)?;
+    if !outcome.basis.is_empty() {
+        writeln!(page, "    basis     {}", outcome.basis)?;
     }
     Ok(())
 }
 
 fn write_totals(page: &mut String, report: &Report<'_>) -> fmt::Result {
     writeln!(page)?;
+    for (grade, meaning) in LEGEND {
+        writeln!(page, "{grade:<11}{meaning}")?;
+    }
+    writeln!(page)?;
     write!(page, "{:<11}", "group")?;
-    for grade in GRADES {
-        write!(page, "{:>12}", name(grade))?;
+    for standing in STANDINGS {
+        write!(page, "{:>12}", name(standing))?;
     }
     writeln!(page)?;
     for group in Group::ALL {
-        if GRADES.iter().all(|grade| report.count_in(group, *grade) == 0) {
+        if STANDINGS.iter().all(|standing| report.count_in(group, *standing) == 0) {
             continue;
         }
         write!(page, "{:<11}", group.name())?;
-        for grade in GRADES {
-            write!(page, "{:>12}", report.count_in(group, grade))?;
+        for standing in STANDINGS {
+            write!(page, "{:>12}", report.count_in(group, standing))?;
         }
         writeln!(page)?;
     }
     write!(page, "{:<11}", "all")?;
-    for grade in GRADES {
-        write!(page, "{:>12}", report.count(grade))?;
+    for standing in STANDINGS {
+        write!(page, "{:>12}", report.count(standing))?;
     }
     writeln!(page)
 }

@@ -1,7 +1,10 @@
-//! The addresses of `--listen`.
+//! The addresses of `--listen`: where `serve` listens, and so where `health` looks.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+
+/// Where `serve` listens unless it is told.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:9001";
 
 /// One `--listen`: what a name and a port are to be resolved into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,14 @@ impl Listen {
         }
     }
 
+    /// The port, 0 for any that is free.
+    pub(crate) fn port(&self) -> u16 {
+        match self {
+            Self::Address(address) => address.port(),
+            Self::Localhost(port) | Self::Name(_, port) => *port,
+        }
+    }
+
     /// The addresses to bind, each once.
     ///
     /// # Errors
@@ -69,6 +80,32 @@ impl Listen {
     }
 }
 
+/// The addresses to bind, those together of which one may be missing on this machine: the two of
+/// `localhost`, and `[::]` with `0.0.0.0` on the same port, which mean all addresses of both families.
+///
+/// # Errors
+///
+/// When a name cannot be resolved.
+pub(crate) fn groups(listen: &[Listen]) -> io::Result<Vec<Vec<SocketAddr>>> {
+    let is_whole_family = |one: &SocketAddr| one.ip().is_unspecified();
+    let mut groups: Vec<Vec<SocketAddr>> = Vec::new();
+    for listen in listen {
+        let addresses = listen.addresses()?;
+        let other = |group: &&mut Vec<SocketAddr>| match (&group[..], &addresses[..]) {
+            ([a], [b]) => {
+                let are_both = is_whole_family(a) && is_whole_family(b);
+                are_both && a.port() == b.port() && a.is_ipv4() != b.is_ipv4()
+            }
+            _ => false,
+        };
+        match groups.iter_mut().find(other) {
+            Some(group) => group.extend(addresses),
+            None => groups.push(addresses),
+        }
+    }
+    Ok(groups)
+}
+
 fn is_of_a_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
@@ -92,6 +129,20 @@ mod tests {
     fn localhost_is_both_families() {
         let addresses = Listen::Localhost(9001).addresses().unwrap();
         assert_eq!(addresses, ["127.0.0.1:9001".parse().unwrap(), "[::1]:9001".parse().unwrap()]);
+    }
+
+    #[test]
+    fn all_addresses_of_both_families_are_bound_together() {
+        let groups = |listen: &[&str]| {
+            let listen: Vec<_> = listen.iter().map(|text| Listen::parse(text).unwrap()).collect();
+            let lens = super::groups(&listen).unwrap();
+            lens.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(groups(&["0.0.0.0:9001", "[::]:9001"]), [2]);
+        assert_eq!(groups(&["[::]:1", "127.0.0.1:1", "0.0.0.0:1"]), [2, 1]);
+        assert_eq!(groups(&["0.0.0.0:1", "[::]:2", "[::1]:1", "localhost:1"]), [1, 1, 1, 2]);
+        assert_eq!(groups(&["127.0.0.1:1", "[::1]:1"]), [1, 1]);
+        assert_eq!(groups(&["0.0.0.0:1", "0.0.0.0:1"]), [1, 1]);
     }
 
     #[test]
