@@ -1,5 +1,5 @@
-// The echo server of Go's gorilla/websocket, as the example in its repository begins, with compression on. Says where
-// it listens.
+// The echo server of Go's gorilla/websocket, as the example in its repository begins, with compression on. Its
+// documentation leaves the check of text to the program, so that is here too. Says where it listens.
 package main
 
 import (
@@ -7,6 +7,8 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 )
@@ -25,6 +27,11 @@ func echo(response http.ResponseWriter, request *http.Request) {
 	for {
 		kind, message, err := connection.ReadMessage()
 		if err != nil {
+			return
+		}
+		if kind == websocket.TextMessage && !utf8.Valid(message) {
+			reason := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, "")
+			connection.WriteControl(websocket.CloseMessage, reason, time.Time{})
 			return
 		}
 		if err := connection.WriteMessage(kind, message); err != nil {

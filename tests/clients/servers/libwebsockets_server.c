@@ -15,12 +15,20 @@ struct message {
     int is_binary;
 };
 
-/* What a connection has: the message that comes in, and those that go out. */
+/* What a connection has: the message that comes in, those that go out, and the one that went out last, which is kept
+ * as the library may still compress from it. */
 struct session {
     unsigned char *bytes;
     size_t length;
-    struct message *first, *last;
+    struct message *first, *last, *written;
 };
+
+static void release(struct message *message)
+{
+    if (message)
+        free(message->bytes);
+    free(message);
+}
 
 static int append(struct session *session, const void *in, size_t length)
 {
@@ -59,8 +67,8 @@ static int write_first(struct lws *wsi, struct session *session)
     session->first = message->next;
     if (!session->first)
         session->last = NULL;
-    free(message->bytes);
-    free(message);
+    release(session->written);
+    session->written = message;
     return written < 0 ? -1 : 0;
 }
 
@@ -87,9 +95,9 @@ static int echo(struct lws *wsi, enum lws_callback_reasons reason, void *user, v
         while (session->first) {
             struct message *message = session->first;
             session->first = message->next;
-            free(message->bytes);
-            free(message);
+            release(message);
         }
+        release(session->written);
         free(session->bytes);
         return 0;
     default:
@@ -116,6 +124,8 @@ int main(int count, char **arguments)
     info.protocols = protocols;
     info.extensions = extensions;
     info.gid = info.uid = -1;
+    /* Named for servers that want the check of RFC 6455 8.1. */
+    info.options = LWS_SERVER_OPTION_VALIDATE_UTF8;
     lws_set_log_level(0, NULL);
     signal(SIGPIPE, SIG_IGN);
     struct lws_context *context = lws_create_context(&info);
