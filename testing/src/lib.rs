@@ -1,5 +1,6 @@
 //! What the tests of the library and of the program share: transports in memory and peers on them, naive twins of
-//! the core, a slow reader and writer of DEFLATE, tables of bytes and what runs them, and claims.
+//! the core, a slow reader and writer of DEFLATE, tables of bytes and what runs them, an echo server with faults to
+//! switch on, and claims.
 //!
 //! Nothing here is used by the library or the program themselves. What stands against the clever version shares no
 //! code with it.
@@ -9,6 +10,8 @@ pub mod allocator;
 pub mod claims;
 pub mod deflate;
 pub mod drive;
+#[cfg(feature = "faulty")]
+pub mod faulty;
 pub mod frame;
 pub mod hex;
 #[cfg(feature = "net")]
