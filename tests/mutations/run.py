@@ -63,6 +63,8 @@ def main():
     binaries = build()
     seen = {} if args.fresh else read_seen(args.keep)
     todo = choose(mutations, args)
+    if not todo:
+        raise SystemExit("mutations: none has that name or row")
     begun, survivors, run, done = time.monotonic(), [], 0, []
     for mutation in todo:
         result = seen.get(mutation.digest())

@@ -11,13 +11,13 @@ import json
 import pathlib
 import sys
 
-GRADES = ["strict", "acceptable", "violation", "skipped"]
+GRADES = ["strict", "acceptable", "violation", "skipped", "incomplete"]
 
 INTRODUCTION = (
     "Echo servers as the documentation of each begins, in the versions named, on a loopback address, asked by "
     "`stickler check`. Strict is exactly what the rule demands; acceptable is another lawful way, or a weaker "
     "one; a violation breaks a MUST or MUST NOT, and was seen again with another client and read in the RFC before it was "
-    "written down here. What each case sends is in `cli/src/lab/check/cases`. A server that leaves out an extension "
+    "written down here; incomplete is a case of which a row could not be played. What each case sends is in `cli/src/lab/check/cases`. A server that leaves out an extension "
     "skips its cases."
 )
 
@@ -33,6 +33,9 @@ def main():
     runs = {name: json.loads((out / f"{name}.json").read_text()) for name, _ in names}
     versions = dict(names)
     reasons = dict(line.split("\t") for line in verified.read_text().splitlines()[1:])
+    cut_short = sorted(name for name, run in runs.items() if not run["complete"])
+    if cut_short:
+        sys.exit(f"not complete, so not published: {', '.join(cut_short)}")
     broken = collect(runs)
     unknown = sorted(set(broken) - set(reasons))
     if unknown:
@@ -53,6 +56,13 @@ def collect(runs):
     return broken
 
 
+def died(name, run):
+    """A sentence if cases ended the server; it was started again each time."""
+    ended = [result["id"] for result in run["results"] if "answered nobody" in json.dumps(result)]
+    if ended:
+        yield f"{name} died and was started again. It died after a row of {', '.join(f'`{case}`' for case in ended)}."
+
+
 def section(results):
     return next(iter(results.values()))["section"]
 
@@ -63,6 +73,7 @@ def markdown(runs, versions, broken, reasons):
     for name, run in runs.items():
         counts = " | ".join(str(run["counts"][grade]) for grade in GRADES)
         lines.append(f"| {name} | {versions[name]} | {counts} |")
+    lines += [""] + [line for name, run in runs.items() for line in died(name, run)]
     lines += ["", "## Who breaks which clause", "", BY_10_7, "", "| clause | case | who | why |", "|---|---|---|---|"]
     for case, results in broken.items():
         lines.append(f"| {section(results)} | `{case}` | {', '.join(results)} | {reasons[case]} |")
@@ -89,6 +100,7 @@ def page(runs, versions, broken, reasons):
     return PAGE.format(
         introduction=text(INTRODUCTION).replace("`stickler check`", "<code>stickler check</code>").replace("`", ""),
         head=head,
+        died="".join(f"<p>{text(line).replace('`', '')}</p>" for name, run in runs.items() for line in died(name, run)),
         rows="\n".join(rows),
         by_10_7=text(BY_10_7),
         entries="\n".join(entries),
@@ -129,6 +141,7 @@ a {{ color: inherit }}
 <div class="wide"><table><tr><th>server</th>{head}</tr>
 {rows}
 </table></div>
+{died}
 <h2>Who breaks which clause</h2>
 <p>{by_10_7}</p>
 {entries}

@@ -35,6 +35,8 @@ pub(crate) struct Response {
     is_whole: bool,
     /// Whether FIN followed.
     pub(crate) ends: bool,
+    /// Whether a reset followed, which ends the connection too.
+    pub(crate) is_reset: bool,
     /// Whether another response followed.
     pub(crate) is_repeated: bool,
     /// The statuses of the 1xx that came before.
@@ -219,7 +221,7 @@ impl Response {
 
     /// Whether it says that the connection ends with it, and no end came.
     pub(crate) fn is_not_ended(&self) -> bool {
-        self.says_close() && !self.ends
+        self.says_close() && !self.ends && !self.is_reset
     }
 
     /// Whether it says that the connection ends with it.
@@ -257,6 +259,9 @@ impl Response {
                 && self.lists("sec-websocket-version", "13"))
         {
             return some("426 without Upgrade: websocket and Sec-WebSocket-Version: 13");
+        }
+        if self.is_reset {
+            return some("a reset after it");
         }
         if !self.ends {
             return some("no FIN after it");
@@ -301,5 +306,13 @@ mod tests {
     #[test]
     fn s6455_1_3_the_accept_value_is_computed() {
         assert_eq!(accept_value(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn a_reset_ends_a_connection_too() {
+        let fields = vec![("connection".to_owned(), "close".to_owned())];
+        let response = Response { status: 431, fields, ..Response::default() };
+        assert!(response.is_not_ended());
+        assert!(!Response { is_reset: true, ..response }.is_not_ended());
     }
 }

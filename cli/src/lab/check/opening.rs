@@ -66,10 +66,20 @@ pub(crate) fn finish(server: &Server, connection: &mut Connection, row: &Opening
 /// Waits for FIN after a refusal that says that the connection ends.
 fn read_end(server: &Server, connection: &mut Connection, response: &mut Response) {
     let until = Instant::now() + server.pace.now(Wait::Fin);
-    while !connection.is_finished() && connection.fill(until).unwrap_or(false) {}
+    while !connection.is_finished() {
+        match connection.fill(until) {
+            Ok(true) => {}
+            // What the server had not read yet makes its end a reset.
+            Err(Next::Reset) => {
+                response.is_reset = true;
+                break;
+            }
+            Ok(false) | Err(_) => break,
+        }
+    }
     response.ends = connection.is_finished() && connection.unread().is_empty();
     response.is_repeated = connection.unread().starts_with(b"HTTP/");
-    if !connection.is_finished() {
+    if !connection.is_finished() && !response.is_reset {
         server.pace.note_in_vain(Wait::Fin);
     }
 }
@@ -77,6 +87,11 @@ fn read_end(server: &Server, connection: &mut Connection, response: &mut Respons
 impl Opened {
     fn exchange(&mut self, server: &Server, connection: &mut Connection, row: &Opening) {
         let early = if let Answer::Accept(wanted) = &row.answer { wanted.len() } else { 0 };
+        if let Answered::Response(response) = &self.answered
+            && let Ok(Some(agreement)) = agreement(row, response)
+        {
+            connection.agree(agreement);
+        }
         self.read_events(server, connection, early, false);
         if self.fault.is_some() {
             return;
@@ -230,11 +245,15 @@ fn judge_exchange(opening: &Opening, seen: &Opened, echoes: bool) -> Option<Verd
     }
 }
 
+/// What the 101 agrees to.
+fn agreement(row: &Opening, response: &Response) -> Result<Option<Agreement>, Fault> {
+    let offer = row.head.all("Sec-WebSocket-Extensions");
+    Agreement::of(&offer, &response.values("sec-websocket-extensions"))
+}
+
 /// What is wrong with the extension and the subprotocol of a 101.
 fn fault_of_choice(row: &Opening, response: &Response) -> Option<Fault> {
-    let offer = row.head.all("Sec-WebSocket-Extensions");
-    let answer = response.values("sec-websocket-extensions");
-    if let Err(fault) = Agreement::of(&offer, &answer) {
+    if let Err(fault) = agreement(row, response) {
         return Some(fault);
     }
     let asked = row.head.all("Sec-WebSocket-Protocol");

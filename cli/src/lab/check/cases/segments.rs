@@ -21,12 +21,15 @@ pub(super) fn cases() -> Vec<Case> {
             rows: cuts(&good())
                 .into_iter()
                 .map(|at| accepted(at_octet(&good(), at), good()).delivered(Delivery::CutAt(at)))
-                .chain([accepted("octet by octet", good()).delivered(Delivery::Bytewise)])
+                .chain([accepted("octet by octet", good())
+                    .delivered(Delivery::Bytewise)
+                    .open_by(MAY_CLOSE)])
                 .chain([accepted(
                     "octet by octet, what a browser sends",
                     super::request::browser(),
                 )
-                .delivered(Delivery::Bytewise)])
+                .delivered(Delivery::Bytewise)
+                .open_by(MAY_CLOSE)])
                 .collect(),
         },
         Case {
@@ -139,3 +142,6 @@ fn early() -> Vec<Row> {
 
 const TOO_EARLY: &str =
     "RFC 6455 4.1: a client waits for the answer; what becomes of frames before it is not said";
+
+/// Many segments of one octet are what an attack looks like.
+const MAY_CLOSE: &str = "RFC 9112 9.5 lets either side close the connection at any time (MAY)";
