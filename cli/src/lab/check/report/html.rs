@@ -109,8 +109,8 @@ fn write_row(page: &mut String, row: &Row, outcome: &Outcome) -> fmt::Result {
         escape(&row.what),
         escape(&row.expected()),
         escape(&outcome.observed),
-        outcome.tapes.sent,
-        outcome.tapes.received
+        escape(&outcome.tapes.sent.readable()),
+        escape(&outcome.tapes.received.readable())
     )?;
     if !outcome.basis.is_empty() {
         write!(page, "<dt>basis</dt><dd>{}</dd>", escape(&outcome.basis))?;
