@@ -143,7 +143,7 @@ fn every_fault_has_its_place_in_one_of_the_lists() {
 }
 
 /// So many servers and checkers run side by side.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// No run takes longer, whatever the fault.
 const LONGEST_CHECK: Duration = Duration::from_secs(120);

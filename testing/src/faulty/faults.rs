@@ -64,7 +64,6 @@ faults! {
     HeadCutInLineEnd "RFC 9112 2.2" "A head that TCP cuts between CR and LF is refused.",
     LargeHeadIs500 "RFC 9110 5.4" "A head that is too large gets 500.",
     LongTargetIs400 "RFC 9112 3" "A target that is too long gets 400.",
-    ContinueMissing "RFC 9110 7.8" "Expect: 100-continue gets 101 without a 100 before it.",
     // The answer.
     AcceptWrong "RFC 6455 4.2.2" "The accept value is that of another key.",
     AcceptMissing "RFC 6455 4.2.2" "The 101 has no accept value.",

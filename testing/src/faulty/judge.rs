@@ -23,7 +23,7 @@ pub(super) fn judge(shared: &Shared, head: &Head) -> Result<Opened, Refusal> {
     version_of_http(shared, head)?;
     host(shared, head)?;
     content(shared, head)?;
-    let continues = expectation(head)? && !shared.has(Fault::ContinueMissing);
+    let continues = expectation(head)?;
     method(shared, head)?;
     check_target(shared, head)?;
     upgrade(shared, head)?;

@@ -139,7 +139,8 @@ impl Response {
             }
         }
         self.body = connection.unread().to_vec();
-        self.body.truncate(LONGEST_BODY);
+        // What stands behind the content is no part of it: perhaps a second answer.
+        self.body.truncate(length.filter(|_| !is_head).unwrap_or(usize::MAX).min(LONGEST_BODY));
         connection.consume(self.body.len());
         self.is_whole = length.is_some_and(|length| length == self.body.len());
     }

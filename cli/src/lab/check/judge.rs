@@ -57,6 +57,8 @@ enum Replies {
     /// Every message is there, in order, and so are enough Pongs.
     Lawful(&'static str),
     Missing,
+    /// Every message is there, and a Pong is not.
+    MissingPong,
     /// One is not what was sent.
     Changed(String),
     /// All there, and more.
@@ -96,7 +98,7 @@ fn compare(wanted: &[Event], seen: &[&Event]) -> Replies {
     };
     match (pongs.last() == pongs_wanted.last(), is_subsequence) {
         (true, true) => Replies::Lawful("one Pong for several Pings"),
-        _ if pongs.len() < pongs_wanted.len() => Replies::Missing,
+        _ if pongs.len() < pongs_wanted.len() => Replies::MissingPong,
         _ if pongs.len() > pongs_wanted.len() => {
             let is_more = |pong: &&Event| !pongs_wanted.contains(pong);
             let more = pongs.iter().find(is_more).or(pongs.last());
@@ -134,12 +136,22 @@ impl Judging<'_> {
                     _ => self.refused(self.row.duty),
                 }
             }
-            Replies::Missing if seen.goes_on => {
+            // RFC 6455 §7.3 lets a server end what is too much for it; one that neither ends nor answers owes the Pong.
+            Replies::MissingPong if self.is_silent() => {
+                Verdict::violation(format!("a Ping is not answered: {}", story(seen)))
+                    .resting_on(Wait::Answer)
+            }
+            Replies::Missing | Replies::MissingPong if seen.goes_on => {
                 let duty = if self.row.duty == Duty::Open { Duty::Open } else { self.row.replies };
                 self.refused(duty)
             }
-            Replies::Missing => self.refused(self.row.duty),
+            Replies::Missing | Replies::MissingPong => self.refused(self.row.duty),
         }
+    }
+
+    /// Whether the server neither closed nor ended, and answers nothing more.
+    fn is_silent(&self) -> bool {
+        self.seen.close.is_none() && !self.seen.goes_on && matches!(self.seen.end, Ending::Silence)
     }
 
     /// What was legal did not get through.
@@ -150,7 +162,7 @@ impl Judging<'_> {
                 LIMITS,
                 format!("refused by a limit or policy: {}", story(seen)),
             ),
-            None if matches!(seen.end, Ending::Silence) && seen.close.is_none() => {
+            None if self.is_silent() => {
                 Verdict::against_duty(duty, self.row, format!("not answered: {}", story(seen)))
                     .resting_on(Wait::Answer)
             }
@@ -428,6 +440,11 @@ mod tests {
         assert_eq!(grade(&wanted(), changed()), Grade::Violation);
         assert_eq!(grade(&open(wanted()), changed()), Grade::Violation);
         assert_eq!(grade(&open(wanted()), seen(vec![])), Grade::Acceptable);
+        // Silence about a Ping alone is no answer that the RFC leaves open; an end is.
+        let unanswered =
+            |end| Transcript { events: vec![text.clone()], end, ..Transcript::default() };
+        assert_eq!(grade(&open(wanted()), unanswered(Ending::Silence)), Grade::Violation);
+        assert_eq!(grade(&open(wanted()), unanswered(Ending::Fin)), Grade::Acceptable);
         assert_eq!(must(vec![text.clone(), Event::Pong(b"c".to_vec())]), Grade::Violation);
         let unowed = Row { replies: Duty::Open, ..wanted() };
         assert_eq!(grade(&unowed, seen(vec![])), Grade::Acceptable);

@@ -90,7 +90,6 @@ pub(super) fn probe(fault: Fault) -> Option<Probe> {
         Fault::QuotedPairRefused => offering("foo; bar=\"1\\0\""),
         Fault::LargeHeadIs500 => head(&[&format!("X: {}", "p".repeat(64 << 10))]),
         Fault::LongTargetIs400 => head(&[&format!(">GET /?{} HTTP/1.1", "q".repeat(64 << 10))]),
-        Fault::ContinueMissing => head(&["Expect: 100-continue"]),
         Fault::SubprotocolEmpty | Fault::SubprotocolTwice | Fault::SubprotocolCase => {
             head(&["Sec-WebSocket-Protocol: chat"])
         }
