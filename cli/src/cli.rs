@@ -96,9 +96,10 @@ pub(crate) struct Serve {
     )]
     pub(crate) subprotocol: Vec<String>,
 
-    /// Origin that may connect: any, same-host, or one such as https://example.com, where *. stands
-    /// for labels before a domain (https://*.example.com) and :* for every port
-    /// (http://localhost:*); null for pages from files and sandboxed frames [repeatable]
+    /// Web pages that may connect: any, same-host, null, or those of an origin [repeatable]
+    ///
+    /// An origin is such as https://example.com. In https://*.example.com the asterisk stands for
+    /// labels of a domain, in http://localhost:* for every port.
     #[arg(
         long,
         env = "STICKLER_ALLOWED_ORIGIN",
@@ -220,8 +221,9 @@ pub(crate) struct Serve {
     #[arg(help_heading = "Compression (RFC 7692)")]
     pub(crate) deflate_memory: Size,
 
-    /// What to log: off, error, warn, info, debug or trace, or such as info,stickler::net=trace
-    /// [default: RUST_LOG, else info]
+    /// What to log, such as debug, or info,stickler::net=trace [default: RUST_LOG, else info]
+    ///
+    /// The levels are off, error, warn, info, debug and trace.
     #[arg(
         long,
         env = "STICKLER_LOG",

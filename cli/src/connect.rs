@@ -32,8 +32,14 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-        let rest = text.strip_prefix("ws://").filter(|_| is_plain && !text.contains('#'));
+        if text.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss://")) {
+            return Err("there is no TLS here, so the URL begins with ws://".into());
+        }
+        let rest = text.strip_prefix("ws://").filter(|_| is_plain);
         let rest = rest.ok_or("wanted: a URL such as ws://127.0.0.1:9001/")?;
+        if rest.contains('#') {
+            return Err("RFC 6455 3: there is no fragment in the URL of a WebSocket".into());
+        }
         let (authority, target) = match rest.find(['/', '?']) {
             Some(at) if rest[at..].starts_with('?') => (&rest[..at], format!("/{}", &rest[at..])),
             Some(at) => (&rest[..at], rest[at..].to_owned()),
@@ -71,14 +77,17 @@ impl Url {
 }
 
 fn split_authority(authority: &str) -> Result<(&str, u16), String> {
+    if authority.contains('@') {
+        return Err("RFC 6455 3: there is no user in the URL of a WebSocket".into());
+    }
     let after_host = match authority.strip_prefix('[') {
         Some(rest) => rest.find(']').ok_or("an IPv6 address ends with a bracket")? + 2,
         None => authority.find(':').unwrap_or(authority.len()),
     };
     let (host, port) = authority.split_at(after_host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() || host.contains('@') {
-        return Err("the host is missing, or not one".into());
+    if host.is_empty() {
+        return Err("the host is missing".into());
     }
     let port = match port {
         "" => 80,
@@ -314,6 +323,21 @@ mod tests {
         ] {
             let url = url(text);
             assert_eq!((&url.host[..], url.port, &url.target[..]), (host, port, target), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_said() {
+        for (text, why) in [
+            ("wss://host/", "there is no TLS here, so the URL begins with ws://"),
+            ("WSS://host/", "there is no TLS here, so the URL begins with ws://"),
+            ("http://host/", "wanted: a URL such as ws://127.0.0.1:9001/"),
+            ("ws://user@host/", "RFC 6455 3: there is no user in the URL of a WebSocket"),
+            ("ws://user:word@host/", "RFC 6455 3: there is no user in the URL of a WebSocket"),
+            ("ws://host/#top", "RFC 6455 3: there is no fragment in the URL of a WebSocket"),
+            ("ws:///", "the host is missing"),
+        ] {
+            assert_eq!(text.parse::<Url>().map(drop), Err(why.to_owned()), "{text}");
         }
     }
 

@@ -13,11 +13,16 @@ fn what_cannot_be_configured_is_told_what_would_do() {
     assert_eq!(fault::<Authority>("a/b"), "not a host with an optional port");
     for (text, said) in [
         ("https://a b", "not any, same-host or an origin such as https://example.com"),
-        ("example.com", "an origin begins with its scheme, as in https://example.com"),
+        (
+            "example.com",
+            "neither any, same-host nor null, and an origin begins with its scheme, as in \
+             https://example.com",
+        ),
         ("https://", "an origin of this scheme has a host, as in https://example.com"),
         (
             "https://example.com/",
-            "an origin is a scheme, a host and perhaps a port, without a path or a slash at its end",
+            "one origin is a scheme, a host and perhaps a port, without a path, a slash at its end \
+             or a second origin",
         ),
         ("*", "to allow every origin, null too, write any"),
         (

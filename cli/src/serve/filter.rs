@@ -68,7 +68,7 @@ impl<'a> Directive<'a> {
             return Ok(Directive { target: None, level });
         }
         if text.contains(['[', ']', '{', '}']) {
-            return Err(Fault::Span);
+            return Err(Fault::Span(text.to_owned()));
         }
         let Some((target, name)) = text.split_once('=') else {
             if is_target(text) {
@@ -100,8 +100,8 @@ enum Fault {
     Level(String),
     /// What stands before it.
     Target(String),
-    /// A span or its fields.
-    Span,
+    /// A directive with a span or its fields.
+    Span(String),
 }
 
 impl Fault {
@@ -124,30 +124,44 @@ impl Fault {
                 is_path(word) && !is_of_us(word) && !is_like_level
             }
             Fault::Target(target) => is_path(target) && !is_of_us(target),
-            Fault::Level(_) | Fault::Span => false,
+            Fault::Span(directive) => {
+                // Spans of any program are meant where nothing stands before the bracket.
+                let target = directive.split('[').next().unwrap_or_default();
+                target.is_empty() || is_path(target) && !is_of_us(target) && level(target).is_none()
+            }
+            Fault::Level(_) => false,
         }
     }
 
     fn sentence(&self) -> String {
         let levels = "the levels are off, error, warn, info, debug and trace";
+        // The numbers are understood, but nobody who has written a word means one.
+        let words = || LEVELS.iter().map(|(known, _)| *known).filter(|known| known.len() > 1);
         match self {
+            Fault::Level(word) if word.is_empty() => {
+                format!("a level is missing behind the equals sign; {levels}")
+            }
+            Fault::Target(target) if target.is_empty() => {
+                format!(
+                    "a part of this program is missing before the equals sign, as in {OURS}=debug"
+                )
+            }
             Fault::Word(word) => {
-                let nearest =
-                    nearest(word, LEVELS.iter().map(|(known, _)| *known).chain(targets()));
+                let nearest = nearest(word, words().chain(targets()));
                 format!(
                     "{word:?} is neither a level nor a part of this program that logs; did you \
                      mean {nearest}? {levels}"
                 )
             }
             Fault::Level(word) => {
-                let nearest = nearest(word, LEVELS.iter().map(|(known, _)| *known));
+                let nearest = nearest(word, words());
                 format!("{word:?} is no level; did you mean {nearest}? {levels}")
             }
             Fault::Target(target) => {
                 let nearest = nearest(target, targets());
                 format!("{target:?} is no part of this program that logs; did you mean {nearest}?")
             }
-            Fault::Span => {
+            Fault::Span(_) => {
                 format!("this program has no spans to choose by; wanted: a level, or {OURS}=debug")
             }
         }
@@ -338,7 +352,6 @@ mod tests {
             ("silent", "off"),
             ("stickler=loud", "off"),
             ("stickler=verbose", "debug"),
-            ("stickler=", "off"),
             ("sticker=debug", "stickler"),
             ("Stickler=debug", "stickler"),
             ("sticker", "stickler"),
@@ -347,16 +360,15 @@ mod tests {
             ("stickler_cli=debug", "stickler"),
             ("tokio=debug", "stickler"),
             ("info,hyper=debug", "stickler"),
-            ("=debug", "stickler"),
             ("stickler:=debug", "stickler"),
             ("stick=debug", "stickler"),
         ] {
             let refused = directives(text).unwrap_err();
             let told = refused.split("did you mean ").nth(1).unwrap_or_default();
             let told = told.split('?').next().unwrap_or_default();
-            if text.ends_with("loud") || text.ends_with("r=") || text.starts_with("tokio") {
+            if text.ends_with("loud") || text.starts_with("tokio") {
                 // Nothing is like it; any suggestion will do.
-                assert!(!told.is_empty(), "{text}: {refused}");
+                assert!(told.starts_with(char::is_alphabetic), "{text}: {refused}");
             } else {
                 let near = told == nearest || nearest == "stickler" && told.starts_with(nearest);
                 assert!(near, "{text}: {refused}");
@@ -366,6 +378,22 @@ mod tests {
             ["[span]=debug", "stickler[span{field=1}]=debug", "a=b=c", "stickler=debug=info"]
         {
             assert!(directives(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_and_nothing_is_guessed() {
+        for (text, missing) in [
+            ("stickler=", "a level is missing behind the equals sign"),
+            ("info,stickler= ", "a level is missing behind the equals sign"),
+            ("=debug", "a part of this program is missing before the equals sign"),
+            ("=", "a level is missing behind the equals sign"),
+        ] {
+            for source in [Source::Ours, Source::RustLog] {
+                let refused = Filter::parse(text, source).unwrap_err();
+                assert!(refused.starts_with(missing), "{text}: {refused}");
+                assert!(!refused.contains("did you mean"), "{text}: {refused}");
+            }
         }
     }
 
@@ -382,6 +410,8 @@ mod tests {
                 &["my_app=debug", "tower_http::trace=trace"],
             ),
             ("stickler::net=debug,sqlx=off", "stickler::net=debug", &["sqlx=off"]),
+            ("my_app[request]=debug,warn", "warn", &["my_app[request]=debug"]),
+            ("[request{id=7}]=trace", "info", &["[request{id=7}]=trace"]),
         ] {
             let filter = parse(text).unwrap();
             assert_eq!(
@@ -399,6 +429,9 @@ mod tests {
             "hyper=loud",
             "sticler",
             "info[span]",
+            "stickler[span]=debug",
+            "stickler::net[{id}]",
+            "sticler[span]=debug",
             "a b",
         ] {
             assert!(parse(text).is_err(), "{text}");

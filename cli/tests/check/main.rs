@@ -312,7 +312,7 @@ fn what_is_not_there_or_no_websocket_server_is_3() {
 #[test]
 fn bad_usage_is_2() {
     for (arguments, sentence) in [
-        (&["wss://127.0.0.1:1/"][..], "TLS is not there yet"),
+        (&["wss://127.0.0.1:1/"][..], "there is no TLS here"),
         (&["http://127.0.0.1:1/"], "ws://"),
         (&["nonsense"], "ws://"),
         (&[], "required"),

@@ -100,9 +100,13 @@ impl fmt::Display for InvalidOrigin {
                 "an asterisk stands for the first labels of a domain, as in https://*.example.com, \
                  or for the port, as in http://localhost:*, and nowhere else"
             }
-            Self::NoScheme => "an origin begins with its scheme, as in https://example.com",
+            Self::NoScheme => {
+                "neither any, same-host nor null, and an origin begins with its scheme, as in \
+                 https://example.com"
+            }
             Self::MoreThanOrigin => {
-                "an origin is a scheme, a host and perhaps a port, without a path or a slash at its end"
+                "one origin is a scheme, a host and perhaps a port, without a path, a slash at its end \
+                 or a second origin"
             }
             Self::NoHost => "an origin of this scheme has a host, as in https://example.com",
         })

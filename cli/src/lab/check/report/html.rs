@@ -109,8 +109,8 @@ fn write_row(page: &mut String, row: &Row, outcome: &Outcome) -> fmt::Result {
         escape(&row.what),
         escape(&row.expected()),
         escape(&outcome.observed),
-        outcome.tapes.sent,
-        outcome.tapes.received
+        escape(&outcome.tapes.sent.readable()),
+        escape(&outcome.tapes.received.readable())
     )?;
     if !outcome.basis.is_empty() {
         write!(page, "<dt>basis</dt><dd>{}</dd>", escape(&outcome.basis))?;
@@ -129,4 +129,5 @@ a{color:inherit}i{color:#767676;font-style:normal}b{display:inline-block;min-wid
 .acceptable{color:#7a5c00}.violation{color:#c62828}.incomplete,.not-played{color:#8250df}.skipped,.none{color:#767676}\
 @media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}td,th{border-color:#444}\
 .strict{color:#57c46f}.acceptable{color:#d8b04a}.violation{color:#ff7b72}.incomplete,.not-played{color:#c297ff}i,.skipped,.none{color:#9a9a9a}}\
-@media(max-width:30rem){table{width:100%;font-size:.8rem}td,th{padding:.2rem .25rem}}</style></head><body>\n";
+@media(max-width:30rem){h1{font-size:1.5rem}b{min-width:0;margin-right:.3rem}\
+table{width:100%;font-size:.65rem}td,th{padding:.2rem .12rem}}</style></head><body>\n";

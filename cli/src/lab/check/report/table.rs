@@ -62,7 +62,7 @@ fn write_deaths(page: &mut String, report: &Report<'_>) -> fmt::Result {
         if let Some((case, row)) = death.after
             && let Some(outcome) = report.results.get(case).and_then(|(_, of)| of.rows.get(row))
         {
-            writeln!(page, "  sent      {}", outcome.tapes.sent)?;
+            writeln!(page, "  sent      {}", outcome.tapes.sent.readable())?;
         }
     }
     Ok(())
@@ -82,8 +82,8 @@ fn write_row(page: &mut String, row: &Row, outcome: &Outcome) -> fmt::Result {
     writeln!(page, "  {}: {}", row_name(outcome.standing), row.what)?;
     writeln!(page, "    expected  {}", row.expected())?;
     writeln!(page, "    observed  {}", outcome.observed)?;
-    writeln!(page, "    sent      {}", outcome.tapes.sent)?;
-    writeln!(page, "    received  {}", outcome.tapes.received)?;
+    writeln!(page, "    sent      {}", outcome.tapes.sent.readable())?;
+    writeln!(page, "    received  {}", outcome.tapes.received.readable())?;
     if !outcome.basis.is_empty() {
         writeln!(page, "    basis     {}", outcome.basis)?;
     }
