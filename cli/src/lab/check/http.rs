@@ -9,6 +9,7 @@ use sha1::{Digest, Sha1};
 
 use super::connection::{Connection, Next};
 use super::frame::{Fault, quote};
+use super::grammar::fault_of_head;
 
 /// What came instead of, or as, a response.
 pub(crate) enum Answered {
@@ -28,6 +29,8 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     status_line: String,
     head_len: usize,
+    /// What is wrong with its head as HTTP.
+    pub(crate) head_fault: Option<Fault>,
     /// Names in lower case.
     fields: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -116,8 +119,8 @@ impl Response {
             .map(|line| line.split_once(':').unwrap_or((line, "")))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        let head_len = head.len();
-        Some(Response { status, status_line, head_len, fields, ..Response::default() })
+        let (head_len, head_fault) = (head.len(), fault_of_head(head));
+        Some(Response { status, status_line, head_len, head_fault, fields, ..Response::default() })
     }
 
     fn read_body(&mut self, connection: &mut Connection, until: Instant, is_head: bool) {
@@ -154,10 +157,14 @@ impl Response {
 
     /// Whether a list field has this member, whatever its case.
     pub(crate) fn lists(&self, name: &str, member: &str) -> bool {
-        self.values(name)
-            .iter()
-            .flat_map(|value| value.split(','))
-            .any(|one| one.trim().eq_ignore_ascii_case(member))
+        self.members(name).iter().any(|one| one.eq_ignore_ascii_case(member))
+    }
+
+    /// The members of a list field; empty ones do not count (RFC 9110 §5.6.1.2).
+    fn members(&self, name: &str) -> Vec<&str> {
+        let values = self.values(name).into_iter();
+        let members = values.flat_map(|value| value.split(',')).map(str::trim);
+        members.filter(|member| !member.is_empty()).collect()
     }
 
     /// One line for reports.
@@ -177,8 +184,13 @@ impl Response {
                 return fault("RFC 6455 4.2.2", what);
             }
         }
-        if !self.lists("upgrade", "websocket") {
+        let upgrade = self.members("upgrade");
+        if !upgrade.iter().any(|member| member.eq_ignore_ascii_case("websocket")) {
             return fault("RFC 6455 4.2.2", "a 101 without Upgrade: websocket".to_owned());
+        }
+        // RFC 6455 §4.1, item 2: a client fails the connection over any other value.
+        if upgrade.len() > 1 {
+            return fault("RFC 6455 4.2.2", format!("a 101 with Upgrade {upgrade:?}"));
         }
         if !self.lists("connection", "upgrade") {
             return fault("RFC 6455 4.2.2", "a 101 without Connection: Upgrade".to_owned());

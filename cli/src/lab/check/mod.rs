@@ -12,6 +12,7 @@ mod case;
 mod cases;
 mod connection;
 mod frame;
+mod grammar;
 mod head;
 mod http;
 mod inflate;

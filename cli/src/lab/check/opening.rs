@@ -7,6 +7,7 @@ use super::agreement::Agreement;
 use super::case::{Answer, Duty, Opening, Row};
 use super::connection::{Connection, Next};
 use super::frame::{Event, Fault, close, join, ping, text};
+use super::grammar::fault_of_noise;
 use super::http::{self, Answered, Response};
 use super::play::{Unplayed, connect, deliver};
 use super::server::{Server, Wait};
@@ -147,6 +148,9 @@ pub(crate) fn judge(row: &Row, opening: &Opening, seen: &Opened, echoes: bool) -
         Answered::Response(response) => response,
         other => return judge_no_response(row, opening, other),
     };
+    if let Some(fault) = &response.head_fault {
+        return Verdict::fault(fault);
+    }
     if response.status == 101 {
         judge_101(row, opening, seen, response, echoes)
     } else {
@@ -156,6 +160,14 @@ pub(crate) fn judge(row: &Row, opening: &Opening, seen: &Opened, echoes: bool) -
 
 fn judge_no_response(row: &Row, opening: &Opening, answered: &Answered) -> Verdict {
     let observed = answered.to_string();
+    // A request line without a version may get an answer without a head.
+    let is_versioned = || opening.head.bytes_for("/", "").windows(6).any(|word| word == b" HTTP/");
+    if let Answered::NoHttp(bytes) = answered
+        && let Some(fault) = fault_of_noise(bytes)
+        && is_versioned()
+    {
+        return Verdict::fault(&fault);
+    }
     let verdict = if opening.answer.is_refusal() {
         Verdict::acceptable(MAY_DROP, observed)
     } else {

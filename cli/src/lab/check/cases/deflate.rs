@@ -124,6 +124,16 @@ pub(super) fn cases() -> Vec<Case> {
                     }))
                     .chain([
                         echoes(
+                            "pings of 0 and of 125 bytes between",
+                            join(&[
+                                masked(0x41, &HELLO[..3]),
+                                ping(""),
+                                ping([0xff_u8; 125]),
+                                masked(0x80, &HELLO[3..]),
+                            ]),
+                            vec![p(""), p([0xff_u8; 125]), hello()],
+                        ),
+                        echoes(
                             "empty fragments everywhere",
                             fragments(&[b"", b"", &HELLO[..1], b"", b"", &HELLO[1..], b"", b""]),
                             [vec![p("p"); 7], vec![hello()]].concat(),

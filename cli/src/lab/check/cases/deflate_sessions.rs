@@ -145,6 +145,9 @@ pub(super) fn cases() -> Vec<Case> {
             rows: sessions(&[
                 "permessage-deflate; server_max_window_bits=9; x=1, permessage-deflate",
                 "permessage-deflate; foo, permessage-deflate",
+                "permessage-deflate; x=1; client_max_window_bits=10, permessage-deflate",
+                "permessage-deflate; server_no_context_takeover=1; client_max_window_bits, \
+                 permessage-deflate",
                 "permessage-deflate, permessage-deflate; client_max_window_bits",
                 "permessage-deflate; server_max_window_bits=11, permessage-deflate; \
                  server_max_window_bits=9",

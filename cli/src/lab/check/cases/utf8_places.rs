@@ -149,7 +149,18 @@ fn anywhere() -> Vec<Row> {
             range.map(|pad| t(at(pad))).collect(),
         )
     };
-    let mut rows = vec![offsets(0..67), offsets(116..132), offsets(250..258)];
+    // It is a mark at the beginning of a text at most, and data here.
+    let marked = echoes(
+        "U+FEFF at the beginning of each fragment",
+        join(&[
+            masked(0x01, "\u{feff}a".as_bytes()),
+            masked(0x00, "\u{feff}".as_bytes()),
+            ping("p"),
+            masked(0x80, "\u{feff}b".as_bytes()),
+        ]),
+        vec![p("p"), t("\u{feff}a\u{feff}\u{feff}b")],
+    );
+    let mut rows = vec![marked, offsets(0..67), offsets(116..132), offsets(250..258)];
     rows.extend(EDGES.map(|edge| offsets(edge - 4..edge)));
     // The header and the key count too where a buffer is filled from the stream.
     rows.extend([4096, 8192, 16_384].map(|edge| offsets(edge - 12..edge - 7)));
