@@ -1,5 +1,6 @@
-/* The echo server of C's libwebsockets: its minimal echo example made short, with permessage-deflate on. What comes is
- * kept until the message is whole, then written back as one. Says where it listens; with an argument, on this port. */
+/* The echo server of C's libwebsockets: its minimal echo example made short. What comes is kept until the message is
+ * whole, then written back as one. Without permessage-deflate: with it version 4.1.6 ends by an assertion of its own at
+ * a compressed message that is empty. Says where it listens; with an argument, on this port. */
 
 #include <libwebsockets.h>
 #include <signal.h>
@@ -110,11 +111,6 @@ static const struct lws_protocols protocols[] = {
     { NULL, NULL, 0, 0, 0, NULL, 0 },
 };
 
-static const struct lws_extension extensions[] = {
-    { "permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate; client_no_context_takeover" },
-    { NULL, NULL, NULL },
-};
-
 int main(int count, char **arguments)
 {
     struct lws_context_creation_info info;
@@ -122,7 +118,6 @@ int main(int count, char **arguments)
     info.port = count > 1 ? atoi(arguments[1]) : 0;
     info.iface = "127.0.0.1";
     info.protocols = protocols;
-    info.extensions = extensions;
     info.gid = info.uid = -1;
     /* Named for servers that want the check of RFC 6455 8.1. */
     info.options = LWS_SERVER_OPTION_VALIDATE_UTF8;

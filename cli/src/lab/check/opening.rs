@@ -200,7 +200,7 @@ fn judge_101(
     if let Some(fault) = &fault {
         return Verdict::fault(fault);
     }
-    if let Some(verdict) = judge_exchange(opening, seen, echoes) {
+    if let Some(verdict) = judge_exchange(row, opening, seen, echoes) {
         return verdict;
     }
     if is_about_fields {
@@ -230,7 +230,7 @@ fn judge_101(
 }
 
 /// What the messages after a 101 show to be broken.
-fn judge_exchange(opening: &Opening, seen: &Opened, echoes: bool) -> Option<Verdict> {
+fn judge_exchange(row: &Row, opening: &Opening, seen: &Opened, echoes: bool) -> Option<Verdict> {
     // Octets behind the head of a request that is best refused are its body, if anything.
     let has_body = opening.head.has_more() || opening.head.has_framing();
     let delivered = seen.events.iter().find(|event| echoes || !event.is_data());
@@ -246,7 +246,13 @@ fn judge_exchange(opening: &Opening, seen: &Opened, echoes: bool) -> Option<Verd
         Exchanged::Unanswered(_) if opening.answer.is_refusal() && has_body => None,
         Exchanged::Unanswered(end) => {
             let observed = format!("101, then {end} instead of an answer to a Ping");
-            let verdict = Verdict::violation(format!("{observed} (RFC 6455 4.2.2, 5.5.2)"));
+            let observed = format!("{observed} (RFC 6455 4.2.2, 5.5.2)");
+            // RFC 6455 §4.1: a client may not send frames before the 101, so the server may make nothing of them.
+            let is_early = !opening.answer.is_refusal() && opening.head.has_more();
+            let verdict = match is_early {
+                true => Verdict::against(row, observed),
+                false => Verdict::violation(observed),
+            };
             Some(match end {
                 SILENCE => verdict.resting_on(Wait::Answer),
                 FIN | RESET => verdict.resting_on_end(),
@@ -356,3 +362,29 @@ const STATUS: &str =
     "RFC 6455 4.2.1 names a status only as an example, and no other MUST fixes it here";
 const FIELDS: &str =
     "recommended (SHOULD), or a MUST under conditions that cannot be seen from here";
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{Content, Delivery, Grade, Play};
+    use super::super::head::Head;
+    use super::*;
+
+    #[test]
+    fn s4_1_frames_before_the_101_may_be_lost_and_later_ones_not() {
+        let grade = |head: Head, duty| {
+            let opening =
+                Opening { head, delivery: Delivery::Whole, answer: Answer::Accept(Vec::new()) };
+            let (answered, events) = (Answered::Silence, Vec::new());
+            let (exchanged, tapes) = (Exchanged::Unanswered(FIN), Tapes::default());
+            let seen = Opened { answered, events, exchanged, fault: None, tapes };
+            let (head, answer) = (opening.head.clone(), opening.answer.clone());
+            let play = Play::Opening(Opening { head, delivery: Delivery::Whole, answer });
+            let (replies, content, basis) = (duty, Content::Bad, "a clause");
+            let row = Row { what: String::new(), play, duty, replies, content, basis };
+            judge_exchange(&row, &opening, &seen, true).map(|verdict| verdict.grade)
+        };
+        let early = Head::new().followed_by(ping("early"));
+        assert_eq!(grade(early, Duty::Open), Some(Grade::Acceptable));
+        assert_eq!(grade(Head::new(), Duty::Open), Some(Grade::Violation));
+    }
+}
