@@ -29,9 +29,7 @@ main() {
     check aiohttp "$work/venv/bin/python" $here/aiohttp_server.py
     check ws node "$work/node/ws_server.mjs"
     check gorilla "$work/gorilla"
-    # It dies in some cases, and every connection with it, so what other rows show differs from run to run: played
-    # when it is asked for, and not in the tables.
-    [ $# -eq 0 ] || check libwebsockets "$work/libwebsockets"
+    check libwebsockets "$work/libwebsockets"
     local peer
     for peer in tokio-tungstenite tokio-websockets axum fastwebsockets; do
         check $peer "$peers/echo-$peer"
@@ -54,6 +52,7 @@ install() {
         "$work/venv/bin/python" -c 'import aiohttp; print("aiohttp", aiohttp.__version__)'
         printf 'ws %s\n' "$(node -p "require('$work/node/node_modules/ws/package.json').version")"
         printf 'gorilla %s\n' "$(dpkg-query -W -f '${Version}' golang-github-gorilla-websocket-dev)"
+        printf 'libwebsockets %s\n' "$(dpkg-query -W -f '${Version}' libwebsockets-dev)"
         awk -F'"' '/^name = / { name = $2 } /^version = / { print name, $2 }' benches/peers/Cargo.lock |
             grep -E '^(tokio-tungstenite|tokio-websockets|axum|fastwebsockets) '
         printf 'stickler %s\n' "$("$stickler" --version | cut -d' ' -f2)"

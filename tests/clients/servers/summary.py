@@ -16,9 +16,9 @@ GRADES = ["strict", "acceptable", "violation", "skipped", "incomplete"]
 INTRODUCTION = (
     "Echo servers as the documentation of each begins, in the versions named, on a loopback address, asked by "
     "`stickler check`. Strict is exactly what the rule demands; acceptable is another lawful way, or a weaker "
-    "one; a violation breaks a MUST or MUST NOT, and was seen again with another client and read in the RFC before it was "
-    "written down here; incomplete is a case of which a row could not be played. What each case sends is in `cli/src/lab/check/cases`. A server that leaves out an extension "
-    "skips its cases."
+    "one; a violation breaks a MUST or MUST NOT, and was read in the RFC before it was written down here; of most "
+    "cases one input was sent again by another client. Incomplete is a case of which a row could not be played. What "
+    "each case sends is in `cli/src/lab/check/cases`. A server that leaves out an extension skips its cases."
 )
 
 BY_10_7 = (
