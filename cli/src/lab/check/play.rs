@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::agreement::Agreement;
 use super::case::{Context, Delivery, End, Exchange, Round};
 use super::connection::{Connection, Next};
@@ -10,6 +13,7 @@ use super::head::Head;
 use super::http::{self, Answered};
 use super::server::{Server, Wait};
 use super::tape::Tapes;
+use crate::connect::random;
 
 /// What came of a row.
 #[derive(Debug, Default)]
@@ -124,6 +128,9 @@ pub(crate) fn shake_hands(
     head: &Head,
     within: Duration,
 ) -> Result<Vec<String>, Unplayed> {
+    // RFC 6455 §4.1: a key that no other connection has.
+    let key = random::<16>().map_err(|error| Unplayed::Unreachable(error, Instant::now()))?;
+    let head = head.clone().set("Sec-WebSocket-Key", STANDARD.encode(key));
     connection.send(&head.bytes_for(&server.path, &server.host));
     let until = Instant::now() + within;
     let answered = http::read(connection, until, false);
