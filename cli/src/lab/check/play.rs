@@ -121,6 +121,22 @@ pub(crate) fn open(server: &Server, row: &Exchange) -> Result<Opened, Unplayed> 
     Ok(Opened { connection, begun })
 }
 
+/// Sends a lawful head, with a key that no other connection has (RFC 6455 §4.1), and reads the answer.
+///
+/// # Errors
+/// The system gives no octets for the key.
+pub(crate) fn ask(
+    server: &Server,
+    connection: &mut Connection,
+    head: &Head,
+    within: Duration,
+) -> std::io::Result<Answered> {
+    let key = STANDARD.encode(random::<16>()?);
+    let head = head.clone().set("Sec-WebSocket-Key", key);
+    connection.send(&head.bytes_for(&server.path, &server.host));
+    Ok(http::read(connection, Instant::now() + within, false))
+}
+
 /// Sends a lawful head and wants a 101; the values of its Sec-WebSocket-Extensions.
 pub(crate) fn shake_hands(
     server: &Server,
@@ -128,12 +144,8 @@ pub(crate) fn shake_hands(
     head: &Head,
     within: Duration,
 ) -> Result<Vec<String>, Unplayed> {
-    // RFC 6455 §4.1: a key that no other connection has.
-    let key = random::<16>().map_err(|error| Unplayed::Unreachable(error, Instant::now()))?;
-    let head = head.clone().set("Sec-WebSocket-Key", STANDARD.encode(key));
-    connection.send(&head.bytes_for(&server.path, &server.host));
-    let until = Instant::now() + within;
-    let answered = http::read(connection, until, false);
+    let answered = ask(server, connection, head, within)
+        .map_err(|error| Unplayed::Unreachable(error, Instant::now()))?;
     match &answered {
         Answered::Response(response) if response.status == 101 => {
             let values = response.values("sec-websocket-extensions");

@@ -7,8 +7,8 @@ use super::agreement::Agreement;
 use super::connection::{Connection, Next};
 use super::frame::{Event, close, ping, text};
 use super::head::Head;
-use super::http::{self, Answered, Response};
-use super::play::{Unplayed, shake_hands};
+use super::http::{Answered, Response};
+use super::play::{Unplayed, ask, shake_hands};
 use super::server::{Echo, Pace, Server};
 use crate::connect::Url;
 
@@ -133,8 +133,7 @@ fn what_ended(end: Next, when: &str) -> Echo {
 }
 
 fn open(connection: &mut Connection, server: &Server, head: &Head) -> Result<Response, String> {
-    connection.send(&head.bytes_for(&server.path, &server.host));
-    match http::read(connection, Instant::now() + PATIENCE, false) {
+    match ask(server, connection, head, PATIENCE).map_err(|error| error.to_string())? {
         Answered::Response(response) if response.status == 101 => Ok(response),
         other => Err(format!(
             "no WebSocket server: an opening handshake with {} got {other}",
