@@ -273,7 +273,3 @@ pub(crate) const SEEN: &[(Fault, &[&str])] = &[
     (Fault::Ping200thUnanswered, &["many-pings"]),
     (Fault::SetsRsv1, &["rfc-samples"]),
 ];
-
-/// Faults that no case calls a violation yet, and what is played to find out. A fault that a new case sees
-/// moves to [`SEEN`] in the commit of that case, so that this list becomes empty.
-pub(crate) const NOT_YET_SEEN: &[(Fault, &[&str])] = &[];

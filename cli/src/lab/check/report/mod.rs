@@ -6,7 +6,7 @@ pub(super) mod junit;
 pub(super) mod table;
 
 use super::case::{Case, Grade, Group, Row};
-use super::run::{CaseOutcome, Death, Outcome, Standing};
+use super::run::{CaseOutcome, Death, Outcome, Standing, reasons};
 use super::server::{Echo, Server};
 
 /// A whole run.
@@ -54,19 +54,13 @@ impl<'a> Report<'a> {
 
     /// Why the run is not complete, if it is not.
     pub(super) fn incomplete(&self) -> Option<String> {
-        let mut reasons: Vec<(&str, usize)> = Vec::new();
         let rows = self.results.iter().flat_map(|(_, outcome)| &outcome.rows);
-        for row in rows.filter(|row| row.standing == Standing::NotPlayed) {
-            match reasons.iter_mut().find(|(why, _)| *why == row.observed) {
-                Some((_, count)) => *count += 1,
-                None => reasons.push((&row.observed, 1)),
-            }
-        }
-        let mut all: Vec<String> = reasons
-            .iter()
+        let rows = rows.filter(|row| row.standing == Standing::NotPlayed);
+        let mut all: Vec<String> = reasons(rows)
+            .into_iter()
             .take(MOST_REASONS)
             .map(|(why, count)| {
-                let plural = if *count == 1 { "" } else { "s" };
+                let plural = if count == 1 { "" } else { "s" };
                 format!("{count} row{plural} not played: {why}")
             })
             .collect();

@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::outcome::{CaseOutcome, Outcome, Standing};
+pub(crate) use self::outcome::{CaseOutcome, Outcome, Standing, reasons};
 pub(crate) use self::progress::Progress;
 pub(crate) use self::schedule::{Death, Limits, all};
 

@@ -145,17 +145,22 @@ fn told(case: &Case, rows: &[Outcome], worst: usize, outcome: &Outcome) -> Strin
         return text;
     }
     text.push_str(&format!("; {judged} of {} rows judged", rows.len()));
+    for (why, count) in reasons(rows.iter().filter(|row| row.grade().is_none())) {
+        text.push_str(&format!("; {count}: {why}"));
+    }
+    text
+}
+
+/// What was seen of these rows, or why they were not judged: each once, in order, with how many it stands for.
+pub(crate) fn reasons<'a>(rows: impl Iterator<Item = &'a Outcome>) -> Vec<(&'a str, usize)> {
     let mut reasons: Vec<(&str, usize)> = Vec::new();
-    for row in rows.iter().filter(|row| row.grade().is_none()) {
+    for row in rows {
         match reasons.iter_mut().find(|(why, _)| *why == row.observed) {
             Some((_, count)) => *count += 1,
             None => reasons.push((&row.observed, 1)),
         }
     }
-    for (why, count) in reasons {
-        text.push_str(&format!("; {count}: {why}"));
-    }
-    text
+    reasons
 }
 
 /// Why a row is acceptable that failed once and then did not.
