@@ -27,6 +27,10 @@ pub use compressor::{Compressor, DoesNotFit, Level, Shape};
 #[cfg(feature = "deflate")]
 pub use inflater::{Corrupt, Inflater};
 pub use negotiation::{Agreement, InvalidWindowBits, Policy, WindowBits, negotiate};
+pub(in crate::proto) use negotiation::{
+    CLIENT_MAX_WINDOW_BITS, CLIENT_NO_CONTEXT_TAKEOVER, PERMESSAGE_DEFLATE, SERVER_MAX_WINDOW_BITS,
+    SERVER_NO_CONTEXT_TAKEOVER,
+};
 
 /// What of RFC 7692 §7.2.1 ends every message, and is left out of its payload.
 #[cfg(feature = "deflate")]

@@ -268,8 +268,8 @@ impl Asked {
     }
 }
 
-const PERMESSAGE_DEFLATE: &str = "permessage-deflate";
-const SERVER_NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
-const CLIENT_NO_CONTEXT_TAKEOVER: &str = "client_no_context_takeover";
-const SERVER_MAX_WINDOW_BITS: &str = "server_max_window_bits";
-const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
+pub(in crate::proto) const PERMESSAGE_DEFLATE: &str = "permessage-deflate";
+pub(in crate::proto) const SERVER_NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
+pub(in crate::proto) const CLIENT_NO_CONTEXT_TAKEOVER: &str = "client_no_context_takeover";
+pub(in crate::proto) const SERVER_MAX_WINDOW_BITS: &str = "server_max_window_bits";
+pub(in crate::proto) const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";

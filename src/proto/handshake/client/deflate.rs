@@ -2,7 +2,11 @@
 
 use core::mem;
 
-use crate::proto::{deflate::WindowBits, extension::ExtensionOffer};
+use crate::proto::deflate::{
+    CLIENT_MAX_WINDOW_BITS, CLIENT_NO_CONTEXT_TAKEOVER, PERMESSAGE_DEFLATE, SERVER_MAX_WINDOW_BITS,
+    SERVER_NO_CONTEXT_TAKEOVER, WindowBits,
+};
+use crate::proto::extension::ExtensionOffer;
 
 use super::fault::ResponseFault;
 
@@ -46,7 +50,7 @@ impl DeflateAnswer {
         answers: &[ExtensionOffer],
         offers: &[ExtensionOffer],
     ) -> Result<Option<Self>, ResponseFault> {
-        let mut named = answers.iter().filter(|answer| answer.name == NAME);
+        let mut named = answers.iter().filter(|answer| answer.name == PERMESSAGE_DEFLATE);
         let Some(answer) = named.next() else { return Ok(None) };
         // RFC 7692 §5: a response accepts the extension once.
         if named.next().is_some() {
@@ -54,7 +58,7 @@ impl DeflateAnswer {
         }
         let answer = Self::read(answer, Side::Answer)?;
         // RFC 7692 §7: an offer that breaks a rule had to be declined.
-        let offers = offers.iter().filter(|offer| offer.name == NAME);
+        let offers = offers.iter().filter(|offer| offer.name == PERMESSAGE_DEFLATE);
         let offers: Vec<_> =
             offers.filter_map(|offer| Self::read(offer, Side::Offer).ok()).collect();
         let mut faults = offers.iter().map(|offer| answer.fits(offer));
@@ -76,22 +80,22 @@ impl DeflateAnswer {
         for (name, value) in &element.params {
             let bits = || value.as_deref().unwrap_or_default().parse::<WindowBits>();
             let is_repeated = match (name.as_str(), value.is_some()) {
-                ("server_no_context_takeover", false) => {
+                (SERVER_NO_CONTEXT_TAKEOVER, false) => {
                     mem::replace(&mut read.server_no_context_takeover, true)
                 }
-                ("client_no_context_takeover", false) => {
+                (CLIENT_NO_CONTEXT_TAKEOVER, false) => {
                     mem::replace(&mut read.client_no_context_takeover, true)
                 }
-                ("server_max_window_bits", true) => {
+                (SERVER_MAX_WINDOW_BITS, true) => {
                     let bits = bits().map_err(|_| ResponseFault::DeflateParameterInvalid)?;
                     read.server_max_window_bits.replace(bits).is_some()
                 }
-                ("client_max_window_bits", true) => {
+                (CLIENT_MAX_WINDOW_BITS, true) => {
                     let bits = bits().map_err(|_| ResponseFault::DeflateParameterInvalid)?;
                     read.client_max_window_bits.replace(bits).is_some()
                 }
                 // RFC 7692 §7.1.2.2: only an offer has it without a value.
-                ("client_max_window_bits", false) if side == Side::Offer => {
+                (CLIENT_MAX_WINDOW_BITS, false) if side == Side::Offer => {
                     read.client_max_window_bits.replace(WindowBits::MAX).is_some()
                 }
                 _ => return Err(ResponseFault::DeflateParameterInvalid),
@@ -127,5 +131,3 @@ enum Side {
     Offer,
     Answer,
 }
-
-const NAME: &str = "permessage-deflate";
