@@ -4,8 +4,10 @@
 //! that repeat are lists split on commas there. An empty variable is not set, and a bad
 //! one is reported by its own name.
 
+mod bounds;
+mod compression;
+
 use std::ffi::{OsStr, OsString};
-use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, Resettable};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -13,12 +15,12 @@ use clap::parser::ValueSource;
 use clap::{
     Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
-use stickler::proto::deflate::WindowBits;
 
+pub(crate) use self::bounds::{Bounds, Times};
+pub(crate) use self::compression::{Compression, Deflate};
 use crate::health;
 use crate::lab::{check, verdict};
 use crate::listen::DEFAULT_LISTEN;
-use crate::units::{Interval, Size, parse_duration, parse_timeout};
 use crate::variables;
 
 /// A strict WebSocket server: every rule of RFC 6455 is checked, and a peer that
@@ -118,108 +120,14 @@ pub(crate) struct Serve {
     )]
     pub(crate) own_host: Vec<String>,
 
-    /// Largest message, after which the connection is failed with 1009
-    #[arg(long, env = "STICKLER_MAX_MESSAGE_SIZE", value_name = "SIZE", default_value = "16MiB")]
-    #[arg(help_heading = "Limits")]
-    pub(crate) max_message_size: Size,
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
 
-    /// Largest payload of one frame, likewise [default: the message size]
-    #[arg(long, env = "STICKLER_MAX_FRAME_SIZE", value_name = "SIZE", help_heading = "Limits")]
-    pub(crate) max_frame_size: Option<Size>,
+    #[command(flatten)]
+    pub(crate) times: Times,
 
-    /// Most fragments of one message, after which the connection is failed with 1008
-    #[arg(long, env = "STICKLER_MAX_FRAGMENTS", value_name = "N", default_value = "65536")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
-    pub(crate) max_fragments: u32,
-
-    /// Largest head of a request; more gets 431, or 414 where it is the request-target
-    #[arg(long, env = "STICKLER_MAX_HEAD_SIZE", value_name = "SIZE", default_value = "16KiB")]
-    #[arg(value_parser = parse_head_size, help_heading = "Limits")]
-    pub(crate) max_head_size: Size,
-
-    /// Most header fields of a request, after which it gets 431
-    #[arg(long, env = "STICKLER_MAX_HEADER_FIELDS", value_name = "N", default_value = "100")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
-    pub(crate) max_header_fields: u16,
-
-    /// Most connections at once; others get 503 [default: no limit]
-    #[arg(long, env = "STICKLER_MAX_CONNECTIONS", value_name = "N", help_heading = "Limits")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_connections: Option<u32>,
-
-    /// Most of one address, or of one IPv6 /64; not for use behind a proxy [default: no limit]
-    #[arg(long, env = "STICKLER_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
-    pub(crate) max_connections_per_address: Option<u32>,
-
-    /// Most bytes that wait for one peer; while they do, none of its messages is taken
-    #[arg(long, env = "STICKLER_MAX_QUEUED", value_name = "SIZE", default_value = "1MiB")]
-    #[arg(help_heading = "Limits")]
-    pub(crate) max_queued: Size,
-
-    /// Most bytes that the kernel holds for one peer, sent or not [default: as the kernel decides]
-    #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
-    pub(crate) send_buffer: Option<Size>,
-
-    /// Most bytes that it holds without having sent them, on Linux [default: 64KiB]
-    #[arg(long, env = "STICKLER_UNSENT_LOW_WATER", value_name = "SIZE", help_heading = "Limits")]
-    pub(crate) unsent_low_water: Option<Size>,
-
-    /// Time from accepting a connection to its 101
-    #[arg(long, env = "STICKLER_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s")]
-    #[arg(value_parser = parse_timeout, help_heading = "Times")]
-    pub(crate) handshake_timeout: Duration,
-
-    /// Time that a peer has to answer a Close frame
-    #[arg(long, env = "STICKLER_CLOSE_TIMEOUT", value_name = "TIME", default_value = "5s")]
-    #[arg(value_parser = parse_timeout, help_heading = "Times")]
-    pub(crate) close_timeout: Duration,
-
-    /// Time that a peer may take no byte of what is sent to it
-    #[arg(long, env = "STICKLER_WRITE_TIMEOUT", value_name = "TIME", default_value = "30s")]
-    #[arg(value_parser = parse_timeout, help_heading = "Times")]
-    pub(crate) write_timeout: Duration,
-
-    /// Time that connections have to end after SIGINT or SIGTERM
-    #[arg(long, env = "STICKLER_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "8s")]
-    #[arg(value_parser = parse_duration, help_heading = "Times")]
-    pub(crate) shutdown_timeout: Duration,
-
-    /// Silence after which a peer gets a Ping, or off
-    #[arg(long, env = "STICKLER_KEEPALIVE_INTERVAL", value_name = "TIME", default_value = "25s")]
-    #[arg(help_heading = "Times")]
-    pub(crate) keepalive_interval: Interval,
-
-    /// Time that a peer has to answer that Ping
-    #[arg(long, env = "STICKLER_KEEPALIVE_TIMEOUT", value_name = "TIME", default_value = "20s")]
-    #[arg(value_parser = parse_timeout, help_heading = "Times")]
-    pub(crate) keepalive_timeout: Duration,
-
-    /// Whether to compress messages for clients that offer it
-    #[arg(long, env = "STICKLER_DEFLATE", value_name = "MODE", default_value = "on")]
-    #[arg(help_heading = "Compression (RFC 7692)")]
-    pub(crate) deflate: Deflate,
-
-    /// Effort to make messages small, from 1 to 9
-    #[arg(long, env = "STICKLER_DEFLATE_LEVEL", value_name = "N", default_value = "4")]
-    #[arg(value_parser = clap::value_parser!(u8).range(1..=9))]
-    #[arg(help_heading = "Compression (RFC 7692)")]
-    pub(crate) deflate_level: u8,
-
-    /// Largest window, from 9 to 15 bits [default: 15, or 12 with takeover]
-    #[arg(long, env = "STICKLER_DEFLATE_WINDOW_BITS", value_name = "BITS")]
-    #[arg(value_parser = parse_window_bits, help_heading = "Compression (RFC 7692)")]
-    pub(crate) deflate_window_bits: Option<WindowBits>,
-
-    /// Smallest message to compress
-    #[arg(long, env = "STICKLER_DEFLATE_MIN_SIZE", value_name = "SIZE", default_value = "128B")]
-    #[arg(help_heading = "Compression (RFC 7692)")]
-    pub(crate) deflate_min_size: Size,
-
-    /// Most memory for compression, in all; with three quarters taken, offers are declined
-    #[arg(long, env = "STICKLER_DEFLATE_MEMORY", value_name = "SIZE", default_value = "512MiB")]
-    #[arg(help_heading = "Compression (RFC 7692)")]
-    pub(crate) deflate_memory: Size,
+    #[command(flatten)]
+    pub(crate) compression: Compression,
 
     /// What to log, such as debug, or info,stickler::net=trace [default: RUST_LOG, else info]
     ///
@@ -240,17 +148,6 @@ pub(crate) struct Serve {
     /// The flags whose values came from their variables, by their names in clap.
     #[arg(skip)]
     from_variables: Vec<String>,
-}
-
-/// Whether messages are compressed, and how much of them is remembered for that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Deflate {
-    /// Each message by itself, which takes no memory between messages
-    On,
-    /// Never
-    Off,
-    /// With reference to earlier messages, which each connection keeps for that
-    Takeover,
 }
 
 /// How log lines are written.
@@ -288,22 +185,6 @@ pub(crate) fn usage_error(sentence: impl std::fmt::Display) -> clap::Error {
 fn parse_workers(text: &str) -> Result<usize, String> {
     let workers = text.parse().ok().filter(|workers| (1..=MOST_WORKERS).contains(workers));
     workers.ok_or_else(|| format!("wanted: a number from 1 to {MOST_WORKERS}"))
-}
-
-fn parse_head_size(text: &str) -> Result<Size, String> {
-    let size: Size = text.parse()?;
-    if size.0 < SMALLEST_HEAD {
-        return Err(format!(
-            "below {SMALLEST_HEAD} bytes there is no room for an opening handshake"
-        ));
-    }
-    Ok(size)
-}
-
-fn parse_window_bits(text: &str) -> Result<WindowBits, String> {
-    // With 8 bits next to nothing is gained, so only a client may ask for them.
-    let bits = text.parse().ok().filter(|bits| *bits > WindowBits::MIN);
-    bits.ok_or_else(|| format!("wanted: a number from 9 to {}", WindowBits::MAX))
 }
 
 /// `stickler --listen ...` means `stickler serve --listen ...`.
@@ -412,9 +293,6 @@ impl Serve {
         Ok(())
     }
 }
-
-/// The opening handshake of a browser is twice as large.
-const SMALLEST_HEAD: usize = 256;
 
 /// More threads than any machine has use for.
 const MOST_WORKERS: usize = 1024;

@@ -1,0 +1,105 @@
+//! The flags of `stickler serve` that say how much is too much, and how long.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::units::{Interval, Size, parse_duration, parse_timeout};
+
+/// How much is too much.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Bounds {
+    /// Largest message, after which the connection is failed with 1009
+    #[arg(long, env = "STICKLER_MAX_MESSAGE_SIZE", value_name = "SIZE", default_value = "16MiB")]
+    #[arg(help_heading = "Limits")]
+    pub(crate) max_message_size: Size,
+
+    /// Largest payload of one frame, likewise [default: the message size]
+    #[arg(long, env = "STICKLER_MAX_FRAME_SIZE", value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) max_frame_size: Option<Size>,
+
+    /// Most fragments of one message, after which the connection is failed with 1008
+    #[arg(long, env = "STICKLER_MAX_FRAGMENTS", value_name = "N", default_value = "65536")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(crate) max_fragments: u32,
+
+    /// Largest head of a request; more gets 431, or 414 where it is the request-target
+    #[arg(long, env = "STICKLER_MAX_HEAD_SIZE", value_name = "SIZE", default_value = "16KiB")]
+    #[arg(value_parser = parse_head_size, help_heading = "Limits")]
+    pub(crate) max_head_size: Size,
+
+    /// Most header fields of a request, after which it gets 431
+    #[arg(long, env = "STICKLER_MAX_HEADER_FIELDS", value_name = "N", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    pub(crate) max_header_fields: u16,
+
+    /// Most connections at once; others get 503 [default: no limit]
+    #[arg(long, env = "STICKLER_MAX_CONNECTIONS", value_name = "N", help_heading = "Limits")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: Option<u32>,
+
+    /// Most of one address, or of one IPv6 /64; not for use behind a proxy [default: no limit]
+    #[arg(long, env = "STICKLER_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(crate) max_connections_per_address: Option<u32>,
+
+    /// Most bytes that wait for one peer; while they do, none of its messages is taken
+    #[arg(long, env = "STICKLER_MAX_QUEUED", value_name = "SIZE", default_value = "1MiB")]
+    #[arg(help_heading = "Limits")]
+    pub(crate) max_queued: Size,
+
+    /// Most bytes that the kernel holds for one peer, sent or not [default: as the kernel decides]
+    #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) send_buffer: Option<Size>,
+
+    /// Most bytes that it holds without having sent them, on Linux [default: 64KiB]
+    #[arg(long, env = "STICKLER_UNSENT_LOW_WATER", value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) unsent_low_water: Option<Size>,
+}
+
+/// How long is too long.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Times {
+    /// Time from accepting a connection to its 101
+    #[arg(long, env = "STICKLER_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s")]
+    #[arg(value_parser = parse_timeout, help_heading = "Times")]
+    pub(crate) handshake_timeout: Duration,
+
+    /// Time that a peer has to answer a Close frame
+    #[arg(long, env = "STICKLER_CLOSE_TIMEOUT", value_name = "TIME", default_value = "5s")]
+    #[arg(value_parser = parse_timeout, help_heading = "Times")]
+    pub(crate) close_timeout: Duration,
+
+    /// Time that a peer may take no byte of what is sent to it
+    #[arg(long, env = "STICKLER_WRITE_TIMEOUT", value_name = "TIME", default_value = "30s")]
+    #[arg(value_parser = parse_timeout, help_heading = "Times")]
+    pub(crate) write_timeout: Duration,
+
+    /// Time that connections have to end after SIGINT or SIGTERM
+    #[arg(long, env = "STICKLER_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "8s")]
+    #[arg(value_parser = parse_duration, help_heading = "Times")]
+    pub(crate) shutdown_timeout: Duration,
+
+    /// Silence after which a peer gets a Ping, or off
+    #[arg(long, env = "STICKLER_KEEPALIVE_INTERVAL", value_name = "TIME", default_value = "25s")]
+    #[arg(help_heading = "Times")]
+    pub(crate) keepalive_interval: Interval,
+
+    /// Time that a peer has to answer that Ping
+    #[arg(long, env = "STICKLER_KEEPALIVE_TIMEOUT", value_name = "TIME", default_value = "20s")]
+    #[arg(value_parser = parse_timeout, help_heading = "Times")]
+    pub(crate) keepalive_timeout: Duration,
+}
+
+fn parse_head_size(text: &str) -> Result<Size, String> {
+    let size: Size = text.parse()?;
+    if size.0 < SMALLEST_HEAD {
+        return Err(format!(
+            "below {SMALLEST_HEAD} bytes there is no room for an opening handshake"
+        ));
+    }
+    Ok(size)
+}
+
+/// The opening handshake of a browser is twice as large.
+const SMALLEST_HEAD: usize = 256;

@@ -1,0 +1,127 @@
+//! From the flags of `stickler serve` to the configuration of its connections.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use stickler::proto::assembler::MessageLimits;
+use stickler::proto::deflate::{self, Level, WindowBits};
+use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
+use stickler::{Config, DeflateConfig, Limits, Timeouts};
+
+use crate::cli::{Compression, Deflate, Serve, usage_error};
+use crate::units::Interval;
+
+pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
+    let mut limits = Limits::default();
+    limits.message = MessageLimits::new()
+        .max_message_size(options.bounds.max_message_size.0)
+        .max_frame_size(options.bounds.max_frame_size.unwrap_or(options.bounds.max_message_size).0)
+        .max_fragments(options.bounds.max_fragments);
+    limits.head = HeadLimits::new()
+        .max_head_size(options.bounds.max_head_size.0)
+        .max_fields(options.bounds.max_header_fields.into());
+    limits.max_queued = options.bounds.max_queued.0;
+    let mut timeouts = Timeouts::default();
+    timeouts.write = options.times.write_timeout;
+    timeouts.handshake = options.times.handshake_timeout;
+    timeouts.close = options.times.close_timeout;
+    timeouts.keepalive_timeout = options.times.keepalive_timeout;
+    timeouts.keepalive_interval = match options.times.keepalive_interval {
+        Interval::Off => None,
+        Interval::Every(interval) => Some(interval),
+    };
+    Ok(Config::default()
+        .limits(limits)
+        .timeouts(timeouts)
+        .policy(read_policy(options)?)
+        .health_path(read_health_path(options)?)
+        .deflate(read_deflate(&options.compression)))
+}
+
+fn read_deflate(options: &Compression) -> DeflateConfig {
+    let takes_over = options.deflate == Deflate::Takeover;
+    let window = options.deflate_window_bits.unwrap_or(if takes_over {
+        TAKEOVER_WINDOW
+    } else {
+        WindowBits::MAX
+    });
+    let policy = deflate::Policy::new()
+        .server_context_takeover(takes_over)
+        .client_context_takeover(takes_over)
+        .server_max_window_bits(window);
+    let mut config = DeflateConfig::default();
+    config.policy = (options.deflate != Deflate::Off).then_some(policy);
+    config.level = Level::new(options.deflate_level).unwrap_or_default();
+    config.min_size = options.deflate_min_size.0;
+    config.max_memory = options.deflate_memory.0;
+    config
+}
+
+/// How far messages refer back to earlier ones unless it is said: 4 KiB. What a connection
+/// keeps and what a message costs grow with it, and little is gained beyond.
+const TAKEOVER_WINDOW: WindowBits = WindowBits::new(12).unwrap();
+
+fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
+    let origins = read_each(
+        &options.allowed_origin,
+        &options.name_of("allowed_origin"),
+        AllowedOrigin::from_str,
+    )?;
+    let own_hosts =
+        read_each(&options.own_host, &options.name_of("own_host"), Authority::from_str)?;
+    let policy =
+        Policy::default().paths(read_paths(options)?).origins(origins).own_hosts(own_hosts);
+    let subprotocol = options.name_of("subprotocol");
+    match &options.subprotocol[..] {
+        [only] if only == ANY => Ok(policy.any_subprotocol(true)),
+        names if names.iter().any(|name| name == ANY) => Err(usage_error(format!(
+            "'any' for {subprotocol} agrees to every name, so it stands alone"
+        ))),
+        names => Ok(policy.subprotocols(read_each(names, &subprotocol, Subprotocol::from_str)?)),
+    }
+}
+
+fn read_paths(options: &Serve) -> Result<Vec<String>, clap::Error> {
+    match &options.path[..] {
+        [] => Ok(vec!["/".into(), "/echo".into()]),
+        paths => read_each(paths, &options.name_of("path"), read_path),
+    }
+}
+
+fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {
+    let name = options.name_of("health_path");
+    let path = read_each(options.health_path.as_slice(), &name, read_path)?.pop();
+    match path {
+        Some(path) if read_paths(options)?.contains(&path) => {
+            Err(usage_error(format!("the echo answers on '{path}', which {name} names too")))
+        }
+        path => Ok(path),
+    }
+}
+
+/// Not the name of a subprotocol here, although one could have it.
+const ANY: &str = "any";
+
+/// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one
+/// that a request can have.
+fn read_path(path: &str) -> Result<String, &'static str> {
+    if !path.starts_with('/') {
+        return Err("a path begins with a slash");
+    }
+    if path.bytes().any(|byte| !byte.is_ascii_graphic() || b"?#".contains(&byte)) {
+        return Err("a path is visible ASCII, percent-encoded where needed, without ? and #");
+    }
+    Ok(path.into())
+}
+
+/// Reads the values of a flag that repeats.
+pub(super) fn read_each<T, E: Display>(
+    values: &[String],
+    flag: &str,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, clap::Error> {
+    let invalid = |value: &str, why: E| {
+        usage_error(format!("invalid value '{}' for '{flag}': {why}", value.escape_debug()))
+    };
+    values.iter().map(|value| read(value).map_err(|why| invalid(value, why))).collect()
+}
