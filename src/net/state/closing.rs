@@ -166,6 +166,10 @@ impl State {
         if !was_clean || kind.is_some() {
             self.life.ending().transport = Some(kind.unwrap_or(std::io::ErrorKind::UnexpectedEof));
         }
+        if kind.is_none() {
+            // RFC 6455 §5.5.2: a Ping before the peer's FIN is owed its Pong, which still can be written.
+            self.queue.append(|outbound, batch| outbound.release_pong(batch));
+        }
         // RFC 6455 §7.2.1: a connection whose transport is lost is over.
         self.finish_without_close();
     }
