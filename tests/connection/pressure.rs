@@ -326,7 +326,8 @@ async fn s5_5_2_under_back_pressure_a_ping_before_the_end_gets_its_pong() {
         settle().await;
         peer.give_room(1);
         let second = if end == "both" { "close" } else { "two" };
-        for input in [&text("one"), &text(second), &frame(0x89, "old"), &frame(0x89, "new"), input] {
+        for input in [&text("one"), &text(second), &frame(0x89, "old"), &frame(0x89, "new"), input]
+        {
             peer.send(input);
             settle().await;
         }

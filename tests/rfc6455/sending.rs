@@ -229,10 +229,7 @@ fn s5_5_2_a_pong_that_waits_goes_before_the_close_that_ends_the_connection() {
     type End = fn(&mut Outbound, &mut Vec<u8>);
     let ends: [(End, &str); 3] = [
         (|outbound, batch| outbound.answer_close(None, batch), "8a 01 77 88 00"),
-        (
-            |outbound, batch| outbound.fail_with(CloseCode::NORMAL, "", batch),
-            "8a 01 77 88 02 03e8",
-        ),
+        (|outbound, batch| outbound.fail_with(CloseCode::NORMAL, "", batch), "8a 01 77 88 02 03e8"),
         (
             |outbound, batch| {
                 outbound.close(close(1000, ""), batch).unwrap();
