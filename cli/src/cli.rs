@@ -16,7 +16,7 @@ use clap::{
     Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
-pub(crate) use self::bounds::{Bounds, Times};
+pub(crate) use self::bounds::{Bounds, Times, WhenFull};
 pub(crate) use self::compression::{Compression, Deflate};
 use crate::health;
 use crate::lab::{check, verdict};

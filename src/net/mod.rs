@@ -29,7 +29,7 @@ mod task;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
-pub use config::{Config, ConfigError, Limits, Timeouts};
+pub use config::{Config, ConfigError, Limits, Timeouts, WhenFull};
 #[cfg(feature = "server")]
 pub(crate) use date::http_date;
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};

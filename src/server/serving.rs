@@ -152,6 +152,8 @@ impl Handle {
             refused: admission.refused(),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             panics: sum(Context::panics),
+            dropped_messages: sum(Context::dropped),
+            closed_full: sum(Context::closed_full),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }

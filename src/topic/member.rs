@@ -12,7 +12,7 @@
 use std::task::Waker;
 
 use super::latest::{Key, Latest};
-use crate::net::{Backlog, Guest};
+use crate::net::{Backlog, Guest, WhenFull};
 use crate::proto::outbound::SendError;
 use crate::proto::prepared::Prepared;
 
@@ -31,6 +31,8 @@ struct Extra {
     told: u64,
     /// A task that waits to hear that messages are missed.
     listener: Option<Waker>,
+    /// What happens when there is no room, if that was chosen for this subscription.
+    when_full: Option<WhenFull>,
     /// Values that are held back: as long as there are some, one task has the duty to send them.
     held: Option<Box<Held>>,
 }
@@ -75,9 +77,10 @@ impl Member {
     #[inline]
     pub(super) fn give(&mut self, message: &Prepared) -> Given {
         let Some(sender) = &self.sender else { return Given::Nobody };
-        match sender.send(message) {
+        match sender.offer(message) {
             Ok(()) => Given::Taken,
             Err(SendError::Closed) => Given::Ended(self.end()),
+            Err(SendError::QueueFull) => self.find_full(),
             Err(_) => self.skip(),
         }
     }
@@ -91,7 +94,7 @@ impl Member {
             return if held.latest.keep(key, message, max_held) {
                 Given::Taken
             } else {
-                self.skip()
+                self.find_full()
             };
         }
         let is_soon = match sender.backlog(LITTLE) {
@@ -100,7 +103,7 @@ impl Member {
             Backlog::Refused => false,
         };
         if is_soon {
-            match sender.send(message) {
+            match sender.offer(message) {
                 Ok(()) => return Given::Taken,
                 Err(SendError::Closed) => return Given::Ended(self.end()),
                 // The queue is full, or another message is being sent in fragments.
@@ -110,7 +113,7 @@ impl Member {
         let sender = sender.clone();
         let mut held = Box::<Held>::default();
         if !held.latest.keep(key, message, max_held) {
-            return self.skip();
+            return self.find_full();
         }
         self.extra.get_or_insert_default().held = Some(held);
         Given::Behind(sender)
@@ -133,7 +136,7 @@ impl Member {
             if sender.backlog(LITTLE) != Backlog::Little {
                 return CatchUp::Later;
             }
-            match sender.send(message) {
+            match sender.offer(message) {
                 Ok(()) => held.latest.drop_first(),
                 Err(SendError::Closed) => return CatchUp::Ended,
                 Err(_) => return CatchUp::Later,
@@ -187,6 +190,27 @@ impl Member {
             return None;
         }
         std::mem::replace(&mut self.extra.get_or_insert_default().listener, waker)
+    }
+
+    /// There is no room for a message: it is missed, or the connection is closed.
+    #[cold]
+    fn find_full(&mut self) -> Given {
+        let Some(sender) = &self.sender else { return Given::Nobody };
+        let own = self.extra.as_ref().and_then(|extra| extra.when_full);
+        let chosen = match own.unwrap_or(sender.when_full()) {
+            WhenFull::Close => WhenFull::Close,
+            // A publisher waits for nobody.
+            WhenFull::Wait | WhenFull::Drop => WhenFull::Drop,
+        };
+        match sender.find_full(chosen) {
+            Ok(()) => self.skip(),
+            Err(_) => Given::Ended(self.end()),
+        }
+    }
+
+    /// Chooses what happens when there is no room for a message.
+    pub(super) fn choose_when_full(&mut self, when_full: WhenFull) {
+        self.extra.get_or_insert_default().when_full = Some(when_full);
     }
 
     #[cold]

@@ -34,4 +34,5 @@ mod request;
 mod tasks;
 mod thread_end;
 mod timers;
+mod when_full;
 mod writes;

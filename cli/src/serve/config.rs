@@ -8,7 +8,7 @@ use stickler::proto::deflate::{self, Level, WindowBits};
 use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
-use crate::cli::{Compression, Deflate, Serve, usage_error};
+use crate::cli::{Compression, Deflate, Serve, WhenFull, usage_error};
 use crate::units::Interval;
 
 pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
@@ -21,6 +21,11 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .max_head_size(options.bounds.max_head_size.0)
         .max_fields(options.bounds.max_header_fields.into());
     limits.max_queued = options.bounds.max_queued.0;
+    limits.when_full = match options.bounds.when_full {
+        WhenFull::Wait => stickler::WhenFull::Wait,
+        WhenFull::Drop => stickler::WhenFull::Drop,
+        WhenFull::Close => stickler::WhenFull::Close,
+    };
     let mut timeouts = Timeouts::default();
     timeouts.write = options.times.write_timeout;
     timeouts.handshake = options.times.handshake_timeout;

@@ -7,6 +7,7 @@ pub(super) mod backlog;
 pub(super) mod compressing;
 pub(super) mod connection;
 pub(super) mod fragments;
+mod full;
 pub(super) mod incoming;
 #[cfg(feature = "json")]
 pub(super) mod json;

@@ -24,6 +24,8 @@ pub(in crate::net) enum Awaited {
         /// In bytes.
         below: usize,
     },
+    /// Replies keep no message from the Receiver, or the connection is not open any more.
+    Gate(Gate),
     /// A whole message can begin behind so few bytes, or the connection is not open any more.
     Message {
         /// In bytes.
@@ -37,6 +39,15 @@ pub(in crate::net) enum Awaited {
     PeerClose,
     /// The transport has ended.
     End,
+}
+
+/// Which replies keep messages from the Receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) struct Gate {
+    /// So many bytes of them, or more.
+    pub(in crate::net) below: usize,
+    /// Whether they do so only until the transport has refused some.
+    pub(in crate::net) opens_when_refused: bool,
 }
 
 /// A future's place among those who wait, given up when it is dropped.
@@ -238,6 +249,12 @@ impl State {
             Awaited::Room { voice, below } => {
                 !self.life.is_open() || self.queue.has_room(voice, below)
             }
+            Awaited::Gate(gate) => {
+                let is_refused = gate.opens_when_refused && self.queue.is_blocked();
+                !self.life.is_open()
+                    || is_refused
+                    || self.queue.has_room(self.answering_voice(), gate.below)
+            }
             Awaited::Message { below } => {
                 // A connection that has sent a Close takes nothing any more: sending says so.
                 let takes = self.queue.check_message(Voice::Other, below);
@@ -276,9 +293,8 @@ impl State {
     }
 
     /// The Receiver, which has left no waker, waits for room in the queue.
-    pub(in crate::net) fn wait_for_room(&mut self, receiver: &Waker, below: usize) {
-        let awaited = Awaited::Room { voice: self.answering_voice(), below };
-        let waiter = Waiter { waker: receiver.clone(), awaited };
+    pub(in crate::net) fn wait_for_room(&mut self, receiver: &Waker, gate: Gate) {
+        let waiter = Waiter { waker: receiver.clone(), awaited: Awaited::Gate(gate) };
         let left = self.waiters.get().others.insert(Key::RECEIVER, waiter);
         debug_assert!(left.is_none());
     }
