@@ -66,7 +66,8 @@
 //! [`Sender::send_ready`] waits for room. A task that replies to each message that it receives is never
 //! refused: [`Receiver::recv`] gives it none while its replies fill the queue, whatever others send
 //! ([`Receiver::read_while_full`] changes that). [`WhenFull`] has what is beyond the bound dropped, or the
-//! connection closed, instead. [`Sender::flushed`] waits until all is written, and
+//! connection closed, instead, and [`Sender::send_latest`] has a newer value replace one that waits.
+//! [`Sender::flushed`] waits until all is written, and
 //! [`Sender::ping_answered`] until the peer has read it. A `Sender` is cheap to clone and works from any
 //! task. [`Sender::start_message`] sends a message fragment by fragment.
 #![cfg_attr(feature = "net", doc = "```")]

@@ -31,6 +31,7 @@ mod plain;
 mod pressure;
 mod rejecting;
 mod request;
+mod send_latest;
 mod tasks;
 mod thread_end;
 mod timers;

@@ -11,6 +11,7 @@ mod full;
 pub(super) mod incoming;
 #[cfg(feature = "json")]
 pub(super) mod json;
+pub(super) mod latest;
 pub(super) mod message;
 pub(super) mod outgoing;
 pub(super) mod owned;

@@ -15,6 +15,7 @@ pub(super) mod compression;
 pub(super) mod context;
 mod glance;
 mod held;
+pub(super) mod latest;
 mod life;
 mod pings;
 mod queue;

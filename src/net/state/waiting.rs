@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-#[cfg(feature = "futures")]
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use super::State;
+use super::latest::Latest;
 use super::queue::Voice;
 use super::shared::Shared;
 use crate::proto::outbound::SendError;
@@ -154,6 +154,16 @@ impl Waiters {
         self.0.is_some()
     }
 
+    /// The values that wait for room, if there ever were some.
+    pub(in crate::net) fn latest_if_any(&self) -> Option<Arc<Mutex<Latest>>> {
+        self.0.as_ref()?.latest.clone()
+    }
+
+    /// The values that wait for room. Their lock is taken before that of the connection.
+    pub(in crate::net) fn latest(&mut self) -> Arc<Mutex<Latest>> {
+        self.get().latest.get_or_insert_default().clone()
+    }
+
     /// Whether somebody waits for something else than input.
     fn is_awaited(&self) -> bool {
         self.0.as_ref().is_some_and(|all| !all.others.is_empty())
@@ -166,6 +176,8 @@ struct All {
     input: Option<Waker>,
     others: BTreeMap<Key, Waiter>,
     newest: u64,
+    /// Values that wait for room, once there were some.
+    latest: Option<Arc<Mutex<Latest>>>,
 }
 
 #[derive(Debug)]
