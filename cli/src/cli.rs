@@ -328,6 +328,7 @@ mod tests {
         assert_eq!(serve.max_fragments, 65536);
         assert_eq!((serve.max_head_size, serve.max_header_fields), (Size(16 << 10), 100));
         assert_eq!(serve.max_queued, Size(1 << 20));
+        assert_eq!(serve.max_memory, None);
         assert_eq!((serve.max_connections, serve.max_connections_per_address), (None, None));
         assert_eq!((serve.send_buffer, serve.unsent_low_water), (None, None));
         let seconds = Duration::from_secs;

@@ -278,7 +278,7 @@ impl Receiver {
         if !self.lease.is_empty() {
             state.reading.take_back(std::mem::take(&mut self.lease));
         }
-        let max_queued = self.max_queued();
+        let max_queued = self.shared.queue_bound(state.queue.len(), self.max_queued());
         match look(&mut state, &self.shared, &mut self.found, max_queued, cx, delivery) {
             Looked::Short => {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);

@@ -134,6 +134,11 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         // The buffer grows with what has arrived, never with what the header promises.
         if buffer.capacity() - before < remaining.min(MIN_READ) {
             let more = remaining.min(before / 2 + MIN_READ);
+            if !shared.may_grow(before, more) {
+                drop(buffer);
+                shared.refuse_message(&mut shared.lock());
+                return Arrived::ForHandler;
+            }
             buffer = grow(buffer, more);
         }
         let limit = remaining.min(buffer.capacity() - before);
