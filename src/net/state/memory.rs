@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Deadline;
 use super::shared::{ConnectionId, Shared};
 use crate::proto::deflate::budget::Budget;
 
@@ -66,8 +67,9 @@ pub(in crate::net) struct Holding {
     /// How much of the unfinished message has arrived, on the wire; 0 between messages.
     pub(in crate::net) arrived: u64,
     pub(in crate::net) has_inflater: bool,
-    /// How long the peer has taken nothing of the queue; `None` where none of it is queued.
-    pub(in crate::net) refuses_for: Option<Duration>,
+    /// By when a peer that has refused bytes is to have taken more: it changes with each byte that the peer
+    /// takes. `None` where the peer refuses none.
+    pub(in crate::net) refuses: Option<Deadline>,
 }
 
 impl Holding {
@@ -188,7 +190,9 @@ impl Memory {
         if before.arrived != holding.arrived {
             account.heard = now;
         }
-        account.took = now.saturating_sub(holding.refuses_for.unwrap_or_default());
+        if before.refuses != holding.refuses {
+            account.took = now;
+        }
         if holding.has_inflater && inflating.insert((account.heard, id)) {
             self.waiting_inflaters.fetch_add(1, Ordering::Relaxed);
         }
@@ -271,7 +275,7 @@ impl Account {
     fn idle(&self, now: Duration) -> Option<Idle> {
         let is_inside_message = self.holding.arrived > 0;
         let heard = is_inside_message.then_some(self.heard);
-        let took = self.holding.refuses_for.map(|_| self.took);
+        let took = self.holding.refuses.map(|_| self.took);
         let idle_for = now.saturating_sub(heard.max(took)?);
         if idle_for >= LONG_IDLE {
             Some(Idle::Long)

@@ -127,14 +127,13 @@ impl Shared {
 
     fn holding(&self, state: &State, writing: Option<&Outbox>) -> Holding {
         let queue = state.queue.memory() + writing.map_or(0, Outbox::memory);
-        let now = self.context.now();
-        let refused_since = state.queue.blocked_since().unwrap_or(now);
+        let refuses = queue > 0 && state.queue.is_blocked();
         Holding {
             message: state.reading.message_memory(),
             other: queue + state.reading.input_memory(),
             arrived: state.reading.arrived(),
             has_inflater: state.reading.has_inflater(),
-            refuses_for: (queue > 0).then(|| now.saturating_sub(refused_since)),
+            refuses: refuses.then(|| state.queue.drain_by()),
         }
     }
 
@@ -334,8 +333,9 @@ mod tests {
             state.queue.append_encoded(&payload);
             let now = context.now();
             let voice = state.voice();
-            let taken = state.queue.take_next();
-            state.queue.block(taken.as_ref().map_or(0, |taken| taken.len()), true, voice, now);
+            let taken = state.queue.take_next(holder.drain_rate());
+            let left = taken.as_ref().map_or(0, |taken| taken.len());
+            state.queue.block(left, voice, holder.drain_rate(), now);
             assert!(!holder.settle_memory(&mut state, taken.as_deref()));
         }
         let memory = &context.memory;
