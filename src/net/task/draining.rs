@@ -209,7 +209,7 @@ Sec-WebSocket-Version: 13
             }
             drop(receiver);
             sender.closed().await;
-            crate::Result::Ok(())
+            Ok::<(), crate::Error>(())
         };
         tokio::spawn(serve_transport(wire.clone(), None, shares, handler))
     }
