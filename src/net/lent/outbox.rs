@@ -210,8 +210,8 @@ impl Outbox {
         let last = self.large_written.checked_sub(1).and_then(|last| self.large.get(last));
         let (mut at, mut next) = (last.map_or(0, |(at, _)| *at), self.large_written);
         while let Some((end, is_large)) = self.frame_at(at, next) {
-            let is_begun =
-                self.batch_written > at || (is_large && end == at && self.partly_written > 0);
+            let is_in_it = is_large && end == at && next == self.large_written;
+            let is_begun = self.batch_written > at || (is_in_it && self.partly_written > 0);
             if !is_begun {
                 self.batch.truncate(at);
                 let unbegun = self.large.split_off(next);
