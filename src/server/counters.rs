@@ -22,6 +22,8 @@ pub struct Counters {
     pub dropped_messages: u64,
     /// Connections that were closed because the queue to their peer was full, as `WhenFull::Close` has it.
     pub closed_full: u64,
+    /// Connections that were ended because the peer took bytes more slowly than `Limits::min_drain_rate`.
+    pub slow_peers: u64,
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken: the
     /// 101 then names none (RFC 6455 §4.2.2), and browsers give up without saying why.
     pub unspoken_subprotocols: u64,

@@ -154,6 +154,7 @@ impl Handle {
             panics: sum(Context::panics),
             dropped_messages: sum(Context::dropped),
             closed_full: sum(Context::closed_full),
+            slow_peers: sum(Context::slow_peers),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }

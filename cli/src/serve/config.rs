@@ -26,8 +26,8 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         WhenFull::Drop => stickler::WhenFull::Drop,
         WhenFull::Close => stickler::WhenFull::Close,
     };
+    limits.min_drain_rate = options.bounds.min_drain_rate.0;
     let mut timeouts = Timeouts::default();
-    timeouts.write = options.times.write_timeout;
     timeouts.handshake = options.times.handshake_timeout;
     timeouts.close = options.times.close_timeout;
     timeouts.keepalive_timeout = options.times.keepalive_timeout;

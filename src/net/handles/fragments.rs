@@ -134,7 +134,6 @@ impl Drop for FragmentedMessage<'_> {
         if self.is_finished || self.is_dropped {
             return;
         }
-        let deadline = self.sender.shared.close_deadline();
         let mut state = self.sender.shared.lock_for_sending();
         state.queue.reserve(false);
         if self.is_first {
@@ -142,7 +141,7 @@ impl Drop for FragmentedMessage<'_> {
             state.offer_room();
             return;
         }
-        state.close(Initiator::Application, CloseCode::INTERNAL_ERROR, UNFINISHED, deadline);
+        state.close(Initiator::Application, CloseCode::INTERNAL_ERROR, UNFINISHED);
         state.wake_task();
     }
 }

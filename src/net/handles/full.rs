@@ -32,10 +32,9 @@ impl Sender {
                 Ok(())
             }
             WhenFull::Close => {
-                let deadline = self.shared.close_deadline();
                 // What is in the cork of this thread goes before the Close.
                 let mut state = self.shared.lock_for_sending();
-                if state.close_full(deadline) {
+                if state.close_full() {
                     state.wake_task();
                     self.shared.context.count_closed_full();
                 }

@@ -42,6 +42,7 @@ pub(crate) struct Context {
     panics: AtomicU64,
     dropped: AtomicU64,
     closed_full: AtomicU64,
+    slow_peers: AtomicU64,
     unspoken_subprotocols: AtomicU64,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
@@ -114,6 +115,7 @@ impl Context {
             panics: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             closed_full: AtomicU64::new(0),
+            slow_peers: AtomicU64::new(0),
             unspoken_subprotocols: AtomicU64::new(0),
             register: Mutex::default(),
             rearmed: Notify::new(),
@@ -216,6 +218,12 @@ impl Context {
         self.closed_full.load(Ordering::Relaxed)
     }
 
+    /// Connections that were ended because their peer took bytes too slowly.
+    #[cfg(feature = "server")]
+    pub(crate) fn slow_peers(&self) -> u64 {
+        self.slow_peers.load(Ordering::Relaxed)
+    }
+
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
     #[cfg(feature = "server")]
     pub(crate) fn unspoken_subprotocols(&self) -> u64 {
@@ -255,6 +263,10 @@ impl Context {
 
     pub(in crate::net) fn count_closed_full(&self) {
         self.closed_full.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_slow_peer(&self) {
+        self.slow_peers.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(in crate::net) fn count_unspoken_subprotocols(&self) {
