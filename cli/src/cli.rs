@@ -336,7 +336,7 @@ mod tests {
         assert_eq!(serve.keepalive_interval, Interval::Every(seconds(25)));
         assert_eq!(serve.keepalive_timeout, seconds(20));
         assert_eq!((serve.deflate, serve.deflate_level), (Deflate::On, 4));
-        assert_eq!(serve.deflate_window_bits, None);
+        assert_eq!((serve.deflate_window_bits, serve.deflate_client_window_bits), (None, None));
         assert_eq!((serve.deflate_min_size, serve.deflate_memory), (Size(128), Size(512 << 20)));
         assert_eq!((serve.log, serve.log_format), (None, LogFormat::Text));
     }
@@ -360,9 +360,12 @@ mod tests {
 
     #[test]
     fn s7692_compression_is_set_by_flags() {
-        for (mode, deflate) in
-            [("on", Deflate::On), ("off", Deflate::Off), ("takeover", Deflate::Takeover)]
-        {
+        for (mode, deflate) in [
+            ("on", Deflate::On),
+            ("off", Deflate::Off),
+            ("lean", Deflate::Lean),
+            ("takeover", Deflate::Takeover),
+        ] {
             assert_eq!(serve(&format!("--deflate {mode}")).deflate, deflate);
         }
         for level in 1..=9 {
@@ -371,7 +374,11 @@ mod tests {
         for bits in 9..=15 {
             let serve = serve(&format!("--deflate-window-bits {bits}"));
             assert_eq!(serve.deflate_window_bits, WindowBits::new(bits));
+            let serve = self::serve(&format!("--deflate-client-window-bits {bits}"));
+            assert_eq!(serve.deflate_client_window_bits, WindowBits::new(bits));
         }
+        assert_eq!(serve("--deflate-min-size 0").deflate_min_size, Size(0));
+        assert_eq!(serve("--deflate-min-size 0KiB").deflate_min_size, Size(0));
         let serve = serve("--deflate-min-size 1KiB --deflate-memory 1GiB");
         assert_eq!((serve.deflate_min_size, serve.deflate_memory), (Size(1024), Size(1 << 30)));
     }
@@ -404,7 +411,9 @@ mod tests {
             "--deflate-window-bits 16",
             "--deflate-window-bits 09",
             "--deflate-window-bits +9",
-            "--deflate-min-size 0",
+            "--deflate-client-window-bits 8",
+            "--deflate-client-window-bits 16",
+            "--deflate-min-size small",
             "--deflate-memory 256MB",
             "--listen",
             "--bogus",

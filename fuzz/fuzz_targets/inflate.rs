@@ -82,8 +82,8 @@ fn inflate(
         let _ = inflater.inflate(&payload[payload.len() / 2..], 16, &mut sink);
     }
     let kept = (!history.is_empty()).then(|| {
-        let mut kept = Box::new(History::new(WindowBits::MAX));
-        kept.extend(history);
+        let mut kept = Box::new(Left::new(WindowBits::MAX));
+        kept.extend(history, |growth| budget.charge_history(growth)).unwrap();
         kept
     });
     inflater.begin(kept);

@@ -51,6 +51,9 @@ pub(crate) struct Context {
     pub(in crate::net) unspoken_told: Arc<PerAddress>,
     #[cfg(feature = "deflate")]
     pub(in crate::net) memory_told: RateLimit,
+    /// The same of lines about the memory for histories.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) histories_told: RateLimit,
     /// Memory for compression; the contexts of one server share it.
     #[cfg(feature = "deflate")]
     pub(in crate::net) budget: Arc<Budget>,
@@ -99,6 +102,8 @@ impl Context {
             watchman: Watchman::default(),
             #[cfg(feature = "deflate")]
             memory_told: RateLimit::default(),
+            #[cfg(feature = "deflate")]
+            histories_told: RateLimit::default(),
             #[cfg(feature = "deflate")]
             budget: Arc::new(Budget::new(config.deflate.max_memory)),
             at_hand: AtHand::of(&config.limits),
