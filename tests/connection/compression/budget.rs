@@ -98,9 +98,9 @@ async fn histories_are_charged_as_they_come_and_end_takeover_where_they_are_many
     for _ in 0..30 {
         open.push(agree_on(&endpoint, "permessage-deflate", sink).await);
     }
-    for number in 0..3 {
-        let message = open[number].0.compressed(0x81, long());
-        open[number].0.peer.send(message);
+    for (client, _) in &mut open[..3] {
+        let message = client.compressed(0x81, long());
+        client.peer.send(message);
         settle().await;
     }
     // One short message takes little: the fourth of them is not whole.
@@ -125,9 +125,9 @@ async fn histories_are_charged_as_they_come_and_end_takeover_where_they_are_many
     for word in ["imposed client_no_context_takeover", "histories=131072", "limit=524288"] {
         assert!(warned[0].contains(word), "{warned:?}");
     }
-    for number in 4..8 {
-        let message = open[number].0.compressed(0x81, long());
-        open[number].0.peer.send(message);
+    for (client, _) in &mut open[4..8] {
+        let message = client.compressed(0x81, long());
+        client.peer.send(message);
         settle().await;
     }
     // Half of it is taken: one more history fails its connection, but with the next message only.
