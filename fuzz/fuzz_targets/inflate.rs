@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use stickler::proto::deflate::{Inflater, WindowBits, budget::Budget, history::History};
+use stickler::proto::deflate::{Inflater, WindowBits, budget::Budget, history::Left};
 use stickler_testing::{allocator, deflate, random};
 
 use deflate::{Doubt, Fault, Inflated};
