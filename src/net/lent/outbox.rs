@@ -12,6 +12,8 @@ use tokio::io::AsyncWrite;
 
 use super::lease::Lease;
 use super::pool;
+#[cfg(feature = "deflate")]
+use super::uncompressed::{Sliced, Uncompressed};
 use crate::proto::frame::HeaderBytes;
 
 /// Frames on their way to one peer, in order.
@@ -27,8 +29,11 @@ pub(in crate::net) struct Outbox {
     large_written: usize,
     /// Bytes written of the payload after those.
     partly_written: usize,
-    /// Bytes that are not written.
+    /// Bytes that are not written; a message that is to be compressed counts as it is.
     len: usize,
+    /// Bytes of messages that were compressed into it when they were sent.
+    #[cfg(feature = "deflate")]
+    compressed: usize,
 }
 
 /// A payload that is written from where it lies.
@@ -38,6 +43,9 @@ pub(in crate::net) enum Large {
     Bytes(Bytes),
     /// Where it was received.
     Lease(Lease, Range<usize>),
+    /// A whole message that is to be compressed before it is written, and its header with it.
+    #[cfg(feature = "deflate")]
+    Uncompressed(Box<Uncompressed>),
 }
 
 impl fmt::Debug for Outbox {
@@ -61,12 +69,23 @@ impl Default for Large {
 }
 
 impl Large {
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
+            #[cfg(feature = "deflate")]
+            Large::Uncompressed(_) => &[],
             Large::Owned(bytes) => bytes,
             Large::Shared(bytes) => bytes,
             Large::Bytes(bytes) => bytes,
             Large::Lease(lease, at) => lease.bytes().get(at.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether it cannot be written as it is.
+    fn is_uncompressed(&self) -> bool {
+        match self {
+            #[cfg(feature = "deflate")]
+            Large::Uncompressed(_) => true,
+            _ => false,
         }
     }
 
@@ -76,6 +95,8 @@ impl Large {
         let is_released = match self {
             Large::Owned(buffer) => pool::fits(buffer.capacity(), buffer.len()),
             Large::Shared(_) | Large::Bytes(_) => true,
+            #[cfg(feature = "deflate")]
+            Large::Uncompressed(_) => true,
             Large::Lease(..) => false,
         };
         if is_released {
@@ -124,6 +145,10 @@ impl Outbox {
         self.large.extend(other.large.drain(..).map(|(at, large)| (behind + at, large)));
         self.batch.append(&mut other.batch);
         self.len += std::mem::take(&mut other.len);
+        #[cfg(feature = "deflate")]
+        {
+            self.compressed += other.compressed;
+        }
     }
 
     /// Appends a payload without copying it, behind its header.
@@ -139,6 +164,61 @@ impl Outbox {
         self.len += payload.bytes().len();
         // RFC 6455 §6.1: a large payload keeps its place behind what was queued before.
         self.large.push((self.batch.len(), payload));
+    }
+
+    /// Appends a message that is compressed when it is the next to be written.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn append_uncompressed(&mut self, message: Uncompressed) {
+        self.len += message.len();
+        self.large.push((self.batch.len(), Large::Uncompressed(Box::new(message))));
+    }
+
+    /// Bytes of messages that were compressed into it when they were sent.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn compressed(&self) -> usize {
+        self.compressed
+    }
+
+    /// A message of so many bytes was compressed into it.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn note_compressed(&mut self, len: usize) {
+        self.compressed += len;
+    }
+
+    /// Whether the next to be written is a message that is to be compressed first.
+    #[inline]
+    pub(in crate::net) fn is_to_compress(&self) -> bool {
+        self.large
+            .get(self.large_written)
+            .is_some_and(|(at, next)| next.is_uncompressed() && *at == self.batch_written)
+    }
+
+    /// Compresses a slice of the message that is next.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn compress_next(&mut self, is_closing: bool, spent: &mut u32) {
+        let Some((at, Large::Uncompressed(message))) = self.large.get_mut(self.large_written)
+        else {
+            return;
+        };
+        let (at, len) = (*at, message.len());
+        if let Sliced::Whole(header, payload) = message.slice(is_closing, spent) {
+            let header = Large::Owned(header.as_bytes().to_vec());
+            let frame: Vec<_> = [header].into_iter().chain(payload).map(|run| (at, run)).collect();
+            let frame_len: usize = frame.iter().map(|(_, run)| run.bytes().len()).sum();
+            self.len = self.len - len + frame_len;
+            self.large.splice(self.large_written..=self.large_written, frame);
+        }
+    }
+
+    /// Puts whole frames before the message that is to be compressed next.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn insert(&mut self, frames: &Outbox) {
+        let frames = &frames.batch;
+        self.batch.splice(self.batch_written..self.batch_written, frames.iter().copied());
+        for (at, _) in self.large.iter_mut().skip(self.large_written) {
+            *at += frames.len();
+        }
+        self.len += frames.len();
     }
 
     /// Has payloads wait in no more than they need: the peer takes its time.
@@ -185,17 +265,21 @@ impl Outbox {
         count
     }
 
-    /// The runs of bytes that are not written, in order, none empty.
+    /// The runs of bytes that are not written, in order, none empty; up to a message that is to be
+    /// compressed.
     fn runs(&self) -> impl Iterator<Item = &[u8]> {
         let large = self.large.get(self.large_written..).unwrap_or_default();
+        let stop = large.iter().position(|(_, large)| large.is_uncompressed());
+        let end = stop.and_then(|stop| large.get(stop)).map_or(self.batch.len(), |(at, _)| *at);
         let mut from = self.batch_written;
         let mut skip = self.partly_written;
         large
             .iter()
+            .take(stop.unwrap_or(large.len()))
             .map(Some)
             .chain([None])
             .flat_map(move |next| {
-                let to = next.map_or(self.batch.len(), |(at, _)| *at);
+                let to = next.map_or(end, |(at, _)| *at);
                 let copied = self.batch.get(from..to).unwrap_or_default();
                 from = to;
                 let skipped = std::mem::take(&mut skip);
@@ -212,6 +296,10 @@ impl Outbox {
             let copied = (*at - self.batch_written).min(written);
             self.batch_written += copied;
             written -= copied;
+            if large.is_uncompressed() {
+                debug_assert_eq!(written, 0);
+                return;
+            }
             let left = large.bytes().len() - self.partly_written;
             if self.batch_written < *at || written < left {
                 self.partly_written += written;
@@ -237,6 +325,10 @@ impl Outbox {
         }
         self.batch.clear();
         (self.batch_written, self.large_written, self.partly_written, self.len) = (0, 0, 0, 0);
+        #[cfg(feature = "deflate")]
+        {
+            self.compressed = 0;
+        }
     }
 }
 
