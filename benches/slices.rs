@@ -164,7 +164,7 @@ fn dynamic(matches: usize) -> Vec<u8> {
     symbol(452 + 256 - 226, 9);
     // An empty fixed block fills ten bits, an empty stored one ends at a byte.
     bits.extend([0, 0, 0]);
-    while bits.len() % 8 != 0 {
+    while !bits.len().is_multiple_of(8) {
         bits.push(0);
     }
     let mut bytes: Vec<u8> = bits

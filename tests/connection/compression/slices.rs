@@ -47,8 +47,7 @@ async fn sending(
 ) -> (Client, tokio::task::JoinHandle<stickler::Ending>) {
     let (client, serving) = agree(config, OFFER, async move |incoming: Incoming| {
         let (mut receiver, sender) = incoming.accept()?.split();
-        while let Some(message) = receiver.recv().await? {
-            drop(message);
+        while receiver.recv().await?.is_some() {
             send(&sender)?;
         }
         Ok(())
