@@ -34,9 +34,8 @@ pub(in crate::net) struct Uncompressed {
     stage: Stage,
     /// Bytes of the payload that were compressed: 0 <= taken <= payload.len()
     taken: usize,
-    /// What they were compressed to, in pieces.
-    out: Vec<Vec<u8>>,
-    produced: usize,
+    /// What they were compressed to.
+    out: Vec<u8>,
 }
 
 /// How far it has come; see the top.
@@ -51,7 +50,7 @@ pub(in crate::net) enum Sliced {
     /// There is more to compress.
     NotYet,
     /// The header and the payload.
-    Whole(HeaderBytes, Vec<Large>),
+    Whole(HeaderBytes, Large),
 }
 
 impl fmt::Debug for Uncompressed {
@@ -86,7 +85,6 @@ impl Uncompressed {
             stage: Stage::Waiting,
             taken: 0,
             out: Vec::new(),
-            produced: 0,
         }
     }
 
@@ -122,9 +120,9 @@ impl Uncompressed {
         self.take_slice(spent);
         let (len, left) = (self.len(), self.len() - self.taken);
         let has_shrunk = if left == 0 {
-            self.produced < len
+            self.out.len() < len
         } else {
-            left < WORTH_GIVING_UP || self.taken >= self.produced + self.produced / 16
+            left < WORTH_GIVING_UP || self.taken >= self.out.len() + self.out.len() / 16
         };
         if !has_shrunk && !self.is_owed {
             self.plain()
@@ -141,16 +139,15 @@ impl Uncompressed {
         let rest = self.payload.bytes().get(self.taken..).unwrap_or_default();
         let slice = rest.get(..most).unwrap_or(rest);
         let is_last = slice.len() == rest.len();
-        if self.out.last().is_none_or(|last| last.len() >= PIECE) {
-            self.out.push(Vec::new());
+        // It grows by half: what comes out of one slice is more than went in at times.
+        if self.out.capacity() - self.out.len() < slice.len() + SLACK {
+            self.out.reserve_exact((slice.len() + SLACK).max(self.out.len() / 2));
         }
-        let Some(out) = self.out.last_mut() else { return };
-        let before = out.len();
+        let out = &mut self.out;
         match &mut self.stage {
             Stage::Compressing(compressor) => compressor.compress_slice(slice, is_last, out),
             Stage::Storing | Stage::Waiting => store(slice, is_last, out),
         }
-        self.produced += out.len() - before;
         let taken = slice.len();
         self.taken += taken;
         *spent = spent.saturating_add(self.cost(taken));
@@ -158,7 +155,7 @@ impl Uncompressed {
 
     /// Begins again, without a compressor.
     fn begin_storing(&mut self) {
-        (self.stage, self.taken, self.produced) = (Stage::Storing, 0, 0);
+        (self.stage, self.taken) = (Stage::Storing, 0);
         self.out.clear();
     }
 
@@ -166,15 +163,14 @@ impl Uncompressed {
         if let Stage::Compressing(compressor) = std::mem::replace(&mut self.stage, Stage::Waiting) {
             return_compressor(compressor);
         }
-        let header = message_header(self.kind, self.produced).compressed();
-        let out = std::mem::take(&mut self.out);
-        Sliced::Whole(header, out.into_iter().map(Large::Owned).collect())
+        let header = message_header(self.kind, self.out.len()).compressed();
+        Sliced::Whole(header, Large::Owned(std::mem::take(&mut self.out)))
     }
 
     /// It goes as it is. A compressor with output inside is of no use to others.
     fn plain(&mut self) -> Sliced {
         let header = message_header(self.kind, self.len());
-        Sliced::Whole(header, vec![std::mem::take(&mut self.payload)])
+        Sliced::Whole(header, std::mem::take(&mut self.payload))
     }
 }
 
@@ -184,5 +180,5 @@ pub(in crate::net) const WHOLE_SLICE: u32 = 1000;
 /// With less than so many bytes left a message is compressed to its end.
 const WORTH_GIVING_UP: usize = 66 << 10;
 
-/// From this length on what comes out goes into another piece, in bytes: no growing one is copied.
-const PIECE: usize = 128 << 10;
+/// What comes out of a slice at most beside as many bytes, most of the time, in bytes.
+const SLACK: usize = 1 << 10;

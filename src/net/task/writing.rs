@@ -40,11 +40,11 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                     return;
                 }
                 let mut state = shared.lock();
-                self.writing = state.queue.take_next();
+                self.writing = state.queue.take_next(shared.drain_rate());
                 state.offer_room();
                 is_counted = self.writing.is_some();
                 if !is_counted {
-                    state.all_written();
+                    state.all_written(shared);
                     return;
                 }
             }
@@ -73,11 +73,10 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         let (Some(io), Some(frames)) = (&mut self.io, &mut self.writing) else {
             return Poll::Ready(Ok(Written::All));
         };
-        let left = frames.len();
         let written = write_all(frames, io, cx);
         if written.is_pending() {
             frames.release_buffers();
-            block(shared.lock(), frames.len(), frames.len() < left, shared);
+            block(shared.lock(), frames.len(), shared);
         } else if !matches!(written, Poll::Ready(Ok(Written::UpToUncompressed)))
             && let Some(written) = self.writing.take()
         {
@@ -98,7 +97,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         state.offer_room();
         drop(state);
         if let Some(pong) = pong {
-            frames.insert(&pong);
+            frames.insert(pong.copied());
             pool::return_outbox(pong);
             return true;
         }
@@ -120,9 +119,9 @@ enum Written {
 }
 
 /// Notes that the transport takes no more.
-fn block(mut state: Locked<'_>, left: usize, took_some: bool, shared: &Shared) {
+pub(super) fn block(mut state: Locked<'_>, left: usize, shared: &Shared) {
     let voice = state.voice();
-    if state.queue.block(left, took_some, voice, shared.context.now()) {
+    if state.queue.block(left, voice, shared.drain_rate(), shared.context.now()) {
         state.timer_due = true;
     }
     state.offer_room();

@@ -144,6 +144,8 @@ async fn what_is_sent_behind_it_stays_behind_it_and_every_window_follows() {
             Ok(sender.send(&sent[..2000])?)
         })
         .await;
+        // However little the transport takes at once.
+        client.peer.wire().write_at_most = 777;
         let expected = [
             ("before, and compressed".repeat(20), true),
             (large.clone(), true),
