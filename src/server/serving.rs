@@ -146,13 +146,22 @@ impl Handle {
         let Control { admission, tally, contexts, .. } = &*self.control;
         let contexts = contexts.get().into_iter().flatten();
         let sum = |count: fn(&Context) -> u64| contexts.clone().map(|each| count(each)).sum();
+        // The contexts share one budget.
+        let shared = contexts.clone().next();
+        let (memory_ended, memory_refused) =
+            shared.map_or((0, 0), |context| context.memory_shortages());
         Counters {
+            memory_used: shared.map_or(0, |context| context.memory_used()),
+            memory_ended,
+            memory_refused,
             connections: admission.live(),
             accepted: admission.accepted(),
             refused: admission.refused(),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             panics: sum(Context::panics),
             slow_peers: sum(Context::slow_peers),
+            dropped_messages: sum(Context::dropped),
+            closed_full: sum(Context::closed_full),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }

@@ -93,6 +93,11 @@ impl Uncompressed {
         self.payload.bytes().len()
     }
 
+    /// Bytes that it keeps, without those of the compressor, which another budget has.
+    pub(super) fn memory(&self) -> usize {
+        self.payload.memory() + self.history.len() + self.out.capacity()
+    }
+
     /// Part of a slice that a piece of work of so many bytes is, in thousandths.
     fn cost(&self, len: usize) -> u32 {
         u32::try_from(len * WHOLE_SLICE as usize / self.shape.slice()).unwrap_or(WHOLE_SLICE).max(1)
