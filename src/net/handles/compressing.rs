@@ -7,6 +7,7 @@ use super::sender::Sender;
 use super::sending::{Bound, Turn, is_large};
 use crate::net::lent::engines::{Scratch, return_compressor};
 use crate::net::lent::outbox::Large;
+use crate::net::lent::uncompressed::Uncompressed;
 use crate::net::state::State;
 use crate::net::state::compression::lend_compressor;
 use crate::net::state::context::Context;
@@ -55,6 +56,20 @@ impl Sending {
             return Some(compress_always(compressor, history, message));
         }
         compress(compressor, history, message)
+    }
+
+    /// Whether a message of so many bytes may be compressed at once, behind `before` bytes that were since
+    /// the task last took frames: others wait no longer than for a slice.
+    fn is_a_slice(&self, payload_len: usize, before: usize) -> bool {
+        before.saturating_add(payload_len) <= self.level.slice()
+    }
+
+    /// Whether the beginning of a message gets shorter.
+    fn shrinks(&self, message: &[u8], context: &Context) -> bool {
+        let sample = message.get(..SAMPLE).unwrap_or(message);
+        let shape = Shape::of(Level::FASTEST, self.agreement.server_max_window_bits(), SAMPLE);
+        lend_compressor(context, shape)
+            .is_some_and(|compressor| compress(compressor, &[], sample).is_some())
     }
 
     /// Whether messages refer to earlier ones, so that each is compressed in its turn.
@@ -113,20 +128,22 @@ impl State {
 }
 
 impl Sender {
-    /// Queues a message compressed, unless it is to go as it is: then the lock comes back.
+    /// Queues a message compressed, or to be compressed by the task, unless it is to go as it is: then the
+    /// lock comes back with it.
     #[cold]
-    pub(super) fn queue_compressed<'a>(
+    pub(super) fn queue_compressed<'a, 'p>(
         &'a self,
         sending: &Sending,
         turn: Turn<'a>,
-        parts: &Parts<'_>,
+        parts: Parts<'p>,
         bound: Bound,
-    ) -> Result<Option<Turn<'a>>, SendError> {
+    ) -> Result<Option<(Turn<'a>, Parts<'p>)>, SendError> {
         let context = &*self.shared.context;
-        let (kind, payload) = match parts {
+        let (kind, payload) = match &parts {
             Parts::Prepared(prepared) => {
                 drop(turn);
-                return self.queue_prepared(sending, prepared, bound);
+                let turn = self.queue_prepared(sending, prepared, bound)?;
+                return Ok(turn.map(|turn| (turn, parts)));
             }
             Parts::Copied(kind, _)
             | Parts::Owned(kind, _)
@@ -134,6 +151,9 @@ impl Sender {
             | Parts::Taken(kind, _)
             | Parts::Leased(kind, ..) => (*kind, parts.payload()),
         };
+        if !sending.is_a_slice(payload.len(), turn.queue.compressed()) {
+            return self.queue_uncompressed(sending, turn, kind, parts);
+        }
         let (mut turn, compressed) = if sending.takes_over() {
             let compressed = sending.compress(turn.queue.outbound().history(), payload, context);
             (turn, compressed)
@@ -143,9 +163,41 @@ impl Sender {
             let compressed = sending.compress(&[], payload, context);
             (Turn::for_message(&self.shared, bound)?, compressed)
         };
-        let Some(compressed) = compressed else { return Ok(Some(turn)) };
+        let Some(compressed) = compressed else { return Ok(Some((turn, parts))) };
         turn.queue_compressed(kind, compressed.as_ref())?;
+        turn.queue.note_compressed(payload.len());
         turn.queue.outbound_mut().remember(payload);
+        Ok(None)
+    }
+
+    /// Queues a message that the task compresses.
+    fn queue_uncompressed<'a, 'p>(
+        &'a self,
+        sending: &Sending,
+        mut turn: Turn<'a>,
+        kind: MessageKind,
+        parts: Parts<'p>,
+    ) -> Result<Option<(Turn<'a>, Parts<'p>)>, SendError> {
+        let context = &*self.shared.context;
+        let takes_over = sending.takes_over();
+        // RFC 7692 §7.1.1: later messages may refer to this one, so what it will be is decided now.
+        if takes_over && !sending.shrinks(parts.payload(), context) {
+            return Ok(Some((turn, parts)));
+        }
+        turn.queue.outbound_mut().start_compressed(kind, parts.payload().len())?;
+        let (shape, history) =
+            (sending.shape(parts.payload().len()), turn.queue.outbound().history());
+        let history = history.into();
+        turn.queue.outbound_mut().remember(parts.payload());
+        let (payload, copied) = match parts.into_large() {
+            Ok(large) => (large, None),
+            Err(copied) => (Large::Owned(copied.bytes().to_vec()), Some(copied)),
+        };
+        let message =
+            Uncompressed::new(kind, payload, shape, context.budget.clone(), history, takes_over);
+        turn.queue.append_uncompressed(message);
+        drop(turn);
+        drop(copied);
         Ok(None)
     }
 
@@ -223,3 +275,7 @@ fn queue_shared(state: &mut State, frame: &Arc<[u8]>) {
         state.queue.append_encoded(frame);
     }
 }
+
+/// What tells whether a message gets shorter, in bytes: as much as is compressed of one before it may be
+/// given up.
+const SAMPLE: usize = 66 << 10;

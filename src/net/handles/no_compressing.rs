@@ -31,13 +31,13 @@ impl Parts<'_> {
 }
 
 impl Sender {
-    pub(super) fn queue_compressed<'a>(
+    pub(super) fn queue_compressed<'a, 'p>(
         &'a self,
         sending: &Sending,
         _: Turn<'a>,
-        _: &Parts<'_>,
+        _: Parts<'p>,
         _: Bound,
-    ) -> Result<Option<Turn<'a>>, SendError> {
+    ) -> Result<Option<(Turn<'a>, Parts<'p>)>, SendError> {
         match sending.0 {}
     }
 

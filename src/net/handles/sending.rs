@@ -141,13 +141,18 @@ impl Sender {
         Ok(())
     }
 
-    fn queue_any(&self, parts: Parts<'_>, choice: Choice, bound: Bound) -> Result<(), SendError> {
+    fn queue_any(
+        &self,
+        mut parts: Parts<'_>,
+        choice: Choice,
+        bound: Bound,
+    ) -> Result<(), SendError> {
         let mut turn = Turn::for_message(&self.shared, bound)?;
         if let Some(sending) = Sending::of(&turn, &self.shared.context)
             && sending.wants(choice, parts.payload().len())
         {
-            match self.queue_compressed(&sending, turn, &parts, bound)? {
-                Some(lock) => turn = lock,
+            match self.queue_compressed(&sending, turn, parts, bound)? {
+                Some(plain) => (turn, parts) = plain,
                 None => return Ok(()),
             }
         }

@@ -7,3 +7,5 @@ pub(super) mod engines;
 pub(super) mod lease;
 pub(super) mod outbox;
 pub(super) mod pool;
+#[cfg(feature = "deflate")]
+pub(super) mod uncompressed;

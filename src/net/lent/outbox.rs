@@ -12,6 +12,8 @@ use tokio::io::AsyncWrite;
 
 use super::lease::Lease;
 use super::pool;
+#[cfg(feature = "deflate")]
+use super::uncompressed::{Sliced, Uncompressed};
 use crate::net::read_vec::ReadVec;
 use crate::proto::frame::HeaderBytes;
 
@@ -28,8 +30,11 @@ pub(in crate::net) struct Outbox {
     large_written: usize,
     /// Bytes written of the payload after those.
     partly_written: usize,
-    /// Bytes that are not written.
+    /// Bytes that are not written; a message that is to be compressed counts as it is.
     len: usize,
+    /// Bytes of messages that were compressed into it when they were sent.
+    #[cfg(feature = "deflate")]
+    compressed: usize,
 }
 
 /// A payload that is written from where it lies.
@@ -39,6 +44,9 @@ pub(in crate::net) enum Large {
     Bytes(Bytes),
     /// Where it was received.
     Lease(Lease, Range<usize>),
+    /// A whole message that is to be compressed before it is written, and its header with it.
+    #[cfg(feature = "deflate")]
+    Uncompressed(Box<Uncompressed>),
 }
 
 impl fmt::Debug for Outbox {
@@ -62,8 +70,10 @@ impl Default for Large {
 }
 
 impl Large {
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
+            #[cfg(feature = "deflate")]
+            Large::Uncompressed(_) => &[],
             Large::Owned(bytes) => bytes,
             Large::Shared(bytes) => bytes,
             Large::Bytes(bytes) => bytes,
@@ -71,9 +81,20 @@ impl Large {
         }
     }
 
-    fn memory(&self) -> usize {
+    /// Whether it cannot be written as it is.
+    fn is_uncompressed(&self) -> bool {
+        match self {
+            #[cfg(feature = "deflate")]
+            Large::Uncompressed(_) => true,
+            _ => false,
+        }
+    }
+
+    pub(super) fn memory(&self) -> usize {
         match self {
             Large::Owned(buffer) => buffer.capacity(),
+            #[cfg(feature = "deflate")]
+            Large::Uncompressed(message) => message.memory(),
             Large::Shared(bytes) => bytes.len() / Arc::strong_count(bytes).max(1),
             Large::Bytes(bytes) => bytes.len(),
             Large::Lease(lease, _) => lease.memory(),
@@ -86,6 +107,8 @@ impl Large {
         let is_released = match self {
             Large::Owned(buffer) => pool::fits(buffer.capacity(), buffer.len()),
             Large::Shared(_) | Large::Bytes(_) => true,
+            #[cfg(feature = "deflate")]
+            Large::Uncompressed(_) => true,
             Large::Lease(..) => false,
         };
         if is_released {
@@ -142,6 +165,10 @@ impl Outbox {
         self.large.extend(other.large.drain(..).map(|(at, large)| (behind + at, large)));
         self.batch.append(&mut other.batch);
         self.len += std::mem::take(&mut other.len);
+        #[cfg(feature = "deflate")]
+        {
+            self.compressed += other.compressed;
+        }
     }
 
     /// Appends a payload without copying it, behind its header.
@@ -157,6 +184,63 @@ impl Outbox {
         self.len += payload.bytes().len();
         // RFC 6455 §6.1: a large payload keeps its place behind what was queued before.
         self.large.push((self.batch.len(), payload));
+    }
+
+    /// Appends a message that is compressed when it is the next to be written.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn append_uncompressed(&mut self, message: Uncompressed) {
+        self.len += message.len();
+        self.large.push((self.batch.len(), Large::Uncompressed(Box::new(message))));
+    }
+
+    /// Bytes of messages that were compressed into it when they were sent.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn compressed(&self) -> usize {
+        self.compressed
+    }
+
+    /// A message of so many bytes was compressed into it.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn note_compressed(&mut self, len: usize) {
+        self.compressed += len;
+    }
+
+    /// Whether the next to be written is a message that is to be compressed first.
+    #[inline]
+    pub(in crate::net) fn is_to_compress(&self) -> bool {
+        self.large
+            .get(self.large_written)
+            .is_some_and(|(at, next)| next.is_uncompressed() && *at == self.batch_written)
+    }
+
+    /// Compresses a slice of the message that is next.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn compress_next(&mut self, is_closing: bool, spent: &mut u32) {
+        let next = self.large.get_mut(self.large_written);
+        let Some((_, next)) = next else { return };
+        let Large::Uncompressed(message) = next else { return };
+        let len = message.len();
+        if let Sliced::Whole(header, payload) = message.slice(is_closing, spent) {
+            self.len = self.len - len + payload.bytes().len();
+            *next = payload;
+            self.insert(header.as_bytes());
+        }
+    }
+
+    /// Puts whole frames, or the header of the next payload, before all that is not written.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn insert(&mut self, bytes: &[u8]) {
+        self.batch.splice(self.batch_written..self.batch_written, bytes.iter().copied());
+        for (at, _) in self.large.iter_mut().skip(self.large_written) {
+            *at += bytes.len();
+        }
+        self.len += bytes.len();
+    }
+
+    /// The frames that were copied into it.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn copied(&self) -> &[u8] {
+        &self.batch
     }
 
     /// Has payloads wait in no more than they need: the peer takes its time.
@@ -267,17 +351,21 @@ impl Outbox {
         count
     }
 
-    /// The runs of bytes that are not written, in order, none empty.
+    /// The runs of bytes that are not written, in order, none empty; up to a message that is to be
+    /// compressed.
     fn runs(&self) -> impl Iterator<Item = &[u8]> {
         let large = self.large.get(self.large_written..).unwrap_or_default();
+        let stop = large.iter().position(|(_, large)| large.is_uncompressed());
+        let end = stop.and_then(|stop| large.get(stop)).map_or(self.batch.len(), |(at, _)| *at);
         let mut from = self.batch_written;
         let mut skip = self.partly_written;
         large
             .iter()
+            .take(stop.unwrap_or(large.len()))
             .map(Some)
             .chain([None])
             .flat_map(move |next| {
-                let to = next.map_or(self.batch.len(), |(at, _)| *at);
+                let to = next.map_or(end, |(at, _)| *at);
                 let copied = self.batch.get(from..to).unwrap_or_default();
                 from = to;
                 let skipped = std::mem::take(&mut skip);
@@ -294,6 +382,10 @@ impl Outbox {
             let copied = (*at - self.batch_written).min(written);
             self.batch_written += copied;
             written -= copied;
+            if large.is_uncompressed() {
+                debug_assert_eq!(written, 0);
+                return;
+            }
             let left = large.bytes().len() - self.partly_written;
             if self.batch_written < *at || written < left {
                 self.partly_written += written;
@@ -319,6 +411,10 @@ impl Outbox {
         }
         self.batch.clear();
         (self.batch_written, self.large_written, self.partly_written, self.len) = (0, 0, 0, 0);
+        #[cfg(feature = "deflate")]
+        {
+            self.compressed = 0;
+        }
     }
 }
 

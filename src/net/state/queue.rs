@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use crate::net::lent::outbox::{Large, Outbox};
 use crate::net::lent::pool;
+#[cfg(feature = "deflate")]
+use crate::net::lent::uncompressed::Uncompressed;
 use crate::net::state::drain::DrainRate;
 use crate::net::state::life::Deadline;
 #[cfg(feature = "deflate")]
@@ -271,6 +273,43 @@ impl Queue {
             payload.release_buffer();
         }
         self.waiting.get_or_insert_with(pool::take_outbox).append_large(header, payload);
+    }
+
+    /// Appends a message that the task compresses when it is the next to be written.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn append_uncompressed(&mut self, message: Uncompressed) {
+        self.waiting.get_or_insert_with(pool::take_outbox).append_uncompressed(message);
+    }
+
+    /// Bytes of messages that were compressed when they were sent, since the task last took frames.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn compressed(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.compressed())
+    }
+
+    /// A message of so many bytes was compressed when it was sent, and is queued.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn note_compressed(&mut self, len: usize) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.note_compressed(len);
+        }
+    }
+
+    /// The task compresses the next message that it took, and has so many bytes left. Gives the Pong that
+    /// goes before that message: nothing of it is on the wire.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn compress(&mut self, left: usize) -> Option<Box<Outbox>> {
+        let counted = std::mem::replace(&mut self.in_flight, left);
+        self.replies.written(counted.saturating_sub(left));
+        self.replies.delayed(left.saturating_sub(counted));
+        // The transport has taken all that there is for it.
+        self.drain_by = Deadline::NEVER;
+        // RFC 6455 §5.5.3: of several Pings only the newest has to be answered.
+        self.outbound.set_congested(true);
+        let pong = self.take_pong()?;
+        self.replies.delayed(pong.len());
+        self.in_flight += pong.len();
+        Some(pong)
     }
 
     /// Queues what was in the cork: before all that the task has not taken.

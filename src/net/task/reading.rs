@@ -39,6 +39,10 @@ enum ReadInto {
 impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
     /// The task was polled: it may read again.
     pub(super) fn begin_turn(&mut self) {
+        #[cfg(feature = "deflate")]
+        {
+            self.compressed = 0;
+        }
         if self.end != End::Draining {
             self.allowance = READ_PER_TURN;
         }

@@ -20,6 +20,9 @@ pub(super) struct Transport<T> {
     /// Bytes that may still be read: before other connections get their turn, and after our FIN
     /// before the connection is cut.
     pub(super) allowance: u32,
+    /// Thousandths of a slice that were compressed in this turn.
+    #[cfg(feature = "deflate")]
+    pub(super) compressed: u32,
     /// Whether the fault that ends the connection has been logged.
     pub(super) is_reported: bool,
     pub(super) end: End,
@@ -49,6 +52,8 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
             writing: None,
             keepalive: Keepalive::default(),
             allowance: 0,
+            #[cfg(feature = "deflate")]
+            compressed: 0,
             end: End::NotYet,
             is_reported: false,
         }

@@ -1,7 +1,8 @@
-//! What the task writes: the cork of the poll that has just ended, then the queue.
+//! What the task writes: the cork of the poll that has just ended, then the queue. A message that was not
+//! compressed when it was sent is compressed here, a slice in each turn, when it is the next.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
@@ -9,6 +10,8 @@ use tokio::io::AsyncWrite;
 use super::transport::Transport;
 use crate::net::lent::outbox::Outbox;
 use crate::net::lent::pool;
+#[cfg(feature = "deflate")]
+use crate::net::lent::uncompressed::WHOLE_SLICE;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::shared::{Locked, Shared};
 
@@ -46,7 +49,14 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                 }
             }
             match self.poll_write_taken(shared, cx) {
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(Written::All)) => {}
+                #[cfg(feature = "deflate")]
+                Poll::Ready(Ok(Written::UpToUncompressed)) if self.compress(shared) => {}
+                Poll::Ready(Ok(Written::UpToUncompressed)) => {
+                    // Others get their turn before the next slice.
+                    let _ = pin!(tokio::task::yield_now()).poll(cx);
+                    return;
+                }
                 Poll::Pending => return,
                 Poll::Ready(Err(error)) => return self.lose(shared, &error),
             }
@@ -55,19 +65,57 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
 
     /// Writes the frames that were taken. The transport may buffer, as TLS does: they are written
     /// when they are flushed.
-    fn poll_write_taken(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_write_taken(
+        &mut self,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Written>> {
         let (Some(io), Some(frames)) = (&mut self.io, &mut self.writing) else {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(Written::All));
         };
         let written = write_all(frames, io, cx);
         if written.is_pending() {
             frames.release_buffers();
             block(shared.lock(), frames.len(), shared);
-        } else if let Some(written) = self.writing.take() {
+        } else if !matches!(written, Poll::Ready(Ok(Written::UpToUncompressed)))
+            && let Some(written) = self.writing.take()
+        {
             pool::return_outbox(written);
         }
         written
     }
+
+    /// Compresses the message that is next, up to a slice in each turn. Says whether there is something
+    /// to write, or to compress in this turn.
+    #[cfg(feature = "deflate")]
+    fn compress(&mut self, shared: &Shared) -> bool {
+        let Some(frames) = &mut self.writing else { return true };
+        let mut state = shared.lock();
+        let pong = state.queue.compress(frames.len());
+        // RFC 6455 §5.5.1: no message follows our Close, which waits behind this one.
+        let is_closing = !state.queue.outbound().is_open();
+        state.offer_room();
+        drop(state);
+        if let Some(pong) = pong {
+            frames.insert(pong.copied());
+            pool::return_outbox(pong);
+            return true;
+        }
+        if self.compressed >= WHOLE_SLICE {
+            return false;
+        }
+        frames.compress_next(is_closing, &mut self.compressed);
+        true
+    }
+}
+
+/// How far writing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// Everything is written and flushed.
+    All,
+    /// A message is next that is to be compressed first.
+    UpToUncompressed,
 }
 
 /// Notes that the transport takes no more.
@@ -79,14 +127,20 @@ pub(super) fn block(mut state: Locked<'_>, left: usize, shared: &Shared) {
     state.offer_room();
 }
 
-/// Writes until everything is, and has been flushed.
+/// Writes until everything is, and has been flushed; or up to a message that is to be compressed.
 fn write_all<T: AsyncWrite + Unpin>(
     frames: &mut Outbox,
     io: &mut T,
     cx: &mut Context<'_>,
-) -> Poll<io::Result<()>> {
+) -> Poll<io::Result<Written>> {
     while frames.len() > 0 {
+        if frames.is_to_compress() {
+            // What stands before it does not wait for it.
+            let _ = Pin::new(io).poll_flush(cx)?;
+            return Poll::Ready(Ok(Written::UpToUncompressed));
+        }
         ready!(frames.poll_write(io, cx))?;
     }
-    Pin::new(io).poll_flush(cx)
+    ready!(Pin::new(io).poll_flush(cx))?;
+    Poll::Ready(Ok(Written::All))
 }

@@ -59,6 +59,10 @@ impl Inflater {
         match self.0 {}
     }
 
+    pub(super) fn input_left(&self) -> usize {
+        match self.0 {}
+    }
+
     pub(super) fn begin_share(&mut self) {
         match self.0 {}
     }

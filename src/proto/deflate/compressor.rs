@@ -25,6 +25,9 @@ pub struct Compressor {
 pub struct Level(u8);
 
 impl Level {
+    /// 1.
+    pub const FASTEST: Level = Level(1);
+
     /// The level with this number, if it is from 1 to 9.
     pub const fn new(number: u8) -> Option<Level> {
         if matches!(number, 1..=9) { Some(Level(number)) } else { None }
@@ -33,6 +36,19 @@ impl Level {
     /// The number.
     pub const fn get(self) -> u8 {
         self.0
+    }
+
+    /// Bytes of a message that are compressed before others get their turn: two milliseconds of the
+    /// input that takes longest (`benches/slices.rs`).
+    pub const fn slice(self) -> usize {
+        match self.0 {
+            1 => 2 * STEP,
+            2..=4 => STEP,
+            5 => 48 << 10,
+            6 | 7 => 16 << 10,
+            8 => 4 << 10,
+            _ => 1 << 10,
+        }
     }
 }
 
@@ -54,6 +70,11 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Bytes of a message that are compressed before others get their turn: see [`Level::slice`].
+    pub fn slice(self) -> usize {
+        self.level.slice()
+    }
+
     /// The shape for a message of `message_len` bytes (the first piece of it, if there will be
     /// more) that may refer back as far as `window` allows.
     pub fn of(level: Level, window: WindowBits, message_len: usize) -> Shape {
@@ -132,11 +153,13 @@ impl Compressor {
         let before = out.len();
         self.begin(history);
         // Once begun it is compressed to its end, so that no output is left inside.
-        let fits = self.run(message, Effort::WhileItShrinks, out).and_then(|()| {
-            end_payload(before, out);
-            let payload_len = out.len().saturating_sub(before);
-            if payload_len < less_than { Ok(()) } else { Err(DoesNotFit) }
-        });
+        let fits = self
+            .run(message, Effort::WhileItShrinks, DeflateFlush::SyncFlush, out)
+            .and_then(|()| {
+                end_payload(before, out);
+                let payload_len = out.len().saturating_sub(before);
+                if payload_len < less_than { Ok(()) } else { Err(DoesNotFit) }
+            });
         if fits.is_err() {
             out.truncate(before);
         }
@@ -159,7 +182,7 @@ impl Compressor {
     /// from it. The last one goes without the tail.
     pub fn compress_fragment(&mut self, piece: &[u8], fin: bool, out: &mut Vec<u8>) {
         let before = out.len();
-        let fits = self.run(piece, Effort::Always, out);
+        let fits = self.run(piece, Effort::Always, DeflateFlush::SyncFlush, out);
         debug_assert!(fits.is_ok());
         // RFC 7692 §7.2.1: the tail is taken off the last fragment alone.
         if fin {
@@ -167,11 +190,24 @@ impl Compressor {
         }
     }
 
-    /// Compresses and flushes.
+    /// Appends what is there of the payload of a message after its next slice to `out`. The last one
+    /// goes without the tail (RFC 7692 §7.2.1), and may not be empty.
+    pub fn compress_slice(&mut self, slice: &[u8], is_last: bool, out: &mut Vec<u8>) {
+        let before = out.len();
+        let flush = if is_last { DeflateFlush::SyncFlush } else { DeflateFlush::NoFlush };
+        let fits = self.run(slice, Effort::Always, flush, out);
+        debug_assert!(fits.is_ok());
+        if is_last {
+            end_payload(before, out);
+        }
+    }
+
+    /// Compresses, and ends with this flush.
     fn run(
         &mut self,
         mut input: &[u8],
         effort: Effort,
+        last: DeflateFlush,
         out: &mut Vec<u8>,
     ) -> Result<(), DoesNotFit> {
         let (begun, input_len) = (out.len(), input.len());
@@ -179,7 +215,7 @@ impl Compressor {
             let start = out.len();
             let piece = input.get(..STEP).unwrap_or(input);
             let is_last = piece.len() == input.len();
-            let flush = if is_last { DeflateFlush::SyncFlush } else { DeflateFlush::NoFlush };
+            let flush = if is_last { last } else { DeflateFlush::NoFlush };
             let room = piece.len() + SLACK;
             out.resize(start + room, 0);
             let (total_in, total_out) = (self.deflate.total_in(), self.deflate.total_out());
@@ -190,7 +226,7 @@ impl Compressor {
             let produced = advanced(total_out, self.deflate.total_out());
             out.truncate(start + produced);
             input = input.get(taken..).unwrap_or_default();
-            // Room to spare says that the piece is taken, and all is flushed if it is the last.
+            // Room to spare says that the piece is taken, and all is put out that is due.
             if produced < room && is_last {
                 debug_assert!(input.is_empty());
                 return Ok(());

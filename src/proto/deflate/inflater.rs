@@ -23,7 +23,7 @@ pub struct Inflater {
     recent: History,
     /// Bytes of the message so far.
     produced: u64,
-    /// Output since the last pause, in bytes; a restart counts as [`RESTART_WORK`].
+    /// Work since the last pause, in bytes of output: see [`INPUT_WORK`], [`CALL_WORK`], [`RESTART_WORK`].
     work: usize,
     is_begun: bool,
     reached: Reached,
@@ -42,6 +42,13 @@ enum Reached {
     Blocks,
     /// A block with BFINAL=1 has ended, and nothing is behind it.
     EndOfFinalBlock,
+}
+
+/// What one call of zlib came to.
+struct Step {
+    taken: usize,
+    produced: usize,
+    reached: Result<Reached, Corrupt>,
 }
 
 /// The payload is no DEFLATE data.
@@ -121,28 +128,48 @@ impl Inflater {
     ) -> Result<usize, Corrupt> {
         let start = out.len();
         out.resize(start + room, 0);
+        let (mut taken, mut produced) = (0, 0);
+        // A payload of many short final blocks is inflated in one call, up to the share.
+        let corrupt = loop {
+            let rest = input.get(taken..).unwrap_or_default();
+            let spare = out.get_mut(start + produced..).unwrap_or_default();
+            let step = self.step(rest, spare);
+            taken += step.taken;
+            produced += step.produced;
+            let is_over = taken == input.len() || produced == room || self.share_left() == 0;
+            match step.reached {
+                Err(corrupt) => break Err(corrupt),
+                Ok(Reached::EndOfFinalBlock) if !is_over => {}
+                Ok(_) => break Ok(()),
+            }
+        };
+        out.truncate(start + produced);
+        self.is_full = produced == room;
+        corrupt.map(|()| taken)
+    }
+
+    /// Inflates up to the end of a final block, of the input, or of the room.
+    fn step(&mut self, input: &[u8], room: &mut [u8]) -> Step {
         let (total_in, total_out) = (self.inflate.total_in(), self.inflate.total_out());
-        let spare = out.get_mut(start..).unwrap_or_default();
-        let status = self.inflate.decompress(input, spare, InflateFlush::NoFlush);
+        let status = self.inflate.decompress(input, room, InflateFlush::NoFlush);
         let taken = advanced(total_in, self.inflate.total_in());
         let produced = advanced(total_out, self.inflate.total_out());
-        out.truncate(start + produced);
-        self.recent.extend(out.get(start..).unwrap_or_default());
+        self.recent.extend(room.get(..produced).unwrap_or_default());
         self.produced += produced as u64;
-        self.work += produced;
-        self.is_full = produced == room;
+        self.work += produced.max(taken * INPUT_WORK) + CALL_WORK;
         self.note(input.get(..taken).unwrap_or_default());
-        match status {
+        let reached = match status {
             // RFC 7692 §7.2.1: a final block inside a message ends nothing but the block.
             Ok(Status::StreamEnd) => {
-                self.work += RESTART_WORK;
+                self.work += self.restart_work();
                 self.reached = Reached::EndOfFinalBlock;
                 self.restart();
+                Ok(Reached::EndOfFinalBlock)
             }
-            Ok(Status::Ok | Status::BufError) => {}
-            Err(_) => return Err(Corrupt),
-        }
-        Ok(taken)
+            Ok(Status::Ok | Status::BufError) => Ok(Reached::Blocks),
+            Err(_) => Err(Corrupt),
+        };
+        Step { taken, produced, reached }
     }
 
     /// Ends the message: the tail that the peer left out must be the end of an empty stored block,
@@ -221,9 +248,19 @@ impl Inflater {
         SHARE.saturating_sub(self.work)
     }
 
+    /// What may still be taken in before a pause, in bytes: one at least, while there is a share.
+    pub fn input_left(&self) -> usize {
+        self.share_left().div_ceil(INPUT_WORK)
+    }
+
     /// Others had their turn: there is another share.
     pub fn begin_share(&mut self) {
         self.work = 0;
+    }
+
+    /// What a restart costs, in bytes of output: the history is copied.
+    fn restart_work(&self) -> usize {
+        RESTART_WORK + self.recent.bytes().len() / 32
     }
 
     fn restart(&mut self) {
@@ -252,15 +289,58 @@ const LEN_IS_NOT_NLEN: &str = "invalid stored block lengths";
 /// No four bytes of a payload yet; it shares no beginning with the tail.
 const NONE_OF_FOUR: [u8; 4] = [0xff; 4];
 
-/// Output after which others get their turn, in bytes.
+/// Work after which others get their turn, in bytes of output: two milliseconds of the input that takes
+/// longest (`benches/slices.rs`).
 const SHARE: usize = 256 << 10;
 
-/// What a restart costs, in bytes of output: the history is copied.
-const RESTART_WORK: usize = 8 << 10;
+/// What a restart costs beside the copy of the history, in bytes of output.
+const RESTART_WORK: usize = 256;
+
+/// What one call costs whatever it puts out, in bytes of output: the history moves.
+const CALL_WORK: usize = 256;
+
+/// What a byte of input costs at most, in bytes of output: the headers of blocks that hold nothing.
+const INPUT_WORK: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is taken of this, again and again, until the share is used up.
+    fn taken_in_a_share(inflater: &mut Inflater, unit: &[u8]) -> usize {
+        let payload = unit.repeat((1 << 20) / unit.len());
+        inflater.begin_next(true);
+        inflater.begin_share();
+        let mut taken = 0;
+        while inflater.share_left() > 0 {
+            let piece = payload[taken..].len().min(inflater.input_left());
+            let room = inflater.share_left();
+            taken += inflater.inflate(&payload[taken..][..piece], room, &mut Vec::new()).unwrap();
+        }
+        taken
+    }
+
+    #[test]
+    fn what_yields_nothing_is_charged_too() {
+        let mut inflater = Inflater::new(&Arc::new(Budget::new(usize::MAX))).unwrap();
+        inflater.begin(None);
+        let empty_stored = [0, 0, 0, 0xff, 0xff];
+        let within = |share: usize, work: usize| share / work - 2..=share / work + 2;
+        // Empty final blocks: each is a call and a restart.
+        let taken = taken_in_a_share(&mut inflater, &[3, 0]);
+        let each = 2 * INPUT_WORK + CALL_WORK + RESTART_WORK;
+        assert!(within(SHARE, each).contains(&(taken / 2)), "{taken}");
+        // Empty blocks: what they take in counts.
+        let taken = taken_in_a_share(&mut inflater, &empty_stored);
+        assert!(taken <= SHARE / INPUT_WORK && taken > SHARE / INPUT_WORK / 2, "{taken}");
+        // A restart behind a full history copies that.
+        inflater.begin_next(true);
+        let full =
+            [&[0, 0xff, 0x7f, 0, 0x80][..], &[7; 0x7fff], &[0, 1, 0, 0xfe, 0xff, 7]].concat();
+        inflater.inflate(&full, 1 << 16, &mut Vec::new()).unwrap();
+        let taken = taken_in_a_share(&mut inflater, &[3, 0]);
+        assert!(within(SHARE, each + (32 << 10) / 32).contains(&(taken / 2)), "{taken}");
+    }
 
     #[test]
     fn its_debug_says_how_far_it_came_and_none_of_what_it_saw() {

@@ -16,6 +16,8 @@ pub(in crate::proto) mod sending;
 mod compressor;
 #[cfg(feature = "deflate")]
 mod inflater;
+#[cfg(feature = "deflate")]
+mod stored;
 
 #[cfg(not(feature = "deflate"))]
 mod absent;
@@ -31,6 +33,8 @@ pub(in crate::proto) use negotiation::{
     CLIENT_MAX_WINDOW_BITS, CLIENT_NO_CONTEXT_TAKEOVER, PERMESSAGE_DEFLATE, SERVER_MAX_WINDOW_BITS,
     SERVER_NO_CONTEXT_TAKEOVER,
 };
+#[cfg(feature = "deflate")]
+pub use stored::store;
 
 /// What of RFC 7692 §7.2.1 ends every message, and is left out of its payload.
 #[cfg(feature = "deflate")]

@@ -129,7 +129,7 @@ impl Receiving {
             if share == 0 {
                 return Ok((taken, Received::Paused));
             }
-            let piece_len = rest.len().min(PIECE);
+            let piece_len = rest.len().min(PIECE).min(inflater.input_left());
             let piece = rest.get_mut(..piece_len).unwrap_or_default();
             let allowed = left_of(max_message_size, inflater.produced());
             // One byte more than allowed is enough to know.

@@ -8,6 +8,7 @@ mod fragments;
 mod prepared;
 mod receiving;
 mod sending;
+mod slices;
 mod unheard;
 
 use stickler::Initiator;
