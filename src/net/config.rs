@@ -25,7 +25,7 @@ pub use self::check::ConfigError;
 ///     .timeouts(Timeouts::default().handshake(Duration::from_secs(3)));
 /// assert_eq!(config.check(), Ok(()));
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// How much is too much.
@@ -44,6 +44,29 @@ pub struct Config {
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
+    /// Bytes of memory that all connections may hold, 1 GiB by default: unfinished messages, those too that
+    /// are inflated, unread input, what is queued to peers, and compression, which has at most half of it.
+    /// Of a payload that several peers share each counts a part. What the application keeps does not count.
+    ///
+    /// When there is no room, peers that have taken or sent nothing for 10 s lose their connection, the
+    /// largest first; then unfinished messages that have got no byte for 1 s do, in the same way; then
+    /// messages above 64 KiB are refused, all of these with 1013; then new connections get 503. From seven
+    /// eighths on at most 64 KiB are queued to one peer (RFC 6455 §10.4).
+    pub max_memory: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            policy: Policy::default(),
+            health_path: None,
+            #[cfg(feature = "deflate")]
+            deflate: DeflateConfig::default(),
+            max_memory: 1 << 30,
+        }
+    }
 }
 
 impl Config {
@@ -75,6 +98,13 @@ impl Config {
         self
     }
 
+    /// Sets the field `max_memory`.
+    #[must_use]
+    pub fn max_memory(mut self, max_memory: usize) -> Config {
+        self.max_memory = max_memory;
+        self
+    }
+
     /// Sets the field `deflate`.
     #[cfg(feature = "deflate")]
     #[must_use]
@@ -92,20 +122,24 @@ impl Config {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeflateConfig {
-    /// Which offers are accepted; `None` declines all of them. By default without context
-    /// takeover.
+    /// Which offers are accepted, and with what parameters; `None` declines all of them.
     pub policy: Option<deflate::Policy>,
     /// How hard the compressor tries; 4 by default.
     pub level: deflate::Level,
     /// Messages shorter than this are sent uncompressed, unless they are wrapped in
     /// [`Compressed`](super::Compressed); 128 bytes by default. So is every message that
     /// compression does not make shorter.
+    ///
+    /// With 0 every message is sent compressed, the empty one and those that get longer too. Only a
+    /// [`Prepared`](super::Prepared) one that gets longer goes as it is.
     pub min_size: usize,
     /// Bytes for compression over all connections, 512 MiB by default: compressors and
-    /// inflaters in use or kept by threads, and what connections with context takeover may keep.
-    /// When three quarters of it are taken, offers are declined; when all of it is, messages go
-    /// uncompressed, and a connection whose compressed message cannot be inflated is failed with
-    /// 1013.
+    /// inflaters in use or kept by threads, what connections with context takeover may keep of what
+    /// they send, and what they have kept of what they receive, which takes half of it at most.
+    /// When a quarter of it is taken by what was received, new connections agree on
+    /// `client_no_context_takeover`; when three quarters of it are taken, offers are declined; when
+    /// all of it is, messages go uncompressed, and a connection whose compressed message cannot be
+    /// inflated, or refers to what could not be kept, is failed with 1013.
     pub max_memory: usize,
 }
 

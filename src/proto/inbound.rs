@@ -9,8 +9,11 @@ mod control;
 mod data;
 pub(crate) mod short;
 
+use std::sync::Arc;
+
 use self::control::ControlBuffer;
 use super::assembler::{Assembler, MessageKind, MessageLimits};
+use super::deflate::budget::{Budget, Charge};
 use super::deflate::receiving::Receiving;
 use super::deflate::{Agreement, Inflater};
 use super::event::{Delivery, Payload, Step};
@@ -81,10 +84,21 @@ impl Inbound {
         self.deflate.lend(inflater);
     }
 
-    /// Takes the inflater back, if one was lent and no message needs it at present.
+    /// Whether the message that wants an inflater may refer to earlier ones that are not there: there
+    /// was no memory for them. Then no inflater is of use, and the connection fails.
+    pub fn has_lost_context(&self) -> bool {
+        self.deflate.has_lost_context()
+    }
+
+    /// Takes the inflater back, if one was lent and no message needs it at present. `charge` is asked
+    /// for the memory by which what later messages may refer to grows, in bytes: by
+    /// [`Budget::charge_history`], or after room was made for it.
     #[inline]
-    pub fn reclaim_inflater(&mut self) -> Option<Box<Inflater>> {
-        self.deflate.reclaim()
+    pub fn reclaim_inflater(
+        &mut self,
+        charge: impl FnOnce(&Arc<Budget>, usize) -> Option<Charge>,
+    ) -> Option<Box<Inflater>> {
+        self.deflate.reclaim(charge)
     }
 
     /// Takes bytes from the front of `input`, unmasks them in place and stops after one event.
@@ -212,6 +226,21 @@ impl Inbound {
         self.assembler.buffered()
     }
 
+    /// Bytes of memory that the unfinished message takes, without an inflater.
+    pub fn memory(&self) -> usize {
+        self.assembler.memory()
+    }
+
+    /// Bytes of the unfinished message that have arrived, as they are on the wire; 0 between messages.
+    pub fn arrived(&self) -> u64 {
+        self.assembler.promised().saturating_sub(self.remaining)
+    }
+
+    /// Whether an inflater is lent to the unfinished message.
+    pub fn has_inflater(&self) -> bool {
+        self.deflate.has_inflater()
+    }
+
     /// Receives what is not a short message that is here as a whole.
     #[inline(never)]
     fn receive_any(
@@ -254,7 +283,7 @@ impl Inbound {
                 Stage::Data if self.assembler.is_compressed() && !self.discarding => {
                     self.receive_compressed(rest, delivery, limits)?
                 }
-                Stage::Data => self.receive_data(rest, delivery)?,
+                Stage::Data => self.receive_data(rest, delivery, limits)?,
                 Stage::Control(opcode) => self.receive_control(rest, opcode)?,
                 Stage::Ended => return Ok(Step { consumed: input.len(), event: None }),
             };

@@ -8,6 +8,7 @@ use stickler::proto::deflate::{self, Level, WindowBits};
 use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
+use super::memory::default_bound;
 use crate::cli::{Compression, Deflate, Serve, WhenFull, usage_error};
 use crate::units::Interval;
 
@@ -40,6 +41,7 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .timeouts(timeouts)
         .policy(read_policy(options)?)
         .health_path(read_health_path(options)?)
+        .max_memory(options.bounds.max_memory.map_or_else(default_bound, |size| size.0))
         .deflate(read_deflate(&options.compression)))
 }
 
@@ -50,10 +52,17 @@ fn read_deflate(options: &Compression) -> DeflateConfig {
     } else {
         WindowBits::MAX
     });
-    let policy = deflate::Policy::new()
+    let default = deflate::Policy::new();
+    let client_window = options.deflate_client_window_bits.unwrap_or(if takes_over {
+        WindowBits::MAX
+    } else {
+        default.client_max_window_bits
+    });
+    let policy = default
         .server_context_takeover(takes_over)
-        .client_context_takeover(takes_over)
-        .server_max_window_bits(window);
+        .client_context_takeover(options.deflate != Deflate::Lean)
+        .server_max_window_bits(window)
+        .client_max_window_bits(client_window);
     let mut config = DeflateConfig::default();
     config.policy = (options.deflate != Deflate::Off).then_some(policy);
     config.level = Level::new(options.deflate_level).unwrap_or_default();

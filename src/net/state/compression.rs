@@ -2,20 +2,24 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::State;
+use super::closing::Shortage;
 use super::context::Context;
-use crate::net::lent::engines::{has_inflater, make_room, return_inflater, take_inflater};
+use crate::net::lent::engines::{
+    has_inflater, make_room, return_inflater, take_compressor, take_inflater,
+};
 use crate::net::lent::pool;
-use crate::proto::deflate::budget::Charge;
-use crate::proto::deflate::{self, Agreement, Policy, WindowBits};
+use crate::proto::deflate::budget::{Budget, Charge};
+use crate::proto::deflate::{self, Agreement, Compressor, Inflater, Policy, Shape};
 use crate::proto::extension::ExtensionOffer;
 
-/// What was agreed on a connection, with the memory that it may keep between messages.
+/// What was agreed on a connection, with the memory that it may keep of what it sends.
 #[derive(Clone, Debug)]
 pub(in crate::net) struct Compression {
     agreement: Agreement,
-    /// The charge for what the connection may keep between messages.
+    /// The charge for what the connection may keep of what it sends.
     kept: Arc<Charge>,
 }
 
@@ -31,21 +35,27 @@ pub(in crate::net) fn policy(context: &Context) -> Option<Policy> {
     context.config.deflate.policy
 }
 
-/// Decides on the offers of a client (RFC 7692 §7). Declines all of them while the memory for
-/// compression is spent, and says so in the log.
+/// Decides on the offers of a client (RFC 7692 §7). Forbids the client to refer back where the memory
+/// for histories is short; declines all offers while that for compression is spent. Says so in the
+/// log.
 pub(in crate::net) fn negotiate(
     context: &Context,
     offers: &[ExtensionOffer],
     policy: Option<&Policy>,
 ) -> Option<Compression> {
-    let agreement = deflate::negotiate(offers, policy?)?;
+    let mut agreement = deflate::negotiate(offers, policy?)?;
     let budget = &context.budget;
+    if !agreement.client_no_context_takeover() && budget.is_short_of_histories() {
+        // RFC 7692 §7.1.1.2: said unasked, this spares the server the history of the client.
+        agreement = deflate::negotiate(offers, &policy?.client_context_takeover(false))?;
+        tell_short_of_histories(context);
+    }
     let keeps = kept_by(&agreement);
     // A quarter is left to the messages of those who have agreed already.
     let needs = keeps + budget.limit() / 4;
     // RFC 7692 §7: no offer is accepted without the memory for it.
-    let kept = make_room(|| budget.has_left(needs).then(|| budget.charge(keeps)).flatten())
-        .filter(|_| has_inflater(budget));
+    let kept = make_room(|| context.has_left(needs).then(|| context.charge(keeps)).flatten())
+        .filter(|_| context.memory.waiting_inflaters() > 0 || has_inflater(budget));
     if let Some(kept) = kept {
         return Some(Compression { agreement, kept: Arc::new(kept) });
     }
@@ -62,12 +72,56 @@ pub(in crate::net) fn negotiate(
     None
 }
 
-/// What a connection keeps between messages at most, in bytes.
+#[cold]
+fn tell_short_of_histories(context: &Context) {
+    let Some(suppressed) = context.histories_told.admit(context.now()) else { return };
+    let (histories, limit) = (context.budget.histories(), context.budget.limit());
+    tracing::warn!(
+        clause = "RFC 7692 7.1.1.2",
+        histories,
+        limit,
+        suppressed,
+        "imposed client_no_context_takeover: the memory for histories is short"
+    );
+}
+
+/// A compressor of this shape. Where there is none, inflaters that have waited for a while are taken back.
+pub(in crate::net) fn lend_compressor(context: &Context, shape: Shape) -> Option<Compressor> {
+    context.reclaiming(A_WHILE, || take_compressor(shape, &context.budget))
+}
+
+impl Context {
+    /// Whether so many bytes of the budget for compression are left, or would be if inflaters that wait for
+    /// input were taken back: a peer that makes no progress takes compression from nobody.
+    fn has_left(&self, amount: usize) -> bool {
+        let waiting = self.memory.waiting_inflaters().saturating_mul(Inflater::MEMORY);
+        let used = self.budget.used().saturating_sub(waiting);
+        used.saturating_add(amount) <= self.budget.limit()
+    }
+
+    /// Charges so many bytes to the budget for compression, and takes inflaters back for that.
+    fn charge(&self, amount: usize) -> Option<Charge> {
+        self.reclaiming(A_WHILE, || self.budget.charge(amount))
+    }
+
+    /// Tries until it succeeds or no inflater is left that has waited for input for so long.
+    fn reclaiming<R>(&self, least: Duration, lend: impl Fn() -> Option<R>) -> Option<R> {
+        loop {
+            if let Some(lent) = lend() {
+                return Some(lent);
+            }
+            if !self.memory.take_back_inflater(least) {
+                return None;
+            }
+        }
+    }
+}
+
+/// What a connection keeps at most of what it sends, in bytes. What it keeps of what it receives is
+/// charged as it comes.
 fn kept_by(agreement: &Agreement) -> usize {
-    let sent = agreement.server_max_window_bits().size();
-    let sent = if agreement.server_no_context_takeover() { 0 } else { sent };
-    let received = if agreement.client_no_context_takeover() { 0 } else { WindowBits::MAX.size() };
-    sent + received
+    let window = agreement.server_max_window_bits().size();
+    if agreement.server_no_context_takeover() { 0 } else { window }
 }
 
 impl State {
@@ -81,11 +135,13 @@ impl State {
     /// Lends an inflater for the message that has begun, or fails the connection with 1013.
     /// Says whether it goes on.
     pub(super) fn lend_inflater(&mut self, context: &Context) -> bool {
-        let lent = take_inflater(&context.budget);
+        let is_of_use = !self.reading.has_lost_context();
+        let lend = || context.reclaiming(Duration::ZERO, || take_inflater(&context.budget));
+        let lent = is_of_use.then(lend).flatten();
         let is_lent = lent.is_some();
         match lent {
             Some(inflater) => self.reading.lend_inflater(inflater, pool::take_small_buffer()),
-            None => self.overload(),
+            None => self.overload(Shortage::NoInflater),
         }
         is_lent
     }
@@ -93,8 +149,13 @@ impl State {
     /// Gives an inflater back that no message needs at present.
     #[inline]
     pub(in crate::net) fn reclaim_inflater(&mut self) {
-        if let Some(inflater) = self.reading.reclaim_inflater() {
+        let charge = |budget: &Arc<_>, growth| make_room(|| Budget::charge_history(budget, growth));
+        if let Some(inflater) = self.reading.reclaim_inflater(charge) {
             return_inflater(inflater);
         }
     }
 }
+
+/// What can be done without compression takes an inflater only from a message that has got no byte for so
+/// long.
+const A_WHILE: Duration = Duration::from_secs(1);
