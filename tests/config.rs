@@ -149,7 +149,7 @@ fn setters_set_their_fields() {
     assert_eq!((head.max_head_size, head.max_fields), (4, 5));
     let limits = Limits::default().message(message).head(head).max_queued(6);
     assert_eq!((limits.message, limits.head, limits.max_queued), (message, head, 6));
-    let limits = Limits::default().max_body_size(7).min_drain_rate(8);
+    let limits = limits.max_body_size(7).min_drain_rate(8);
     assert_eq!((limits.max_body_size, limits.min_drain_rate), (7, 8));
     let timeouts = Timeouts::default()
         .handshake(second(1))
