@@ -21,7 +21,7 @@ impl Shared {
             return state.refuse(&opening.refusal(Rejection::ShuttingDown));
         }
         let deadline = state.life.deadline();
-        if !deadline.is_past(self.context.now()) {
+        if !deadline.is_past(self.context.clock.judged()) {
             return self.arm(&mut state, deadline);
         }
         if !opening.is_silent() {
@@ -45,10 +45,11 @@ impl Shared {
         }
     }
 
-    /// Runs what is due after the head is complete, and arms the clock for what is not.
+    /// Runs what is due after the head is complete, and arms the clock for what is not. What had arrived by
+    /// the time that this judges by was read.
     fn check_timers(&self, state: &mut State, keepalive: &mut Keepalive) {
         state.timer_due = false;
-        let now = self.context.now();
+        let now = self.context.clock.judged();
         let next = if state.life.is_deciding() {
             if state.life.deadline().is_past(now) {
                 state.refuse(&Rejection::HandlerTooSlow.into());
@@ -102,15 +103,16 @@ impl Shared {
         let Some(interval) = timeouts.keepalive_interval else { return next };
         if keepalive.is_new() || !state.reading.wants_input() || state.queue.is_blocked() {
             // Silence begins with the OPEN state, and while nobody reads it is ours.
-            keepalive.heard(now);
+            keepalive.heard(self.context.now());
         }
         let silence = loop {
             match keepalive.judge(now, interval, timeouts.keepalive_timeout) {
                 Silence::Ping => {
-                    state.send_keepalive_ping(now);
-                    keepalive.pinged(now);
+                    let sent = self.context.now();
+                    state.send_keepalive_ping(sent);
+                    keepalive.pinged(sent);
                     if interval.is_zero() || timeouts.keepalive_timeout.is_zero() {
-                        break now + Duration::from_millis(1);
+                        break sent + Duration::from_millis(1);
                     }
                 }
                 Silence::Until(due) => break due,
