@@ -171,6 +171,10 @@ pub struct Limits {
     /// The content of a request that does not ask for a WebSocket, where the application answers those;
     /// 1 MiB by default. More gets 413.
     pub max_body_size: usize,
+    /// Pings from the peer in a second, and Pongs that answer none of ours; 100 by default. So many may
+    /// come at once. Beyond, the peer is not read for up to a second; over ten times as many within ten
+    /// seconds fail the connection with 1008.
+    pub max_pings_per_second: u32,
 }
 
 impl Default for Limits {
@@ -180,6 +184,7 @@ impl Default for Limits {
             head: HeadLimits::default(),
             max_queued: 1 << 20,
             max_body_size: 1 << 20,
+            max_pings_per_second: 100,
         }
     }
 }
@@ -212,6 +217,13 @@ impl Limits {
         self.max_body_size = max_body_size;
         self
     }
+
+    /// Sets the field `max_pings_per_second`.
+    #[must_use]
+    pub fn max_pings_per_second(mut self, max_pings_per_second: u32) -> Limits {
+        self.max_pings_per_second = max_pings_per_second;
+        self
+    }
 }
 
 /// How long is too long.
@@ -226,6 +238,13 @@ pub struct Timeouts {
     pub keepalive_interval: Option<Duration>,
     /// From a keepalive Ping to any byte from the peer; 20 s by default.
     pub keepalive_timeout: Duration,
+    /// How long an unfinished message, frame or frame header may get no byte of its own, 30 s by default;
+    /// `None` waits for ever. Control frames inside a message are no bytes of it, and time in which the
+    /// connection is not read, because the handler is busy, does not count. Then 1008.
+    pub message_idle: Option<Duration>,
+    /// From the first byte of a message to its last, without the time in which the connection is not
+    /// read; `None` by default: no bound. Then 1008.
+    pub message: Option<Duration>,
     /// How long the peer may take no byte of what is queued for it; 30 s by default.
     pub write: Duration,
 }
@@ -237,6 +256,8 @@ impl Default for Timeouts {
             close: Duration::from_secs(5),
             keepalive_interval: Some(Duration::from_secs(25)),
             keepalive_timeout: Duration::from_secs(20),
+            message_idle: Some(Duration::from_secs(30)),
+            message: None,
             write: Duration::from_secs(30),
         }
     }
@@ -271,6 +292,20 @@ impl Timeouts {
     #[must_use]
     pub fn keepalive_timeout(mut self, keepalive_timeout: Duration) -> Timeouts {
         self.keepalive_timeout = keepalive_timeout;
+        self
+    }
+
+    /// Sets the field `message_idle`.
+    #[must_use]
+    pub fn message_idle(mut self, message_idle: impl Into<Option<Duration>>) -> Timeouts {
+        self.message_idle = message_idle.into();
+        self
+    }
+
+    /// Sets the field `message`.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<Option<Duration>>) -> Timeouts {
+        self.message = message.into();
         self
     }
 

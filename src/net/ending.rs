@@ -93,6 +93,10 @@ pub enum TimeoutKind {
     Close,
     /// The peer did not answer a keepalive Ping.
     Keepalive,
+    /// An unfinished message, frame or frame header got no byte of its own.
+    MessageIdle,
+    /// The end of a message did not come.
+    Message,
     /// The peer took no byte of what was queued for it.
     Write,
 }
@@ -103,6 +107,10 @@ impl fmt::Display for TimeoutKind {
             TimeoutKind::Handshake => "the opening handshake took too long",
             TimeoutKind::Close => "the closing handshake, or the end of TCP, took too long",
             TimeoutKind::Keepalive => "the peer did not answer a Ping in time",
+            TimeoutKind::MessageIdle => {
+                "no byte of an unfinished message or frame came for too long"
+            }
+            TimeoutKind::Message => "a message took longer than the limit",
             TimeoutKind::Write => "the peer took no byte in time",
         })
     }
@@ -115,7 +123,7 @@ impl TimeoutKind {
             TimeoutKind::Handshake => "RFC 6455 4.2.1",
             TimeoutKind::Close => "RFC 6455 7.1.1",
             TimeoutKind::Keepalive => "RFC 6455 5.5.2",
-            TimeoutKind::Write => "RFC 6455 10.4",
+            TimeoutKind::MessageIdle | TimeoutKind::Message | TimeoutKind::Write => "RFC 6455 10.4",
         }
     }
 }

@@ -17,6 +17,12 @@ pub struct Counters {
     pub accept_errors: u64,
     /// Handlers that panicked. Each ended its own connection and no other.
     pub panics: u64,
+    /// Connections closed with 1008 because a message or frame was unfinished for too long
+    /// ([`Timeouts::message_idle`](crate::Timeouts::message_idle), [`Timeouts::message`](crate::Timeouts::message)).
+    pub late_messages: u64,
+    /// Connections failed with 1008 because they sent far more Pings than
+    /// [`Limits::max_pings_per_second`](crate::Limits::max_pings_per_second) for ten seconds.
+    pub ping_floods: u64,
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken: the
     /// 101 then names none (RFC 6455 §4.2.2), and browsers give up without saying why.
     pub unspoken_subprotocols: u64,

@@ -152,6 +152,8 @@ impl Handle {
             refused: admission.refused(),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             panics: sum(Context::panics),
+            late_messages: sum(Context::late_messages),
+            ping_floods: sum(Context::ping_floods),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }

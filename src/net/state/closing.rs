@@ -129,6 +129,15 @@ impl State {
         self.expire(TimeoutKind::Keepalive);
     }
 
+    /// The rest of a message did not come in time.
+    pub(in crate::net) fn give_up_message(&mut self, timer: TimeoutKind) {
+        let reason = if timer == TimeoutKind::Message { LATE_MESSAGE } else { IDLE_MESSAGE };
+        self.queue.append(|outbound, batch| {
+            outbound.fail_with(CloseCode::POLICY_VIOLATION, reason, batch);
+        });
+        self.expire(timer);
+    }
+
     /// A timer ran out.
     pub(in crate::net) fn expire(&mut self, timer: TimeoutKind) {
         self.life.initiate(Initiator::Timeout);
@@ -267,6 +276,11 @@ impl State {
 /// The reason of the Close that ends a connection for want of memory.
 #[cfg(feature = "deflate")]
 const OVERLOAD: &str = "RFC 6455 10.4: no memory is left to inflate the message";
+
+/// The reasons of the Close that gives up a message.
+const IDLE_MESSAGE: &str =
+    "RFC 6455 10.4: no byte of an unfinished message or frame came for too long";
+const LATE_MESSAGE: &str = "RFC 6455 10.4: a message took longer than the limit";
 
 /// The reason of the Close that gives up a silent peer.
 const NO_PONG: &str = "RFC 6455 5.5.2: no answer to a Ping in time";

@@ -41,6 +41,8 @@ pub(crate) struct Context {
     live: AtomicUsize,
     panics: AtomicU64,
     unspoken_subprotocols: AtomicU64,
+    late_messages: AtomicU64,
+    ping_floods: AtomicU64,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
     rearmed: Notify,
@@ -111,6 +113,8 @@ impl Context {
             live: AtomicUsize::new(0),
             panics: AtomicU64::new(0),
             unspoken_subprotocols: AtomicU64::new(0),
+            late_messages: AtomicU64::new(0),
+            ping_floods: AtomicU64::new(0),
             register: Mutex::default(),
             rearmed: Notify::new(),
             emptied: Notify::new(),
@@ -206,6 +210,18 @@ impl Context {
         self.unspoken_subprotocols.load(Ordering::Relaxed)
     }
 
+    /// Messages and frames of which the rest did not come in time.
+    #[cfg(feature = "server")]
+    pub(crate) fn late_messages(&self) -> u64 {
+        self.late_messages.load(Ordering::Relaxed)
+    }
+
+    /// Connections that were failed for their Pings.
+    #[cfg(feature = "server")]
+    pub(crate) fn ping_floods(&self) -> u64 {
+        self.ping_floods.load(Ordering::Relaxed)
+    }
+
     /// Waits until no connection is left.
     ///
     /// # Cancel safety
@@ -231,6 +247,14 @@ impl Context {
 
     pub(in crate::net) fn count_panic(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_late_message(&self) {
+        self.late_messages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_ping_flood(&self) {
+        self.ping_floods.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(in crate::net) fn count_unspoken_subprotocols(&self) {

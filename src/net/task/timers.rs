@@ -83,6 +83,14 @@ impl Shared {
     ) -> Option<Duration> {
         let timeouts = self.timeouts();
         let mut next = None;
+        if state.reading.is_paused() {
+            let until = state.pings.pause();
+            if until <= now {
+                self.resume(state);
+            } else {
+                next = Some(until);
+            }
+        }
         if let Some(deadline) =
             state.queue.blocked_since().and_then(|since| since.checked_add(timeouts.write))
         {
@@ -90,7 +98,7 @@ impl Shared {
                 state.expire_at_once(TimeoutKind::Write);
                 return None;
             }
-            next = Some(deadline);
+            next = next.into_iter().chain([deadline]).min();
         }
         if state.life.awaits_close() {
             let deadline = state.life.deadline();
@@ -99,6 +107,14 @@ impl Shared {
                 return None;
             }
             return next.into_iter().chain(deadline.time()).min();
+        }
+        if let Some((end, timer)) = state.reading.rest_deadline(timeouts) {
+            if end <= now {
+                self.context.count_late_message();
+                state.give_up_message(timer);
+                return None;
+            }
+            next = next.into_iter().chain([end]).min();
         }
         let Some(interval) = timeouts.keepalive_interval else { return next };
         if keepalive.is_new() || !state.reading.wants_input() || state.queue.is_blocked() {
@@ -123,6 +139,15 @@ impl Shared {
             }
         };
         Some(next.map_or(silence, |next| next.min(silence)))
+    }
+
+    /// The pause of the peer is over: the task reads.
+    fn resume(&self, state: &mut State) {
+        state.reading.resume();
+        if state.reading.lacks_rest() {
+            state.await_rest(self);
+        }
+        state.wake_task();
     }
 }
 
