@@ -175,6 +175,16 @@ pub struct Limits {
     /// come at once. Beyond, the peer is not read for up to a second; over ten times as many within ten
     /// seconds fail the connection with 1008.
     pub max_pings_per_second: u32,
+    /// The slowest rate at which a peer may take what is queued for it, in bytes per second; 1 KiB/s by
+    /// default. The peer has the time in which this rate takes 256 KiB, 256 s by default. That time runs
+    /// from when the transport refuses bytes until all is written, and each byte that the transport takes
+    /// gives back the time that this rate needs for a byte. So a peer that reads at this rate or faster gets
+    /// everything. One that stops is told 1008, if that still can be written, and dropped.
+    ///
+    /// A connection of a `Server` tries to write before it judges. Any other transport is
+    /// judged by when it says that it takes bytes again; a kernel says that only when a third of its send
+    /// buffer is free.
+    pub min_drain_rate: usize,
 }
 
 impl Default for Limits {
@@ -185,6 +195,7 @@ impl Default for Limits {
             max_queued: 1 << 20,
             max_body_size: 1 << 20,
             max_pings_per_second: 100,
+            min_drain_rate: 1 << 10,
         }
     }
 }
@@ -224,6 +235,13 @@ impl Limits {
         self.max_pings_per_second = max_pings_per_second;
         self
     }
+
+    /// Sets the field `min_drain_rate`.
+    #[must_use]
+    pub fn min_drain_rate(mut self, min_drain_rate: usize) -> Limits {
+        self.min_drain_rate = min_drain_rate;
+        self
+    }
 }
 
 /// How long is too long.
@@ -232,7 +250,8 @@ impl Limits {
 pub struct Timeouts {
     /// From accepting the transport to the 101; 10 s by default.
     pub handshake: Duration,
-    /// From our Close to the peer's, and from our FIN to the peer's; 5 s by default.
+    /// From our Close to the peer's, and from our FIN to the peer's; 5 s by default. It counts from when all
+    /// that was queued before is written; until then [`Limits::min_drain_rate`] holds.
     pub close: Duration,
     /// Silence after which a Ping is sent, 25 s by default; `None` sends none.
     pub keepalive_interval: Option<Duration>,
@@ -245,8 +264,6 @@ pub struct Timeouts {
     /// From the first byte of a message to its last, without the time in which the connection is not
     /// read; `None` by default: no bound. Then 1008.
     pub message: Option<Duration>,
-    /// How long the peer may take no byte of what is queued for it; 30 s by default.
-    pub write: Duration,
 }
 
 impl Default for Timeouts {
@@ -258,7 +275,6 @@ impl Default for Timeouts {
             keepalive_timeout: Duration::from_secs(20),
             message_idle: Some(Duration::from_secs(30)),
             message: None,
-            write: Duration::from_secs(30),
         }
     }
 }
@@ -306,13 +322,6 @@ impl Timeouts {
     #[must_use]
     pub fn message(mut self, message: impl Into<Option<Duration>>) -> Timeouts {
         self.message = message.into();
-        self
-    }
-
-    /// Sets the field `write`.
-    #[must_use]
-    pub fn write(mut self, write: Duration) -> Timeouts {
-        self.write = write;
         self
     }
 }

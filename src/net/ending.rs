@@ -97,8 +97,8 @@ pub enum TimeoutKind {
     MessageIdle,
     /// The end of a message did not come.
     Message,
-    /// The peer took no byte of what was queued for it.
-    Write,
+    /// The peer took what was queued for it more slowly than `Limits::min_drain_rate`.
+    Drain,
 }
 
 impl fmt::Display for TimeoutKind {
@@ -111,7 +111,7 @@ impl fmt::Display for TimeoutKind {
                 "no byte of an unfinished message or frame came for too long"
             }
             TimeoutKind::Message => "a message took longer than the limit",
-            TimeoutKind::Write => "the peer took no byte in time",
+            TimeoutKind::Drain => "the peer took bytes too slowly",
         })
     }
 }
@@ -123,7 +123,7 @@ impl TimeoutKind {
             TimeoutKind::Handshake => "RFC 6455 4.2.1",
             TimeoutKind::Close => "RFC 6455 7.1.1",
             TimeoutKind::Keepalive => "RFC 6455 5.5.2",
-            TimeoutKind::MessageIdle | TimeoutKind::Message | TimeoutKind::Write => "RFC 6455 10.4",
+            TimeoutKind::MessageIdle | TimeoutKind::Message | TimeoutKind::Drain => "RFC 6455 10.4",
         }
     }
 }

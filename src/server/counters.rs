@@ -23,6 +23,8 @@ pub struct Counters {
     /// Connections failed with 1008 because they sent far more Pings than
     /// [`Limits::max_pings_per_second`](crate::Limits::max_pings_per_second) for ten seconds.
     pub ping_floods: u64,
+    /// Connections that were ended because the peer took bytes more slowly than `Limits::min_drain_rate`.
+    pub slow_peers: u64,
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken: the
     /// 101 then names none (RFC 6455 §4.2.2), and browsers give up without saying why.
     pub unspoken_subprotocols: u64,

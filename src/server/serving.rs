@@ -154,6 +154,7 @@ impl Handle {
             panics: sum(Context::panics),
             late_messages: sum(Context::late_messages),
             ping_floods: sum(Context::ping_floods),
+            slow_peers: sum(Context::slow_peers),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }

@@ -55,7 +55,7 @@ impl Config {
 
 impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
-        let Limits { message, head, max_queued, max_body_size, max_pings_per_second } = self;
+        let Limits { message, head, max_queued, max_body_size, max_pings_per_second, .. } = self;
         nonzero("limits.message.max_message_size", message.max_message_size)?;
         nonzero("limits.message.max_frame_size", message.max_frame_size)?;
         nonzero("limits.message.max_fragments", message.max_fragments as usize)?;
@@ -65,13 +65,14 @@ impl Limits {
         }
         nonzero("limits.max_queued", *max_queued)?;
         nonzero("limits.max_body_size", *max_body_size)?;
-        nonzero("limits.max_pings_per_second", *max_pings_per_second as usize)
+        nonzero("limits.max_pings_per_second", *max_pings_per_second as usize)?;
+        nonzero("limits.min_drain_rate", self.min_drain_rate)
     }
 }
 
 impl Timeouts {
     fn check(&self) -> Result<(), ConfigError> {
-        let Timeouts { handshake, close, keepalive_interval, keepalive_timeout, write, .. } = self;
+        let Timeouts { handshake, close, keepalive_interval, keepalive_timeout, .. } = self;
         let times = [
             ("timeouts.handshake", Some(*handshake)),
             ("timeouts.close", Some(*close)),
@@ -79,7 +80,6 @@ impl Timeouts {
             ("timeouts.keepalive_timeout", Some(*keepalive_timeout)),
             ("timeouts.message_idle", self.message_idle),
             ("timeouts.message", self.message),
-            ("timeouts.write", Some(*write)),
         ];
         match times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
             Some((setting, _)) => refuse(setting, "is 0: nobody would be in time"),
