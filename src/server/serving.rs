@@ -146,7 +146,14 @@ impl Handle {
         let Control { admission, tally, contexts, .. } = &*self.control;
         let contexts = contexts.get().into_iter().flatten();
         let sum = |count: fn(&Context) -> u64| contexts.clone().map(|each| count(each)).sum();
+        // The contexts share one budget.
+        let shared = contexts.clone().next();
+        let (memory_ended, memory_refused) =
+            shared.map_or((0, 0), |context| context.memory_shortages());
         Counters {
+            memory_used: shared.map_or(0, |context| context.memory_used()),
+            memory_ended,
+            memory_refused,
             connections: admission.live(),
             accepted: admission.accepted(),
             refused: admission.refused(),
@@ -155,6 +162,8 @@ impl Handle {
             late_messages: sum(Context::late_messages),
             ping_floods: sum(Context::ping_floods),
             slow_peers: sum(Context::slow_peers),
+            dropped_messages: sum(Context::dropped),
+            closed_full: sum(Context::closed_full),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }

@@ -10,6 +10,7 @@ mod ages;
 mod ahead;
 mod ahead_elsewhere;
 mod ahead_random;
+mod budget;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
@@ -33,7 +34,9 @@ mod plain;
 mod pressure;
 mod rejecting;
 mod request;
+mod send_latest;
 mod tasks;
 mod thread_end;
 mod timers;
+mod when_full;
 mod writes;

@@ -3,6 +3,7 @@
 mod config;
 mod filter;
 mod logging;
+mod memory;
 mod signals;
 
 use std::io::{self, Write};

@@ -46,6 +46,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.limits.check()?;
         self.timeouts.check()?;
+        nonzero("max_memory", self.max_memory)?;
         #[cfg(feature = "deflate")]
         self.deflate.check()?;
         check_policy(&self.policy)?;
@@ -55,7 +56,15 @@ impl Config {
 
 impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
-        let Limits { message, head, max_queued, max_body_size, max_pings_per_second, .. } = self;
+        let Limits {
+            message,
+            head,
+            max_queued,
+            max_body_size,
+            max_pings_per_second,
+            min_drain_rate: _,
+            when_full: _,
+        } = self;
         nonzero("limits.message.max_message_size", message.max_message_size)?;
         nonzero("limits.message.max_frame_size", message.max_frame_size)?;
         nonzero("limits.message.max_fragments", message.max_fragments as usize)?;
