@@ -208,6 +208,10 @@ pub struct Limits {
     /// The content of a request that does not ask for a WebSocket, where the application answers those;
     /// 1 MiB by default. More gets 413.
     pub max_body_size: usize,
+    /// Pings from the peer in a second, and Pongs that answer none of ours; 100 by default. So many may
+    /// come at once. Beyond, the peer is not read for up to a second; over ten times as many within ten
+    /// seconds fail the connection with 1008.
+    pub max_pings_per_second: u32,
     /// The slowest rate at which a peer may take what is queued for it, in bytes per second; 1 KiB/s by
     /// default. The peer has the time in which this rate takes 256 KiB, 256 s by default. That time runs
     /// from when the transport refuses bytes until all is written, and each byte that the transport takes
@@ -228,6 +232,7 @@ impl Default for Limits {
             max_queued: 1 << 20,
             when_full: WhenFull::Wait,
             max_body_size: 1 << 20,
+            max_pings_per_second: 100,
             min_drain_rate: 1 << 10,
         }
     }
@@ -266,6 +271,13 @@ impl Limits {
     #[must_use]
     pub fn max_body_size(mut self, max_body_size: usize) -> Limits {
         self.max_body_size = max_body_size;
+        self
+    }
+
+    /// Sets the field `max_pings_per_second`.
+    #[must_use]
+    pub fn max_pings_per_second(mut self, max_pings_per_second: u32) -> Limits {
+        self.max_pings_per_second = max_pings_per_second;
         self
     }
 
@@ -319,6 +331,13 @@ pub struct Timeouts {
     pub keepalive_interval: Option<Duration>,
     /// From a keepalive Ping to any byte from the peer; 20 s by default.
     pub keepalive_timeout: Duration,
+    /// How long an unfinished message, frame or frame header may get no byte of its own, 30 s by default;
+    /// `None` waits for ever. Control frames inside a message are no bytes of it, and time in which the
+    /// connection is not read, because the handler is busy, does not count. Then 1008.
+    pub message_idle: Option<Duration>,
+    /// From the first byte of a message to its last, without the time in which the connection is not
+    /// read; `None` by default: no bound. Then 1008.
+    pub message: Option<Duration>,
 }
 
 impl Default for Timeouts {
@@ -328,6 +347,8 @@ impl Default for Timeouts {
             close: Duration::from_secs(5),
             keepalive_interval: Some(Duration::from_secs(25)),
             keepalive_timeout: Duration::from_secs(20),
+            message_idle: Some(Duration::from_secs(30)),
+            message: None,
         }
     }
 }
@@ -361,6 +382,20 @@ impl Timeouts {
     #[must_use]
     pub fn keepalive_timeout(mut self, keepalive_timeout: Duration) -> Timeouts {
         self.keepalive_timeout = keepalive_timeout;
+        self
+    }
+
+    /// Sets the field `message_idle`.
+    #[must_use]
+    pub fn message_idle(mut self, message_idle: impl Into<Option<Duration>>) -> Timeouts {
+        self.message_idle = message_idle.into();
+        self
+    }
+
+    /// Sets the field `message`.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<Option<Duration>>) -> Timeouts {
+        self.message = message.into();
         self
     }
 }

@@ -96,6 +96,10 @@ pub enum TimeoutKind {
     Close,
     /// The peer did not answer a keepalive Ping.
     Keepalive,
+    /// An unfinished message, frame or frame header got no byte of its own.
+    MessageIdle,
+    /// The end of a message did not come.
+    Message,
     /// The peer took what was queued for it more slowly than `Limits::min_drain_rate`.
     Drain,
 }
@@ -106,6 +110,10 @@ impl fmt::Display for TimeoutKind {
             TimeoutKind::Handshake => "the opening handshake took too long",
             TimeoutKind::Close => "the closing handshake, or the end of TCP, took too long",
             TimeoutKind::Keepalive => "the peer did not answer a Ping in time",
+            TimeoutKind::MessageIdle => {
+                "no byte of an unfinished message or frame came for too long"
+            }
+            TimeoutKind::Message => "a message took longer than the limit",
             TimeoutKind::Drain => "the peer took bytes too slowly",
         })
     }
@@ -118,7 +126,7 @@ impl TimeoutKind {
             TimeoutKind::Handshake => "RFC 6455 4.2.1",
             TimeoutKind::Close => "RFC 6455 7.1.1",
             TimeoutKind::Keepalive => "RFC 6455 5.5.2",
-            TimeoutKind::Drain => "RFC 6455 10.4",
+            TimeoutKind::MessageIdle | TimeoutKind::Message | TimeoutKind::Drain => "RFC 6455 10.4",
         }
     }
 }

@@ -23,6 +23,8 @@ mod handles;
 mod http;
 mod lent;
 mod negotiated;
+#[cfg(any(feature = "server", feature = "http"))]
+mod pass;
 mod read_vec;
 mod state;
 mod task;
@@ -60,6 +62,8 @@ pub use http::{Answer, Body, BodyError};
 pub use negotiated::Negotiated;
 #[cfg(feature = "hyper")]
 pub(crate) use negotiated::request_of;
+#[cfg(feature = "server")]
+pub(crate) use pass::within;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;

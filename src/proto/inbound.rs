@@ -42,6 +42,17 @@ pub struct Inbound {
     discarding: bool,
 }
 
+/// How far an unfinished message has come, to be compared with another look at it. Control frames that
+/// stand inside it change nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Payload that has arrived.
+    bytes: u64,
+    fragments: u32,
+    /// Bytes of a header that is not complete.
+    header: u8,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
     /// Between frames, or inside a header.
@@ -219,6 +230,19 @@ impl Inbound {
     /// Whether a message or a frame is unfinished.
     pub fn is_mid_message(&self) -> bool {
         self.header_len > 0 || self.stage != Stage::Header || self.assembler.kind().is_some()
+    }
+
+    /// How far what is unfinished has come: the message, or where none is begun the control frame.
+    pub(crate) fn progress(&self) -> Progress {
+        let begins_data = self.header.first().is_some_and(|first| begins_data(*first));
+        let header = if begins_data { self.header_len } else { 0 };
+        if self.assembler.kind().is_none() && header == 0 {
+            let control = u64::from(self.header_len).saturating_add(self.control().len() as u64);
+            return Progress { bytes: control, ..Progress::default() };
+        }
+        let missing = if self.stage == Stage::Data { self.remaining } else { 0 };
+        let bytes = self.assembler.promised().saturating_sub(missing);
+        Progress { bytes, fragments: self.assembler.fragments(), header }
     }
 
     /// Bytes of the unfinished message that are kept.

@@ -88,6 +88,8 @@ violations! {
     MessageTooBig: "RFC 6455 10.4", TOO_BIG, "message is longer than the limit";
     /// A message of more fragments than the limit.
     TooManyFragments: "RFC 6455 10.4", POLICY_VIOLATION, "message has more fragments than the limit";
+    /// For ten seconds ten times more Pings, or Pongs that answer none of ours, than the limit.
+    TooManyPings: "RFC 6455 10.4", POLICY_VIOLATION, "more Pings or unasked Pongs came than the limit";
 }
 
 impl std::fmt::Display for Violation {

@@ -17,6 +17,12 @@ pub struct Counters {
     pub accept_errors: u64,
     /// Handlers that panicked. Each ended its own connection and no other.
     pub panics: u64,
+    /// Connections closed with 1008 because a message or frame was unfinished for too long
+    /// ([`Timeouts::message_idle`](crate::Timeouts::message_idle), [`Timeouts::message`](crate::Timeouts::message)).
+    pub late_messages: u64,
+    /// Connections failed with 1008 because they sent far more Pings than
+    /// [`Limits::max_pings_per_second`](crate::Limits::max_pings_per_second) for ten seconds.
+    pub ping_floods: u64,
     /// Connections that were ended because the peer took bytes more slowly than `Limits::min_drain_rate`.
     pub slow_peers: u64,
     /// Messages that were dropped because the queue to their peer was full: by topics, and where

@@ -4,9 +4,8 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
 
-use crate::net::http_date;
+use crate::net::{http_date, within};
 use crate::proto::handshake::Refusal;
 use crate::proto::rejection::Rejection;
 
@@ -15,8 +14,8 @@ use crate::proto::rejection::Rejection;
 /// ends its side and discards what comes, all within a short time.
 pub(super) async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(mut io: T) {
     let mut bytes = [0; 512];
-    let answer = match timeout(REFUSAL_TIME, io.read(&mut bytes)).await {
-        Ok(Ok(read @ 1..)) => answer(bytes.get(..read).unwrap_or_default()),
+    let answer = match within(REFUSAL_TIME, io.read(&mut bytes)).await {
+        Some(Ok(read @ 1..)) => answer(bytes.get(..read).unwrap_or_default()),
         // Nobody asked anything: silence, as for a handshake that never began.
         _ => return,
     };
@@ -33,7 +32,7 @@ pub(super) async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(mut io: T) {
         io::Result::Ok(())
     };
     // Whether the peer saw it is its own affair.
-    let _ = timeout(REFUSAL_TIME, ending).await;
+    let _ = within(REFUSAL_TIME, ending).await;
 }
 
 fn answer(received: &[u8]) -> Vec<u8> {

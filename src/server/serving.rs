@@ -159,6 +159,8 @@ impl Handle {
             refused: admission.refused(),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             panics: sum(Context::panics),
+            late_messages: sum(Context::late_messages),
+            ping_floods: sum(Context::ping_floods),
             slow_peers: sum(Context::slow_peers),
             dropped_messages: sum(Context::dropped),
             closed_full: sum(Context::closed_full),

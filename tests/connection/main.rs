@@ -6,6 +6,7 @@ use stickler_testing::deflate;
 use stickler_testing::{claims, logs, memory as support, random};
 
 mod accept;
+mod ages;
 mod ahead;
 mod ahead_elsewhere;
 mod ahead_random;

@@ -23,6 +23,11 @@ pub(crate) struct Bounds {
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_fragments: u32,
 
+    /// Most Pings of one peer in a second, after which it is not read for a moment
+    #[arg(long, env = "STICKLER_MAX_PINGS_PER_SECOND", value_name = "N", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(crate) max_pings_per_second: u32,
+
     /// Largest head of a request; more gets 431, or 414 where it is the request-target
     #[arg(long, env = "STICKLER_MAX_HEAD_SIZE", value_name = "SIZE", default_value = "16KiB")]
     #[arg(value_parser = parse_head_size, help_heading = "Limits")]
@@ -98,6 +103,16 @@ pub(crate) struct Times {
     #[arg(long, env = "STICKLER_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "8s")]
     #[arg(value_parser = parse_duration, help_heading = "Times")]
     pub(crate) shutdown_timeout: Duration,
+
+    /// Time in which an unfinished message or frame gets no byte, after which 1008 ends it, or off
+    #[arg(long, env = "STICKLER_MESSAGE_IDLE_TIMEOUT", value_name = "TIME", default_value = "30s")]
+    #[arg(help_heading = "Times")]
+    pub(crate) message_idle_timeout: Interval,
+
+    /// Time from the first byte of a message to its last, likewise, or off
+    #[arg(long, env = "STICKLER_MESSAGE_TIMEOUT", value_name = "TIME", default_value = "off")]
+    #[arg(help_heading = "Times")]
+    pub(crate) message_timeout: Interval,
 
     /// Silence after which a peer gets a Ping, or off
     #[arg(long, env = "STICKLER_KEEPALIVE_INTERVAL", value_name = "TIME", default_value = "25s")]

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use stickler::proto::assembler::MessageLimits;
 use stickler::proto::deflate::{self, Level, WindowBits};
@@ -22,6 +23,7 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .max_head_size(options.bounds.max_head_size.0)
         .max_fields(options.bounds.max_header_fields.into());
     limits.max_queued = options.bounds.max_queued.0;
+    limits.max_pings_per_second = options.bounds.max_pings_per_second;
     limits.min_drain_rate = options.bounds.min_drain_rate.0;
     limits.when_full = match options.bounds.when_full {
         WhenFull::Wait => stickler::WhenFull::Wait,
@@ -32,10 +34,9 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
     timeouts.handshake = options.times.handshake_timeout;
     timeouts.close = options.times.close_timeout;
     timeouts.keepalive_timeout = options.times.keepalive_timeout;
-    timeouts.keepalive_interval = match options.times.keepalive_interval {
-        Interval::Off => None,
-        Interval::Every(interval) => Some(interval),
-    };
+    timeouts.keepalive_interval = time_of(options.times.keepalive_interval);
+    timeouts.message_idle = time_of(options.times.message_idle_timeout);
+    timeouts.message = time_of(options.times.message_timeout);
     Ok(Config::default()
         .limits(limits)
         .timeouts(timeouts)
@@ -43,6 +44,13 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .health_path(read_health_path(options)?)
         .max_memory(options.bounds.max_memory.map_or_else(default_bound, |size| size.0))
         .deflate(read_deflate(&options.compression)))
+}
+
+fn time_of(interval: Interval) -> Option<Duration> {
+    match interval {
+        Interval::Off => None,
+        Interval::Every(time) => Some(time),
+    }
 }
 
 fn read_deflate(options: &Compression) -> DeflateConfig {

@@ -3,10 +3,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::case::{Case, DEFAULT, Profile, run_at_once};
 use crate::client::{Client, Next, Outcome, PROMPT};
 use crate::frame::{Event, close, pong, text};
 use crate::http::Head;
+use crate::server::Server;
 
 const KEEPALIVE: Profile = &["--keepalive-interval", "400ms", "--keepalive-timeout", "400ms"];
 const PATIENT: Profile = &["--keepalive-interval", "400ms", "--keepalive-timeout", "20s"];
@@ -20,13 +23,18 @@ fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// The next Ping's payload.
+fn next_ping(client: &mut Client, within: Duration) -> Result<Vec<u8>, String> {
+    match client.next(within) {
+        Ok(Next::Event(Event::Ping(payload))) => Ok(payload),
+        other => Err(client.report("a Ping from the server", &format!("{other:?}"))),
+    }
+}
+
 /// The next Ping's payload, and that it took about so long.
 fn await_ping(client: &mut Client, about: Duration) -> Result<Vec<u8>, String> {
     let begun = Instant::now();
-    let payload = match client.next(about + SLACK) {
-        Ok(Next::Event(Event::Ping(payload))) => payload,
-        other => return Err(client.report("a Ping from the server", &format!("{other:?}"))),
-    };
+    let payload = next_ping(client, about + SLACK)?;
     within(client, "the Ping", begun.elapsed(), about)?;
     Ok(payload)
 }
@@ -248,4 +256,54 @@ fn time_handshake_deadline() {
         },
     ));
     run_at_once("time_handshake_deadline", cases, 12);
+}
+
+/// The process is stopped, as a frozen machine is. What comes meanwhile is in time.
+#[test]
+fn time_stopped_does_not_count() {
+    const SHORT: &[&str] = &[
+        "--keepalive-interval",
+        "1s",
+        "--keepalive-timeout",
+        "1500ms",
+        "--handshake-timeout",
+        "1500ms",
+    ];
+    let case = Case::new("6455-5.5.2-05", "a stop longer than all deadlines", |_| {
+        let server = Server::start(SHORT)?;
+        let mut opened = Vec::new();
+        for _ in 0..40 {
+            opened.push(Client::open(server.address())?);
+        }
+        let mut pings = Vec::new();
+        for client in &mut opened {
+            pings.push(next_ping(client, PROMPT)?);
+        }
+        let mut opening = Vec::new();
+        for _ in 0..40 {
+            opening.push(Client::connect(server.address())?);
+        }
+        // The server has accepted them: their time runs.
+        thread::sleep(ms(200));
+        server.signal(Signal::STOP);
+        for (client, payload) in opened.iter_mut().zip(pings) {
+            client.send(&pong(payload))?;
+        }
+        for client in &mut opening {
+            client.send(&Head::new().bytes())?;
+        }
+        thread::sleep(ms(3000));
+        server.signal(Signal::CONT);
+        for client in &mut opening {
+            let response = client.response(PROMPT)?;
+            response.accepts(&Head::new()).map_err(|why| client.report("101", &why))?;
+        }
+        for client in &mut opened {
+            let payload = next_ping(client, PROMPT)?;
+            client.send(&pong(payload))?;
+        }
+        drop((opened, opening));
+        server.retire()
+    });
+    run_at_once("time_stopped_does_not_count", vec![case], 1);
 }

@@ -56,8 +56,15 @@ impl Config {
 
 impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
-        let Limits { message, head, max_queued, min_drain_rate, when_full: _, max_body_size } =
-            self;
+        let Limits {
+            message,
+            head,
+            max_queued,
+            max_body_size,
+            max_pings_per_second,
+            min_drain_rate: _,
+            when_full: _,
+        } = self;
         nonzero("limits.message.max_message_size", message.max_message_size)?;
         nonzero("limits.message.max_frame_size", message.max_frame_size)?;
         nonzero("limits.message.max_fragments", message.max_fragments as usize)?;
@@ -67,18 +74,21 @@ impl Limits {
         }
         nonzero("limits.max_queued", *max_queued)?;
         nonzero("limits.max_body_size", *max_body_size)?;
-        nonzero("limits.min_drain_rate", *min_drain_rate)
+        nonzero("limits.max_pings_per_second", *max_pings_per_second as usize)?;
+        nonzero("limits.min_drain_rate", self.min_drain_rate)
     }
 }
 
 impl Timeouts {
     fn check(&self) -> Result<(), ConfigError> {
-        let Timeouts { handshake, close, keepalive_interval, keepalive_timeout } = self;
+        let Timeouts { handshake, close, keepalive_interval, keepalive_timeout, .. } = self;
         let times = [
             ("timeouts.handshake", Some(*handshake)),
             ("timeouts.close", Some(*close)),
             ("timeouts.keepalive_interval", *keepalive_interval),
             ("timeouts.keepalive_timeout", Some(*keepalive_timeout)),
+            ("timeouts.message_idle", self.message_idle),
+            ("timeouts.message", self.message),
         ];
         match times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
             Some((setting, _)) => refuse(setting, "is 0: nobody would be in time"),

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -11,9 +12,9 @@ use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full, LengthLimitError, Limited};
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::net::error::BoxError;
+use crate::net::pass::pass;
 
 /// The content of a request or of an answer (RFC 9110 §6.4).
 ///
@@ -82,13 +83,13 @@ impl Body {
         Ok(form_urlencoded::parse(&bytes).into_owned().collect())
     }
 
-    /// The content of a request, with its bound and its deadline.
+    /// The content of a request, with its bound and the time that it is waited for.
     pub(in crate::net) fn of_request(
         content: hyper::body::Incoming,
         max_size: usize,
-        deadline: Option<Instant>,
+        patience: Duration,
     ) -> Body {
-        Body::new(Content { inner: Limited::new(content, max_size), deadline, sleep: None })
+        Body::new(Content { inner: Limited::new(content, max_size), patience, waiting: None })
     }
 }
 
@@ -199,9 +200,10 @@ impl From<BodyError> for crate::net::Error {
 /// The content of a request as it arrives.
 struct Content {
     inner: Limited<hyper::body::Incoming>,
-    deadline: Option<Instant>,
-    /// Made when the content is waited for.
-    sleep: Option<Pin<Box<Sleep>>>,
+    /// How long it is waited for, in all.
+    patience: Duration,
+    /// Begun when it is waited for.
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl http_body::Body for Content {
@@ -219,9 +221,9 @@ impl http_body::Body for Content {
             }
             Poll::Ready(frame) => Poll::Ready(frame),
             Poll::Pending => {
-                let Some(deadline) = self.deadline else { return Poll::Pending };
-                let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-                ready!(sleep.as_mut().poll(cx));
+                let patience = self.patience;
+                let waiting = self.waiting.get_or_insert_with(|| Box::pin(pass(patience)));
+                ready!(waiting.as_mut().poll(cx));
                 Poll::Ready(Some(Err(BodyError::TooSlow.into())))
             }
         }

@@ -7,9 +7,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::arriving::Arriving;
 use super::lease::ReadBuffer;
 use super::outbox::Outbox;
-use crate::proto::inbound::Inbound;
 
 #[derive(Default)]
 struct Pool {
@@ -22,7 +22,7 @@ struct Pool {
     #[allow(clippy::vec_box, reason = "the box is what connections hold while they write")]
     outboxes: Vec<Box<Outbox>>,
     #[allow(clippy::vec_box, reason = "the box is what connections hold inside a message")]
-    inbounds: Vec<Box<Inbound>>,
+    inbounds: Vec<Box<Arriving>>,
     message_buffers: Vec<Vec<u8>>,
     /// For messages that are inflated.
     small_buffers: Vec<Vec<u8>>,
@@ -88,12 +88,12 @@ pub(in crate::net) fn return_outbox(mut outbox: Box<Outbox>) {
 }
 
 /// The core's receiving half, as new.
-pub(in crate::net) fn take_inbound() -> Box<Inbound> {
+pub(in crate::net) fn take_inbound() -> Box<Arriving> {
     POOL.try_with(|pool| pool.borrow_mut().inbounds.pop()).ok().flatten().unwrap_or_default()
 }
 
 /// Takes one back that is as new.
-pub(in crate::net) fn return_inbound(inbound: Box<Inbound>) {
+pub(in crate::net) fn return_inbound(inbound: Box<Arriving>) {
     debug_assert!(inbound.is_as_new());
     with(|pool| keep(&mut pool.inbounds, inbound, MAX_KEPT_INBOUNDS));
 }

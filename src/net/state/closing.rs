@@ -138,6 +138,15 @@ impl State {
         self.expire(TimeoutKind::Keepalive);
     }
 
+    /// The rest of a message did not come in time.
+    pub(in crate::net) fn give_up_message(&mut self, timer: TimeoutKind) {
+        let reason = if timer == TimeoutKind::Message { LATE_MESSAGE } else { IDLE_MESSAGE };
+        self.queue.append(|outbound, batch| {
+            outbound.fail_with(CloseCode::POLICY_VIOLATION, reason, batch);
+        });
+        self.expire(timer);
+    }
+
     /// A timer ran out.
     pub(in crate::net) fn expire(&mut self, timer: TimeoutKind) {
         self.life.initiate(Initiator::Timeout);
@@ -336,6 +345,10 @@ impl Shortage {
     }
 }
 
+/// The reasons of the Close that gives up a message.
+const IDLE_MESSAGE: &str =
+    "RFC 6455 10.4: no byte of an unfinished message or frame came for too long";
+const LATE_MESSAGE: &str = "RFC 6455 10.4: a message took longer than the limit";
 /// The reason of the Close that ends a connection to a peer that takes bytes too slowly.
 const TOO_SLOW: &str = "RFC 6455 10.4: bytes are taken too slowly";
 /// The reason of the Close for a peer that does not take what is sent to it.

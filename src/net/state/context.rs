@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
+use super::clock::Clock;
 use super::memory::Memory;
 use super::rate_limit::{PerAddress, RateLimit};
 use super::settings::AtHand;
@@ -33,8 +33,8 @@ pub(crate) struct Context {
     pub(in crate::net) at_hand: AtHand,
     /// Answers plain requests.
     pub(in crate::net) http: Option<HttpService>,
-    /// The instant that times in this context count from.
-    start: Instant,
+    /// The time in which this process was awake.
+    pub(in crate::net) clock: Clock,
     /// What connections are told, from when a shutdown was asked for.
     farewell: OnceLock<Arc<Farewell>>,
     draining: Notify,
@@ -44,6 +44,8 @@ pub(crate) struct Context {
     dropped: AtomicU64,
     closed_full: AtomicU64,
     unspoken_subprotocols: AtomicU64,
+    late_messages: AtomicU64,
+    ping_floods: AtomicU64,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
     rearmed: Notify,
@@ -115,7 +117,7 @@ impl Context {
             config,
             number: next_number(),
             http,
-            start: Instant::now(),
+            clock: Clock::new(),
             farewell: OnceLock::new(),
             draining: Notify::new(),
             live: AtomicUsize::new(0),
@@ -124,6 +126,8 @@ impl Context {
             dropped: AtomicU64::new(0),
             closed_full: AtomicU64::new(0),
             unspoken_subprotocols: AtomicU64::new(0),
+            late_messages: AtomicU64::new(0),
+            ping_floods: AtomicU64::new(0),
             register: Mutex::default(),
             rearmed: Notify::new(),
             emptied: Notify::new(),
@@ -239,6 +243,18 @@ impl Context {
         self.unspoken_subprotocols.load(Ordering::Relaxed)
     }
 
+    /// Messages and frames of which the rest did not come in time.
+    #[cfg(feature = "server")]
+    pub(crate) fn late_messages(&self) -> u64 {
+        self.late_messages.load(Ordering::Relaxed)
+    }
+
+    /// Connections that were failed for their Pings.
+    #[cfg(feature = "server")]
+    pub(crate) fn ping_floods(&self) -> u64 {
+        self.ping_floods.load(Ordering::Relaxed)
+    }
+
     /// Bytes that all connections hold, of this context and of those that share its budget.
     #[cfg(feature = "server")]
     pub(crate) fn memory_used(&self) -> usize {
@@ -279,6 +295,14 @@ impl Context {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(in crate::net) fn count_late_message(&self) {
+        self.late_messages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_ping_flood(&self) {
+        self.ping_floods.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(in crate::net) fn count_slow_peer(&self) {
         self.slow_peers.fetch_add(1, Ordering::Relaxed);
     }
@@ -295,9 +319,10 @@ impl Context {
         self.unspoken_subprotocols.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The time since this context began.
+    /// The time since this context began in which this process was awake.
+    #[inline]
     pub(in crate::net) fn now(&self) -> Duration {
-        self.start.elapsed()
+        self.clock.now()
     }
 
     /// Registers a connection, and starts the clock for the first one.
@@ -306,6 +331,8 @@ impl Context {
         let mut register = self.register();
         if !std::mem::replace(&mut register.has_ticker, true) {
             let runtime = Handle::current();
+            // While nobody was connected, no time was to be kept.
+            self.clock.wake();
             runtime.spawn(tick(Ticker(Some(self.clone()))));
             register.runtime = Some(runtime);
         }
@@ -344,14 +371,13 @@ impl Context {
         }
     }
 
-    /// Takes the connections that are due, and tells when the next ones are.
-    fn take_due(&self) -> (Vec<Arc<Shared>>, Option<Instant>) {
-        let now = self.now();
+    /// Takes the connections that are due at this time, and tells when the next ones are.
+    fn take_due(&self, now: Duration) -> (Vec<Arc<Shared>>, Option<Duration>) {
         let mut register = self.register();
         let mut connections = Vec::new();
         while let Some(entry) = register.due.first_entry() {
             if at(*entry.key()) > now {
-                let next = self.start + at(*entry.key());
+                let next = at(*entry.key());
                 return (connections, Some(next));
             }
             for place in entry.remove() {
@@ -388,7 +414,8 @@ impl Drop for Ticker {
 async fn tick(mut ticker: Ticker) {
     let Some(context) = ticker.0.clone() else { return };
     loop {
-        let (due, next) = context.take_due();
+        listen(&context).await;
+        let (due, next) = context.take_due(context.clock.judge());
         for connection in due {
             connection.fire_timer();
         }
@@ -396,15 +423,20 @@ async fn tick(mut ticker: Ticker) {
             ticker.0 = None;
             return;
         }
-        match next {
-            Some(next) => {
-                tokio::select! {
-                    () = tokio::time::sleep_until(next) => {}
-                    () = context.rearmed.notified() => {}
-                }
-            }
-            None => context.rearmed.notified().await,
+        tokio::select! {
+            () = tokio::time::sleep(context.clock.plan(next)) => {}
+            () = context.rearmed.notified() => {}
         }
+    }
+}
+
+/// Has all connections read what has arrived by now, before their deadlines are judged.
+async fn listen(context: &Context) {
+    // The runtime asks the kernel for input whenever a task gives way, for so many sockets at most. The
+    // tasks that have some run before this one again.
+    let turns = if context.clock.wake() { context.connections() / PER_TURN + 2 } else { 1 };
+    for _ in 0..turns {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -441,6 +473,9 @@ fn at(tick: u64) -> Duration {
     let millis = u64::try_from(GRAIN.as_millis()).unwrap_or(1);
     Duration::from_millis(tick.saturating_mul(millis))
 }
+
+/// Sockets of which tokio learns within one turn of its driver that there is input.
+const PER_TURN: usize = 1024;
 
 /// How coarse the clock is.
 const GRAIN: Duration = Duration::from_millis(16);

@@ -9,6 +9,7 @@
 //!
 //! What needs more than one part stands here and in `closing.rs`.
 
+mod clock;
 mod closing;
 #[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
 pub(super) mod compression;
@@ -40,7 +41,7 @@ pub(super) use self::life::Deadline;
 use self::context::Place;
 use self::glance::{Glance, Looks};
 use self::life::Life;
-use self::pings::Pings;
+use self::pings::{Pings, Rate};
 use self::queue::Queue;
 pub(super) use self::queue::Voice;
 use self::reading::Reading;
@@ -48,6 +49,7 @@ use self::shared::Shared;
 use self::waiting::{Waiters, Wakes};
 use crate::net::lent::lease::Lease;
 use crate::proto::event::{Data, Delivery, Event};
+use crate::proto::violation::Violation;
 
 pub(super) struct State {
     pub(super) life: Life,
@@ -193,6 +195,9 @@ impl State {
 
     /// The task has read this. Says what is next in it: control frames are dealt with.
     pub(super) fn arrive(&mut self, lease: Lease, shared: &Shared) -> Advanced {
+        if self.reading.awaits_any_rest() {
+            self.reading.rest_arrived(shared.context.now());
+        }
         self.reading.arrive(lease);
         let advanced = self.advance(shared);
         // A Receiver in the handler is polled by the task; only one elsewhere left a waker.
@@ -237,7 +242,12 @@ impl State {
                 self.fail(violation);
                 return Some(Received::Over);
             }
-            Ok(None) => return Some(Received::UsedUp),
+            Ok(None) => {
+                if self.reading.lacks_rest() {
+                    self.await_rest(shared);
+                }
+                return Some(Received::UsedUp);
+            }
             Ok(Some(event)) => event,
         };
         match event {
@@ -256,17 +266,49 @@ impl State {
             Event::Ping(at) => {
                 let payload = self.reading.control_payload(&at);
                 self.queue.append(|outbound, batch| outbound.pong(payload, batch));
+                if self.count_ping(shared) {
+                    return Some(Received::Over);
+                }
             }
-            Event::Pong(at) if self.pings.is_waiting() => {
-                self.pings.answered(self.reading.control_payload(&at), shared.context.now());
+            Event::Pong(at) => {
+                let payload = self.reading.control_payload(&at);
+                let is_asked_for = self.pings.answered(payload, shared.context.now());
                 self.offer_room();
+                if !is_asked_for && self.count_ping(shared) {
+                    return Some(Received::Over);
+                }
             }
-            Event::Pong(_) => {}
             Event::NoInflater if self.lend_inflater(&shared.context) => return None,
             Event::NoInflater => return Some(Received::Over),
         }
         self.reading.release_spent();
         None
+    }
+
+    /// Something is unfinished, and its rest is waited for from now on.
+    #[cold]
+    pub(super) fn await_rest(&mut self, shared: &Shared) {
+        self.reading.await_rest(shared.context.now());
+        if let Some((end, _)) = self.reading.rest_deadline(shared.timeouts()) {
+            shared.arm(self, Deadline::at(Some(end)));
+        }
+    }
+
+    /// A Ping came, or a Pong that nobody asked for. Says whether the connection fails for it.
+    fn count_ping(&mut self, shared: &Shared) -> bool {
+        let now = shared.context.now();
+        match self.pings.count(now, shared.limits().max_pings_per_second) {
+            Rate::Fine => return false,
+            Rate::Pause(until) => {
+                self.reading.pause(now);
+                shared.arm(self, Deadline::at(Some(until)));
+                return false;
+            }
+            Rate::Flood => {}
+        }
+        shared.context.count_ping_flood();
+        self.fail(Violation::TooManyPings);
+        true
     }
 
     #[inline]

@@ -2,7 +2,11 @@
 
 #[cfg(feature = "deflate")]
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::net::config::Timeouts;
+use crate::net::ending::TimeoutKind;
+use crate::net::lent::arriving::{Age, Arriving};
 use crate::net::lent::lease::Lease;
 use crate::net::lent::pool;
 use crate::proto::assembler::MessageLimits;
@@ -11,7 +15,7 @@ use crate::proto::deflate::budget::{Budget, Charge};
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::{Agreement, Inflater};
 use crate::proto::event::{Data, Delivery, Event, Payload};
-use crate::proto::inbound::{Inbound, begins_data};
+use crate::proto::inbound::begins_data;
 use crate::proto::violation::Violation;
 
 /// Who has the unread input. The answer to "does the task read?" is: in `Empty`, and nowhere else.
@@ -67,14 +71,16 @@ enum Taker {
 pub(in crate::net) struct Reading {
     /// The core's receiving half; `None` where it knows nothing, which is so between messages unless
     /// compression was agreed. The thread lends it.
-    inbound: Option<Box<Inbound>>,
+    inbound: Option<Box<Arriving>>,
     input: Input,
     taker: Taker,
+    /// Whether the task does not read for a moment, because of what the peer has sent.
+    is_paused: bool,
 }
 
 impl Reading {
     pub(in crate::net) fn new() -> Reading {
-        Reading { inbound: None, input: Input::Empty, taker: Taker::Receiver }
+        Reading { inbound: None, input: Input::Empty, taker: Taker::Receiver, is_paused: false }
     }
 
     /// Messages may be compressed from here on.
@@ -84,7 +90,7 @@ impl Reading {
     }
 
     /// The core's receiving half, borrowed from the thread if there is none.
-    fn inbound(&mut self) -> &mut Inbound {
+    fn inbound(&mut self) -> &mut Arriving {
         self.inbound.get_or_insert_with(pool::take_inbound)
     }
 
@@ -92,8 +98,11 @@ impl Reading {
     /// been looked at.
     #[inline]
     pub(in crate::net) fn release_inbound(&mut self) {
-        let is_spent = |inbound: &mut Box<Inbound>| {
+        let is_spent = |inbound: &mut Box<Arriving>| {
             inbound.forget_control();
+            if inbound.is_between_messages() {
+                inbound.age = Age::default();
+            }
             inbound.is_as_new()
         };
         self.inbound.take_if(is_spent).into_iter().for_each(pool::return_inbound);
@@ -112,7 +121,70 @@ impl Reading {
     /// Whether the task reads.
     #[inline]
     pub(in crate::net) fn wants_input(&self) -> bool {
+        self.is_used_up() && !self.is_paused
+    }
+
+    /// Whether there is no input.
+    #[inline]
+    fn is_used_up(&self) -> bool {
         matches!(self.input, Input::Empty)
+    }
+
+    /// The task does not read from now on: TCP pauses the peer.
+    pub(in crate::net) fn pause(&mut self, now: Duration) {
+        self.is_paused = true;
+        self.rest_arrived(now);
+    }
+
+    /// Whether the task does not read for a moment.
+    pub(in crate::net) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// The task may read again.
+    pub(in crate::net) fn resume(&mut self) {
+        self.is_paused = false;
+    }
+
+    /// Whether the rest of something that is unfinished is to come.
+    #[inline]
+    pub(in crate::net) fn lacks_rest(&self) -> bool {
+        let is_unfinished =
+            |inbound: &Arriving| inbound.is_mid_message() && !inbound.is_discarding();
+        self.inbound.as_deref().is_some_and(is_unfinished) && self.wants_input()
+    }
+
+    /// The rest is waited for from now on.
+    pub(in crate::net) fn await_rest(&mut self, now: Duration) {
+        if let Some(inbound) = &mut self.inbound {
+            let progress = inbound.progress();
+            inbound.age.wait(progress, now);
+        }
+    }
+
+    /// Whether the rest of something is waited for.
+    #[inline]
+    pub(in crate::net) fn awaits_any_rest(&self) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.age.is_running())
+    }
+
+    /// Input came, be it of the rest or not.
+    pub(in crate::net) fn rest_arrived(&mut self, now: Duration) {
+        if let Some(inbound) = &mut self.inbound {
+            inbound.age.pause(now);
+        }
+    }
+
+    /// When the rest is late, and what it is that it takes too long for.
+    pub(in crate::net) fn rest_deadline(
+        &self,
+        timeouts: &Timeouts,
+    ) -> Option<(Duration, TimeoutKind)> {
+        let age = &self.inbound.as_ref()?.age;
+        let (idle, whole) = age.ends(timeouts.message_idle, timeouts.message);
+        let idle = idle.map(|end| (end, TimeoutKind::MessageIdle));
+        let whole = whole.map(|end| (end, TimeoutKind::Message));
+        idle.into_iter().chain(whole).min_by_key(|(end, _)| *end)
     }
 
     /// Whether the task reads, and there is nothing that the state must be asked about: no message is
@@ -130,7 +202,7 @@ impl Reading {
 
     /// The task has read this.
     pub(in crate::net) fn arrive(&mut self, lease: Lease) {
-        if self.wants_input() && !lease.is_empty() {
+        if self.is_used_up() && !lease.is_empty() {
             self.input = Input::Unread(lease);
         }
     }
@@ -174,7 +246,7 @@ impl Reading {
         delivery: Delivery,
         limits: &MessageLimits,
     ) -> Result<Option<Event>, Violation> {
-        if self.inbound.is_none() && self.wants_input() {
+        if self.inbound.is_none() && self.is_used_up() {
             return Ok(None);
         }
         let inbound = self.inbound.get_or_insert_with(pool::take_inbound);
@@ -317,7 +389,7 @@ impl Reading {
         // Without it the connection has finished during the read.
         let Some(inbound) = &mut self.inbound else { return Ok(()) };
         inbound.restore_direct(buffer, appended)?;
-        if self.wants_input() && self.has_data_due() {
+        if self.is_used_up() && self.has_data_due() {
             // The frame is whole: the Receiver comes before what is behind the frame.
             self.input = Input::Unread(Lease::default());
         }
@@ -404,7 +476,7 @@ impl Reading {
 }
 
 /// Lends a buffer for the message that may have begun, unless one has. Says whether it did.
-fn lend_message_buffer(inbound: &mut Inbound) -> bool {
+fn lend_message_buffer(inbound: &mut Arriving) -> bool {
     let is_unused = inbound.buffered() == 0;
     if is_unused {
         let spare = inbound.take_assembled(pool::take_message_buffer());
@@ -414,7 +486,7 @@ fn lend_message_buffer(inbound: &mut Inbound) -> bool {
 }
 
 /// Takes the buffer back if nothing was put into it.
-fn reclaim_message_buffer(inbound: &mut Inbound) {
+fn reclaim_message_buffer(inbound: &mut Arriving) {
     if inbound.buffered() == 0 {
         pool::return_message_buffer(inbound.take_assembled(Vec::new()));
     }

@@ -13,12 +13,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use ::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{Builder, Connection, Parts};
 use tokio::io::AsyncWrite;
-use tokio::time::Instant;
 
 use super::handler::{Chain, drop_caught, said};
 use super::hyper_io::{HyperIo, Written};
@@ -130,7 +130,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
             shared: shared.clone(),
             service: plain.service,
             outcome: outcome.clone(),
-            deadline: Instant::now().checked_add(config.timeouts.handshake),
+            patience: config.timeouts.handshake,
         };
         let mut builder = Builder::new();
         builder.keep_alive(false).half_close(true).header_read_timeout(None);
@@ -238,8 +238,8 @@ struct Answerer {
     shared: Arc<Shared>,
     service: HttpService,
     outcome: Outcome,
-    /// The content of the request is to be here by then.
-    deadline: Option<Instant>,
+    /// How long the content of the request is waited for.
+    patience: Duration,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Answerer {
@@ -249,8 +249,8 @@ impl hyper::service::Service<Request<Incoming>> for Answerer {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let max_size = self.shared.context.config.limits.max_body_size;
-        let deadline = self.deadline;
-        let mut request = request.map(|content| Body::of_request(content, max_size, deadline));
+        let patience = self.patience;
+        let mut request = request.map(|content| Body::of_request(content, max_size, patience));
         if let Some(peer) = self.shared.peer {
             request.extensions_mut().insert(peer);
         }

@@ -180,14 +180,20 @@ where
         let StageNow::Opening { opening, handler } = self.stage.as_mut().project() else {
             return Poll::Ready(());
         };
-        shared.check_opening_timers(opening);
         let opened = match &mut self.transport.io {
             Some(io) => opening.poll(io, shared, cx),
             None => Poll::Ready(Opened::Finished),
         };
         let next = match opened {
-            // Shutting down and deadlines finish a connection that never spoke.
-            Poll::Pending if shared.lock().life.is_opening() => return Poll::Pending,
+            Poll::Pending => {
+                // What has arrived counts before the clock does.
+                shared.check_opening_timers(opening);
+                // Shutting down and deadlines finish a connection that never spoke.
+                if shared.lock().life.is_opening() {
+                    return Poll::Pending;
+                }
+                Stage::Over
+            }
             Poll::Ready(Opened::Incoming(incoming)) => {
                 let begun = shared.context.watchman.begin();
                 let call = handler

@@ -151,6 +151,12 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         let appended = buffer.len() - before;
         let mut state = shared.lock();
         let restored = state.reading.restore_direct(buffer, appended);
+        if appended > 0 {
+            state.reading.rest_arrived(shared.context.now());
+            if state.reading.lacks_rest() {
+                state.await_rest(shared);
+            }
+        }
         if let Err(violation) = restored {
             state.fail(violation);
         } else if appended == remaining || !state.reading.awaits_rest() {

@@ -21,7 +21,7 @@ impl Shared {
             return state.refuse(&opening.refusal(Rejection::ShuttingDown));
         }
         let deadline = state.life.deadline();
-        if !deadline.is_past(self.context.now()) {
+        if !deadline.is_past(self.context.clock.judged()) {
             return self.arm(&mut state, deadline);
         }
         if !opening.is_silent() {
@@ -45,10 +45,11 @@ impl Shared {
         }
     }
 
-    /// Runs what is due after the head is complete, and arms the clock for what is not.
+    /// Runs what is due after the head is complete, and arms the clock for what is not. What had arrived by
+    /// the time that this judges by was read.
     fn check_timers(&self, state: &mut State, keepalive: &mut Keepalive) {
         state.timer_due = false;
-        let now = self.context.now();
+        let now = self.context.clock.judged();
         let next = if state.life.is_deciding() {
             if state.life.deadline().is_past(now) {
                 state.refuse(&Rejection::HandlerTooSlow.into());
@@ -91,7 +92,15 @@ impl Shared {
         now: Duration,
     ) -> Option<Duration> {
         let timeouts = self.timeouts();
-        let next = judged_later(state.queue.drain_by(), now).time();
+        let mut next = judged_later(state.queue.drain_by(), now).time();
+        if state.reading.is_paused() {
+            let until = state.pings.pause();
+            if until <= now {
+                self.resume(state);
+            } else {
+                next = next.into_iter().chain([until]).min();
+            }
+        }
         if state.life.awaits_close() {
             let deadline = state.life.deadline();
             if deadline.is_past(now) {
@@ -100,18 +109,27 @@ impl Shared {
             }
             return next.into_iter().chain(deadline.time()).min();
         }
+        if let Some((end, timer)) = state.reading.rest_deadline(timeouts) {
+            if end <= now {
+                self.context.count_late_message();
+                state.give_up_message(timer);
+                return None;
+            }
+            next = next.into_iter().chain([end]).min();
+        }
         let Some(interval) = timeouts.keepalive_interval else { return next };
         if keepalive.is_new() || !state.reading.wants_input() || state.queue.is_blocked() {
             // Silence begins with the OPEN state, and while nobody reads it is ours.
-            keepalive.heard(now);
+            keepalive.heard(self.context.now());
         }
         let silence = loop {
             match keepalive.judge(now, interval, timeouts.keepalive_timeout) {
                 Silence::Ping => {
-                    state.send_keepalive_ping(now);
-                    keepalive.pinged(now);
+                    let sent = self.context.now();
+                    state.send_keepalive_ping(sent);
+                    keepalive.pinged(sent);
                     if interval.is_zero() || timeouts.keepalive_timeout.is_zero() {
-                        break now + Duration::from_millis(1);
+                        break sent + Duration::from_millis(1);
                     }
                 }
                 Silence::Until(due) => break due,
@@ -122,6 +140,15 @@ impl Shared {
             }
         };
         Some(next.map_or(silence, |next| next.min(silence)))
+    }
+
+    /// The pause of the peer is over: the task reads.
+    fn resume(&self, state: &mut State) {
+        state.reading.resume();
+        if state.reading.lacks_rest() {
+            state.await_rest(self);
+        }
+        state.wake_task();
     }
 }
 
