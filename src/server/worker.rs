@@ -12,15 +12,17 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Builder, Runtime};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
 
 use super::Control;
 use super::buffers::Buffers;
 use super::counters::OncePerSecond;
 use super::limits::{Caps, Overload};
+use super::listener;
 use super::permit::Permit;
 use super::refusal::refuse;
 use super::shutdown::Watch;
@@ -241,12 +243,26 @@ where
         Ok(())
     }
 
-    /// Connections that the kernel accepted for us would be reset when the listener
-    /// closes; they are owed an answer like all others.
+    /// Connections that the kernel accepted for us would be reset when the listener closes; they are
+    /// owed an answer like all others. The socket itself is asked until it has none: the runtime may
+    /// not know yet that some wait, and it hides them from a task that has taken its share of a turn.
     async fn accept_rest(&mut self) {
-        while let Some(accepted) = self.accept_now().await {
-            if self.open(accepted).is_err() {
-                break;
+        let (mut taken, mut troubles) = (0, 0);
+        // All that are older than the request to shut down fit into the queue of the kernel.
+        while taken <= listener::BACKLOG.unsigned_abs() && troubles < MOST_TROUBLES {
+            match accept_from(&self.listener) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                accepted => match self.open(accepted) {
+                    Ok(()) => taken += 1,
+                    // Descriptors are short, and connections are ending.
+                    Err(_) => {
+                        troubles += 1;
+                        sleep(PAUSE).await;
+                    }
+                },
+            }
+            if taken % BATCH == 0 {
+                yield_now().await;
             }
         }
     }
@@ -332,6 +348,14 @@ async fn forget_ended(connections: &mut Option<JoinSet<Ending>>) {
     }
 }
 
+/// The next connection that waits at this listener, without asking the runtime.
+fn accept_from(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, peer) = SockRef::from(listener).accept()?;
+    socket.set_nonblocking(true)?;
+    let peer = peer.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
+    Ok((TcpStream::from_std(socket.into())?, peer))
+}
+
 /// The connection failed before it was accepted; the next one may be fine.
 /// Linux passes errors that are pending on the new socket through accept().
 fn is_of_one_connection(error: &io::Error) -> bool {
@@ -349,10 +373,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Connections taken in one go before the ones already open get their turn.
-const BATCH: usize = 64;
+const BATCH: u32 = 64;
 
 /// How long a worker leaves the listener alone when it cannot accept.
 const PAUSE: Duration = Duration::from_millis(75);
+
+/// How often a worker that is to end tries again to accept what waits, when descriptors are short.
+const MOST_TROUBLES: u32 = 20;
 
 /// However near the deadline is, connections have this long to send their Close frame.
 /// The thread that waits for the workers grants it beyond the deadline.
