@@ -63,7 +63,11 @@ pub(crate) use negotiated::request_of;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;
+#[cfg(feature = "server")]
+pub(crate) use state::context::DrainEnd;
 pub use state::shared::ConnectionId;
+#[cfg(feature = "server")]
+pub(crate) use state::source::Source;
 #[cfg(feature = "server")]
 pub(crate) use state::watchman::Watchman;
 #[cfg(feature = "server")]

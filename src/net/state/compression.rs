@@ -49,7 +49,7 @@ pub(in crate::net) fn negotiate(
     if let Some(kept) = kept {
         return Some(Compression { agreement, kept: Arc::new(kept) });
     }
-    if let Some(suppressed) = context.memory_told.admit(context.now()) {
+    if let Some(suppressed) = context.told.memory.admit(None, context.now()) {
         let (used, limit) = (budget.used(), budget.limit());
         tracing::warn!(
             clause = "RFC 7692 7",
