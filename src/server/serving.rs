@@ -173,6 +173,7 @@ impl Handle {
             refused_too_often: admission.refused(Overload::Rate),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             panics: sum(Context::panics),
+            slow_peers: sum(Context::slow_peers),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }
