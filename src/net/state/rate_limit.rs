@@ -9,8 +9,18 @@ use super::source::Source;
 
 /// Lets so many lines through in a second, a few of each source, and counts the rest. So a flood from a few
 /// sources neither fills the log nor keeps the lines of other peers out of it.
-#[derive(Debug, Default)]
-pub(in crate::net) struct RateLimit(Mutex<Window>);
+#[derive(Debug)]
+pub(in crate::net) struct RateLimit {
+    /// Lines of one source in a second.
+    per_source: u32,
+    window: Mutex<Window>,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { per_source: PER_SOURCE, window: Mutex::default() }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Window {
@@ -26,7 +36,7 @@ impl RateLimit {
     /// Whether to tell; if so, how many were not told since the last time, of whatever source.
     pub(in crate::net) fn admit(&self, peer: Option<IpAddr>, now: Duration) -> Option<u64> {
         let source = peer.map(Source::of);
-        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let window = &mut *window;
         if window.second != now.as_secs() {
             (window.second, window.told) = (now.as_secs(), 0);
@@ -36,8 +46,8 @@ impl RateLimit {
         let most = match known.as_ref().map_or(0, |(_, told)| *told) {
             0 => PER_SECOND,
             // Half of the lines are for sources that have none yet.
-            1..PER_SOURCE => PER_SECOND / 2,
-            PER_SOURCE.. => 0,
+            told if told < self.per_source => PER_SECOND / 2,
+            _ => 0,
         };
         if window.told >= most {
             window.suppressed += 1;
@@ -53,7 +63,7 @@ impl RateLimit {
 }
 
 /// How many lines of each kind the log gets; the contexts of one server share it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::net) struct Told {
     /// Peers that broke a rule.
     pub(in crate::net) violations: RateLimit,
@@ -67,6 +77,20 @@ pub(in crate::net) struct Told {
     pub(in crate::net) places: RateLimit,
     /// Handshakes without a common subprotocol.
     pub(in crate::net) unspoken: PerAddress,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            violations: RateLimit::default(),
+            refusals: RateLimit::default(),
+            memory: RateLimit::default(),
+            failures: RateLimit::default(),
+            // Each line says the same.
+            places: RateLimit { per_source: 1, ..RateLimit::default() },
+            unspoken: PerAddress::default(),
+        }
+    }
 }
 
 /// Lets one line of an address through in a minute, and counts the rest.
@@ -149,9 +173,9 @@ mod tests {
         let thirty = || (0..30).cycle().take(10_000);
         assert_eq!(told(&limit, thirty(), 7), 50);
         assert_eq!(told(&limit, 100..1000, 7), 50);
-        assert_eq!(limit.0.lock().unwrap().by_source.len(), 80);
+        assert_eq!(limit.window.lock().unwrap().by_source.len(), 80);
         assert_eq!(told(&limit, thirty(), 8), 50);
-        assert_eq!(limit.0.lock().unwrap().by_source.len(), 30);
+        assert_eq!(limit.window.lock().unwrap().by_source.len(), 30);
     }
 
     #[test]
