@@ -16,7 +16,7 @@ use clap::{
     Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
-pub(crate) use self::bounds::{Bounds, Times};
+pub(crate) use self::bounds::{Bounds, Times, WhenFull};
 pub(crate) use self::compression::{Compression, Deflate};
 use crate::health;
 use crate::lab::{check, verdict};
@@ -339,6 +339,7 @@ mod tests {
             (Size(16 << 10), 100)
         );
         assert_eq!(serve.bounds.max_queued, Size(1 << 20));
+        assert_eq!(serve.bounds.max_memory, None);
         assert_eq!(
             (serve.bounds.max_connections, serve.bounds.max_connections_per_address),
             (None, None)

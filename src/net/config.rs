@@ -25,7 +25,7 @@ pub use self::check::ConfigError;
 ///     .timeouts(Timeouts::default().handshake(Duration::from_secs(3)));
 /// assert_eq!(config.check(), Ok(()));
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// How much is too much.
@@ -44,6 +44,29 @@ pub struct Config {
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
+    /// Bytes of memory that all connections may hold, 1 GiB by default: unfinished messages, those too that
+    /// are inflated, unread input, what is queued to peers, and compression, which has at most half of it.
+    /// Of a payload that several peers share each counts a part. What the application keeps does not count.
+    ///
+    /// When there is no room, peers that have taken or sent nothing for 10 s lose their connection, the
+    /// largest first; then unfinished messages that have got no byte for 1 s do, in the same way; then
+    /// messages above 64 KiB are refused, all of these with 1013; then new connections get 503. From seven
+    /// eighths on at most 64 KiB are queued to one peer (RFC 6455 §10.4).
+    pub max_memory: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            policy: Policy::default(),
+            health_path: None,
+            #[cfg(feature = "deflate")]
+            deflate: DeflateConfig::default(),
+            max_memory: 1 << 30,
+        }
+    }
 }
 
 impl Config {
@@ -72,6 +95,13 @@ impl Config {
     #[must_use]
     pub fn health_path(mut self, health_path: impl Into<Option<String>>) -> Config {
         self.health_path = health_path.into();
+        self
+    }
+
+    /// Sets the field `max_memory`.
+    #[must_use]
+    pub fn max_memory(mut self, max_memory: usize) -> Config {
+        self.max_memory = max_memory;
         self
     }
 
@@ -168,6 +198,9 @@ pub struct Limits {
     /// and a Close are always queued; of Pongs those for what had been read, or the newest where
     /// the transport takes no bytes.
     pub max_queued: usize,
+    /// What happens to a message for which the queue has no room; by default it is refused, so that
+    /// the application waits.
+    pub when_full: WhenFull,
     /// The content of a request that does not ask for a WebSocket, where the application answers those;
     /// 1 MiB by default. More gets 413.
     pub max_body_size: usize,
@@ -189,6 +222,7 @@ impl Default for Limits {
             message: MessageLimits::default(),
             head: HeadLimits::default(),
             max_queued: 1 << 20,
+            when_full: WhenFull::Wait,
             max_body_size: 1 << 20,
             min_drain_rate: 1 << 10,
         }
@@ -217,6 +251,13 @@ impl Limits {
         self
     }
 
+    /// Sets the field `when_full`.
+    #[must_use]
+    pub fn when_full(mut self, when_full: WhenFull) -> Limits {
+        self.when_full = when_full;
+        self
+    }
+
     /// Sets the field `max_body_size`.
     #[must_use]
     pub fn max_body_size(mut self, max_body_size: usize) -> Limits {
@@ -230,6 +271,35 @@ impl Limits {
         self.min_drain_rate = min_drain_rate;
         self
     }
+}
+
+/// What happens to a message for which the queue to the peer has no room.
+///
+/// It says what [`Sender::send`](super::Sender::send) and a [`Topic`](crate::Topic) do. Whoever asks for
+/// something else gets that: `send_ready` waits, and `try_send` gives the message back.
+///
+/// | | [`Sender::send`](super::Sender::send) | [`Topic`](crate::Topic) | while replies fill the queue, the peer |
+/// |---|---|---|---|
+/// | `Wait` | refuses with `SendError::QueueFull` | leaves it out, and counts that | waits: `recv` gives no message |
+/// | `Drop` | drops it, counts that, and gives `Ok` | leaves it out, and counts that | is heard |
+/// | `Close` | closes with 1008, and gives `SendError::Closed` | closes with 1008 | is heard |
+///
+/// With `Drop` and `Close` the Receiver holds messages back only until the transport has refused some of
+/// the replies. So no reply is dropped, and no connection closed, for want of a try to write.
+///
+/// Whole messages are dropped, never a part: what is sent in fragments is dropped if the queue has no
+/// room when it begins. A fragment of a message that has begun is refused where there is no room, and may
+/// be tried again; with `Close` it closes the connection too. Pings are refused, whatever is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// The application is told, and waits for room.
+    #[default]
+    Wait,
+    /// The message is dropped, and counted.
+    Drop,
+    /// The connection is closed with 1008, behind what is queued.
+    Close,
 }
 
 /// How long is too long.

@@ -65,6 +65,7 @@ struct Refused {
     handshakes: AtomicU64,
     per_address: AtomicU64,
     rate: AtomicU64,
+    memory: AtomicU64,
 }
 
 impl Refused {
@@ -74,6 +75,7 @@ impl Refused {
             Overload::Handshakes => &self.handshakes,
             Overload::PerAddress => &self.per_address,
             Overload::Rate => &self.rate,
+            Overload::Memory => &self.memory,
         }
     }
 }
@@ -85,18 +87,22 @@ pub(super) enum Overload {
     Handshakes,
     PerAddress,
     Rate,
+    /// All connections together hold as much memory as they may.
+    Memory,
 }
 
 impl Overload {
     /// All of them.
-    pub(super) const ALL: [Self; 4] =
-        [Self::Connections, Self::Handshakes, Self::PerAddress, Self::Rate];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Connections, Self::Handshakes, Self::PerAddress, Self::Rate, Self::Memory];
 
     /// What the peer is told.
     pub(super) fn rejection(self) -> Rejection {
         match self {
             Self::Rate => Rejection::TooManyHandshakes,
-            Self::Connections | Self::Handshakes | Self::PerAddress => Rejection::Overloaded,
+            Self::Connections | Self::Handshakes | Self::PerAddress | Self::Memory => {
+                Rejection::Overloaded
+            }
         }
     }
 }
@@ -151,6 +157,11 @@ impl Admission {
         leave(&self.handshakes);
     }
 
+    /// Counts a connection that was refused for want of memory.
+    pub(super) fn count_out_of_memory(&self) {
+        self.refused.of(Overload::Memory).fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Gives the place back.
     pub(super) fn dismiss(&self, source: Option<Source>) {
         leave(&self.live);
@@ -199,6 +210,7 @@ impl fmt::Display for Overload {
         f.write_str(match self {
             Self::Connections => "the server holds as many connections as it may",
             Self::Handshakes => "as many opening handshakes go on as may",
+            Self::Memory => "the connections hold as much memory as they may",
             Self::PerAddress => "this address holds as many connections as it may",
             Self::Rate => "this address has begun as many opening handshakes in a second as it may",
         })

@@ -163,7 +163,14 @@ impl Handle {
     pub fn counters(&self) -> Counters {
         let Control { admission, tally, .. } = &*self.control;
         let sum = |count: fn(&Context) -> u64| self.contexts().map(count).sum();
+        // The contexts share one budget.
+        let shared = self.contexts().next();
+        let (memory_ended, memory_refused) =
+            shared.map_or((0, 0), |context| context.memory_shortages());
         Counters {
+            memory_used: shared.map_or(0, |context| context.memory_used()),
+            memory_ended,
+            memory_refused,
             connections: admission.live(),
             accepted: admission.accepted(),
             handshakes: admission.handshakes(),
@@ -174,6 +181,8 @@ impl Handle {
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             panics: sum(Context::panics),
             slow_peers: sum(Context::slow_peers),
+            dropped_messages: sum(Context::dropped),
+            closed_full: sum(Context::closed_full),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }

@@ -9,6 +9,7 @@ mod accept;
 mod ahead;
 mod ahead_elsewhere;
 mod ahead_random;
+mod budget;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
@@ -32,7 +33,9 @@ mod plain;
 mod pressure;
 mod rejecting;
 mod request;
+mod send_latest;
 mod tasks;
 mod thread_end;
 mod timers;
+mod when_full;
 mod writes;

@@ -8,7 +8,8 @@ use stickler::proto::deflate::{self, Level, WindowBits};
 use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
-use crate::cli::{Compression, Deflate, Serve, usage_error};
+use super::memory::default_bound;
+use crate::cli::{Compression, Deflate, Serve, WhenFull, usage_error};
 use crate::units::Interval;
 
 pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
@@ -22,6 +23,11 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .max_fields(options.bounds.max_header_fields.into());
     limits.max_queued = options.bounds.max_queued.0;
     limits.min_drain_rate = options.bounds.min_drain_rate.0;
+    limits.when_full = match options.bounds.when_full {
+        WhenFull::Wait => stickler::WhenFull::Wait,
+        WhenFull::Drop => stickler::WhenFull::Drop,
+        WhenFull::Close => stickler::WhenFull::Close,
+    };
     let mut timeouts = Timeouts::default();
     timeouts.handshake = options.times.handshake_timeout;
     timeouts.close = options.times.close_timeout;
@@ -35,6 +41,7 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .timeouts(timeouts)
         .policy(read_policy(options)?)
         .health_path(read_health_path(options)?)
+        .max_memory(options.bounds.max_memory.map_or_else(default_bound, |size| size.0))
         .deflate(read_deflate(&options.compression)))
 }
 

@@ -4,6 +4,7 @@ mod config;
 mod descriptors;
 mod filter;
 mod logging;
+mod memory;
 mod signals;
 
 use std::io::{self, Write};

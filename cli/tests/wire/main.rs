@@ -52,6 +52,7 @@ mod environment;
 mod filter;
 mod fragmentation;
 mod framing;
+mod full;
 mod handshake;
 mod health;
 mod hostile;

@@ -46,6 +46,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.limits.check()?;
         self.timeouts.check()?;
+        nonzero("max_memory", self.max_memory)?;
         #[cfg(feature = "deflate")]
         self.deflate.check()?;
         check_policy(&self.policy)?;
@@ -55,7 +56,8 @@ impl Config {
 
 impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
-        let Limits { message, head, max_queued, max_body_size, min_drain_rate } = self;
+        let Limits { message, head, max_queued, min_drain_rate, when_full: _, max_body_size } =
+            self;
         nonzero("limits.message.max_message_size", message.max_message_size)?;
         nonzero("limits.message.max_frame_size", message.max_frame_size)?;
         nonzero("limits.message.max_fragments", message.max_fragments as usize)?;

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::memory::Memory;
 use super::rate_limit::Told;
 use super::settings::AtHand;
 use super::shared::Shared;
@@ -21,7 +22,6 @@ use super::watchman::Watchman;
 use crate::net::config::Config;
 use crate::net::farewell::Farewell;
 use crate::net::http::HttpService;
-#[cfg(feature = "deflate")]
 use crate::proto::deflate::budget::Budget;
 
 /// What the connections of one runtime share.
@@ -43,6 +43,8 @@ pub(crate) struct Context {
     live: AtomicUsize,
     panics: AtomicU64,
     slow_peers: AtomicU64,
+    dropped: AtomicU64,
+    closed_full: AtomicU64,
     unspoken_subprotocols: AtomicU64,
     drained: Drained,
     register: Mutex<Register>,
@@ -51,6 +53,8 @@ pub(crate) struct Context {
     emptied: Notify,
     /// What the log was told; the contexts of one server share it.
     pub(in crate::net) told: Arc<Told>,
+    /// What all connections hold; the contexts of one server share it.
+    pub(in crate::net) memory: Arc<Memory>,
     /// Memory for compression; the contexts of one server share it.
     #[cfg(feature = "deflate")]
     pub(in crate::net) budget: Arc<Budget>,
@@ -114,10 +118,12 @@ fn next_number() -> u32 {
 impl Context {
     /// A context without connections.
     pub(crate) fn new(config: Arc<Config>, http: Option<HttpService>) -> Context {
+        let budget = Arc::new(Budget::new(compression_share(&config)));
         Context {
             watchman: Watchman::default(),
+            memory: Arc::new(Memory::new(config.max_memory, budget.clone())),
             #[cfg(feature = "deflate")]
-            budget: Arc::new(Budget::new(config.deflate.max_memory)),
+            budget,
             at_hand: AtHand::of(&config.limits),
             config,
             number: next_number(),
@@ -128,6 +134,8 @@ impl Context {
             live: AtomicUsize::new(0),
             panics: AtomicU64::new(0),
             slow_peers: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            closed_full: AtomicU64::new(0),
             unspoken_subprotocols: AtomicU64::new(0),
             drained: Drained::default(),
             register: Mutex::default(),
@@ -150,7 +158,9 @@ impl Context {
         #[cfg(feature = "deflate")]
         let budget = first.budget.clone();
         let (told, start) = (first.told.clone(), first.start);
+        let memory = first.memory.clone();
         let more = (1..count).map(|_| Context {
+            memory: memory.clone(),
             #[cfg(feature = "deflate")]
             budget: budget.clone(),
             told: told.clone(),
@@ -225,10 +235,35 @@ impl Context {
         self.slow_peers.load(Ordering::Relaxed)
     }
 
+    /// Messages that were dropped because the queue to their peer was full.
+    #[cfg(feature = "server")]
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Connections that were closed because the queue to their peer was full.
+    #[cfg(feature = "server")]
+    pub(crate) fn closed_full(&self) -> u64 {
+        self.closed_full.load(Ordering::Relaxed)
+    }
+
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
     #[cfg(feature = "server")]
     pub(crate) fn unspoken_subprotocols(&self) -> u64 {
         self.unspoken_subprotocols.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that all connections hold, of this context and of those that share its budget.
+    #[cfg(feature = "server")]
+    pub(crate) fn memory_used(&self) -> usize {
+        self.memory.used()
+    }
+
+    /// Connections that lost what they held, and messages for which there was no room; in all contexts that
+    /// share the budget.
+    #[cfg(feature = "server")]
+    pub(crate) fn memory_shortages(&self) -> (u64, u64) {
+        (self.memory.ended(), self.memory.refused())
     }
 
     /// Waits until no connection is left.
@@ -279,6 +314,14 @@ impl Context {
 
     pub(in crate::net) fn count_slow_peer(&self) {
         self.slow_peers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_closed_full(&self) {
+        self.closed_full.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(in crate::net) fn count_unspoken_subprotocols(&self) {
@@ -420,6 +463,15 @@ impl Context {
         }
         idle
     }
+}
+
+/// What compression may take: its own bound, and never more than half of what all may take.
+fn compression_share(config: &Config) -> usize {
+    #[cfg(feature = "deflate")]
+    let share = config.deflate.max_memory.min(config.max_memory / 2);
+    #[cfg(not(feature = "deflate"))]
+    let share = config.max_memory / 2;
+    share
 }
 
 /// The first tick at which this time has come.

@@ -141,6 +141,8 @@ impl Shared {
             self.report_answer(status);
         } else if ending.initiator == Initiator::Overload {
             self.report_overload();
+        } else if ending.initiator == Initiator::FullQueue {
+            self.report_full_queue(ending);
         } else if let Some(timer) = ending.timeout
             && !ending.is_clean()
         {
@@ -194,6 +196,23 @@ impl Shared {
 
     fn report_refusal(&self, rejection: Rejection) {
         self.context.report_rejection(self.peer, rejection);
+    }
+
+    /// The queue to the peer was full, and the connection was to close then.
+    fn report_full_queue(&self, ending: &Ending) {
+        let Some(suppressed) = self.may_tell(|told| &told.refusals) else { return };
+        let peer = self.peer.map(tracing::field::display);
+        let (code, sent, limit) =
+            (ending.code().get(), sent_code(ending), self.limits().max_queued);
+        tracing::info!(
+            peer,
+            clause = "RFC 6455 10.4",
+            code,
+            sent,
+            limit,
+            suppressed,
+            "closed the connection: more was queued for the peer than it took"
+        );
     }
 
     fn report_timer(&self, timer: TimeoutKind, ending: &Ending) {
@@ -253,26 +272,20 @@ const LONG_NAME: usize = 32;
 /// How many of the names that a client offers the log shows.
 const SHOWN_NAMES: usize = 4;
 
-/// Without compression nothing is inflated.
-#[cfg(not(feature = "deflate"))]
-impl Shared {
-    fn report_overload(&self) {}
-}
-
-#[cfg(feature = "deflate")]
 impl Shared {
     /// Logs that the connection was failed for want of memory.
     fn report_overload(&self) {
         let Some(suppressed) = self.may_tell(|told| &told.memory) else { return };
         let peer = self.peer.map(tracing::field::display);
-        let limit = self.context.budget.limit();
+        let (used, limit) = (self.context.memory.used(), self.context.memory.limit());
         tracing::warn!(
             peer,
             clause = "RFC 6455 10.4",
             code = 1013,
+            used,
             limit,
             suppressed,
-            "failed the connection: no memory is left to inflate its message"
+            "failed the connection for want of memory"
         );
     }
 }
