@@ -71,6 +71,9 @@ pub(in crate::net) struct Told {
     pub(in crate::net) refusals: RateLimit,
     /// Connections for which there is no memory.
     pub(in crate::net) memory: RateLimit,
+    /// Connections whose history of messages has no memory.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) histories: RateLimit,
     /// Handlers that failed or panicked, and what they left undone.
     pub(in crate::net) failures: RateLimit,
     /// Connections for which there is no place.
@@ -85,6 +88,8 @@ impl Default for Told {
             violations: RateLimit::default(),
             refusals: RateLimit::default(),
             memory: RateLimit::default(),
+            #[cfg(feature = "deflate")]
+            histories: RateLimit::default(),
             failures: RateLimit::default(),
             // Each line says the same.
             places: RateLimit { per_source: 1, ..RateLimit::default() },
