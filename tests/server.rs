@@ -182,6 +182,110 @@ fn s15_6_4_beyond_the_cap_connections_get_503_until_a_place_is_free() {
 }
 
 #[test]
+fn s15_6_4_opening_handshakes_have_a_cap_of_their_own() {
+    claims!("9110-15.6.4-01");
+    let server = echoing(bind(2).max_handshakes(2).max_connections(9));
+    let _open: Vec<_> = (0..4).map(|_| server.open()).collect();
+    let counters = || server.handle.counters();
+    until("all handshakes are over", || counters().handshakes == 0);
+    let mut silent = server.connect();
+    let mut refused = server.connect();
+    refused.send(b"nonsense\r\n\r\n");
+    assert_eq!(refused.head().status(), 400);
+    until("two go on", || counters().handshakes == 2);
+    // A peer that was refused has its place until it is gone: it could keep it as long as a silent one.
+    assert_eq!(server.request().1.status(), 503);
+    drop(refused);
+    until("one is gone", || counters().handshakes == 1);
+    server.open();
+    silent.send(REQUEST);
+    assert_eq!(silent.head().status(), 101);
+    until("none goes on", || counters().handshakes == 0);
+    assert_eq!((counters().refused, counters().refused_handshakes), (1, 1));
+    server.stop();
+}
+
+/// An answer that is no error frees the place with its first byte, however long it goes on.
+#[test]
+fn a_long_answer_is_no_opening_handshake() {
+    let server = bind(1).max_handshakes(1).http(|_| async {
+        Ok::<_, std::convert::Infallible>(http::Response::new(stickler::Body::from("whole")))
+    });
+    let server = echoing(server);
+    let mut page = server.connect();
+    page.send(b"GET /page HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(page.head().status(), 200);
+    until("it is answered", || server.handle.counters().handshakes == 0);
+    server.open();
+    server.stop();
+}
+
+#[test]
+fn s6585_4_the_handshakes_of_one_address_have_a_rate() {
+    let server = echoing(bind(2).max_handshakes_per_address(3));
+    let begun = Instant::now();
+    let mut statuses = vec![101; 3];
+    while statuses.last() == Some(&101) || statuses.len() < 5 {
+        statuses.push(server.request().1.status());
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    assert_eq!(statuses.last(), Some(&429));
+    let counters = server.handle.counters();
+    assert!(counters.accepted >= 3 && counters.refused_too_often >= 1, "{counters:?}");
+    // Three at once, and one in each third of a second.
+    assert!(u128::from(counters.accepted) <= 4 + begun.elapsed().as_millis() * 3 / 1000);
+    let (mut refused, head) = loop {
+        let (client, head) = server.request();
+        if head.status() == 429 {
+            break (client, head);
+        }
+    };
+    assert_eq!(head.field("retry-after"), Some("1"));
+    assert!(refused.rest().starts_with(b"RFC 6585 4: "));
+    until("the next is admitted", || server.request().1.status() == 101);
+    server.stop();
+}
+
+#[test]
+fn a_cap_of_zero_is_an_error() {
+    for server in [
+        bind(1).max_connections(0),
+        bind(1).max_handshakes(0),
+        bind(1).max_handshakes_per_address(0),
+    ] {
+        let error = server.start(echo).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+    }
+}
+
+#[test]
+fn a_shutdown_says_how_connections_ended() {
+    let server = echoing(bind(2));
+    let handle = server.handle.clone();
+    // What ended before does not count.
+    drop(server.open());
+    until("it is gone", || handle.counters().connections == 0);
+    let mut clients: Vec<_> = (0..6).map(|_| server.open()).collect();
+    let mut half = server.connect();
+    half.send(b"GET / HTTP/1.1\r\n");
+    until("it is there", || handle.counters().connections == 7);
+    handle.shutdown(PATIENCE);
+    clients.iter_mut().for_each(|client| assert_eq!(client.close_code(), 1001));
+    assert!(half.rest().starts_with(b"HTTP/1.1 503 "));
+    drop(half);
+    for client in &mut clients[..3] {
+        client.send(b"\x88\x82\0\0\0\0\x03\xe9");
+    }
+    clients.drain(..4);
+    until("some have ended", || handle.counters().connections == 2);
+    assert_eq!(handle.drained().cut, 2, "these may still end");
+    handle.shutdown(Duration::ZERO);
+    server.wait();
+    let drained = handle.drained();
+    assert_eq!((drained.clean, drained.unclean, drained.cut), (4, 1, 2));
+}
+
+#[test]
 fn s15_6_4_one_address_cannot_take_all_places() {
     let server = echoing(bind(1).max_connections_per_address(1));
     let _first = server.open();

@@ -33,7 +33,7 @@ use crate::variables;
 #[command(
     after_help = "Sizes: 65536, 64KiB, 16MiB. Durations: 500ms, 10s, 2m; a bare number is seconds.\n\
     Variables hold several values separated by commas where a flag may be repeated.\n\
-    Exit status of serve: 0 after SIGINT or SIGTERM, 1 failed, 2 bad usage."
+    Exit status of serve: 0 after SIGINT, SIGTERM or SIGHUP, 1 failed, 2 bad usage."
 )]
 struct Cli {
     #[command(flatten)]
@@ -427,6 +427,8 @@ mod tests {
             "--max-header-fields 65536",
             "--max-connections 0",
             "--max-connections-per-address 0",
+            "--max-handshakes 0",
+            "--max-handshakes-per-address 0",
             "--max-queued 0",
             "--min-drain-rate 0",
             "--send-buffer 0",

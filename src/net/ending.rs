@@ -142,6 +142,15 @@ impl Ending {
             || matches!(self.initiator, Initiator::Overload | Initiator::FullQueue)
     }
 
+    /// Whether each side said what it had to: a Close, or one asked and the other answered. Or nothing was
+    /// ever said, and nothing went wrong.
+    pub(super) fn is_as_it_should_be(&self) -> bool {
+        let is_answered = self.answered.is_some() || self.refused.is_some();
+        let is_faultless =
+            self.timeout.is_none() && self.transport.is_none() && self.violation.is_none();
+        self.is_clean() || is_answered || (is_faultless && !self.sent.is_sent())
+    }
+
     /// Whether TCP ended after a Close in each direction (RFC 6455 §7.1.4).
     pub fn is_clean(&self) -> bool {
         self.received.is_some()

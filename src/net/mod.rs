@@ -67,8 +67,12 @@ pub(crate) use pass::within;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;
+#[cfg(feature = "server")]
+pub(crate) use state::context::DrainEnd;
 pub(crate) use state::latest::{Key, Latest};
 pub use state::shared::ConnectionId;
+#[cfg(feature = "server")]
+pub(crate) use state::source::Source;
 #[cfg(feature = "server")]
 pub(crate) use state::watchman::Watchman;
 #[cfg(feature = "server")]

@@ -134,6 +134,7 @@ rejections! {
     HandlerFailed => "RFC 9110 15.6.1", 500, "the server failed to answer";
     HandlerTooSlow => "RFC 9110 15.6.4", 503, "the server could not decide in time";
     Overloaded => "RFC 9110 15.6.4", 503, "the server takes no more connections at present, in all or from this address";
+    TooManyHandshakes => "RFC 6585 4", 429, "this address begins more opening handshakes in a second than it may";
     ShuttingDown => "RFC 9110 15.6.4", 503, "the server is shutting down";
 }
 

@@ -9,10 +9,20 @@ use std::time::{Duration, Instant};
 pub struct Counters {
     /// Connections that are open now, opening handshakes included.
     pub connections: usize,
+    /// Of these, the connections whose opening handshake goes on.
+    pub handshakes: usize,
     /// Connections accepted since the server was bound, without the refused ones.
     pub accepted: u64,
-    /// Connections answered with 503, or dropped, because a cap was reached.
+    /// Connections answered with 503 or 429, or dropped, because a cap was reached.
     pub refused: u64,
+    /// Of these, the ones beyond [`Server::max_handshakes`](crate::Server::max_handshakes).
+    pub refused_handshakes: u64,
+    /// Of the refused, those beyond
+    /// [`Server::max_connections_per_address`](crate::Server::max_connections_per_address).
+    pub refused_per_address: u64,
+    /// Of the refused, those beyond
+    /// [`Server::max_handshakes_per_address`](crate::Server::max_handshakes_per_address).
+    pub refused_too_often: u64,
     /// Failures to accept that were the machine's own: descriptors, memory.
     pub accept_errors: u64,
     /// Handlers that panicked. Each ended its own connection and no other.
@@ -39,6 +49,20 @@ pub struct Counters {
     pub memory_ended: u64,
     /// Messages that were refused with 1013 because there was no room for them.
     pub memory_refused: u64,
+}
+
+/// How connections have ended since a shutdown was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Those that ended as they should: after a Close in each direction, or after another answer than the
+    /// 101, or without a word.
+    pub clean: u64,
+    /// Those that ended otherwise by themselves: the peer did not answer the Close in time, broke a rule, or
+    /// its transport was lost.
+    pub unclean: u64,
+    /// Those that have not ended. Once the server is gone, they were cut at the deadline.
+    pub cut: u64,
 }
 
 /// What the workers count besides connections.

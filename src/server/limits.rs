@@ -1,86 +1,170 @@
-//! Caps on the number of connections, counted over all workers.
+//! Caps on the number of connections and of opening handshakes, counted over all workers.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How many connections there may be at once.
+use super::rates::Rates;
+use crate::net::Source;
+use crate::proto::rejection::Rejection;
+
+/// How many connections there may be at once, and how many opening handshakes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Caps {
     pub(super) connections: Option<usize>,
     pub(super) per_address: Option<usize>,
+    /// Opening handshakes in progress.
+    pub(super) handshakes: Option<usize>,
+    /// Opening handshakes of one address in a second.
+    pub(super) handshakes_per_address: Option<u32>,
+}
+
+impl Caps {
+    /// These caps, with what holds where nothing was set and the process may have so many descriptors.
+    pub(super) fn with_defaults(self, descriptors: Option<usize>) -> Self {
+        let nine_tenths = |all: usize| (all - all.div_ceil(10)).max(1);
+        let connections = self.connections.or(descriptors.map(nine_tenths));
+        // Never over half: handshakes that do not go on cannot take every place.
+        let of_all = |all: usize| (all / 10).max(FEW_HANDSHAKES).min(all.div_ceil(2));
+        let handshakes = self.handshakes.or(connections.map(of_all));
+        Self { connections, handshakes, ..self }
+    }
+}
+
+/// How many descriptors the process may have, where the system bounds them.
+pub(super) fn descriptor_limit() -> Option<usize> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit};
+        let limit = getrlimit(Resource::Nofile).current?;
+        usize::try_from(limit).ok()
+    }
+    #[cfg(not(unix))]
+    None
 }
 
 /// Counts connections against the caps, over all workers.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
     live: AtomicUsize,
+    /// Connections whose opening handshake goes on.
+    handshakes: AtomicUsize,
     accepted: AtomicU64,
-    refused: AtomicU64,
+    refused: Refused,
     /// Used only with a cap per address. Counts are never zero.
     by_source: Mutex<HashMap<Source, usize>>,
+    rates: Rates,
+}
+
+/// Connections that were refused, by the cap that they were beyond.
+#[derive(Debug, Default)]
+struct Refused {
+    connections: AtomicU64,
+    handshakes: AtomicU64,
+    per_address: AtomicU64,
+    rate: AtomicU64,
+    memory: AtomicU64,
+}
+
+impl Refused {
+    fn of(&self, overload: Overload) -> &AtomicU64 {
+        match overload {
+            Overload::Connections => &self.connections,
+            Overload::Handshakes => &self.handshakes,
+            Overload::PerAddress => &self.per_address,
+            Overload::Rate => &self.rate,
+            Overload::Memory => &self.memory,
+        }
+    }
 }
 
 /// Which cap a connection was beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overload {
     Connections,
+    Handshakes,
     PerAddress,
+    Rate,
     /// All connections together hold as much memory as they may.
     Memory,
 }
 
+impl Overload {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Connections, Self::Handshakes, Self::PerAddress, Self::Rate, Self::Memory];
+
+    /// What the peer is told.
+    pub(super) fn rejection(self) -> Rejection {
+        match self {
+            Self::Rate => Rejection::TooManyHandshakes,
+            Self::Connections | Self::Handshakes | Self::PerAddress | Self::Memory => {
+                Rejection::Overloaded
+            }
+        }
+    }
+}
+
 impl Admission {
-    /// Counts a connection, which is to be dismissed with the answer.
+    /// Counts a connection and its opening handshake. The handshake is to be given to
+    /// [`open`](Self::open) or [`dismiss`](Self::dismiss), the connection to `dismiss`, with the answer.
     pub(super) fn admit(&self, peer: IpAddr, caps: Caps) -> Result<Option<Source>, Overload> {
-        let admitted = self.admit_total(caps.connections).and_then(|()| {
-            self.admit_source(peer, caps.per_address).inspect_err(|_| {
-                self.live.fetch_sub(1, Ordering::Relaxed);
-            })
-        });
-        match admitted {
+        match self.admit_all(peer, caps) {
             Ok(source) => {
                 self.accepted.fetch_add(1, Ordering::Relaxed);
                 Ok(source)
             }
             Err(overload) => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
+                self.refused.of(overload).fetch_add(1, Ordering::Relaxed);
                 Err(overload)
             }
         }
     }
 
-    fn admit_total(&self, cap: Option<usize>) -> Result<(), Overload> {
-        let before = self.live.fetch_add(1, Ordering::Relaxed);
-        if cap.is_some_and(|cap| before >= cap) {
-            self.live.fetch_sub(1, Ordering::Relaxed);
-            return Err(Overload::Connections);
-        }
-        Ok(())
+    fn admit_all(&self, peer: IpAddr, caps: Caps) -> Result<Option<Source>, Overload> {
+        admit(&self.live, caps.connections, Overload::Connections)?;
+        let handshake = admit(&self.handshakes, caps.handshakes, Overload::Handshakes);
+        let source = handshake
+            .and_then(|()| self.admit_source(peer, caps).inspect_err(|_| leave(&self.handshakes)));
+        source.inspect_err(|_| leave(&self.live))
     }
 
-    fn admit_source(&self, peer: IpAddr, cap: Option<usize>) -> Result<Option<Source>, Overload> {
-        let Some(cap) = cap else { return Ok(None) };
+    /// Counts a connection for its address. The rate comes last: a connection that is refused has not begun
+    /// an opening handshake.
+    fn admit_source(&self, peer: IpAddr, caps: Caps) -> Result<Option<Source>, Overload> {
         let source = Source::of(peer);
+        let is_too_often =
+            || caps.handshakes_per_address.is_some_and(|rate| !self.rates.admit(source, rate));
+        let Some(cap) = caps.per_address else {
+            return if is_too_often() { Err(Overload::Rate) } else { Ok(None) };
+        };
         let mut by_source = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
         let live = by_source.get(&source).copied().unwrap_or(0);
         if live >= cap {
             return Err(Overload::PerAddress);
         }
+        if is_too_often() {
+            return Err(Overload::Rate);
+        }
         by_source.insert(source, live + 1);
         Ok(Some(source))
     }
 
-    /// Counts a connection that was refused for another reason.
-    pub(super) fn count_refused(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
+    /// The opening handshake of a connection is over.
+    pub(super) fn open(&self) {
+        leave(&self.handshakes);
+    }
+
+    /// Counts a connection that was refused for want of memory.
+    pub(super) fn count_out_of_memory(&self) {
+        self.refused.of(Overload::Memory).fetch_add(1, Ordering::Relaxed);
     }
 
     /// Gives the place back.
     pub(super) fn dismiss(&self, source: Option<Source>) {
-        self.live.fetch_sub(1, Ordering::Relaxed);
+        leave(&self.live);
         let Some(source) = source else { return };
         let mut by_source = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
         match by_source.get_mut(&source) {
@@ -93,47 +177,63 @@ impl Admission {
         self.live.load(Ordering::Relaxed)
     }
 
+    pub(super) fn handshakes(&self) -> usize {
+        self.handshakes.load(Ordering::Relaxed)
+    }
+
     pub(super) fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    pub(super) fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+    /// Connections that were refused because of this cap.
+    pub(super) fn refused(&self, overload: Overload) -> u64 {
+        self.refused.of(overload).load(Ordering::Relaxed)
     }
 }
 
-/// Where connections come from: an IPv4 address, or the /64 of an IPv6 address,
-/// which is what one household or machine has all of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Source(IpAddr);
-
-impl Source {
-    fn of(peer: IpAddr) -> Self {
-        match peer.to_canonical() {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
-            }
-            address @ IpAddr::V4(_) => Self(address),
-        }
+/// Counts one more, unless there are as many as may be.
+fn admit(count: &AtomicUsize, cap: Option<usize>, overload: Overload) -> Result<(), Overload> {
+    let before = count.fetch_add(1, Ordering::Relaxed);
+    if cap.is_some_and(|cap| before >= cap) {
+        leave(count);
+        return Err(overload);
     }
+    Ok(())
+}
+
+fn leave(count: &AtomicUsize) {
+    count.fetch_sub(1, Ordering::Relaxed);
 }
 
 impl fmt::Display for Overload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connections => "the server holds as many connections as it may",
+            Self::Handshakes => "as many opening handshakes go on as may",
             Self::Memory => "the connections hold as much memory as they may",
             Self::PerAddress => "this address holds as many connections as it may",
+            Self::Rate => "this address has begun as many opening handshakes in a second as it may",
         })
     }
 }
+
+/// So many opening handshakes may go on where that is no more than half of all connections.
+const FEW_HANDSHAKES: usize = 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OPEN: Caps = Caps { connections: None, per_address: None };
+    const OPEN: Caps = Caps {
+        connections: None,
+        per_address: None,
+        handshakes: None,
+        handshakes_per_address: None,
+    };
+
+    fn refused(admission: &Admission) -> u64 {
+        Overload::ALL.into_iter().map(|overload| admission.refused(overload)).sum()
+    }
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -149,7 +249,7 @@ mod tests {
         for _ in 0..100 {
             admission.dismiss(None);
         }
-        assert_eq!((admission.live(), admission.accepted(), admission.refused()), (0, 100, 0));
+        assert_eq!((admission.live(), admission.accepted(), refused(&admission)), (0, 100, 0));
     }
 
     #[test]
@@ -161,13 +261,13 @@ mod tests {
         assert_eq!(admission.admit(ip("192.0.2.3"), caps), Err(Overload::Connections));
         admission.dismiss(first);
         assert!(admission.admit(ip("192.0.2.3"), caps).is_ok());
-        assert_eq!(admission.refused(), 1);
+        assert_eq!((admission.refused(Overload::Connections), refused(&admission)), (1, 1));
     }
 
     #[test]
     fn the_cap_per_address_spares_other_addresses() {
         let admission = Admission::default();
-        let caps = Caps { connections: Some(10), per_address: Some(1) };
+        let caps = Caps { connections: Some(10), per_address: Some(1), ..OPEN };
         let first = admission.admit(ip("192.0.2.1"), caps).unwrap();
         assert_eq!(admission.admit(ip("192.0.2.1"), caps), Err(Overload::PerAddress));
         let second = admission.admit(ip("192.0.2.2"), caps).unwrap();
@@ -186,5 +286,59 @@ mod tests {
         admission.admit(ip("2001:db8:0:1::1"), caps).unwrap();
         assert_eq!(admission.admit(ip("2001:db8:0:1:ffff::2"), caps), Err(Overload::PerAddress));
         assert!(admission.admit(ip("2001:db8:0:2::1"), caps).is_ok());
+    }
+
+    #[test]
+    fn opening_handshakes_have_a_cap_of_their_own_that_the_101_leaves() {
+        let admission = Admission::default();
+        let caps = Caps { connections: Some(4), handshakes: Some(2), ..OPEN };
+        let peer = ip("192.0.2.1");
+        admission.admit(peer, caps).unwrap();
+        admission.admit(peer, caps).unwrap();
+        assert_eq!(admission.admit(peer, caps), Err(Overload::Handshakes));
+        assert_eq!((admission.live(), admission.handshakes()), (2, 2));
+        admission.open();
+        admission.admit(peer, caps).unwrap();
+        admission.open();
+        admission.admit(peer, caps).unwrap();
+        assert_eq!(admission.admit(peer, caps), Err(Overload::Connections));
+        assert_eq!((admission.live(), admission.handshakes()), (4, 2));
+        assert_eq!(admission.refused(Overload::Handshakes), 1);
+    }
+
+    #[test]
+    fn a_refused_connection_is_counted_nowhere() {
+        let admission = Admission::default();
+        let caps = Caps { per_address: Some(1), handshakes_per_address: Some(2), ..OPEN };
+        let peer = ip("192.0.2.1");
+        let first = admission.admit(peer, caps).unwrap();
+        for _ in 0..9 {
+            assert_eq!(admission.admit(peer, caps), Err(Overload::PerAddress));
+        }
+        admission.dismiss(first);
+        // None of the nine counted for the rate.
+        let second = admission.admit(peer, caps).unwrap();
+        admission.dismiss(second);
+        assert_eq!(admission.admit(peer, caps), Err(Overload::Rate));
+        assert_eq!(admission.live(), 0);
+        assert!(admission.by_source.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_set_follows_from_the_descriptors() {
+        let of = |connections, descriptors| {
+            let caps = Caps { connections, ..OPEN }.with_defaults(descriptors);
+            (caps.connections, caps.handshakes)
+        };
+        assert_eq!(of(None, None), (None, None));
+        assert_eq!(of(None, Some(1)), (Some(1), Some(1)));
+        assert_eq!(of(None, Some(1024)), (Some(921), Some(461)));
+        assert_eq!(of(None, Some(65_536)), (Some(58_982), Some(5898)));
+        assert_eq!(of(Some(4000), Some(65_536)), (Some(4000), Some(1024)));
+        assert_eq!(of(Some(2048), None), (Some(2048), Some(1024)));
+        assert_eq!(of(Some(2047), None), (Some(2047), Some(1024)));
+        assert_eq!(of(Some(1), None), (Some(1), Some(1)));
+        let asked = Caps { connections: Some(10), handshakes: Some(9), ..OPEN };
+        assert_eq!(asked.with_defaults(None).handshakes, Some(9));
     }
 }

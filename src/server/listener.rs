@@ -168,7 +168,7 @@ fn no_address() -> io::Error {
 
 /// Connections that the kernel holds for us between two rounds of accepting; it
 /// cuts the number to `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: i32 = 4096;
 
 /// How often another port is tried when the one that the kernel chose for one
 /// address is taken in another.

@@ -10,6 +10,7 @@ mod counters;
 mod limits;
 mod listener;
 mod permit;
+mod rates;
 mod refusal;
 mod serving;
 mod shutdown;
@@ -25,8 +26,8 @@ use std::{fmt, io, thread};
 use tokio::runtime;
 
 use self::buffers::Buffers;
-pub use self::counters::Counters;
 use self::counters::Tally;
+pub use self::counters::{Counters, Drained};
 use self::limits::{Admission, Caps};
 use self::listener::Bound;
 pub use self::serving::{Handle, Serving};
@@ -205,11 +206,38 @@ impl Server {
         self
     }
 
-    /// Caps the connections that are open at once, over all workers; those beyond
-    /// get 503 (RFC 9110 §15.6.4). No cap unless set; it is not 0.
+    /// Caps the connections that are open at once, over all workers; those beyond get 503
+    /// (RFC 9110 §15.6.4). It is not 0. Unless set it is nine tenths of the descriptors that the process
+    /// may have when the server starts, so that some are left for other things; no cap where the system
+    /// does not bound them.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.caps.connections = Some(connections);
+        self
+    }
+
+    /// Caps the opening handshakes that go on at once, over all workers; connections beyond get 503. It is
+    /// not 0. Unless set it is the larger of a tenth of [`max_connections`](Self::max_connections) and
+    /// 1,024, and never over half of it: so peers that begin and do not go on cannot take every place.
+    ///
+    /// A connection counts from when it is accepted until its 101, the beginning of another answer that
+    /// is no error, or its end.
+    #[must_use]
+    pub fn max_handshakes(mut self, handshakes: usize) -> Self {
+        self.caps.handshakes = Some(handshakes);
+        self
+    }
+
+    /// Caps the opening handshakes that one IPv4 address or one IPv6 /64 begins in a second; connections
+    /// beyond get 429 with `Retry-After` (RFC 6585 §4). As many may come at once. No cap unless set; it is
+    /// not 0.
+    ///
+    /// Behind a proxy every connection comes from the same address. Every connection counts that is
+    /// accepted, whatever it asks for. From more than 16,384 addresses within a second only the first
+    /// 16,384 are counted.
+    #[must_use]
+    pub fn max_handshakes_per_address(mut self, per_second: u32) -> Self {
+        self.caps.handshakes_per_address = Some(per_second);
         self
     }
 
@@ -362,6 +390,11 @@ impl Server {
             ("workers", self.workers),
             ("max_connections", self.caps.connections),
             ("max_connections_per_address", self.caps.per_address),
+            ("max_handshakes", self.caps.handshakes),
+            (
+                "max_handshakes_per_address",
+                self.caps.handshakes_per_address.map(|rate| rate as usize),
+            ),
         ];
         if let Some((name, _)) = nonzero.into_iter().find(|(_, number)| *number == Some(0)) {
             return Err(invalid(format!("{name} is 0: nobody could be served")));

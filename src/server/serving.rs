@@ -9,8 +9,9 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use super::Control;
-use super::counters::Counters;
-use crate::net::{Context, Farewell};
+use super::counters::{Counters, Drained};
+use super::limits::Overload;
+use crate::net::{Context, DrainEnd, Farewell};
 use crate::proto::outbound::SendError;
 
 /// A server whose workers accept connections. Dropping it shuts the server down
@@ -140,14 +141,30 @@ impl Handle {
         &self.local_addrs
     }
 
+    /// How connections have ended since the shutdown was asked for. Once the server is gone, as when
+    /// [`Serving::wait`] has returned, it is what the shutdown came to.
+    #[must_use]
+    pub fn drained(&self) -> Drained {
+        let sum = |end| self.contexts().map(|each| each.drained(end)).sum::<u64>();
+        let left: usize = self.contexts().map(Context::connections).sum();
+        Drained {
+            clean: sum(DrainEnd::Clean),
+            unclean: sum(DrainEnd::Unclean),
+            cut: sum(DrainEnd::Cut) + u64::try_from(left).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn contexts(&self) -> impl Iterator<Item = &Context> {
+        self.control.contexts.get().into_iter().flatten().map(|each| &**each)
+    }
+
     /// What the server has seen so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let Control { admission, tally, contexts, .. } = &*self.control;
-        let contexts = contexts.get().into_iter().flatten();
-        let sum = |count: fn(&Context) -> u64| contexts.clone().map(|each| count(each)).sum();
+        let Control { admission, tally, .. } = &*self.control;
+        let sum = |count: fn(&Context) -> u64| self.contexts().map(count).sum();
         // The contexts share one budget.
-        let shared = contexts.clone().next();
+        let shared = self.contexts().next();
         let (memory_ended, memory_refused) =
             shared.map_or((0, 0), |context| context.memory_shortages());
         Counters {
@@ -156,7 +173,11 @@ impl Handle {
             memory_refused,
             connections: admission.live(),
             accepted: admission.accepted(),
-            refused: admission.refused(),
+            handshakes: admission.handshakes(),
+            refused: Overload::ALL.into_iter().map(|each| admission.refused(each)).sum(),
+            refused_handshakes: admission.refused(Overload::Handshakes),
+            refused_per_address: admission.refused(Overload::PerAddress),
+            refused_too_often: admission.refused(Overload::Rate),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             panics: sum(Context::panics),
             late_messages: sum(Context::late_messages),

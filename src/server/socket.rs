@@ -19,12 +19,12 @@ use crate::net::ReadVec;
 /// One accepted connection.
 pub(super) struct Socket {
     stream: TcpStream,
-    _permit: Permit,
+    permit: Permit,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, permit: Permit) -> Self {
-        Self { stream, _permit: permit }
+        Self { stream, permit }
     }
 
     fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
@@ -71,10 +71,11 @@ impl ReadVec for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.permit.note_written(bytes);
         #[cfg(target_os = "linux")]
         return kernel::poll_send(&self.stream, cx, bytes);
         #[cfg(not(target_os = "linux"))]
@@ -90,10 +91,11 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.permit.note_written(slices.first().map_or(&[], |slice| slice));
         self.stream().poll_write_vectored(cx, slices)
     }
 

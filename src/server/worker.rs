@@ -5,24 +5,27 @@
 use std::future::{pending, poll_fn};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Builder, Runtime};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
 
 use super::Control;
 use super::buffers::Buffers;
 use super::counters::OncePerSecond;
-use super::limits::{Caps, Overload};
+use super::limits::{Caps, Overload, descriptor_limit};
+use super::listener;
 use super::permit::Permit;
-use super::refusal::refuse;
+use super::refusal::Refusals;
 use super::shutdown::Watch;
 use super::socket::Socket;
 use crate::net::{self, BoxError, Context, Ending, Farewell, Incoming};
@@ -32,20 +35,18 @@ pub(super) struct Shared {
     pub(super) control: Arc<Control>,
     pub(super) caps: Caps,
     pub(super) buffers: Buffers,
-    /// Connections that are being refused for lack of a place.
-    refusing: AtomicUsize,
-    refusals_told: OncePerSecond,
+    refusals: Refusals,
     accept_errors_told: OncePerSecond,
 }
 
 impl Shared {
     pub(super) fn new(control: Arc<Control>, caps: Caps, buffers: Buffers) -> Self {
+        let descriptors = descriptor_limit();
         Self {
             control,
-            caps,
+            caps: caps.with_defaults(descriptors),
             buffers,
-            refusing: AtomicUsize::new(0),
-            refusals_told: OncePerSecond::new(),
+            refusals: Refusals::new(descriptors),
             accept_errors_told: OncePerSecond::new(),
         }
     }
@@ -81,9 +82,11 @@ impl Worker {
         E: Into<BoxError> + 'static,
     {
         let thread = thread::Builder::new().name(format!("stickler-{index}"));
-        thread.spawn(move || {
+        let thread = thread.spawn(move || {
             let _running = self.shared.control.shutdown.started();
-            match prepare(&mut self) {
+            // tokio panics where it has no descriptors left for its signals.
+            let prepared = catch_unwind(AssertUnwindSafe(|| prepare(&mut self)));
+            match prepared.unwrap_or_else(|_| Err(io::Error::other(NO_RUNTIME))) {
                 Err(error) => drop(ready.send(Err(error))),
                 Ok((runtime, listeners)) => {
                     drop(ready.send(Ok(())));
@@ -93,8 +96,11 @@ impl Worker {
                     runtime.shutdown_background();
                 }
             }
-        })?;
-        Ok(())
+        });
+        let name = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot start a thread for a worker: {error}"))
+        };
+        thread.map(drop).map_err(name)
     }
 
     /// Starts a task on a runtime of the application.
@@ -183,7 +189,10 @@ impl Worker {
 }
 
 fn prepare(worker: &mut Worker) -> io::Result<(Runtime, Vec<TcpListener>)> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| io::Error::new(error.kind(), format!("{NO_RUNTIME}: {error}")))?;
     let entered = runtime.enter();
     let listeners = worker.listen()?;
     drop(entered);
@@ -228,10 +237,10 @@ where
 
     /// Takes what the kernel has ready, so that a burst costs one wake-up.
     async fn accept_batch(&mut self, first: io::Result<(TcpStream, SocketAddr)>) -> io::Result<()> {
-        self.open(first)?;
+        self.open(first, self.shared.caps)?;
         for _ in 1..BATCH {
             match self.accept_now().await {
-                Some(accepted) => self.open(accepted)?,
+                Some(accepted) => self.open(accepted, self.shared.caps)?,
                 None => {
                     self.is_new = false;
                     break;
@@ -241,12 +250,27 @@ where
         Ok(())
     }
 
-    /// Connections that the kernel accepted for us would be reset when the listener
-    /// closes; they are owed an answer like all others.
+    /// Connections that the kernel accepted for us would be reset when the listener closes; they are
+    /// owed an answer like all others. The socket itself is asked until it has none: the runtime may
+    /// not know yet that some wait, and it hides them from a task that has taken its share of a turn. No
+    /// caps: all get the same answer.
     async fn accept_rest(&mut self) {
-        while let Some(accepted) = self.accept_now().await {
-            if self.open(accepted).is_err() {
-                break;
+        let (mut taken, mut troubles) = (0, 0);
+        // All that are older than the request to shut down fit into the queue of the kernel.
+        while taken <= listener::BACKLOG.unsigned_abs() && troubles < MOST_TROUBLES {
+            match accept_from(&self.listener) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                accepted => match self.open(accepted, Caps::default()) {
+                    Ok(()) => taken += 1,
+                    // Descriptors are short, and connections are ending.
+                    Err(_) => {
+                        troubles += 1;
+                        sleep(PAUSE).await;
+                    }
+                },
+            }
+            if taken % BATCH == 0 {
+                yield_now().await;
             }
         }
     }
@@ -259,8 +283,12 @@ where
         .await
     }
 
-    /// Starts the connection. Only troubles of our own come back as errors.
-    fn open(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) -> io::Result<()> {
+    /// Starts the connection, if the caps have a place for it. Only troubles of our own come back as errors.
+    fn open(
+        &mut self,
+        accepted: io::Result<(TcpStream, SocketAddr)>,
+        caps: Caps,
+    ) -> io::Result<()> {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) if is_of_one_connection(&error) => return Ok(()),
@@ -274,11 +302,11 @@ where
         }
         let admission = &self.shared.control.admission;
         if self.context.is_out_of_memory() {
-            admission.count_refused();
+            admission.count_out_of_memory();
             self.refuse(stream, peer, Overload::Memory);
             return Ok(());
         }
-        match Permit::ask(admission, peer.ip(), self.shared.caps) {
+        match Permit::ask(admission, peer.ip(), caps) {
             Ok(permit) => {
                 let handler = self.handler.clone();
                 let connection = net::serve_transport(
@@ -298,19 +326,10 @@ where
     }
 
     fn refuse(&self, stream: TcpStream, peer: SocketAddr, overload: Overload) {
-        let shared = self.shared.clone();
-        shared.refusals_told.tell(|suppressed| {
+        if let Some(suppressed) = self.context.admit_line_of_place(peer) {
             tracing::warn!(%peer, %overload, suppressed, "refused a connection");
-        });
-        // Refusing is cheap, but not free: beyond this many, connections are dropped.
-        if shared.refusing.fetch_add(1, Ordering::Relaxed) >= REFUSED_AT_ONCE {
-            shared.refusing.fetch_sub(1, Ordering::Relaxed);
-            return;
         }
-        tokio::spawn(async move {
-            refuse(stream).await;
-            shared.refusing.fetch_sub(1, Ordering::Relaxed);
-        });
+        self.shared.refusals.spawn(stream, overload.rejection());
     }
 
     /// Out of descriptors or memory: the connection stays in the kernel's queue, and
@@ -338,6 +357,14 @@ async fn forget_ended(connections: &mut Option<JoinSet<Ending>>) {
     }
 }
 
+/// The next connection that waits at this listener, without asking the runtime.
+fn accept_from(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, peer) = SockRef::from(listener).accept()?;
+    socket.set_nonblocking(true)?;
+    let peer = peer.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
+    Ok((TcpStream::from_std(socket.into())?, peer))
+}
+
 /// The connection failed before it was accepted; the next one may be fine.
 /// Linux passes errors that are pending on the new socket through accept().
 fn is_of_one_connection(error: &io::Error) -> bool {
@@ -354,15 +381,17 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
+const NO_RUNTIME: &str = "cannot start the runtime of a worker";
+
 /// Connections taken in one go before the ones already open get their turn.
-const BATCH: usize = 64;
+const BATCH: u32 = 64;
 
 /// How long a worker leaves the listener alone when it cannot accept.
 const PAUSE: Duration = Duration::from_millis(75);
 
+/// How often a worker that is to end tries again to accept what waits, when descriptors are short.
+const MOST_TROUBLES: u32 = 20;
+
 /// However near the deadline is, connections have this long to send their Close frame.
 /// The thread that waits for the workers grants it beyond the deadline.
 const LAST_WORDS: Duration = Duration::from_millis(50);
-
-/// Connections told 503 at the same time, in all workers.
-const REFUSED_AT_ONCE: usize = 256;

@@ -234,7 +234,7 @@ fn every_rejection_has_a_vector() {
     for rejection in Rejection::ALL {
         let shown =
             |row: &Row| matches!(&row.expect, Expect::Refused(_, shown, _) if shown == rejection);
-        // Those of content are about plain requests, the last five about the server's own state; their
+        // Those of content are about plain requests, the last six about the server's own state; their
         // answers are in `answers`.
         let own = matches!(
             rejection,
@@ -245,6 +245,7 @@ fn every_rejection_has_a_vector() {
                 | Rejection::HandlerFailed
                 | Rejection::HandlerTooSlow
                 | Rejection::Overloaded
+                | Rejection::TooManyHandshakes
                 | Rejection::ShuttingDown
         );
         assert_ne!(rows.iter().any(shown), own, "{rejection:?}");

@@ -38,7 +38,7 @@ pub(crate) struct Bounds {
     #[arg(value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     pub(crate) max_header_fields: u16,
 
-    /// Most connections at once; others get 503 [default: no limit]
+    /// Most connections at once; others get 503 [default: nine tenths of the limit on open files]
     #[arg(long, env = "STICKLER_MAX_CONNECTIONS", value_name = "N", help_heading = "Limits")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections: Option<u32>,
@@ -47,6 +47,16 @@ pub(crate) struct Bounds {
     #[arg(long, env = "STICKLER_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_connections_per_address: Option<u32>,
+
+    /// Most opening handshakes at once; others get 503 [default: a tenth of all, or 1024; half at most]
+    #[arg(long, env = "STICKLER_MAX_HANDSHAKES", value_name = "N", help_heading = "Limits")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_handshakes: Option<u32>,
+
+    /// Most in a second of one address, or /64; others get 429; not behind a proxy [default: no limit]
+    #[arg(long, env = "STICKLER_MAX_HANDSHAKES_PER_ADDRESS", value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(crate) max_handshakes_per_address: Option<u32>,
 
     /// Most memory of all connections; then idle ones go first [default: 1GiB, or half of the cgroup's]
     #[arg(long, env = "STICKLER_MAX_MEMORY", value_name = "SIZE", help_heading = "Limits")]
@@ -99,7 +109,7 @@ pub(crate) struct Times {
     #[arg(value_parser = parse_timeout, help_heading = "Times")]
     pub(crate) close_timeout: Duration,
 
-    /// Time that connections have to end after SIGINT or SIGTERM
+    /// Time that connections have to end after SIGINT, SIGTERM or SIGHUP
     #[arg(long, env = "STICKLER_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "8s")]
     #[arg(value_parser = parse_duration, help_heading = "Times")]
     pub(crate) shutdown_timeout: Duration,

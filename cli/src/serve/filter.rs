@@ -254,6 +254,7 @@ const MODULES: &[&str] = &[
     "stickler::net::task::handler",
     "stickler::net::task::report",
     "stickler::serve",
+    "stickler::serve::descriptors",
     "stickler::serve::logging",
     "stickler::serve::signals",
     "stickler::server::listener",

@@ -1,6 +1,7 @@
 //! `stickler serve`: the echo, with every limit and time of the command line.
 
 mod config;
+mod descriptors;
 mod filter;
 mod logging;
 mod memory;
@@ -8,9 +9,11 @@ mod signals;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::thread;
 
-use stickler::{Config, Server};
+use stickler::{Config, Drained, Server};
 
 use self::config::{read_config, read_each};
 use crate::apps::echo::echo;
@@ -36,7 +39,7 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     }
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
-    raise_descriptor_limit();
+    descriptors::raise_limit();
     let served = serve(options, &listen, config);
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
@@ -47,16 +50,22 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
 }
 
 fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
-    let mut server = bind(listen)?.config(config);
-    if let Some(workers) = options.workers {
-        server = server.workers(workers);
-    }
+    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = options.workers.unwrap_or_else(cores);
+    let mut server = bind(listen)?.config(config).workers(workers);
+    descriptors::check(workers, server.local_addrs().len())?;
     let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
     if let Some(most) = options.bounds.max_connections {
         server = server.max_connections(count(most));
     }
     if let Some(most) = options.bounds.max_connections_per_address {
         server = server.max_connections_per_address(count(most));
+    }
+    if let Some(most) = options.bounds.max_handshakes {
+        server = server.max_handshakes(count(most));
+    }
+    if let Some(per_second) = options.bounds.max_handshakes_per_address {
+        server = server.max_handshakes_per_address(per_second);
     }
     if let Some(bytes) = options.bounds.send_buffer {
         server = server.send_buffer(bytes.0);
@@ -67,13 +76,15 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
     // Before the line on standard output: who has read it may send a signal at once.
     signals::watch(server.handle(), options.times.shutdown_timeout)?;
     let serving = server.start(echo)?;
+    let handle = serving.handle().clone();
     let addresses = serving.handle().local_addrs();
     if let Err(error) = announce(addresses) {
         tracing::warn!(%error, "standard output is closed");
     }
     tracing::info!(?addresses, version = env!("CARGO_PKG_VERSION"), "serving");
     serving.wait()?;
-    tracing::info!("gone");
+    let Drained { clean, unclean, cut, .. } = handle.drained();
+    tracing::info!(clean, unclean, cut, "gone");
     Ok(())
 }
 
@@ -106,20 +117,4 @@ fn announce(addresses: &[SocketAddr]) -> io::Result<()> {
 
 fn read_listen(options: &Serve) -> Result<Vec<Listen>, clap::Error> {
     read_each(&options.listen, &options.name_of("listen"), Listen::parse)
-}
-
-/// Every connection is a descriptor, and the usual soft limit is made for select().
-fn raise_descriptor_limit() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, getrlimit, setrlimit};
-        let mut limit = getrlimit(Resource::Nofile);
-        if limit.current == limit.maximum {
-            return;
-        }
-        limit.current = limit.maximum;
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::warn!(%error, "cannot raise the limit on open files");
-        }
-    }
 }

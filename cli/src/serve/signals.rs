@@ -1,4 +1,6 @@
-//! SIGINT and SIGTERM: the first ends the server gracefully, the second at once.
+//! Signals. The first of SIGINT, SIGTERM and SIGHUP ends the server gracefully; SIGINT or SIGTERM after that at
+//! once. A terminal that goes away may send SIGHUP twice, so a second one changes nothing. SIGUSR1 and SIGUSR2
+//! mean nothing here, and do not end the server either.
 
 use std::time::Duration;
 use std::{io, process, thread};
@@ -6,51 +8,98 @@ use std::{io, process, thread};
 use stickler::Handle;
 use tokio::runtime::Builder;
 
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// The end; the second time at once.
+    End(&'static str),
+    /// The end, as often as it comes.
+    HangUp,
+}
+
 /// Watches from now on; a signal that comes before the server starts ends it too.
 ///
 /// # Errors
 ///
 /// When the signals cannot be watched.
 pub(crate) fn watch(handle: Handle, within: Duration) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let runtime = Builder::new_current_thread().enable_io().build().map_err(cannot_watch)?;
     let mut signals = {
         let _entered = runtime.enter();
-        Signals::new()?
+        Signals::new().map_err(cannot_watch)?
     };
-    thread::Builder::new().name("signals".into()).spawn(move || {
+    let thread = thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async {
-            let signal = signals.next().await;
+            let signal = match signals.next().await {
+                Asked::End(signal) => signal,
+                Asked::HangUp => "SIGHUP",
+            };
             tracing::info!(signal, ?within, "shutting down");
             handle.shutdown(within);
-            signals.next().await;
+            while signals.next().await == Asked::HangUp {}
             process::exit(1);
         });
-    })?;
-    Ok(())
+    });
+    thread.map(drop).map_err(cannot_watch)
+}
+
+fn cannot_watch(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot watch for signals: {error}"))
 }
 
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// Not watched where it was ignored from the start, as under nohup.
+    hangup: Option<tokio::signal::unix::Signal>,
+    users: [tokio::signal::unix::Signal; 2],
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        let hangup = SignalKind::hangup();
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: (!is_ignored(hangup.as_raw_value())).then(|| signal(hangup)).transpose()?,
+            users: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
         })
     }
 
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+    async fn next(&mut self) -> Asked {
+        let [first, second] = &mut self.users;
+        loop {
+            let signal = tokio::select! {
+                _ = self.interrupt.recv() => return Asked::End("SIGINT"),
+                _ = self.terminate.recv() => return Asked::End("SIGTERM"),
+                () = received(&mut self.hangup) => return Asked::HangUp,
+                _ = first.recv() => "SIGUSR1",
+                _ = second.recv() => "SIGUSR2",
+            };
+            tracing::info!(signal, "this signal means nothing here");
         }
     }
+}
+
+/// Waits for a signal that may not be watched.
+#[cfg(unix)]
+async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started the program had this signal ignored, where the system tells.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 #[cfg(not(unix))]
@@ -62,9 +111,9 @@ impl Signals {
         Ok(Self)
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Asked {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => "Ctrl-C",
+            Ok(()) => Asked::End("Ctrl-C"),
             Err(_) => std::future::pending().await,
         }
     }

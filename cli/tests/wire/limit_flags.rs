@@ -153,6 +153,53 @@ fn limits_of_connections_and_of_writes_by_flag() {
             Ok(())
         }));
     }
+    cases.push(Case::new("9110-15.6.4-01", "--max-handshakes, and its variable", |_| {
+        for server in [
+            Server::start(&["--max-handshakes", "2", "--workers", "1"])?,
+            with_environment(&[("STICKLER_MAX_HANDSHAKES", "2")], &["--workers", "1"])?,
+        ] {
+            // Handshakes that are over do not count.
+            let _open = [Client::open(server.address())?, Client::open(server.address())?];
+            let _first = Client::connect(server.address())?;
+            let mut second = Client::connect(server.address())?;
+            expect_503(server.address())?;
+            second.upgrade()?;
+            let third = Client::open(server.address())?;
+            drop((second, third));
+            server.retire()?;
+        }
+        Ok(())
+    }));
+    cases.push(Case::new("cli", "--max-handshakes-per-address, and its variable", |_| {
+        for server in [
+            Server::start(&["--max-handshakes-per-address", "3"])?,
+            with_environment(&[("STICKLER_MAX_HANDSHAKES_PER_ADDRESS", "3")], &[])?,
+        ] {
+            let begun = Instant::now();
+            let (mut opened, mut refused) = (0, 0);
+            while refused == 0 || opened < 5 {
+                let mut client = Client::connect(server.address())?;
+                client.send(&Head::new().bytes())?;
+                let response = client.response(PROMPT)?;
+                match response.status {
+                    101 => opened += 1,
+                    429 => {
+                        refused += 1;
+                        response.refuses(&[429], true)?;
+                    }
+                    other => return Err(format!("    observed  {other}")),
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // Three at once, and one in each third of a second.
+            let most = 3 + 3 * begun.elapsed().as_secs() + 3;
+            if opened > most {
+                return Err(format!("    expected  {most} at most\n    observed  {opened}"));
+            }
+            server.retire()?;
+        }
+        Ok(())
+    }));
     cases.push(Case::new("cli", "--min-drain-rate, and its variable", |_| {
         for server in [
             Server::start(&["--min-drain-rate", "512KiB"])?,

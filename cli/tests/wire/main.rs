@@ -47,6 +47,7 @@ mod deflate_negotiation;
 mod deflate_replies;
 mod deflate_streams;
 mod deflate_text;
+mod door;
 mod environment;
 mod filter;
 mod fragmentation;

@@ -4,6 +4,8 @@
 //! register of times and moves it lazily, so that messages never touch it.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "server")]
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::clock::Clock;
 use super::memory::Memory;
-use super::rate_limit::{PerAddress, RateLimit};
+use super::rate_limit::Told;
 use super::settings::AtHand;
 use super::shared::Shared;
 use super::watchman::Watchman;
@@ -46,23 +48,37 @@ pub(crate) struct Context {
     unspoken_subprotocols: AtomicU64,
     late_messages: AtomicU64,
     ping_floods: AtomicU64,
+    drained: Drained,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
     rearmed: Notify,
     emptied: Notify,
-    pub(in crate::net) violations_told: RateLimit,
-    pub(in crate::net) refusals_told: RateLimit,
-    /// Handshakes without a common subprotocol; the contexts of one server share it.
-    pub(in crate::net) unspoken_told: Arc<PerAddress>,
-    pub(in crate::net) memory_told: RateLimit,
+    /// What the log was told; the contexts of one server share it.
+    pub(in crate::net) told: Arc<Told>,
     /// What all connections hold; the contexts of one server share it.
     pub(in crate::net) memory: Arc<Memory>,
-    /// The same of lines about the memory for histories.
-    #[cfg(feature = "deflate")]
-    pub(in crate::net) histories_told: RateLimit,
     /// Memory for compression; the contexts of one server share it.
     #[cfg(feature = "deflate")]
     pub(in crate::net) budget: Arc<Budget>,
+}
+
+/// How connections ended after a shutdown was asked for.
+#[derive(Debug, Default)]
+struct Drained {
+    clean: AtomicU64,
+    unclean: AtomicU64,
+    cut: AtomicU64,
+}
+
+/// How a connection ended after a shutdown was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DrainEnd {
+    /// Each side said what it had to, or nothing was ever said.
+    Clean,
+    /// The peer, or its transport, did not keep to the closing handshake.
+    Unclean,
+    /// It was dropped before its end.
+    Cut,
 }
 
 #[derive(Default)]
@@ -107,12 +123,9 @@ impl Context {
         let budget = Arc::new(Budget::new(compression_share(&config)));
         Context {
             watchman: Watchman::default(),
-            memory_told: RateLimit::default(),
             memory: Arc::new(Memory::new(config.max_memory, budget.clone())),
             #[cfg(feature = "deflate")]
             budget,
-            #[cfg(feature = "deflate")]
-            histories_told: RateLimit::default(),
             at_hand: AtHand::of(&config.limits),
             config,
             number: next_number(),
@@ -128,12 +141,11 @@ impl Context {
             unspoken_subprotocols: AtomicU64::new(0),
             late_messages: AtomicU64::new(0),
             ping_floods: AtomicU64::new(0),
+            drained: Drained::default(),
             register: Mutex::default(),
             rearmed: Notify::new(),
             emptied: Notify::new(),
-            violations_told: RateLimit::default(),
-            refusals_told: RateLimit::default(),
-            unspoken_told: Arc::default(),
+            told: Arc::default(),
         }
     }
 
@@ -149,13 +161,15 @@ impl Context {
             Context { watchman: watchman.clone(), ..Context::new(config.clone(), http.cloned()) };
         #[cfg(feature = "deflate")]
         let budget = first.budget.clone();
+        let (told, start) = (first.told.clone(), first.clock.start());
         let memory = first.memory.clone();
-        let unspoken_told = first.unspoken_told.clone();
         let more = (1..count).map(|_| Context {
             memory: memory.clone(),
             #[cfg(feature = "deflate")]
             budget: budget.clone(),
-            unspoken_told: unspoken_told.clone(),
+            told: told.clone(),
+            // The times in what is told are of one clock.
+            clock: Clock::beginning(start),
             watchman: watchman.clone(),
             ..Context::new(config.clone(), http.cloned())
         });
@@ -291,6 +305,25 @@ impl Context {
         self.farewell.get().map(|farewell| &**farewell)
     }
 
+    /// Counts a connection that has ended, if that is after a shutdown was asked for.
+    pub(in crate::net) fn count_drained(&self, end: DrainEnd) {
+        if self.is_draining() {
+            self.drained.count(end).fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Connections that ended so after a shutdown was asked for.
+    #[cfg(feature = "server")]
+    pub(crate) fn drained(&self, end: DrainEnd) -> u64 {
+        self.drained.count(end).load(Ordering::Relaxed)
+    }
+
+    /// Whether to tell that there is no place for this peer; if so, how many were not told since the last time.
+    #[cfg(feature = "server")]
+    pub(crate) fn admit_line_of_place(&self, peer: SocketAddr) -> Option<u64> {
+        self.told.places.admit(Some(peer.ip()), self.now())
+    }
+
     pub(in crate::net) fn count_panic(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
@@ -391,6 +424,16 @@ impl Context {
 
     fn register(&self) -> MutexGuard<'_, Register> {
         self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drained {
+    fn count(&self, end: DrainEnd) -> &AtomicU64 {
+        match end {
+            DrainEnd::Clean => &self.clean,
+            DrainEnd::Unclean => &self.unclean,
+            DrainEnd::Cut => &self.cut,
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::net::handles::incoming::Incoming;
 use crate::net::lent::cork;
 use crate::net::lent::outbox::Outbox;
 use crate::net::read_vec::ReadVec;
-use crate::net::state::context::Context as Shares;
+use crate::net::state::context::{Context as Shares, DrainEnd};
 use crate::net::state::shared::Shared;
 
 /// Serves one connection on any transport, from its first byte to its end.
@@ -115,6 +115,11 @@ impl Drop for Registered {
         // A task that is dropped, at the end of its runtime for instance, has not ended TCP.
         let mut state = self.0.lock();
         let (mut unsent, mut ending) = (None, None);
+        let end = match state.life.ended() {
+            None => DrainEnd::Cut,
+            Some(ending) if ending.is_as_it_should_be() => DrainEnd::Clean,
+            Some(_) => DrainEnd::Unclean,
+        };
         if !state.life.is_closed() {
             state.lose(Some(std::io::ErrorKind::Interrupted));
             unsent = state.closed();
@@ -125,6 +130,7 @@ impl Drop for Registered {
         if let Some(ending) = ending {
             self.0.report_dropped(&ending);
         }
+        self.0.context.count_drained(end);
         self.0.leave();
     }
 }

@@ -71,14 +71,16 @@ fn report_error(shared: &Shared, error: &(dyn StdError + 'static)) {
     if !is_open && passes_on(error, ending.as_ref()) {
         tracing::debug!(peer, path, error = %chain, "the handler ended with its connection");
     } else {
-        tracing::error!(peer, path, error = %chain, "the handler failed");
+        let Some(suppressed) = shared.may_tell(|told| &told.failures) else { return };
+        tracing::error!(peer, path, error = %chain, suppressed, "the handler failed");
     }
 }
 
 fn report_panic(shared: &Shared, panic: &(dyn Any + Send)) {
+    let Some(suppressed) = shared.may_tell(|told| &told.failures) else { return };
     let path = shared.lock().path().to_string();
     let peer = shared.peer.map(tracing::field::display);
-    tracing::error!(peer, path, panic = said(panic), "the handler panicked");
+    tracing::error!(peer, path, panic = said(panic), suppressed, "the handler panicked");
 }
 
 /// Whether this error, or one behind it, says how the connection ended.

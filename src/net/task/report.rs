@@ -2,10 +2,11 @@
 //! wrong, where it ends, with the clause. Never a payload, a query or a header field, save a name that the
 //! peer asked for.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::net::ending::{Ending, Initiator, TimeoutKind};
 use crate::net::state::context::Context;
+use crate::net::state::rate_limit::{RateLimit, Told};
 use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
 use crate::proto::handshake::Request;
@@ -13,6 +14,17 @@ use crate::proto::rejection::Rejection;
 use crate::proto::violation::Violation;
 
 impl Shared {
+    /// The address of the peer.
+    fn address(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| peer.ip())
+    }
+
+    /// Whether to tell of this connection what has such a limit; if so, how many lines were left out since
+    /// the last one.
+    pub(super) fn may_tell(&self, kind: impl FnOnce(&Told) -> &RateLimit) -> Option<u64> {
+        kind(&self.context.told).admit(self.address(), self.context.now())
+    }
+
     /// The 101 is queued, or was sent by something else: logs what was agreed on, at debug.
     pub(in crate::net) fn report_opening(
         &self,
@@ -35,9 +47,10 @@ impl Shared {
     /// because a browser then fails the connection with 1006 and does not say why.
     pub(in crate::net) fn report_unspoken_subprotocols(&self, request: &Request) {
         self.context.count_unspoken_subprotocols();
-        let address = self.peer.map(|peer| peer.ip());
-        let now = self.context.now();
-        let Some(suppressed) = self.context.unspoken_told.admit(address, now) else { return };
+        let context = &self.context;
+        let Some(suppressed) = context.told.unspoken.admit(self.address(), context.now()) else {
+            return;
+        };
         let peer = self.peer.map(tracing::field::display);
         let count = request.subprotocols().count();
         let mut offered: Vec<_> = request.subprotocols().take(SHOWN_NAMES).map(shown).collect();
@@ -148,19 +161,19 @@ impl Shared {
         }
         let path = state.path().to_string();
         drop(state);
+        let Some(suppressed) = self.may_tell(|told| &told.failures) else { return };
         let peer = self.peer.map(tracing::field::display);
         tracing::error!(
             peer,
             path,
             status = 500,
+            suppressed,
             "the handler left the opening handshake unanswered"
         );
     }
 
     fn report_violation(&self, violation: Violation) {
-        let Some(suppressed) = self.context.violations_told.admit(self.context.now()) else {
-            return;
-        };
+        let Some(suppressed) = self.may_tell(|told| &told.violations) else { return };
         let peer = self.peer.map(tracing::field::display);
         let (clause, code) = (violation.section(), violation.close_code().get());
         let sentence = violation.sentence();
@@ -187,7 +200,7 @@ impl Shared {
 
     /// The queue to the peer was full, and the connection was to close then.
     fn report_full_queue(&self, ending: &Ending) {
-        let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else { return };
+        let Some(suppressed) = self.may_tell(|told| &told.refusals) else { return };
         let peer = self.peer.map(tracing::field::display);
         let (code, sent, limit) =
             (ending.code().get(), sent_code(ending), self.limits().max_queued);
@@ -203,7 +216,7 @@ impl Shared {
     }
 
     fn report_timer(&self, timer: TimeoutKind, ending: &Ending) {
-        let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else { return };
+        let Some(suppressed) = self.may_tell(|told| &told.refusals) else { return };
         let peer = self.peer.map(tracing::field::display);
         let (clause, code, sent) = (timer.section(), ending.code().get(), sent_code(ending));
         tracing::info!(
@@ -221,7 +234,8 @@ impl Shared {
 impl Context {
     /// An opening handshake was refused; its peer is known where the transport has an address.
     pub(in crate::net) fn report_rejection(&self, peer: Option<SocketAddr>, rejection: Rejection) {
-        let Some(suppressed) = self.refusals_told.admit(self.now()) else { return };
+        let address = peer.map(|peer| peer.ip());
+        let Some(suppressed) = self.told.refusals.admit(address, self.now()) else { return };
         let peer = peer.map(tracing::field::display);
         let (clause, status, sentence) =
             (rejection.section(), rejection.status(), rejection.sentence());
@@ -261,7 +275,7 @@ const SHOWN_NAMES: usize = 4;
 impl Shared {
     /// Logs that the connection was failed for want of memory.
     fn report_overload(&self) {
-        let Some(suppressed) = self.context.memory_told.admit(self.context.now()) else { return };
+        let Some(suppressed) = self.may_tell(|told| &told.memory) else { return };
         let peer = self.peer.map(tracing::field::display);
         let (used, limit) = (self.context.memory.used(), self.context.memory.limit());
         tracing::warn!(

@@ -192,7 +192,12 @@ impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Self {
         let lists_versions = refusal.rejection.lists_versions();
         // RFC 6455 §4.2.1: a request that breaks a rule gets the status of an error.
-        Self { lists_versions, ..Self::of(refusal.rejection.status()) }.with_body(refusal.body())
+        let mut answer = Self { lists_versions, ..Self::of(refusal.rejection.status()) };
+        if refusal.rejection == Rejection::TooManyHandshakes {
+            // RFC 6585 §4: it may say how long to wait. The name is a token, the value visible ASCII.
+            let _ = answer.insert("Retry-After", RETRY_AFTER_SECONDS);
+        }
+        answer.with_body(refusal.body())
     }
 }
 
