@@ -3,9 +3,14 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+use tokio::runtime::Builder;
+use tokio::time::{sleep, timeout};
+
 use crate::attacks::{Attack, flood};
 use crate::bytes::{DEFLATE, binary, empty_blocks, frame, hash_chains};
 use crate::honest::Honest;
+use crate::peer::Peer;
 use crate::program::start;
 use crate::{alone, scaled};
 
@@ -64,4 +69,39 @@ fn work_without_output_leaves_turns() {
         "empty blocks, beside a plain flood",
         (plain, honest_p99(&["--log=warn"], empty).1),
     );
+}
+
+/// Honest peers get their 1001 though others make work at that moment.
+#[test]
+fn a_shutdown_beside_large_work_tells_every_peer() {
+    let _alone = alone();
+    let flags = ["--deflate-level=7", "--shutdown-timeout=500ms", "--log=warn"];
+    let server = start(&flags);
+    let address = server.address();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let text = binary(hash_chains(16 << 20));
+    let untold = runtime.block_on(async {
+        let mut peers = Vec::new();
+        for _ in 0..20 {
+            peers.push(Peer::open(address, None).await.unwrap());
+        }
+        let attack =
+            Attack::start(move || flood(address, scaled(6, 20), Some(DEFLATE), Vec::new(), text));
+        sleep(Duration::from_millis(2500)).await;
+        server.signal(Signal::TERM);
+        let mut untold = Vec::new();
+        for mut peer in peers {
+            match timeout(Duration::from_secs(30), peer.next()).await {
+                Ok(Ok(Some(frame))) if frame.first == 0x88 && frame.close_code() == 1001 => {
+                    let _ = peer.send(&stickler_testing::frame::close(1001)).await;
+                }
+                other => untold.push(format!("{other:?}")),
+            }
+        }
+        drop(attack);
+        untold
+    });
+    eprintln!("shutdown: {} of 20 honest peers without 1001", untold.len());
+    assert!(untold.is_empty(), "{} of 20, such as {}", untold.len(), untold[0]);
+    server.wait(Duration::from_secs(15)).unwrap();
 }
