@@ -26,6 +26,7 @@ mod pongs_owed;
 mod queue_at_sigterm;
 mod slow_readers;
 mod stopped;
+mod stopped_readers;
 mod turns;
 mod unfinished;
 
