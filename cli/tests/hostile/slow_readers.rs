@@ -12,33 +12,51 @@ use crate::peer::Peer;
 use crate::program::start;
 use crate::{alone, scaled};
 
-/// How many bytes of an echo a reader of this speed got before the end, and how long that took.
-async fn read_steadily(
-    address: SocketAddr,
+/// A reader of one echo.
+#[derive(Clone, Copy)]
+struct Reader {
     size: usize,
     per_second: usize,
-    receive: Option<u32>,
-) -> (usize, Duration) {
-    let mut peer = Peer::connect_with_buffer(address, receive).await.unwrap();
-    peer.upgrade(None).await.unwrap();
-    let begun = Instant::now();
-    peer.send(&binary(vec![0x5a; size])).await.unwrap();
-    let (mut got, wanted) = (0, size + header_len(size));
-    let mut buffer = vec![0; 64 * 1024];
-    while got < wanted {
-        let due = (begun.elapsed().as_secs_f64() * per_second as f64) as usize;
-        let room = due.saturating_sub(got).min(buffer.len());
-        if room == 0 {
-            sleep(STEP).await;
-            continue;
+    /// It reads as fast as it can when so much time is over.
+    hurries_after: Duration,
+    receive_buffer: Option<u32>,
+}
+
+impl Reader {
+    /// How many bytes came before the end, and how long that took.
+    async fn read(self, address: SocketAddr) -> (usize, Duration) {
+        let mut peer = Peer::connect_with_buffer(address, self.receive_buffer).await.unwrap();
+        peer.upgrade(None).await.unwrap();
+        let begun = Instant::now();
+        peer.send(&binary(vec![0x5a; self.size])).await.unwrap();
+        let mut buffer = vec![0; 64 * 1024];
+        let mut got = 0;
+        while got < self.wanted() {
+            let due = match begun.elapsed() {
+                slow if slow < self.hurries_after => {
+                    (slow.as_secs_f64() * self.per_second as f64) as usize
+                }
+                _ => self.wanted(),
+            };
+            let room = due.saturating_sub(got).min(buffer.len());
+            if room == 0 {
+                sleep(STEP).await;
+                continue;
+            }
+            match timeout(PATIENCE, peer.stream.read(&mut buffer[..room])).await {
+                Ok(Ok(count @ 1..)) => got += count,
+                _ => break,
+            }
         }
-        match timeout(PATIENCE, peer.stream.read(&mut buffer[..room])).await {
-            Ok(Ok(count @ 1..)) => got += count,
-            _ => break,
-        }
-        sleep(STEP).await;
+        let (wanted, took) = (self.wanted(), begun.elapsed());
+        eprintln!("{} bytes/s: {got} of {wanted} bytes in {took:?}", self.per_second);
+        (got, took)
     }
-    (got, begun.elapsed())
+
+    /// The frame with its header.
+    fn wanted(self) -> usize {
+        self.size + header_len(self.size)
+    }
 }
 
 const fn header_len(size: usize) -> usize {
@@ -51,23 +69,20 @@ const STEP: Duration = Duration::from_millis(50);
 /// Longer than a peer that is served waits for its next bytes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// All at once: each reads an echo of this size. The speeds in bytes per second.
-fn all_get_everything(flags: &[&str], size: usize, speeds: &'static [usize], receive: Option<u32>) {
+/// All at once: each reads its echo.
+fn all_get_everything(flags: &[&str], readers: Vec<Reader>) {
     let _alone = alone();
     let server = start(flags);
     let address = server.address();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let short: Vec<String> = runtime.block_on(async {
-        let readers: Vec<_> = speeds
-            .iter()
-            .map(|speed| (speed, tokio::spawn(read_steadily(address, size, *speed, receive))))
-            .collect();
+        let reading: Vec<_> = readers.iter().map(|it| tokio::spawn(it.read(address))).collect();
         let mut short = Vec::new();
-        for (speed, reader) in readers {
-            let (got, took) = reader.await.unwrap();
-            eprintln!("{speed} bytes/s: {got} of {size} bytes in {took:?}");
-            if got < size + header_len(size) {
-                short.push(format!("{speed} bytes/s: {got} of {size} bytes after {took:?}"));
+        for (reader, reading) in readers.iter().zip(reading) {
+            let (got, took) = reading.await.unwrap();
+            if got < reader.wanted() {
+                let (speed, wanted) = (reader.per_second, reader.wanted());
+                short.push(format!("{speed} bytes/s: {got} of {wanted} bytes in {took:?}"));
             }
         }
         short
@@ -76,23 +91,53 @@ fn all_get_everything(flags: &[&str], size: usize, speeds: &'static [usize], rec
     server.retire().unwrap();
 }
 
+fn steady(size: usize, speeds: &[usize], receive_buffer: Option<u32>) -> Vec<Reader> {
+    let reader = |per_second: &usize| Reader {
+        size,
+        per_second: *per_second,
+        hurries_after: Duration::MAX,
+        receive_buffer,
+    };
+    speeds.iter().map(reader).collect()
+}
+
 /// At 16 KiB/s the server judges over 16 s, as it does over 256 s at the default of 1 KiB/s.
 #[test]
 fn steady_readers_get_everything() {
     if crate::whole() {
-        let flags = ["--send-buffer=64KiB"];
-        all_get_everything(&flags, 512 << 10, &[2_000, 5_000, 10_000, 20_000, 40_000], RECEIVE);
+        let readers = steady(512 << 10, &[2_000, 5_000, 10_000, 20_000, 40_000], RECEIVE);
+        all_get_everything(&["--send-buffer=64KiB"], readers);
     } else {
-        let flags = ["--min-drain-rate=16KiB", "--send-buffer=64KiB"];
-        all_get_everything(&flags, 512 << 10, &[28_000, 40_000, 60_000, 80_000, 160_000], RECEIVE);
+        let readers = steady(512 << 10, &[30_000, 40_000, 60_000, 80_000, 160_000], RECEIVE);
+        all_get_everything(&["--min-drain-rate=16KiB", "--send-buffer=64KiB"], readers);
     }
+}
+
+/// The kernel's own send buffers hold megabytes, and it says that there is room again when a third of them is free: long
+/// after the time in which this reader is judged.
+#[test]
+fn a_slow_reader_that_hurries_in_the_end_gets_everything() {
+    let flags: &[&str] = scaled(
+        &["--unsent-low-water=64MiB", "--min-drain-rate=32KiB"],
+        &["--unsent-low-water=64MiB"],
+    );
+    let (per_second, seconds) = scaled((60_000, 12), (5_000, 300));
+    let reader = Reader {
+        size: 12 << 20,
+        per_second,
+        hurries_after: Duration::from_secs(seconds),
+        receive_buffer: None,
+    };
+    all_get_everything(flags, vec![reader]);
 }
 
 /// The real thing: with the kernel's own buffers on both sides, which tell of progress in large steps.
 #[test]
 #[ignore = "takes half an hour: run.sh slow"]
 fn steady_readers_of_8_mib_get_everything() {
-    all_get_everything(&[], 8 << 20, &[5_000, 10_000, 20_000, 40_000], None);
+    let mut readers = steady(8 << 20, &[5_000, 10_000, 20_000, 40_000], None);
+    readers.extend(steady(1 << 20, &[2_000, 3_000], None));
+    all_get_everything(&[], readers);
 }
 
 /// A peer below the minimum is told why, in the log at least.
@@ -101,10 +146,11 @@ fn a_reader_below_the_minimum_is_closed_with_its_reason() {
     let _alone = alone();
     let rate = scaled("--min-drain-rate=64KiB", "--min-drain-rate=1KiB");
     let server = start(&[rate, "--send-buffer=64KiB", "--log=debug"]);
-    let (size, speed) = (512 << 10, scaled(32_000, 500));
+    let speed = scaled(32_000, 500);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let begun = Instant::now();
-    let reader = runtime.spawn(read_steadily(server.address(), size, speed, RECEIVE));
+    let reader = steady(512 << 10, &[speed], RECEIVE)[0];
+    let reader = runtime.spawn(reader.read(server.address()));
     let limit = scaled(Duration::from_secs(15), Duration::from_secs(600));
     let is_told = || server.log().to_ascii_lowercase().contains(REASON);
     runtime.block_on(async {
