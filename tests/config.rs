@@ -43,6 +43,7 @@ fn a_limit_of_0_is_refused_by_its_name() {
         (head(HeadLimits::new().max_head_size(100)), "limits.head.max_head_size"),
         (Config::default().limits(Limits::default().max_queued(0)), "limits.max_queued"),
         (Config::default().limits(Limits::default().max_body_size(0)), "limits.max_body_size"),
+        (Config::default().limits(Limits::default().min_drain_rate(0)), "limits.min_drain_rate"),
     ];
     for (config, setting) in rows {
         assert_eq!(refused(config), setting);
@@ -57,7 +58,6 @@ fn a_time_of_0_is_refused_by_its_name() {
         (timeouts().close(ZERO), "timeouts.close"),
         (timeouts().keepalive_interval(ZERO), "timeouts.keepalive_interval"),
         (timeouts().keepalive_timeout(ZERO), "timeouts.keepalive_timeout"),
-        (timeouts().write(ZERO), "timeouts.write"),
     ];
     for (timeouts, setting) in rows {
         assert_eq!(refused(Config::default().timeouts(timeouts)), setting);
@@ -149,16 +149,17 @@ fn setters_set_their_fields() {
     assert_eq!((head.max_head_size, head.max_fields), (4, 5));
     let limits = Limits::default().message(message).head(head).max_queued(6);
     assert_eq!((limits.message, limits.head, limits.max_queued), (message, head, 6));
+    let limits = Limits::default().max_body_size(7).min_drain_rate(8);
+    assert_eq!((limits.max_body_size, limits.min_drain_rate), (7, 8));
     let timeouts = Timeouts::default()
         .handshake(second(1))
         .close(second(2))
         .keepalive_interval(second(3))
-        .keepalive_timeout(second(4))
-        .write(second(5));
-    let Timeouts { handshake, close, keepalive_interval, keepalive_timeout, write, .. } = timeouts;
+        .keepalive_timeout(second(4));
+    let Timeouts { handshake, close, keepalive_interval, keepalive_timeout, .. } = timeouts;
     assert_eq!(
-        (handshake, close, keepalive_interval, keepalive_timeout, write),
-        (second(1), second(2), Some(second(3)), second(4), second(5))
+        (handshake, close, keepalive_interval, keepalive_timeout),
+        (second(1), second(2), Some(second(3)), second(4))
     );
     let policy = Policy::default()
         .paths(["/a"])

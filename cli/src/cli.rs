@@ -331,7 +331,7 @@ mod tests {
         assert_eq!((serve.max_connections, serve.max_connections_per_address), (None, None));
         assert_eq!((serve.send_buffer, serve.unsent_low_water), (None, None));
         let seconds = Duration::from_secs;
-        assert_eq!((serve.handshake_timeout, serve.write_timeout), (seconds(10), seconds(30)));
+        assert_eq!((serve.handshake_timeout, serve.min_drain_rate), (seconds(10), Size(1 << 10)));
         assert_eq!((serve.close_timeout, serve.shutdown_timeout), (seconds(5), seconds(8)));
         assert_eq!(serve.keepalive_interval, Interval::Every(seconds(25)));
         assert_eq!(serve.keepalive_timeout, seconds(20));
@@ -391,7 +391,7 @@ mod tests {
             "--max-connections 0",
             "--max-connections-per-address 0",
             "--max-queued 0",
-            "--write-timeout 0",
+            "--min-drain-rate 0",
             "--send-buffer 0",
             "--unsent-low-water 0",
             "--close-timeout 0",

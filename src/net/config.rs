@@ -171,6 +171,16 @@ pub struct Limits {
     /// The content of a request that does not ask for a WebSocket, where the application answers those;
     /// 1 MiB by default. More gets 413.
     pub max_body_size: usize,
+    /// The slowest rate at which a peer may take what is queued for it, in bytes per second; 1 KiB/s by
+    /// default. The peer has the time in which this rate takes 256 KiB, 256 s by default. That time runs
+    /// from when the transport refuses bytes until all is written, and each byte that the transport takes
+    /// gives back the time that this rate needs for a byte. So a peer that reads at this rate or faster gets
+    /// everything. One that stops is told 1008, if that still can be written, and dropped.
+    ///
+    /// A connection of a `Server` tries to write before it judges. Any other transport is
+    /// judged by when it says that it takes bytes again; a kernel says that only when a third of its send
+    /// buffer is free.
+    pub min_drain_rate: usize,
 }
 
 impl Default for Limits {
@@ -180,6 +190,7 @@ impl Default for Limits {
             head: HeadLimits::default(),
             max_queued: 1 << 20,
             max_body_size: 1 << 20,
+            min_drain_rate: 1 << 10,
         }
     }
 }
@@ -212,6 +223,13 @@ impl Limits {
         self.max_body_size = max_body_size;
         self
     }
+
+    /// Sets the field `min_drain_rate`.
+    #[must_use]
+    pub fn min_drain_rate(mut self, min_drain_rate: usize) -> Limits {
+        self.min_drain_rate = min_drain_rate;
+        self
+    }
 }
 
 /// How long is too long.
@@ -220,14 +238,13 @@ impl Limits {
 pub struct Timeouts {
     /// From accepting the transport to the 101; 10 s by default.
     pub handshake: Duration,
-    /// From our Close to the peer's, and from our FIN to the peer's; 5 s by default.
+    /// From our Close to the peer's, and from our FIN to the peer's; 5 s by default. It counts from when all
+    /// that was queued before is written; until then [`Limits::min_drain_rate`] holds.
     pub close: Duration,
     /// Silence after which a Ping is sent, 25 s by default; `None` sends none.
     pub keepalive_interval: Option<Duration>,
     /// From a keepalive Ping to any byte from the peer; 20 s by default.
     pub keepalive_timeout: Duration,
-    /// How long the peer may take no byte of what is queued for it; 30 s by default.
-    pub write: Duration,
 }
 
 impl Default for Timeouts {
@@ -237,7 +254,6 @@ impl Default for Timeouts {
             close: Duration::from_secs(5),
             keepalive_interval: Some(Duration::from_secs(25)),
             keepalive_timeout: Duration::from_secs(20),
-            write: Duration::from_secs(30),
         }
     }
 }
@@ -271,13 +287,6 @@ impl Timeouts {
     #[must_use]
     pub fn keepalive_timeout(mut self, keepalive_timeout: Duration) -> Timeouts {
         self.keepalive_timeout = keepalive_timeout;
-        self
-    }
-
-    /// Sets the field `write`.
-    #[must_use]
-    pub fn write(mut self, write: Duration) -> Timeouts {
-        self.write = write;
         self
     }
 }

@@ -93,8 +93,8 @@ pub enum TimeoutKind {
     Close,
     /// The peer did not answer a keepalive Ping.
     Keepalive,
-    /// The peer took no byte of what was queued for it.
-    Write,
+    /// The peer took what was queued for it more slowly than `Limits::min_drain_rate`.
+    Drain,
 }
 
 impl fmt::Display for TimeoutKind {
@@ -103,7 +103,7 @@ impl fmt::Display for TimeoutKind {
             TimeoutKind::Handshake => "the opening handshake took too long",
             TimeoutKind::Close => "the closing handshake, or the end of TCP, took too long",
             TimeoutKind::Keepalive => "the peer did not answer a Ping in time",
-            TimeoutKind::Write => "the peer took no byte in time",
+            TimeoutKind::Drain => "the peer took bytes too slowly",
         })
     }
 }
@@ -115,7 +115,7 @@ impl TimeoutKind {
             TimeoutKind::Handshake => "RFC 6455 4.2.1",
             TimeoutKind::Close => "RFC 6455 7.1.1",
             TimeoutKind::Keepalive => "RFC 6455 5.5.2",
-            TimeoutKind::Write => "RFC 6455 10.4",
+            TimeoutKind::Drain => "RFC 6455 10.4",
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What a connection asks of its transport beside `AsyncWrite`: to read into the spare capacity of
-//! a `Vec`.
+//! a `Vec`, and to try a write that readiness says nothing of.
 //!
 //! Whatever is `AsyncRead` can do that. A transport that can do it in a better way is not
 //! `AsyncRead` and implements the trait itself.
@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The side of a transport that is read.
+/// What a transport can do beside `AsyncWrite`.
 pub(crate) trait ReadVec {
     /// Reads once, at most `limit` bytes, behind what is in `buffer`, and gives their number; 0 is
     /// the end. Room is made if there is none; `limit` is not 0.
@@ -21,6 +21,17 @@ pub(crate) trait ReadVec {
         buffer: &mut Vec<u8>,
         limit: usize,
     ) -> Poll<io::Result<usize>>;
+
+    /// Writes once, whatever is known of readiness. Leaves no waker.
+    ///
+    /// # Errors
+    /// `WouldBlock` where nothing is taken, and where there is no better way to know than readiness.
+    fn try_write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// Has the transport take a little more than it was meant to: the last that is written to it.
+    fn make_room(&mut self) {}
 }
 
 impl<T: AsyncRead + Unpin> ReadVec for T {

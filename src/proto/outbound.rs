@@ -284,8 +284,11 @@ impl Outbound {
         Ok(())
     }
 
-    /// Answers the peer's Close with its own code and no reason, unless ours was sent.
+    /// Answers the peer's Close with its own code and no reason, unless ours was sent. A Pong that waits
+    /// goes first.
     pub fn answer_close(&mut self, code: Option<CloseCode>, batch: &mut Vec<u8>) {
+        // RFC 6455 §5.5.2: the Ping came before the Close, so its Pong is owed.
+        self.release_pong(batch);
         self.stage = match self.stage {
             // RFC 6455 §5.5.1: a Close is answered by one, unless ours was sent.
             Stage::Open | Stage::MidMessage => {
@@ -297,13 +300,16 @@ impl Outbound {
         };
     }
 
-    /// Appends the Close that fails the connection, unless one was sent (RFC 6455 §7.1.7).
+    /// Appends the Close that fails the connection, unless one was sent (RFC 6455 §7.1.7). A Pong that
+    /// waits goes first.
     pub fn fail(&mut self, violation: Violation, batch: &mut Vec<u8>) {
         self.fail_with(violation.close_code(), violation.reason(), batch);
     }
 
     /// As [`Outbound::fail`], for a cause that is not the peer's fault.
     pub fn fail_with(&mut self, code: CloseCode, reason: &str, batch: &mut Vec<u8>) {
+        // RFC 6455 §5.5.2: the Ping came before the fault, so its Pong is owed.
+        self.release_pong(batch);
         self.stage = match self.stage {
             Stage::Open | Stage::MidMessage => {
                 append_close(Some(code), reason, batch);

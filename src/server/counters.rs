@@ -17,6 +17,8 @@ pub struct Counters {
     pub accept_errors: u64,
     /// Handlers that panicked. Each ended its own connection and no other.
     pub panics: u64,
+    /// Connections that were ended because the peer took bytes more slowly than `Limits::min_drain_rate`.
+    pub slow_peers: u64,
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken: the
     /// 101 then names none (RFC 6455 §4.2.2), and browsers give up without saying why.
     pub unspoken_subprotocols: u64,

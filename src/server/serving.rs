@@ -152,6 +152,7 @@ impl Handle {
             refused: admission.refused(),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             panics: sum(Context::panics),
+            slow_peers: sum(Context::slow_peers),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }

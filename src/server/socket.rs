@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
@@ -45,6 +46,27 @@ impl ReadVec for Socket {
         }
         self.stream.poll_read_vec(cx, buffer, limit)
     }
+
+    /// The kernel says that there is room once a third of the send buffer is free, but takes bytes as soon
+    /// as there is any. The runtime asks it only after it has said so.
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        #[cfg(target_os = "linux")]
+        return kernel::try_send(&self.stream, bytes);
+        #[cfg(not(target_os = "linux"))]
+        SockRef::from(&self.stream).send(bytes)
+    }
+
+    fn make_room(&mut self) {
+        let socket = SockRef::from(&self.stream);
+        // Where the bounds cannot be moved, nothing is lost but what would be written.
+        #[cfg(target_os = "linux")]
+        let _ = socket.set_tcp_notsent_lowat(u32::MAX);
+        if let Ok(size) = socket.send_buffer_size()
+            && size <= SMALL_BUFFER
+        {
+            let _ = socket.set_send_buffer_size(2 * size);
+        }
+    }
 }
 
 impl AsyncWrite for Socket {
@@ -79,6 +101,10 @@ impl AsyncWrite for Socket {
         self.stream.is_write_vectored()
     }
 }
+
+/// A send buffer of up to so many bytes may be made larger for the last that is written. The kernel sets
+/// that of a fast connection itself, and larger.
+const SMALL_BUFFER: usize = 256 << 10;
 
 #[cfg(target_os = "linux")]
 mod kernel {
@@ -126,6 +152,11 @@ mod kernel {
         }
     }
 
+    /// Sends once, without asking whether there is room.
+    pub(super) fn try_send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        Ok(retry_on_intr(|| send(stream, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT))?)
+    }
+
     /// Makes a call on a socket that is said to be ready, and gives `None` if it was not.
     ///
     /// A call that moves fewer bytes than it could has shown that there is no more for now. The
@@ -160,7 +191,6 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use socket2::SockRef;
     use tokio::net::TcpListener;
     use tokio::time::timeout;
 
@@ -325,6 +355,38 @@ mod tests {
         }
         poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.unwrap();
         assert!(reading.join().unwrap() == bytes);
+    }
+
+    /// The kernel does not say that there is room before a third of its buffer is free.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_write_that_is_tried_needs_no_event() {
+        let (mut socket, mut peer) = open().await;
+        // What the peer's kernel keeps does not hide what is read.
+        SockRef::from(&peer).set_recv_buffer_size(16 << 10).unwrap();
+        let bytes = vec![7; LARGE];
+        while write_now(&mut socket, &bytes).await.is_ready() {}
+        while socket.try_write(&bytes).is_ok() {}
+        let full = socket.try_write(&bytes).unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+        let mut taken = 0;
+        let mut read = vec![0; 16 << 10];
+        for _ in 0..LARGE / read.len() {
+            peer.read_exact(&mut read).unwrap();
+            assert!(write_now(&mut socket, &bytes).await.is_pending());
+            match socket.try_write(&bytes) {
+                Ok(len) => {
+                    taken = len;
+                    break;
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+        assert!(taken > 0);
+        // A little more goes when it has to.
+        while socket.try_write(&bytes).is_ok() {}
+        socket.make_room();
+        assert!(socket.try_write(&[7; 4 << 10]).is_ok());
     }
 
     /// A connection with much to read gives way to others, as with the runtime's own calls.

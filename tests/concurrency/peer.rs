@@ -62,7 +62,7 @@ pub(crate) fn config() -> Config {
     config.timeouts.keepalive_interval = None;
     // What is late on a busy machine is no fault here.
     config.timeouts.close = crate::HANG * 2;
-    config.timeouts.write = crate::HANG * 2;
+    config.limits.min_drain_rate = 1;
     config.limits.max_queued = 64 << 20;
     config
 }

@@ -166,6 +166,8 @@ async fn a_full_queue_hides_no_control_frame() {
     assert_eq!(peer.untaken(), 0);
     peer.give_room(usize::MAX);
     assert_eq!(peer.frame().await.payload.len(), 5000);
+    // RFC 6455 §5.5.2: the Ping was there before the Close.
+    assert_eq!(peer.frame().await, Frame { first: 0x8a, payload: b"new".to_vec() });
     assert_eq!(peer.frame().await.close_code(), 1001);
     peer.end();
     assert!(serving.await.unwrap().is_clean());

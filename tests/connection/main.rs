@@ -12,6 +12,7 @@ mod ahead_random;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
+mod drain;
 mod embedding;
 mod end_behind;
 mod endings;

@@ -300,3 +300,53 @@ async fn a_full_queue_does_not_hide_that_the_connection_is_closing() {
     peer.end();
     serving.await.unwrap();
 }
+
+/// Whatever ends the connection behind a Ping: its Pong goes out, behind the replies before it and before
+/// our Close.
+#[tokio::test(start_paused = true)]
+async fn s5_5_2_under_back_pressure_a_ping_before_the_end_gets_its_pong() {
+    claims!("6455-5.5.2-02");
+    let reserved = [0xf1, 0x80, 0, 0, 0, 0];
+    let ends: [(&str, &[u8]); 4] =
+        [("FIN", b""), ("violation", &reserved), ("Close", &close(1000)), ("both", &close(1000))];
+    for (end, input) in ends {
+        let (peer, serving) = open(Config::default(), async move |incoming| {
+            let (mut receiver, sender) = incoming.accept()?.split();
+            while let Some(message) = receiver.recv().await? {
+                let closes = message.as_bytes() == b"close";
+                sender.send(message)?;
+                if closes {
+                    // The task goes on receiving: the peer's Close is waited for.
+                    sender.close(CloseCode::GOING_AWAY, "")?;
+                }
+            }
+            Ok(())
+        })
+        .await;
+        settle().await;
+        peer.give_room(1);
+        let second = if end == "both" { "close" } else { "two" };
+        for input in [&text("one"), &text(second), &frame(0x89, "old"), &frame(0x89, "new"), input]
+        {
+            peer.send(input);
+            settle().await;
+        }
+        if end == "FIN" {
+            peer.end();
+        }
+        settle().await;
+        peer.give_room(usize::MAX);
+        settle().await;
+        peer.end();
+        serving.await.unwrap();
+        let seen = peer.frames();
+        let at = |wanted: &[u8]| seen.iter().position(|frame| frame.payload == wanted);
+        let pong = at(b"new");
+        assert!(pong.is_some_and(|at| seen[at].first == 0x8a), "{end}: {seen:?}");
+        assert!(at(second.as_bytes()).is_some() && at(b"old").is_none(), "{end}: {seen:?}");
+        let closed = seen.iter().position(|frame| frame.first == 0x88);
+        assert_eq!(closed.is_some(), end != "FIN", "{end}: {seen:?}");
+        // RFC 6455 §5.5.2: behind our own Close the Pong may go too.
+        assert!(end == "both" || closed.is_none() || closed > pong, "{end}: {seen:?}");
+    }
+}

@@ -222,6 +222,33 @@ fn s5_5_3_only_the_newest_pong_waits_under_back_pressure() {
     assert!(!outbound.release_pong(&mut batch));
 }
 
+/// A Ping that came before what ends the connection is answered before our Close.
+#[test]
+fn s5_5_2_a_pong_that_waits_goes_before_the_close_that_ends_the_connection() {
+    claims!("6455-5.5.2-02", "6455-7.1.7-03");
+    type End = fn(&mut Outbound, &mut Vec<u8>);
+    let ends: [(End, &str); 3] = [
+        (|outbound, batch| outbound.answer_close(None, batch), "8a 01 77 88 00"),
+        (|outbound, batch| outbound.fail_with(CloseCode::NORMAL, "", batch), "8a 01 77 88 02 03e8"),
+        (
+            |outbound, batch| {
+                outbound.close(close(1000, ""), batch).unwrap();
+                outbound.answer_close(None, batch);
+            },
+            "88 02 03e8 8a 01 77",
+        ),
+    ];
+    for (end, expected) in ends {
+        let (mut outbound, mut batch) = (Outbound::new(), Vec::new());
+        outbound.set_congested(true);
+        outbound.pong(b"older", &mut batch);
+        outbound.pong(b"w", &mut batch);
+        end(&mut outbound, &mut batch);
+        assert_eq!(batch, hex(expected));
+        assert!(!outbound.has_waiting_pong());
+    }
+}
+
 /// When the duty to answer ends.
 #[test]
 fn s5_5_2_pongs_end_with_a_received_close_and_with_a_failure() {

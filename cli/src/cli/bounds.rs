@@ -48,6 +48,11 @@ pub(crate) struct Bounds {
     #[arg(help_heading = "Limits")]
     pub(crate) max_queued: Size,
 
+    /// Fewest bytes per second that a peer may take while any wait for it; then it gets 1008
+    #[arg(long, env = "STICKLER_MIN_DRAIN_RATE", value_name = "SIZE", default_value = "1KiB")]
+    #[arg(help_heading = "Limits")]
+    pub(crate) min_drain_rate: Size,
+
     /// Most bytes that the kernel holds for one peer, sent or not [default: as the kernel decides]
     #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
     pub(crate) send_buffer: Option<Size>,
@@ -69,11 +74,6 @@ pub(crate) struct Times {
     #[arg(long, env = "STICKLER_CLOSE_TIMEOUT", value_name = "TIME", default_value = "5s")]
     #[arg(value_parser = parse_timeout, help_heading = "Times")]
     pub(crate) close_timeout: Duration,
-
-    /// Time that a peer may take no byte of what is sent to it
-    #[arg(long, env = "STICKLER_WRITE_TIMEOUT", value_name = "TIME", default_value = "30s")]
-    #[arg(value_parser = parse_timeout, help_heading = "Times")]
-    pub(crate) write_timeout: Duration,
 
     /// Time that connections have to end after SIGINT or SIGTERM
     #[arg(long, env = "STICKLER_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "8s")]

@@ -21,8 +21,8 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .max_head_size(options.bounds.max_head_size.0)
         .max_fields(options.bounds.max_header_fields.into());
     limits.max_queued = options.bounds.max_queued.0;
+    limits.min_drain_rate = options.bounds.min_drain_rate.0;
     let mut timeouts = Timeouts::default();
-    timeouts.write = options.times.write_timeout;
     timeouts.handshake = options.times.handshake_timeout;
     timeouts.close = options.times.close_timeout;
     timeouts.keepalive_timeout = options.times.keepalive_timeout;

@@ -215,7 +215,7 @@ fn cli_usage() {
                 "--max-header-fields",
                 "--max-connections",
                 "--max-connections-per-address",
-                "--write-timeout",
+                "--min-drain-rate",
                 "--handshake-timeout",
                 "--close-timeout",
                 "--shutdown-timeout",

@@ -132,16 +132,16 @@ fn limits_of_connections_and_of_writes_by_flag() {
             Ok(())
         }));
     }
-    cases.push(Case::new("cli", "--write-timeout, and its variable", |_| {
+    cases.push(Case::new("cli", "--min-drain-rate, and its variable", |_| {
         for server in [
-            Server::start(&["--write-timeout", "400ms"])?,
-            with_environment(&[("STICKLER_WRITE_TIMEOUT", "400ms")], &[])?,
+            Server::start(&["--min-drain-rate", "512KiB"])?,
+            with_environment(&[("STICKLER_MIN_DRAIN_RATE", "512KiB")], &[])?,
         ] {
             let mut client = Client::connect_with_buffer(server.address(), 16 << 10)?;
             client.upgrade()?;
             client.send(&binary(vec![0x3c; 12 << 20]))?;
             let begun = Instant::now();
-            while !server.log().contains("the peer took no byte in time") {
+            while !server.log().contains("the peer took bytes too slowly") {
                 if begun.elapsed() > PROMPT + Duration::from_secs(3) {
                     return Err(format!("    observed  {}", server.log_tail()));
                 }

@@ -55,7 +55,7 @@ impl Config {
 
 impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
-        let Limits { message, head, max_queued, max_body_size } = self;
+        let Limits { message, head, max_queued, max_body_size, min_drain_rate } = self;
         nonzero("limits.message.max_message_size", message.max_message_size)?;
         nonzero("limits.message.max_frame_size", message.max_frame_size)?;
         nonzero("limits.message.max_fragments", message.max_fragments as usize)?;
@@ -64,19 +64,19 @@ impl Limits {
             return refuse("limits.head.max_head_size", "is too small for any opening handshake");
         }
         nonzero("limits.max_queued", *max_queued)?;
-        nonzero("limits.max_body_size", *max_body_size)
+        nonzero("limits.max_body_size", *max_body_size)?;
+        nonzero("limits.min_drain_rate", *min_drain_rate)
     }
 }
 
 impl Timeouts {
     fn check(&self) -> Result<(), ConfigError> {
-        let Timeouts { handshake, close, keepalive_interval, keepalive_timeout, write } = self;
+        let Timeouts { handshake, close, keepalive_interval, keepalive_timeout } = self;
         let times = [
             ("timeouts.handshake", Some(*handshake)),
             ("timeouts.close", Some(*close)),
             ("timeouts.keepalive_interval", *keepalive_interval),
             ("timeouts.keepalive_timeout", Some(*keepalive_timeout)),
-            ("timeouts.write", Some(*write)),
         ];
         match times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
             Some((setting, _)) => refuse(setting, "is 0: nobody would be in time"),

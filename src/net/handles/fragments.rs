@@ -99,7 +99,6 @@ impl Drop for FragmentedMessage<'_> {
         if self.is_finished {
             return;
         }
-        let deadline = self.sender.shared.close_deadline();
         let mut state = self.sender.shared.lock_for_sending();
         state.queue.reserve(false);
         if self.is_first {
@@ -107,7 +106,7 @@ impl Drop for FragmentedMessage<'_> {
             state.offer_room();
             return;
         }
-        state.close(Initiator::Application, CloseCode::INTERNAL_ERROR, UNFINISHED, deadline);
+        state.close(Initiator::Application, CloseCode::INTERNAL_ERROR, UNFINISHED);
         state.wake_task();
     }
 }

@@ -219,9 +219,8 @@ impl Sender {
     }
 
     fn close_with(&self, frame: CloseFrame<'_>) -> Result<(), SendError> {
-        let deadline = self.shared.close_deadline();
         let mut state = self.shared.lock_for_sending();
-        state.start_closing(Initiator::Application, frame, deadline)?;
+        state.start_closing(Initiator::Application, frame)?;
         state.wake_task();
         Ok(())
     }

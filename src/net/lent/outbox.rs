@@ -12,6 +12,7 @@ use tokio::io::AsyncWrite;
 
 use super::lease::Lease;
 use super::pool;
+use crate::net::read_vec::ReadVec;
 use crate::proto::frame::HeaderBytes;
 
 /// Frames on their way to one peer, in order.
@@ -173,6 +174,70 @@ impl Outbox {
         Poll::Ready(Ok(written))
     }
 
+    /// Writes once, whatever the transport is known to be ready for. As [`Outbox::poll_write`] else.
+    pub(in crate::net) fn try_write<T: ReadVec>(&mut self, io: &mut T) -> io::Result<usize> {
+        let Some(run) = self.runs().next() else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let written = io.try_write(run)?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.advance(written);
+        Ok(written)
+    }
+
+    /// Takes the frames out of which nothing is written. Their payloads come back, to be dropped without
+    /// a lock.
+    #[must_use]
+    pub(in crate::net) fn take_unbegun(&mut self) -> Vec<(usize, Large)> {
+        // A payload that was written as a whole ended its frame.
+        let last = self.large_written.checked_sub(1).and_then(|last| self.large.get(last));
+        let (mut at, mut next) = (last.map_or(0, |(at, _)| *at), self.large_written);
+        while let Some((end, is_large)) = self.frame_at(at, next) {
+            let is_begun =
+                self.batch_written > at || (is_large && end == at && self.partly_written > 0);
+            if !is_begun {
+                self.batch.truncate(at);
+                let unbegun = self.large.split_off(next);
+                self.len = self.runs().map(<[u8]>::len).sum();
+                return unbegun;
+            }
+            at = end;
+            next += usize::from(is_large);
+        }
+        Vec::new()
+    }
+
+    /// Where the frame ends, as far as it is in the batch, that begins there; and whether the next payload
+    /// of `large` belongs to it. The head of a response counts as a frame.
+    fn frame_at(&self, at: usize, next: usize) -> Option<(usize, bool)> {
+        let large_at = self.large.get(next).map(|(at, _)| *at);
+        if large_at == Some(at) {
+            // A payload that has its header in it.
+            return Some((at, true));
+        }
+        let bytes = self.batch.get(at..)?;
+        if bytes.starts_with(b"HTTP/") {
+            let len = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+            return Some((at + len + 4, false));
+        }
+        // RFC 6455 §5.2: seven bits, or the 16 or 64 bits behind them; a server does not mask.
+        let number = |of: Range<usize>| {
+            let fold = |number: usize, byte: &u8| (number << 8) | usize::from(*byte);
+            bytes.get(of).map(|bytes| bytes.iter().fold(0, fold))
+        };
+        let (header, len) = match bytes.get(1)? & 0x7f {
+            126 => (4, number(2..4)?),
+            127 => (10, number(2..10)?),
+            short => (2, usize::from(short)),
+        };
+        let end = at + header;
+        if len > 0 && large_at == Some(end) {
+            return Some((end, true));
+        }
+        let end = end.checked_add(len)?;
+        (end <= self.batch.len()).then_some((end, false))
+    }
+
     /// Fills `slices` with what comes next, and gives how many it filled.
     fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut runs = self.runs();
@@ -270,6 +335,50 @@ mod tests {
             assert_eq!(outbox.len(), expected.len());
             assert_eq!(outbox.runs().count(), runs);
             assert_eq!(outbox.runs().flatten().copied().collect::<Vec<u8>>(), expected);
+        }
+    }
+
+    /// What is begun stays, wherever the transport stopped, and nothing else does.
+    #[test]
+    fn frames_that_are_not_begun_can_be_taken_out() {
+        type Append = fn(&mut Outbox);
+        let parts: [Append; 8] = [
+            |outbox| outbox.append(|batch| batch.extend_from_slice(b"HTTP/1.1 101 S\r\n\r\n")),
+            |outbox| outbox.append(|batch| batch.extend_from_slice(b"\x82\x03abc")),
+            |outbox| outbox.append_large(b"\x82\x06", Large::Owned(vec![7; 6])),
+            |outbox| {
+                outbox.append_large(b"\x82\x0a", Large::Lease(lease(b"rrrr0123456789"), 4..14))
+            },
+            |outbox| outbox.append_large(b"", Large::Bytes(Bytes::from_static(b"\x81\x01x"))),
+            |outbox| outbox.append(|batch| batch.extend_from_slice(b"\x8a\x00")),
+            |outbox| {
+                outbox.append(|batch| {
+                    batch.extend_from_slice(&[0x82, 126, 0, 200]);
+                    batch.extend_from_slice(&[9; 200]);
+                });
+            },
+            |outbox| {
+                outbox.append_large(&[0x82, 127, 0, 0, 0, 0, 0, 0, 0, 3], Large::Owned(vec![5; 3]))
+            },
+        ];
+        let build = || {
+            let mut outbox = Outbox::default();
+            let ends = parts.map(|append| {
+                append(&mut outbox);
+                outbox.len()
+            });
+            (outbox, ends)
+        };
+        let all = build().0.len();
+        for written in 0..=all {
+            let (mut outbox, ends) = build();
+            outbox.advance(written);
+            let rest: Vec<u8> = outbox.runs().flatten().copied().collect();
+            drop(outbox.take_unbegun());
+            let begun = ends.into_iter().find(|end| *end >= written).unwrap_or(0);
+            let left = if written == 0 { 0 } else { begun - written };
+            assert_eq!(outbox.len(), left, "after {written}");
+            assert_eq!(outbox.runs().flatten().copied().collect::<Vec<u8>>(), rest[..left]);
         }
     }
 

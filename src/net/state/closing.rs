@@ -7,6 +7,7 @@
 use super::State;
 use super::life::Deadline;
 use super::queue::Voice;
+use super::shared::Shared;
 use super::waiting::Wakes;
 use crate::net::date::http_date;
 use crate::net::ending::{Initiator, SentClose, TimeoutKind};
@@ -39,16 +40,10 @@ impl State {
     }
 
     /// Starts the closing handshake, unless it has started.
-    pub(in crate::net) fn close(
-        &mut self,
-        initiator: Initiator,
-        code: CloseCode,
-        reason: &str,
-        deadline: Deadline,
-    ) {
+    pub(in crate::net) fn close(&mut self, initiator: Initiator, code: CloseCode, reason: &str) {
         let frame = CloseFrame { code: Some(code), reason };
         // A Close that was sent or received already makes this one void (RFC 6455 §5.5.1).
-        let _ = self.start_closing(initiator, frame, deadline);
+        let _ = self.start_closing(initiator, frame);
     }
 
     /// As [`State::close`], and says what was wrong with it.
@@ -56,14 +51,13 @@ impl State {
         &mut self,
         initiator: Initiator,
         frame: CloseFrame<'_>,
-        deadline: Deadline,
     ) -> Result<(), SendError> {
         if !self.life.is_open() {
             return Err(SendError::Closed);
         }
         self.queue.append(|outbound, batch| outbound.close(frame, batch))?;
         self.life.initiate(initiator);
-        self.life.sent_close(deadline);
+        self.life.queued_close();
         self.reading.discard();
         self.timer_due = true;
         Ok(())
@@ -88,12 +82,7 @@ impl State {
     }
 
     /// The server shuts down: its last message goes, if there is room for it, and then the Close.
-    pub(in crate::net) fn take_leave(
-        &mut self,
-        farewell: &Farewell,
-        deadline: Deadline,
-        max_queued: usize,
-    ) {
+    pub(in crate::net) fn take_leave(&mut self, farewell: &Farewell, max_queued: usize) {
         if let Some(message) = &farewell.message
             && self.life.is_open()
             && self.queue.check_message(Voice::Other, max_queued).is_ok()
@@ -102,7 +91,7 @@ impl State {
             // Connections share its bytes.
             self.queue.append_large(&[], Large::Shared(message.frame().clone()));
         }
-        self.close(Initiator::Shutdown, farewell.code, &farewell.reason, deadline);
+        self.close(Initiator::Shutdown, farewell.code, &farewell.reason);
     }
 
     /// The server shuts down before the peer said a word.
@@ -133,7 +122,7 @@ impl State {
     pub(in crate::net) fn expire(&mut self, timer: TimeoutKind) {
         self.life.initiate(Initiator::Timeout);
         self.life.ending().timeout = Some(timer);
-        // The write timer ends the connection without a Close; nothing is sent all the same.
+        // Where no Close was sent, nothing else is sent all the same.
         self.queue.outbound_mut().shut();
         self.finish();
     }
@@ -142,6 +131,24 @@ impl State {
     pub(in crate::net) fn expire_at_once(&mut self, timer: TimeoutKind) {
         self.expire(timer);
         self.life.give_up();
+    }
+
+    /// The peer takes bytes too slowly. What waits is dropped, and the Close goes behind the frame of which
+    /// so many bytes are left; it has until then to be taken. What was queued comes back, to be dropped
+    /// without the lock.
+    #[must_use]
+    pub(in crate::net) fn fail_slow_peer(
+        &mut self,
+        left: usize,
+        deadline: Deadline,
+    ) -> Option<Box<Outbox>> {
+        let unsent = self.queue.give_up_waiting(left);
+        self.queue.append(|outbound, batch| {
+            outbound.fail_with(CloseCode::POLICY_VIOLATION, TOO_SLOW, batch);
+        });
+        self.expire(TimeoutKind::Drain);
+        self.life.wait_for_end(deadline);
+        unsent
     }
 
     /// The application ends the connection without a Close. What was queued comes back, to be dropped
@@ -165,6 +172,10 @@ impl State {
         let was_clean = self.life.is_finishing();
         if !was_clean || kind.is_some() {
             self.life.ending().transport = Some(kind.unwrap_or(std::io::ErrorKind::UnexpectedEof));
+        }
+        if kind.is_none() {
+            // RFC 6455 §5.5.2: a Ping before the peer's FIN is owed its Pong, which still can be written.
+            self.queue.append(|outbound, batch| outbound.release_pong(batch));
         }
         // RFC 6455 §7.2.1: a connection whose transport is lost is over.
         self.finish_without_close();
@@ -229,8 +240,16 @@ impl State {
     }
 
     /// The task has written everything that was queued.
-    pub(in crate::net) fn all_written(&mut self) {
+    pub(in crate::net) fn all_written(&mut self, shared: &Shared) {
+        if self.life.is_finishing() {
+            // The end of TCP is waited for from now on.
+            self.timer_due = true;
+        }
         if self.queue.is_close_taken() {
+            if self.life.awaits_close() {
+                self.life.wrote_close(shared.close_deadline());
+                self.timer_due = true;
+            }
             let code = self.queue.outbound().sent_code();
             self.life.ending().sent = code.map_or(SentClose::WithoutCode, SentClose::WithCode);
         }
@@ -267,6 +286,9 @@ impl State {
 /// The reason of the Close that ends a connection for want of memory.
 #[cfg(feature = "deflate")]
 const OVERLOAD: &str = "RFC 6455 10.4: no memory is left to inflate the message";
+
+/// The reason of the Close that ends a connection to a peer that takes bytes too slowly.
+const TOO_SLOW: &str = "RFC 6455 10.4: bytes are taken too slowly";
 
 /// The reason of the Close that gives up a silent peer.
 const NO_PONG: &str = "RFC 6455 5.5.2: no answer to a Ping in time";

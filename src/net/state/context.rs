@@ -40,6 +40,7 @@ pub(crate) struct Context {
     draining: Notify,
     live: AtomicUsize,
     panics: AtomicU64,
+    slow_peers: AtomicU64,
     unspoken_subprotocols: AtomicU64,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
@@ -110,6 +111,7 @@ impl Context {
             draining: Notify::new(),
             live: AtomicUsize::new(0),
             panics: AtomicU64::new(0),
+            slow_peers: AtomicU64::new(0),
             unspoken_subprotocols: AtomicU64::new(0),
             register: Mutex::default(),
             rearmed: Notify::new(),
@@ -200,6 +202,12 @@ impl Context {
         self.panics.load(Ordering::Relaxed)
     }
 
+    /// Connections that were ended because their peer took bytes too slowly.
+    #[cfg(feature = "server")]
+    pub(crate) fn slow_peers(&self) -> u64 {
+        self.slow_peers.load(Ordering::Relaxed)
+    }
+
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
     #[cfg(feature = "server")]
     pub(crate) fn unspoken_subprotocols(&self) -> u64 {
@@ -231,6 +239,10 @@ impl Context {
 
     pub(in crate::net) fn count_panic(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_slow_peer(&self) {
+        self.slow_peers.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(in crate::net) fn count_unspoken_subprotocols(&self) {

@@ -38,26 +38,31 @@ enum Stage {
 /// The closing handshake, while frames are exchanged (RFC 6455 §7.1.2).
 ///
 /// ```text
-///  NotBegun --our Close is queued--> Sent --the peer's Close, or the deadline--> (Finishing)
-///     |
-///     +-- the peer's Close; ours answers it --> (Finishing)
+///  NotBegun --our Close is queued--> Queued --it is written--> Sent
+///     |                                 |                        |
+///     +-- the peer's Close;             +-- the peer's Close,    +-- the peer's Close,
+///     v   ours answers it               v   or it is too slow    v   or the deadline
+///  (Finishing) <--------------------------------------------------
 /// ```
 #[derive(Clone, Copy, Debug)]
 enum Closing {
     NotBegun,
-    /// The peer's Close is to be here by then.
+    /// Our Close stands behind what the peer has not taken. Only how slowly it takes that counts.
+    Queued,
+    /// Our Close is written; the peer's is to be here by then.
     Sent(Deadline),
 }
 
 /// How long the end of TCP is waited for.
 ///
 /// ```text
-///  Unseen --the task looks at the timers--> Until --the deadline--> Over
+///  Unseen --all is written, or too slowly--> Until --the deadline--> Over
 ///     +---- a timer had run out before -------------------------------^
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Patience {
-    /// The task has not seen that the connection finishes: the time counts from when it does.
+    /// The task has not seen that all is written: the time counts from when it does. Until then only how
+    /// slowly the peer takes bytes counts.
     Unseen,
     Until(Deadline),
     /// The transport is to be dropped without waiting for the peer.
@@ -181,9 +186,16 @@ impl Life {
         self.stage = Stage::Open(Closing::NotBegun);
     }
 
-    /// Our Close is queued; the peer's is to be here by then.
-    pub(in crate::net) fn sent_close(&mut self, deadline: Deadline) {
+    /// Our Close is queued.
+    pub(in crate::net) fn queued_close(&mut self) {
         if self.is_open() {
+            self.stage = Stage::Open(Closing::Queued);
+        }
+    }
+
+    /// Our Close is written; the peer's is to be here by then.
+    pub(in crate::net) fn wrote_close(&mut self, deadline: Deadline) {
+        if let Stage::Open(Closing::Queued) = self.stage {
             self.stage = Stage::Open(Closing::Sent(deadline));
         }
     }
@@ -191,7 +203,7 @@ impl Life {
     /// Whether our Close is queued, and the peer's is waited for.
     #[inline]
     pub(in crate::net) fn awaits_close(&self) -> bool {
-        matches!(self.stage, Stage::Open(Closing::Sent(_)))
+        matches!(self.stage, Stage::Open(Closing::Queued | Closing::Sent(_)))
     }
 
     /// Nothing more is read as protocol. Says whether that is new.
@@ -203,7 +215,12 @@ impl Life {
         is_new
     }
 
-    /// The task has seen that the connection finishes: the end of TCP is waited for until then.
+    /// Whether the end of TCP is not waited for yet.
+    pub(in crate::net) fn is_end_unseen(&self) -> bool {
+        matches!(self.stage, Stage::Finishing(Patience::Unseen))
+    }
+
+    /// The end of TCP is waited for until then.
     pub(in crate::net) fn wait_for_end(&mut self, deadline: Deadline) {
         if matches!(self.stage, Stage::Finishing(Patience::Unseen)) {
             self.stage = Stage::Finishing(Patience::Until(deadline));

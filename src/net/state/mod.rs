@@ -13,6 +13,7 @@ mod closing;
 #[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
 pub(super) mod compression;
 pub(super) mod context;
+pub(super) mod drain;
 mod glance;
 mod held;
 mod life;

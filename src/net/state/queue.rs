@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::net::lent::outbox::{Large, Outbox};
 use crate::net::lent::pool;
+use crate::net::state::drain::DrainRate;
 use crate::net::state::life::Deadline;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::Agreement;
@@ -21,8 +22,9 @@ pub(in crate::net) struct Queue {
     waiting: Option<Box<Outbox>>,
     /// Bytes of frames that the task has taken and not written, as far as it has said.
     in_flight: usize,
-    /// When the transport last took bytes, while it refuses more; never while it takes them.
-    blocked_since: Deadline,
+    /// By when the transport is to have taken more, from when it refused bytes until all is written; never
+    /// else.
+    drain_by: Deadline,
     /// Whether a message is being sent by a `FragmentedMessage`, be it that nothing of it was sent.
     is_reserved: bool,
     /// Whether the transport went before everything was written.
@@ -83,7 +85,7 @@ impl Queue {
             outbound: Outbound::new(),
             waiting: None,
             in_flight: 0,
-            blocked_since: Deadline::NEVER,
+            drain_by: Deadline::NEVER,
             is_reserved: false,
             has_lost: false,
             is_close_taken: false,
@@ -267,24 +269,30 @@ impl Queue {
 
     /// What the task is to write next; what it took before is written. The Pong that waited under
     /// back-pressure goes before frames that wait as a whole.
-    pub(in crate::net) fn take_next(&mut self) -> Option<Box<Outbox>> {
+    pub(in crate::net) fn take_next(&mut self, rate: DrainRate) -> Option<Box<Outbox>> {
         // The task asks for more only when all that it took is written and flushed.
-        self.replies.written(self.in_flight);
-        self.in_flight = 0;
-        self.unblock();
+        let taken = std::mem::take(&mut self.in_flight);
+        self.replies.written(taken);
+        self.outbound.set_congested(false);
         let next = match self.take_pong() {
             Some(pong) => {
                 self.replies.delayed(pong.len());
-                pong
+                Some(pong)
             }
             None => {
-                let waiting = self.waiting.take()?;
-                self.is_close_taken = self.outbound.has_sent_close();
+                let waiting = self.waiting.take();
+                self.is_close_taken |= waiting.is_some() && self.outbound.has_sent_close();
                 waiting
             }
         };
-        self.in_flight = next.len();
-        Some(next)
+        self.in_flight = next.as_ref().map_or(0, |next| next.len());
+        // While more waits the peer's time goes on: a peer that takes little is not spared by a queue that
+        // is filled again and again.
+        self.drain_by = match next {
+            Some(_) if self.is_blocked() => rate.credit(self.drain_by, taken),
+            _ => Deadline::NEVER,
+        };
+        next
     }
 
     fn take_pong(&mut self) -> Option<Box<Outbox>> {
@@ -300,45 +308,50 @@ impl Queue {
     }
 
     /// The transport refuses bytes: so many of those that the task took are left. Says whether the
-    /// time of this is to be noted, because it took some since, or took them until now. What came
-    /// straight from the cork was not counted before: it is what `voice` sent.
+    /// peer's time begins with that. What came straight from the cork was not counted before: it is what
+    /// `voice` sent.
     pub(in crate::net) fn block(
         &mut self,
         left: usize,
-        took_some: bool,
         voice: Voice,
+        rate: DrainRate,
         now: Duration,
     ) -> bool {
         let counted = std::mem::replace(&mut self.in_flight, left);
-        match counted.checked_sub(left) {
-            Some(written) => self.replies.written(written),
-            None => self.note_ahead(voice, left),
+        let taken = counted.saturating_sub(left);
+        if counted < left {
+            self.note_ahead(voice, left);
         }
+        self.replies.written(taken);
         self.outbound.set_congested(true);
         if let Some(waiting) = &mut self.waiting {
             waiting.release_buffers();
         }
-        let is_news = took_some || !self.is_blocked();
-        if is_news {
-            self.blocked_since = Deadline::at(Some(now));
-        }
-        is_news
+        let is_new = !self.is_blocked();
+        self.drain_by =
+            if is_new { rate.begin(now) } else { rate.credit_at(self.drain_by, taken, now) };
+        is_new
     }
 
-    fn unblock(&mut self) {
-        self.outbound.set_congested(false);
-        self.blocked_since = Deadline::NEVER;
-    }
-
-    /// Whether the transport refuses bytes.
+    /// Whether the transport has refused bytes, and not all is written since.
     #[inline]
     pub(in crate::net) fn is_blocked(&self) -> bool {
-        self.blocked_since != Deadline::NEVER
+        self.drain_by != Deadline::NEVER
     }
 
-    /// When the transport last took bytes, while it refuses more.
-    pub(in crate::net) fn blocked_since(&self) -> Option<Duration> {
-        self.blocked_since.time()
+    /// By when the peer is to have taken more of what is owed to it; never where the transport takes all.
+    pub(in crate::net) fn drain_by(&self) -> Deadline {
+        self.drain_by
+    }
+
+    /// The frames that wait are given up; so many bytes are left of one that is partly written. What was
+    /// queued comes back, to be dropped without the lock.
+    #[must_use]
+    pub(in crate::net) fn give_up_waiting(&mut self, left: usize) -> Option<Box<Outbox>> {
+        self.has_lost = true;
+        self.in_flight = left;
+        self.replies = Replies::default();
+        self.waiting.take()
     }
 
     /// The transport is gone. What was queued comes back, to be dropped without the lock: `Bytes`

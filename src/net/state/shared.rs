@@ -8,6 +8,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::context::{Context, Place, tick_of};
+use super::drain::DrainRate;
 use super::glance::{Glance, LastGlance};
 use super::held::Held;
 use super::settings::Settings;
@@ -136,7 +137,12 @@ impl Shared {
         }
     }
 
-    /// When a closing handshake that starts now is overdue.
+    /// How slowly the peer may take bytes.
+    pub(in crate::net) fn drain_rate(&self) -> DrainRate {
+        DrainRate::new(self.limits().min_drain_rate)
+    }
+
+    /// When the peer's Close, or its FIN, is overdue that is waited for from now on.
     pub(in crate::net) fn close_deadline(&self) -> Deadline {
         Deadline::at(self.context.now().checked_add(self.timeouts().close))
     }
@@ -187,10 +193,9 @@ impl Shared {
     pub(in crate::net) fn shutdown(&self) {
         self.drain();
         let Some(farewell) = self.context.farewell() else { return };
-        let deadline = self.close_deadline();
         let mut state = self.lock();
         if state.life.is_open() {
-            state.take_leave(farewell, deadline, self.limits().max_queued);
+            state.take_leave(farewell, self.limits().max_queued);
             state.wake_task();
         }
     }

@@ -27,6 +27,7 @@ use crate::net::error::BoxError;
 use crate::net::http::{Body, Fault, HttpService, check};
 use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
+use crate::net::state::drain::DrainRate;
 use crate::net::state::shared::Shared;
 use crate::proto::handshake::{Refusal, Request as Head};
 use crate::proto::rejection::Rejection;
@@ -139,7 +140,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
         if head_limits.max_fields > HYPERS_MAX_FIELDS {
             builder.max_headers(head_limits.max_fields);
         }
-        let io = HyperIo::new(io, head, plain.early, config.timeouts.write);
+        let io = HyperIo::new(io, head, plain.early, DrainRate::new(config.limits.min_drain_rate));
         Answering { connection: Some(builder.serve_connection(io, answerer)), outcome, is_head }
     }
 
@@ -198,7 +199,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
             }
         }
         match (lost, outcome) {
-            _ if written == Written::TooSlowly => state.expire_at_once(TimeoutKind::Write),
+            _ if written == Written::TooSlowly => state.expire_at_once(TimeoutKind::Drain),
             (Some(kind), _) => state.lose(Some(kind)),
             (_, Some((status, rejection))) => {
                 state.answered(status, rejection);

@@ -35,14 +35,13 @@ pub(super) fn end_handler(shared: &Shared, outcome: Outcome) {
             (Initiator::HandlerPanic, CloseCode::INTERNAL_ERROR)
         }
     };
-    let deadline = shared.close_deadline();
     let mut state = shared.lock();
     match (&outcome, shared.context.farewell()) {
         // The handler has ended in the time that a shutdown gave it.
         (Outcome::Done, Some(farewell)) => {
-            state.take_leave(farewell, deadline, shared.limits().max_queued);
+            state.take_leave(farewell, shared.limits().max_queued);
         }
-        _ => state.close(initiator, code, "", deadline),
+        _ => state.close(initiator, code, ""),
     }
     state.is_failure_told |= !matches!(outcome, Outcome::Done);
     drop(state);

@@ -3,14 +3,14 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::AsyncWrite;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
+use crate::net::state::drain::DrainRate;
 
 /// A transport of which the head of the request was read before.
 pub(super) struct HyperIo<T> {
@@ -23,9 +23,9 @@ pub(super) struct HyperIo<T> {
     unread: Lease,
     /// Whether the peer's FIN was read.
     has_ended: bool,
-    /// How long the peer may take nothing of the answer.
-    patience: Duration,
-    /// While the transport takes nothing.
+    /// How slowly the peer may take the answer.
+    rate: DrainRate,
+    /// The peer's time, from when the transport refused bytes until all that hyper has is written.
     blocked: Option<Pin<Box<Sleep>>>,
     written: Written,
 }
@@ -35,14 +35,14 @@ pub(super) struct HyperIo<T> {
 pub(super) enum Written {
     Nothing,
     Some,
-    /// Nothing for too long.
+    /// Too little for too long.
     TooSlowly,
 }
 
 impl<T> HyperIo<T> {
-    pub(super) fn new(io: T, head: Vec<u8>, unread: Lease, patience: Duration) -> HyperIo<T> {
+    pub(super) fn new(io: T, head: Vec<u8>, unread: Lease, rate: DrainRate) -> HyperIo<T> {
         let written = Written::Nothing;
-        HyperIo { io, head, given: 0, unread, has_ended: false, patience, blocked: None, written }
+        HyperIo { io, head, given: 0, unread, has_ended: false, rate, blocked: None, written }
     }
 
     /// The transport, and what it has taken.
@@ -50,30 +50,54 @@ impl<T> HyperIo<T> {
         (self.io, self.written)
     }
 
-    fn note(&mut self, written: &Poll<io::Result<usize>>) {
-        if matches!(written, Poll::Ready(Ok(1..))) {
-            self.written = Written::Some;
+    /// So many bytes were handed over: the peer has more time.
+    fn note(&mut self, written: usize) {
+        if written == 0 {
+            return;
+        }
+        self.written = Written::Some;
+        if let Some(blocked) = &mut self.blocked {
+            let now = Instant::now();
+            let left = blocked.deadline().saturating_duration_since(now);
+            blocked.as_mut().reset(now + self.rate.credit_left(left, written));
         }
     }
 
-    /// A write has come to this: if that is nothing, the peer's time runs.
-    fn watch<R>(
-        &mut self,
-        written: Poll<io::Result<R>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<R>> {
-        if written.is_ready() {
-            self.blocked = None;
-            return written;
-        }
-        let patience = self.patience;
-        ready!(self.blocked.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
+    /// Nothing is taken: the peer's time runs. Ready when it is over.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let window = self.rate.window();
+        self.blocked.get_or_insert_with(|| Box::pin(sleep(window))).as_mut().poll(cx)
+    }
+
+    fn give_up<R>(&mut self) -> Poll<io::Result<R>> {
         self.written = Written::TooSlowly;
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
     }
 }
 
 impl<T: ReadVec> HyperIo<T> {
+    /// A write of these bytes has come to this. If that is nothing and the peer's time is over, tries
+    /// once more, whatever the transport is known to be ready for.
+    fn watch(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        bytes: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let written = match written {
+            Poll::Ready(written) => written,
+            Poll::Pending => {
+                ready!(self.poll_patience(cx));
+                match self.io.try_write(bytes) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return self.give_up(),
+                    tried => tried,
+                }
+            }
+        };
+        self.note(*written.as_ref().unwrap_or(&0));
+        Poll::Ready(written)
+    }
+
     /// Reads once.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.unread = ready!(Lease::poll_read(&mut self.io, cx))?;
@@ -138,8 +162,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Write for HyperIo<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.io).poll_write(cx, bytes);
-        this.note(&written);
-        this.watch(written, cx)
+        this.watch(written, bytes, cx)
     }
 
     fn poll_write_vectored(
@@ -149,8 +172,8 @@ impl<T: ReadVec + AsyncWrite + Unpin> Write for HyperIo<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.io).poll_write_vectored(cx, slices);
-        this.note(&written);
-        this.watch(written, cx)
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        this.watch(written, first.map_or(&[], |slice| slice), cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -161,8 +184,13 @@ impl<T: ReadVec + AsyncWrite + Unpin> Write for HyperIo<T> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.look_after_peer(cx)?;
-        let flushed = Pin::new(&mut this.io).poll_flush(cx);
-        this.watch(flushed, cx)
+        if let Poll::Ready(flushed) = Pin::new(&mut this.io).poll_flush(cx) {
+            // hyper flushes when it has nothing left to write.
+            this.blocked = None;
+            return Poll::Ready(flushed);
+        }
+        ready!(this.poll_patience(cx));
+        this.give_up()
     }
 
     /// hyper is done, and all that it wrote is flushed. What comes now is for the task: our FIN, and what

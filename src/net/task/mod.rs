@@ -5,6 +5,7 @@
 mod answering;
 mod closing;
 pub(super) mod connection;
+mod draining;
 mod handler;
 mod health;
 #[cfg(feature = "http")]

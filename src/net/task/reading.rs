@@ -68,7 +68,8 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
             }
         };
         if arrived == Arrived::Nothing && shared.glance().is_timer_due() {
-            // What has arrived by now counts before the clock does.
+            // What has arrived by now counts before the clock does, and so does what the peer has taken.
+            self.judge_drain(shared);
             shared.check_timers_if_due(&mut shared.lock(), &mut self.keepalive);
         }
         arrived

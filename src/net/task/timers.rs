@@ -58,19 +58,29 @@ impl Shared {
         } else if state.life.is_open() {
             Deadline::at(self.check_open(state, keepalive, now))
         } else if state.life.is_finishing() {
-            let end = self.end_deadline(state);
-            state.life.wait_for_end(end);
-            if state.life.deadline().is_past(now) {
-                state.life.give_up();
-                state.life.note_late_end();
-            }
-            state.life.deadline()
+            self.check_finishing(state, now)
         } else {
             Deadline::NEVER
         };
         if !next.is_past(now) {
             self.arm(state, next);
         }
+    }
+
+    /// What is owed to the peer, then the end of TCP; gives when to look again.
+    fn check_finishing(&self, state: &mut State, now: Duration) -> Deadline {
+        // During a shutdown nobody waits for a peer that has got another answer than the 101.
+        let is_hurried = self.context.is_draining() && state.life.was_answered();
+        if state.life.is_end_unseen() && !state.queue.is_flushed() && !is_hurried {
+            return judged_later(state.queue.drain_by(), now);
+        }
+        let end = self.end_deadline(state);
+        state.life.wait_for_end(end);
+        if state.life.deadline().is_past(now) {
+            state.life.give_up();
+            state.life.note_late_end();
+        }
+        state.life.deadline()
     }
 
     /// Back-pressure, the closing handshake and silence; gives when to look again.
@@ -81,16 +91,7 @@ impl Shared {
         now: Duration,
     ) -> Option<Duration> {
         let timeouts = self.timeouts();
-        let mut next = None;
-        if let Some(deadline) =
-            state.queue.blocked_since().and_then(|since| since.checked_add(timeouts.write))
-        {
-            if deadline <= now {
-                state.expire_at_once(TimeoutKind::Write);
-                return None;
-            }
-            next = Some(deadline);
-        }
+        let next = judged_later(state.queue.drain_by(), now).time();
         if state.life.awaits_close() {
             let deadline = state.life.deadline();
             if deadline.is_past(now) {
@@ -122,6 +123,11 @@ impl Shared {
         };
         Some(next.map_or(silence, |next| next.min(silence)))
     }
+}
+
+/// When the task is to look at a deadline that it judges elsewhere: never now, since it just has.
+fn judged_later(deadline: Deadline, now: Duration) -> Deadline {
+    deadline.max(Deadline::at(Some(now + Duration::from_millis(1))))
 }
 
 impl State {

@@ -37,11 +37,11 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                     return;
                 }
                 let mut state = shared.lock();
-                self.writing = state.queue.take_next();
+                self.writing = state.queue.take_next(shared.drain_rate());
                 state.offer_room();
                 is_counted = self.writing.is_some();
                 if !is_counted {
-                    state.all_written();
+                    state.all_written(shared);
                     return;
                 }
             }
@@ -59,11 +59,10 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         let (Some(io), Some(frames)) = (&mut self.io, &mut self.writing) else {
             return Poll::Ready(Ok(()));
         };
-        let left = frames.len();
         let written = write_all(frames, io, cx);
         if written.is_pending() {
             frames.release_buffers();
-            block(shared.lock(), frames.len(), frames.len() < left, shared);
+            block(shared.lock(), frames.len(), shared);
         } else if let Some(written) = self.writing.take() {
             pool::return_outbox(written);
         }
@@ -72,9 +71,9 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
 }
 
 /// Notes that the transport takes no more.
-fn block(mut state: Locked<'_>, left: usize, took_some: bool, shared: &Shared) {
+pub(super) fn block(mut state: Locked<'_>, left: usize, shared: &Shared) {
     let voice = state.voice();
-    if state.queue.block(left, took_some, voice, shared.context.now()) {
+    if state.queue.block(left, voice, shared.drain_rate(), shared.context.now()) {
         state.timer_due = true;
     }
     state.offer_room();
