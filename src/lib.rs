@@ -65,7 +65,9 @@
 //! the queue to this peer holds its bound; [`Sender::try_send`] gives the message back then, and
 //! [`Sender::send_ready`] waits for room. A task that replies to each message that it receives is never
 //! refused: [`Receiver::recv`] gives it none while its replies fill the queue, whatever others send
-//! ([`Receiver::read_while_full`] changes that). [`Sender::flushed`] waits until all is written, and
+//! ([`Receiver::read_while_full`] changes that). [`WhenFull`] has what is beyond the bound dropped, or the
+//! connection closed, instead, and [`Sender::send_latest`] has a newer value replace one that waits.
+//! [`Sender::flushed`] waits until all is written, and
 //! [`Sender::ping_answered`] until the peer has read it. A `Sender` is cheap to clone and works from any
 //! task. [`Sender::start_message`] sends a message fragment by fragment.
 #![cfg_attr(feature = "net", doc = "```")]
@@ -182,7 +184,7 @@ pub use net::{
     Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
     FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
     Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError, Result, Sender, SentClose,
-    Text, TimeoutKind, Timeouts, TrySendError, WebSocket,
+    Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};
@@ -213,6 +215,8 @@ mod pages {
     mod library {}
     #[doc = include_str!("../docs/rooms.md")]
     mod rooms {}
+    #[doc = include_str!("../docs/slow-peers.md")]
+    mod slow_peers {}
     #[doc = include_str!("../docs/proxying.md")]
     mod proxying {}
     #[cfg(feature = "test")]

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stickler::{Incoming, Server};
+use stickler::{Incoming, Limits, Server, WhenFull};
 use stickler_testing::{
     claims,
     frame::REQUEST,
@@ -95,6 +95,34 @@ fn s4_2_2_offered_subprotocols_of_which_none_is_spoken_are_counted_over_all_work
     until("all connections are gone", || server.handle.counters().connections == 0);
     assert_eq!(server.handle.counters().unspoken_subprotocols, 4);
     server.stop();
+}
+
+#[test]
+fn what_a_full_queue_led_to_is_counted_over_all_workers() {
+    for when_full in [WhenFull::Drop, WhenFull::Close] {
+        let limits = Limits::default().max_queued(1000).when_full(when_full);
+        let serving = bind(2).limits(limits).start(async |incoming: Incoming| {
+            let sender = incoming.accept()?.into_sender();
+            // The peers do not read. Beyond what the kernel takes there is room for one more.
+            while sender.dropped() < 3 && sender.send(vec![1; 1 << 20]).is_ok() {
+                tokio::task::yield_now().await;
+            }
+            sender.closed().await;
+            Ok::<(), stickler::Error>(())
+        });
+        let server = Running::of(serving.unwrap());
+        let clients: Vec<_> = (0..4).map(|_| server.open()).collect();
+        let counts = || {
+            let counters = server.handle.counters();
+            (counters.dropped_messages, counters.closed_full)
+        };
+        let all = if when_full == WhenFull::Drop { (12, 0) } else { (0, 4) };
+        until("all of them are counted", || counts() == all);
+        drop(clients);
+        until("all connections are gone", || server.handle.counters().connections == 0);
+        assert_eq!(counts(), all);
+        server.stop();
+    }
 }
 
 #[test]

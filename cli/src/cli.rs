@@ -16,7 +16,7 @@ use clap::{
     Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
-pub(crate) use self::bounds::{Bounds, Times};
+pub(crate) use self::bounds::{Bounds, Times, WhenFull};
 pub(crate) use self::compression::{Compression, Deflate};
 use crate::health;
 use crate::lab::{check, verdict};
@@ -299,7 +299,12 @@ const MOST_WORKERS: usize = 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use stickler::proto::deflate::WindowBits;
+
     use super::*;
+    use crate::units::{Interval, Size};
 
     fn parse_line(line: &str) -> Result<Action, clap::Error> {
         parse(std::iter::once("stickler").chain(line.split_whitespace()).map(OsString::from))
@@ -324,20 +329,38 @@ mod tests {
         assert!(serve.path.is_empty() && serve.subprotocol.is_empty() && serve.own_host.is_empty());
         assert_eq!(serve.allowed_origin, ["any"]);
         assert_eq!((serve.health_path, serve.workers), (None, None));
-        assert_eq!((serve.max_message_size, serve.max_frame_size), (Size(16 << 20), None));
-        assert_eq!(serve.max_fragments, 65536);
-        assert_eq!((serve.max_head_size, serve.max_header_fields), (Size(16 << 10), 100));
-        assert_eq!(serve.max_queued, Size(1 << 20));
-        assert_eq!((serve.max_connections, serve.max_connections_per_address), (None, None));
-        assert_eq!((serve.send_buffer, serve.unsent_low_water), (None, None));
+        assert_eq!(
+            (serve.bounds.max_message_size, serve.bounds.max_frame_size),
+            (Size(16 << 20), None)
+        );
+        assert_eq!(serve.bounds.max_fragments, 65536);
+        assert_eq!(
+            (serve.bounds.max_head_size, serve.bounds.max_header_fields),
+            (Size(16 << 10), 100)
+        );
+        assert_eq!(serve.bounds.max_queued, Size(1 << 20));
+        assert_eq!(
+            (serve.bounds.max_connections, serve.bounds.max_connections_per_address),
+            (None, None)
+        );
+        assert_eq!((serve.bounds.send_buffer, serve.bounds.unsent_low_water), (None, None));
         let seconds = Duration::from_secs;
-        assert_eq!((serve.handshake_timeout, serve.min_drain_rate), (seconds(10), Size(1 << 10)));
-        assert_eq!((serve.close_timeout, serve.shutdown_timeout), (seconds(5), seconds(8)));
-        assert_eq!(serve.keepalive_interval, Interval::Every(seconds(25)));
-        assert_eq!(serve.keepalive_timeout, seconds(20));
-        assert_eq!((serve.deflate, serve.deflate_level), (Deflate::On, 4));
-        assert_eq!(serve.deflate_window_bits, None);
-        assert_eq!((serve.deflate_min_size, serve.deflate_memory), (Size(128), Size(512 << 20)));
+        assert_eq!(
+            (serve.times.handshake_timeout, serve.bounds.min_drain_rate),
+            (seconds(10), Size(1 << 10))
+        );
+        assert_eq!(
+            (serve.times.close_timeout, serve.times.shutdown_timeout),
+            (seconds(5), seconds(8))
+        );
+        assert_eq!(serve.times.keepalive_interval, Interval::Every(seconds(25)));
+        assert_eq!(serve.times.keepalive_timeout, seconds(20));
+        assert_eq!((serve.compression.deflate, serve.compression.deflate_level), (Deflate::On, 4));
+        assert_eq!(serve.compression.deflate_window_bits, None);
+        assert_eq!(
+            (serve.compression.deflate_min_size, serve.compression.deflate_memory),
+            (Size(128), Size(512 << 20))
+        );
         assert_eq!((serve.log, serve.log_format), (None, LogFormat::Text));
     }
 
@@ -354,7 +377,7 @@ mod tests {
         );
         assert_eq!(serve.listen, ["a:1", "b:2"]);
         assert_eq!(serve.path, ["/a,b", "/c"]);
-        assert_eq!(serve.keepalive_interval, Interval::Off);
+        assert_eq!(serve.times.keepalive_interval, Interval::Off);
         assert_eq!(serve.log_format, LogFormat::Json);
     }
 
@@ -363,17 +386,20 @@ mod tests {
         for (mode, deflate) in
             [("on", Deflate::On), ("off", Deflate::Off), ("takeover", Deflate::Takeover)]
         {
-            assert_eq!(serve(&format!("--deflate {mode}")).deflate, deflate);
+            assert_eq!(serve(&format!("--deflate {mode}")).compression.deflate, deflate);
         }
         for level in 1..=9 {
-            assert_eq!(serve(&format!("--deflate-level {level}")).deflate_level, level);
+            assert_eq!(serve(&format!("--deflate-level {level}")).compression.deflate_level, level);
         }
         for bits in 9..=15 {
             let serve = serve(&format!("--deflate-window-bits {bits}"));
-            assert_eq!(serve.deflate_window_bits, WindowBits::new(bits));
+            assert_eq!(serve.compression.deflate_window_bits, WindowBits::new(bits));
         }
         let serve = serve("--deflate-min-size 1KiB --deflate-memory 1GiB");
-        assert_eq!((serve.deflate_min_size, serve.deflate_memory), (Size(1024), Size(1 << 30)));
+        assert_eq!(
+            (serve.compression.deflate_min_size, serve.compression.deflate_memory),
+            (Size(1024), Size(1 << 30))
+        );
     }
 
     #[test]

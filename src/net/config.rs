@@ -168,6 +168,9 @@ pub struct Limits {
     /// and a Close are always queued; of Pongs those for what had been read, or the newest where
     /// the transport takes no bytes.
     pub max_queued: usize,
+    /// What happens to a message for which the queue has no room; by default it is refused, so that
+    /// the application waits.
+    pub when_full: WhenFull,
     /// The content of a request that does not ask for a WebSocket, where the application answers those;
     /// 1 MiB by default. More gets 413.
     pub max_body_size: usize,
@@ -189,6 +192,7 @@ impl Default for Limits {
             message: MessageLimits::default(),
             head: HeadLimits::default(),
             max_queued: 1 << 20,
+            when_full: WhenFull::Wait,
             max_body_size: 1 << 20,
             min_drain_rate: 1 << 10,
         }
@@ -217,6 +221,13 @@ impl Limits {
         self
     }
 
+    /// Sets the field `when_full`.
+    #[must_use]
+    pub fn when_full(mut self, when_full: WhenFull) -> Limits {
+        self.when_full = when_full;
+        self
+    }
+
     /// Sets the field `max_body_size`.
     #[must_use]
     pub fn max_body_size(mut self, max_body_size: usize) -> Limits {
@@ -230,6 +241,35 @@ impl Limits {
         self.min_drain_rate = min_drain_rate;
         self
     }
+}
+
+/// What happens to a message for which the queue to the peer has no room.
+///
+/// It says what [`Sender::send`](super::Sender::send) and a [`Topic`](crate::Topic) do. Whoever asks for
+/// something else gets that: `send_ready` waits, and `try_send` gives the message back.
+///
+/// | | [`Sender::send`](super::Sender::send) | [`Topic`](crate::Topic) | while replies fill the queue, the peer |
+/// |---|---|---|---|
+/// | `Wait` | refuses with `SendError::QueueFull` | leaves it out, and counts that | waits: `recv` gives no message |
+/// | `Drop` | drops it, counts that, and gives `Ok` | leaves it out, and counts that | is heard |
+/// | `Close` | closes with 1008, and gives `SendError::Closed` | closes with 1008 | is heard |
+///
+/// With `Drop` and `Close` the Receiver holds messages back only until the transport has refused some of
+/// the replies. So no reply is dropped, and no connection closed, for want of a try to write.
+///
+/// Whole messages are dropped, never a part: what is sent in fragments is dropped if the queue has no
+/// room when it begins. A fragment of a message that has begun is refused where there is no room, and may
+/// be tried again; with `Close` it closes the connection too. Pings are refused, whatever is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// The application is told, and waits for room.
+    #[default]
+    Wait,
+    /// The message is dropped, and counted.
+    Drop,
+    /// The connection is closed with 1008, behind what is queued.
+    Close,
 }
 
 /// How long is too long.

@@ -81,6 +81,9 @@ pub enum Initiator {
     Timeout,
     /// There was no memory left for the connection to go on.
     Overload,
+    /// The queue to the peer had no room for a message, and
+    /// [`WhenFull::Close`](super::WhenFull::Close) was chosen for that.
+    FullQueue,
 }
 
 /// Which deadline of a connection ran out.
@@ -128,7 +131,7 @@ impl Ending {
             || self.refused.is_some()
             || self.answered.is_some()
             || self.timeout.is_some()
-            || self.initiator == Initiator::Overload
+            || matches!(self.initiator, Initiator::Overload | Initiator::FullQueue)
     }
 
     /// Whether TCP ended after a Close in each direction (RFC 6455 §7.1.4).

@@ -29,18 +29,18 @@ mod task;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
-pub use config::{Config, ConfigError, Limits, Timeouts};
+pub use config::{Config, ConfigError, Limits, Timeouts, WhenFull};
 #[cfg(feature = "server")]
 pub(crate) use date::http_date;
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};
 pub use endpoint::Endpoint;
 pub use error::{BoxError, Error, Result};
 pub use farewell::Farewell;
-pub(crate) use handles::backlog::Backlog;
 pub use handles::fragments::FragmentedMessage;
 pub use handles::incoming::Incoming;
 #[cfg(feature = "json")]
 pub use handles::json::{Json, JsonError, JsonErrorKind};
+pub(crate) use handles::latest::{CatchUp, let_woken_run};
 pub use handles::message::{Binary, Message, Text};
 pub use handles::outgoing::Outgoing;
 #[cfg(feature = "deflate")]
@@ -63,6 +63,7 @@ pub(crate) use negotiated::request_of;
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;
+pub(crate) use state::latest::{Key, Latest};
 pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
 pub(crate) use state::watchman::Watchman;

@@ -19,6 +19,11 @@ pub struct Counters {
     pub panics: u64,
     /// Connections that were ended because the peer took bytes more slowly than `Limits::min_drain_rate`.
     pub slow_peers: u64,
+    /// Messages that were dropped because the queue to their peer was full: by topics, and where
+    /// `WhenFull::Drop` is chosen.
+    pub dropped_messages: u64,
+    /// Connections that were closed because the queue to their peer was full, as `WhenFull::Close` has it.
+    pub closed_full: u64,
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken: the
     /// 101 then names none (RFC 6455 §4.2.2), and browsers give up without saying why.
     pub unspoken_subprotocols: u64,

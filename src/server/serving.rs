@@ -153,6 +153,8 @@ impl Handle {
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             panics: sum(Context::panics),
             slow_peers: sum(Context::slow_peers),
+            dropped_messages: sum(Context::dropped),
+            closed_full: sum(Context::closed_full),
             unspoken_subprotocols: sum(Context::unspoken_subprotocols),
         }
     }

@@ -13,9 +13,8 @@ use std::task::{Poll, Waker};
 
 use tokio::runtime::Handle;
 
-use super::member::{CatchUp, LITTLE};
 use super::roll::{Left, Publication, Roll};
-use crate::net::{Context, Guest};
+use crate::net::{CatchUp, Context, Guest, let_woken_run};
 
 /// The subscribers of one worker.
 pub(super) struct Branch {
@@ -137,7 +136,7 @@ async fn catch_up(mut duty: Duty) {
 impl Duty {
     /// Waits until the member can be sent more. Says whether there is something to send.
     async fn await_room(&self) -> bool {
-        let mut ready = pin!(self.sender.ready_for_message_below(LITTLE));
+        let mut ready = pin!(self.sender.ready_for_value());
         poll_fn(|cx| {
             // A subscription that is dropped wakes this task, which has nothing to do then.
             let mut roll = self.branch.lock();
@@ -161,18 +160,4 @@ impl Duty {
         drop(ended);
         caught_up
     }
-}
-
-/// Goes on behind the tasks that were woken before. tokio's `yield_now` would look at all sockets
-/// first, which is a system call.
-async fn let_woken_run() {
-    let mut is_behind = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut is_behind, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

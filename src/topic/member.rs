@@ -1,18 +1,10 @@
 //! One subscriber: what it is sent, what it misses, and the values that are held back for it.
 //!
-//! ```text
-//!              the queue is short              the queue is long, and the transport refuses bytes
-//!   value ──────────────────────► queue   value ──────────────────────► held, the newest per key
-//!                                                                          │  a task waits until the
-//!                                   queue ◄───────────────────────────────┘  queue is short
-//! ```
-//!
-//! As long as a value is held back, the later ones are held too: so none overtakes one of its key.
+//! Values are held back as `net/handles/latest.rs` draws it, for each subscription apart.
 
 use std::task::Waker;
 
-use super::latest::{Key, Latest};
-use crate::net::{Backlog, Guest};
+use crate::net::{CatchUp, Guest, Key, Latest, WhenFull};
 use crate::proto::outbound::SendError;
 use crate::proto::prepared::Prepared;
 
@@ -31,6 +23,8 @@ struct Extra {
     told: u64,
     /// A task that waits to hear that messages are missed.
     listener: Option<Waker>,
+    /// What happens when there is no room, if that was chosen for this subscription.
+    when_full: Option<WhenFull>,
     /// Values that are held back: as long as there are some, one task has the duty to send them.
     held: Option<Box<Held>>,
 }
@@ -75,9 +69,10 @@ impl Member {
     #[inline]
     pub(super) fn give(&mut self, message: &Prepared) -> Given {
         let Some(sender) = &self.sender else { return Given::Nobody };
-        match sender.send(message) {
+        match sender.offer(message) {
             Ok(()) => Given::Taken,
             Err(SendError::Closed) => Given::Ended(self.end()),
+            Err(SendError::QueueFull) => self.find_full(),
             Err(_) => self.skip(),
         }
     }
@@ -91,26 +86,18 @@ impl Member {
             return if held.latest.keep(key, message, max_held) {
                 Given::Taken
             } else {
-                self.skip()
+                self.find_full()
             };
         }
-        let is_soon = match sender.backlog(LITTLE) {
-            Backlog::Little => true,
-            Backlog::Untried(queued) => queued < BURST,
-            Backlog::Refused => false,
-        };
-        if is_soon {
-            match sender.send(message) {
-                Ok(()) => return Given::Taken,
-                Err(SendError::Closed) => return Given::Ended(self.end()),
-                // The queue is full, or another message is being sent in fragments.
-                Err(_) => {}
-            }
+        match sender.send_soon(message) {
+            Some(Ok(())) => return Given::Taken,
+            Some(Err(_)) => return Given::Ended(self.end()),
+            None => {}
         }
         let sender = sender.clone();
         let mut held = Box::<Held>::default();
         if !held.latest.keep(key, message, max_held) {
-            return self.skip();
+            return self.find_full();
         }
         self.extra.get_or_insert_default().held = Some(held);
         Given::Behind(sender)
@@ -120,7 +107,7 @@ impl Member {
     pub(super) fn wants_turn(&self) -> bool {
         let is_held = self.extra.as_ref().is_some_and(|extra| extra.held.is_some());
         let sender = self.sender.as_ref().filter(|_| !is_held);
-        sender.is_some_and(|sender| matches!(sender.backlog(LITTLE), Backlog::Untried(_)))
+        sender.is_some_and(|sender| sender.wants_turn())
     }
 
     /// Queues held values until the queue is no longer short.
@@ -129,18 +116,11 @@ impl Member {
             return CatchUp::Over;
         };
         let Some(held) = &mut extra.held else { return CatchUp::Over };
-        while let Some(message) = held.latest.first() {
-            if sender.backlog(LITTLE) != Backlog::Little {
-                return CatchUp::Later;
-            }
-            match sender.send(message) {
-                Ok(()) => held.latest.drop_first(),
-                Err(SendError::Closed) => return CatchUp::Ended,
-                Err(_) => return CatchUp::Later,
-            }
+        let caught_up = sender.catch_up(&mut held.latest);
+        if caught_up == CatchUp::Over {
+            self.let_go();
         }
-        self.let_go();
-        CatchUp::Over
+        caught_up
     }
 
     /// Notes which task has the duty to send what is held. Says whether something is.
@@ -189,6 +169,27 @@ impl Member {
         std::mem::replace(&mut self.extra.get_or_insert_default().listener, waker)
     }
 
+    /// There is no room for a message: it is missed, or the connection is closed.
+    #[cold]
+    fn find_full(&mut self) -> Given {
+        let Some(sender) = &self.sender else { return Given::Nobody };
+        let own = self.extra.as_ref().and_then(|extra| extra.when_full);
+        let chosen = match own.unwrap_or(sender.when_full()) {
+            WhenFull::Close => WhenFull::Close,
+            // A publisher waits for nobody.
+            WhenFull::Wait | WhenFull::Drop => WhenFull::Drop,
+        };
+        match sender.find_full(chosen) {
+            Ok(()) => self.skip(),
+            Err(_) => Given::Ended(self.end()),
+        }
+    }
+
+    /// Chooses what happens when there is no room for a message.
+    pub(super) fn choose_when_full(&mut self, when_full: WhenFull) {
+        self.extra.get_or_insert_default().when_full = Some(when_full);
+    }
+
     #[cold]
     fn skip(&mut self) -> Given {
         let extra = self.extra.get_or_insert_default();
@@ -196,20 +197,3 @@ impl Member {
         Given::Skipped(extra.listener.take())
     }
 }
-
-/// How far held values were sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CatchUp {
-    /// Some are left.
-    Later,
-    /// None is left.
-    Over,
-    /// The connection has ended.
-    Ended,
-}
-
-/// Bytes behind which a value goes to a subscriber whose transport refuses bytes: 41 ms at 100 kB/s.
-pub(super) const LITTLE: usize = 4 << 10;
-
-/// Bytes behind which it goes to one whose transport has not been asked.
-const BURST: usize = 64 << 10;

@@ -14,7 +14,6 @@
 //! handle, waking) happens without any.
 
 mod branch;
-mod latest;
 mod member;
 mod registry;
 mod roll;

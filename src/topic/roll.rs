@@ -8,9 +8,8 @@ use std::task::Waker;
 
 use tokio::runtime::{self, Handle};
 
-use super::latest::Key;
 use super::member::{Given, Member};
-use crate::net::Guest;
+use crate::net::{Guest, Key};
 use crate::proto::prepared::Prepared;
 
 #[derive(Default)]

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use super::Shared;
 use super::branch::Branch;
 use super::member::Member;
+use crate::net::WhenFull;
 
 /// One connection's place among the subscribers of a [`Topic`](crate::Topic), given up when this is
 /// dropped: messages that have not been queued to it by then are not.
@@ -24,6 +25,28 @@ pub struct Subscription {
 impl Subscription {
     pub(super) fn new(topic: Arc<Shared>, branch: Arc<Branch>, number: u64) -> Subscription {
         Subscription { branch, number, _topic: topic }
+    }
+
+    /// Chooses what happens to a message for which there is no room; by default what the
+    /// [`Limits`](crate::Limits) of the connection say. [`WhenFull::Close`] closes the connection with
+    /// 1008. Otherwise the subscriber misses the message, since a publisher waits for nobody.
+    ///
+    /// ```
+    /// use stickler::{Incoming, Topic, WhenFull};
+    ///
+    /// async fn follow(incoming: Incoming, orders: Topic) -> stickler::Result<()> {
+    ///     let sender = incoming.accept()?.into_sender();
+    ///     // Who does not keep up has to come again.
+    ///     let _subscription = orders.subscribe(&sender).when_full(WhenFull::Close);
+    ///     sender.closed().await;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn when_full(self, when_full: WhenFull) -> Subscription {
+        if let Some(member) = self.branch.lock().member_mut(self.number) {
+            member.choose_when_full(when_full);
+        }
+        self
     }
 
     /// Messages that this subscriber missed so far, because it did not take earlier ones.

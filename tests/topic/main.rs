@@ -5,6 +5,7 @@ mod lagging;
 mod latest;
 mod names;
 mod rounds;
+mod when_full;
 #[cfg(feature = "server")]
 mod workers;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::units::{Interval, Size, parse_duration, parse_timeout};
 
@@ -43,7 +43,7 @@ pub(crate) struct Bounds {
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_connections_per_address: Option<u32>,
 
-    /// Most bytes that wait for one peer; while they do, none of its messages is taken
+    /// Most bytes that wait for one peer; what happens beyond is said by --when-full
     #[arg(long, env = "STICKLER_MAX_QUEUED", value_name = "SIZE", default_value = "1MiB")]
     #[arg(help_heading = "Limits")]
     pub(crate) max_queued: Size,
@@ -52,6 +52,10 @@ pub(crate) struct Bounds {
     #[arg(long, env = "STICKLER_MIN_DRAIN_RATE", value_name = "SIZE", default_value = "1KiB")]
     #[arg(help_heading = "Limits")]
     pub(crate) min_drain_rate: Size,
+    /// What happens to an echo for which there is no room in the queue to its peer
+    #[arg(long, env = "STICKLER_WHEN_FULL", value_name = "CHOICE", default_value = "wait")]
+    #[arg(help_heading = "Limits")]
+    pub(crate) when_full: WhenFull,
 
     /// Most bytes that the kernel holds for one peer, sent or not [default: as the kernel decides]
     #[arg(long, env = "STICKLER_SEND_BUFFER", value_name = "SIZE", help_heading = "Limits")]
@@ -60,6 +64,17 @@ pub(crate) struct Bounds {
     /// Most bytes that it holds without having sent them, on Linux [default: 64KiB]
     #[arg(long, env = "STICKLER_UNSENT_LOW_WATER", value_name = "SIZE", help_heading = "Limits")]
     pub(crate) unsent_low_water: Option<Size>,
+}
+
+/// What happens to a message for which there is no room in the queue to its peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenFull {
+    /// No further message is taken from the peer until it reads
+    Wait,
+    /// The echo is dropped, and the peer is heard
+    Drop,
+    /// The connection is closed with 1008
+    Close,
 }
 
 /// How long is too long.

@@ -8,7 +8,7 @@ use stickler::proto::deflate::{self, Level, WindowBits};
 use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
-use crate::cli::{Compression, Deflate, Serve, usage_error};
+use crate::cli::{Compression, Deflate, Serve, WhenFull, usage_error};
 use crate::units::Interval;
 
 pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
@@ -22,6 +22,11 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .max_fields(options.bounds.max_header_fields.into());
     limits.max_queued = options.bounds.max_queued.0;
     limits.min_drain_rate = options.bounds.min_drain_rate.0;
+    limits.when_full = match options.bounds.when_full {
+        WhenFull::Wait => stickler::WhenFull::Wait,
+        WhenFull::Drop => stickler::WhenFull::Drop,
+        WhenFull::Close => stickler::WhenFull::Close,
+    };
     let mut timeouts = Timeouts::default();
     timeouts.handshake = options.times.handshake_timeout;
     timeouts.close = options.times.close_timeout;

@@ -51,6 +51,7 @@ mod environment;
 mod filter;
 mod fragmentation;
 mod framing;
+mod full;
 mod handshake;
 mod health;
 mod hostile;

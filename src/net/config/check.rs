@@ -55,7 +55,8 @@ impl Config {
 
 impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
-        let Limits { message, head, max_queued, max_body_size, min_drain_rate } = self;
+        let Limits { message, head, max_queued, min_drain_rate, when_full: _, max_body_size } =
+            self;
         nonzero("limits.message.max_message_size", message.max_message_size)?;
         nonzero("limits.message.max_frame_size", message.max_frame_size)?;
         nonzero("limits.message.max_fragments", message.max_fragments as usize)?;

@@ -7,7 +7,7 @@ use crate::net::state::waiting::{Awaited, Waiting};
 
 /// What stands before a message that is sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backlog {
+pub(super) enum Backlog {
     /// Less than was asked for; or the connection has ended, and sending says so.
     Little,
     /// So many bytes that the connection task has not tried to write.
@@ -19,7 +19,7 @@ pub(crate) enum Backlog {
 impl Sender {
     /// Looks at the queue; `little` is in bytes.
     #[inline]
-    pub(crate) fn backlog(&self, little: usize) -> Backlog {
+    pub(super) fn backlog(&self, little: usize) -> Backlog {
         // What is in the cork of this thread is not seen here. The cork is short.
         if self.shared.glance().is_open_below(little) {
             return Backlog::Little;
@@ -44,7 +44,7 @@ impl Sender {
     ///
     /// # Cancel safety
     /// Nothing is left of the future when it is dropped.
-    pub(crate) async fn ready_for_message_below(&self, queued: usize) {
+    pub(super) async fn ready_for_message_below(&self, queued: usize) {
         let below = queued.min(self.max_queued());
         let mut waiting = Waiting::new(&self.shared);
         poll_fn(|cx| waiting.poll(cx, Awaited::Message { below }, |_| ())).await;

@@ -4,6 +4,7 @@ use super::compressing::Fragments;
 use super::outgoing::{Choice, Outgoing, Parts};
 use super::sender::Sender;
 use super::sending::{Bound, Turn, append};
+use crate::net::config::WhenFull;
 use crate::net::ending::Initiator;
 use crate::proto::assembler::MessageKind;
 use crate::proto::close::CloseCode;
@@ -13,6 +14,9 @@ use crate::proto::outbound::SendError;
 ///
 /// Dropped unfinished it fails the connection with 1011: the peer must not take what it has
 /// for the whole message.
+///
+/// With [`WhenFull::Drop`](crate::WhenFull::Drop) the whole of it is dropped if the queue had no room
+/// when it began: its fragments are taken, and nothing of them is sent.
 #[derive(Debug)]
 pub struct FragmentedMessage<'a> {
     sender: &'a Sender,
@@ -21,6 +25,8 @@ pub struct FragmentedMessage<'a> {
     compressed: Option<Fragments>,
     is_first: bool,
     is_finished: bool,
+    /// Whether nothing of it is sent: there was no room when it began.
+    is_dropped: bool,
 }
 
 impl<'a> FragmentedMessage<'a> {
@@ -30,17 +36,28 @@ impl<'a> FragmentedMessage<'a> {
         kind: MessageKind,
         choice: Choice,
     ) -> Result<FragmentedMessage<'a>, SendError> {
-        let mut turn = Turn::for_message(&sender.shared, Bound::Holds)?;
-        let compressed = sender.begin_compressed(choice, &turn);
-        turn.queue.reserve(true);
-        Ok(FragmentedMessage { sender, kind, compressed, is_first: true, is_finished: false })
+        let (compressed, is_dropped) = match Turn::for_message(&sender.shared, Bound::Holds) {
+            Ok(mut turn) => {
+                let compressed = sender.begin_compressed(choice, &turn);
+                turn.queue.reserve(true);
+                (compressed, false)
+            }
+            Err(SendError::QueueFull) => {
+                sender.find_full(sender.when_full())?;
+                (None, true)
+            }
+            Err(error) => return Err(error),
+        };
+        let (is_first, is_finished) = (true, false);
+        Ok(FragmentedMessage { sender, kind, compressed, is_first, is_finished, is_dropped })
     }
 
     /// Queues a fragment. Text is given as text, so that the message stays UTF-8.
     ///
     /// # Errors
-    /// As [`Sender::send`]; `MessageUnfinished` when the fragment is of the other kind, or the
-    /// message is finished.
+    /// [`SendError::QueueFull`] where there is no room for it, and with
+    /// [`WhenFull::Close`](crate::WhenFull::Close) the connection closes then; `MessageUnfinished` when
+    /// the fragment is of the other kind, or the message is finished; else as [`Sender::send`].
     pub fn send(&mut self, fragment: impl Outgoing) -> Result<(), SendError> {
         fragment.queue(|parts| self.queue(parts, false))
     }
@@ -57,17 +74,19 @@ impl<'a> FragmentedMessage<'a> {
         if self.is_finished {
             return Err(SendError::MessageUnfinished);
         }
-        let mut turn = Turn::for_data(&self.sender.shared)?;
-        match parts {
-            Parts::Copied(kind, _)
-            | Parts::Owned(kind, _)
-            | Parts::Shared(kind, _)
-            | Parts::Taken(kind, _)
-            | Parts::Leased(kind, ..)
-                if kind == self.kind => {}
-            // A prepared message is a whole frame, never a fragment.
-            _ => return Err(SendError::MessageUnfinished),
+        if self.is_dropped {
+            self.check_kind(&parts)?;
+            self.is_finished = fin;
+            return Ok(());
         }
+        let mut turn = match Turn::for_data(&self.sender.shared) {
+            // The peer must not miss a part of a message, so with `Drop` this one waits for room.
+            Err(SendError::QueueFull) if self.sender.when_full() == WhenFull::Close => {
+                return self.sender.find_full(WhenFull::Close);
+            }
+            turn => turn?,
+        };
+        self.check_kind(&parts)?;
         let first = self.is_first.then_some(self.kind);
         if let Some(compressed) = &mut self.compressed {
             compressed.queue(&mut turn, first, parts.bytes(), fin)?;
@@ -79,6 +98,22 @@ impl<'a> FragmentedMessage<'a> {
         self.passed(turn, fin);
         drop(copied);
         Ok(())
+    }
+
+    fn check_kind(&self, parts: &Parts<'_>) -> Result<(), SendError> {
+        match parts {
+            Parts::Copied(kind, _)
+            | Parts::Owned(kind, _)
+            | Parts::Shared(kind, _)
+            | Parts::Taken(kind, _)
+            | Parts::Leased(kind, ..)
+                if *kind == self.kind =>
+            {
+                Ok(())
+            }
+            // A prepared message is a whole frame, never a fragment.
+            _ => Err(SendError::MessageUnfinished),
+        }
     }
 
     /// A fragment was queued.
@@ -96,7 +131,7 @@ impl<'a> FragmentedMessage<'a> {
 
 impl Drop for FragmentedMessage<'_> {
     fn drop(&mut self) {
-        if self.is_finished {
+        if self.is_finished || self.is_dropped {
             return;
         }
         let mut state = self.sender.shared.lock_for_sending();

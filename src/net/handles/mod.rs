@@ -7,9 +7,11 @@ pub(super) mod backlog;
 pub(super) mod compressing;
 pub(super) mod connection;
 pub(super) mod fragments;
+mod full;
 pub(super) mod incoming;
 #[cfg(feature = "json")]
 pub(super) mod json;
+pub(super) mod latest;
 pub(super) mod message;
 pub(super) mod outgoing;
 pub(super) mod owned;

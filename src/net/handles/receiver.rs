@@ -18,12 +18,13 @@ use super::message::{Lent, Message};
 #[cfg(feature = "futures")]
 use super::owned::OwnedMessage;
 use super::sending::is_large;
+use crate::net::config::WhenFull;
 use crate::net::ending::Ending;
 use crate::net::error::Result;
 use crate::net::lent::lease::Lease;
 use crate::net::lent::{cork, pool};
 use crate::net::state::shared::{Locked, Shared};
-use crate::net::state::waiting::Left;
+use crate::net::state::waiting::{Gate, Left};
 use crate::net::state::{Received, WRITE_FROM};
 use crate::proto::assembler::{MessageKind, MessageLimits};
 use crate::proto::event::{Data, Delivery, Event, Payload};
@@ -48,8 +49,8 @@ pub struct Receiver {
     /// Whether something may have been left in the state that is to be taken back when the wait is
     /// over: a waker, or the wish for the rest of a message.
     is_waiting: bool,
-    /// Whether messages are given also while replies fill the queue.
-    reads_while_full: bool,
+    /// Whether messages are given also while replies fill the queue, where the handler has chosen.
+    reads_while_full: Option<bool>,
     /// What was found last. It stays here: handing it on would cost more than finding it.
     found: Found,
 }
@@ -74,7 +75,7 @@ impl Receiver {
             lease: Lease::default(),
             assembled: Vec::new(),
             is_waiting: false,
-            reads_while_full: false,
+            reads_while_full: None,
             found: Found { start: 0, end: 0, text: None, last: true, is_assembled: false },
         }
     }
@@ -111,14 +112,15 @@ impl Receiver {
     }
 
     /// Chooses whether messages are given also while the replies of this task fill the queue to the
-    /// peer; not so by default.
+    /// peer. By default they are not; but where [`WhenFull`](crate::WhenFull) says that a reply without
+    /// room is dropped, or closes the connection, they are given once the transport has refused some.
     ///
     /// What other tasks have queued never keeps a message waiting. But a handler that replies to each
     /// message is given none while its own replies hold [`max_queued`](crate::Limits::max_queued) or
     /// more, so that `send` does not refuse the next reply. A handler that sends on its own account in
     /// the same task, and has to hear its peer all the same, chooses `true`: then `send` may refuse.
     pub fn read_while_full(&mut self, reads: bool) {
-        self.reads_while_full = reads;
+        self.reads_while_full = Some(reads);
     }
 
     /// As `recv`, for a Stream, which gives messages for keeping. What a poll that is pending leaves in
@@ -137,9 +139,16 @@ impl Receiver {
         }
     }
 
-    /// With so many bytes of replies queued no message is given.
-    fn max_queued(&self) -> usize {
-        if self.reads_while_full { usize::MAX } else { self.shared.limits().max_queued }
+    /// Which replies keep messages waiting.
+    fn gate(&self) -> Gate {
+        let limits = self.shared.limits();
+        match self.reads_while_full {
+            Some(true) => Gate { below: usize::MAX, opens_when_refused: false },
+            None if limits.when_full != WhenFull::Wait => {
+                Gate { below: limits.max_queued, opens_when_refused: true }
+            }
+            _ => Gate { below: limits.max_queued, opens_when_refused: false },
+        }
     }
 
     /// Takes back what was left in the state.
@@ -278,8 +287,8 @@ impl Receiver {
         if !self.lease.is_empty() {
             state.reading.take_back(std::mem::take(&mut self.lease));
         }
-        let max_queued = self.max_queued();
-        match look(&mut state, &self.shared, &mut self.found, max_queued, cx, delivery) {
+        let gate = self.gate();
+        match look(&mut state, &self.shared, &mut self.found, gate, cx, delivery) {
             Looked::Short => {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);
                 Poll::Ready(Ok(true))
@@ -305,7 +314,7 @@ impl Receiver {
                 Poll::Pending
             }
             Looked::Full => {
-                state.wait_for_room(cx.waker(), max_queued);
+                state.wait_for_room(cx.waker(), gate);
                 self.is_waiting = true;
                 Poll::Pending
             }
@@ -337,7 +346,7 @@ fn look(
     state: &mut Locked<'_>,
     shared: &Shared,
     found: &mut Found,
-    max_queued: usize,
+    gate: Gate,
     cx: &Context<'_>,
     delivery: Delivery,
 ) -> Looked {
@@ -349,11 +358,12 @@ fn look(
         // Asked before each event, since a Pong takes room too.
         let corked = cork::len(shared.key());
         // What others have queued keeps no message waiting: it may be the one that ends all that.
-        if state.queue.len_before(state.answering_voice()) + corked >= max_queued {
+        let may_write = !state.queue.is_blocked();
+        let replies = state.queue.len_before(state.answering_voice()) + corked;
+        if replies >= gate.below && (may_write || !gate.opens_when_refused) {
             return Looked::Full;
         }
         let queued = state.queue.len() + corked;
-        let may_write = !state.queue.is_blocked();
         if queued >= WRITE_FROM && may_write && cork::is_polled_here(shared.key(), cx.waker()) {
             return Looked::WriteFirst;
         }

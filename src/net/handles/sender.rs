@@ -100,7 +100,8 @@ impl Sender {
     /// otherwise for one message.
     ///
     /// # Errors
-    /// [`SendError::QueueFull`] while the queue holds its bound or more, and whatever
+    /// [`SendError::QueueFull`] while the queue holds its bound or more, unless
+    /// [`WhenFull`](crate::WhenFull) has the message dropped or the connection closed then; and whatever
     /// RFC 6455 §5.4 and §6.1 forbid. Nothing was queued then.
     ///
     /// The bound, [`max_queued`](crate::Limits::max_queued), holds twice: for the replies of the task
@@ -108,7 +109,10 @@ impl Sender {
     /// each message that it receives is never refused, however much others push.
     #[inline]
     pub fn send<M: Outgoing>(&self, message: M) -> Result<(), SendError> {
-        self.queue_message(message, Bound::Holds)
+        match self.offer(message) {
+            Err(SendError::QueueFull) => self.find_full(self.when_full()),
+            result => result,
+        }
     }
 
     /// Begins a message that is sent in fragments (RFC 6455 §5.4). Until it is finished no
@@ -298,6 +302,12 @@ impl Sender {
     #[cfg(feature = "axum")]
     pub(crate) fn received_close(&self) -> Option<ReceivedClose> {
         self.shared.lock().life.received_close().cloned()
+    }
+
+    /// Messages to this peer that were dropped because the queue had no room: by topics, and where
+    /// [`WhenFull::Drop`](crate::WhenFull::Drop) is chosen. It counts up to `u32::MAX`.
+    pub fn dropped(&self) -> u64 {
+        self.shared.lock().queue.dropped().into()
     }
 
     /// Bytes queued to this peer.

@@ -110,6 +110,13 @@ impl State {
         self.finish();
     }
 
+    /// The queue has no room for a message, and the connection is to close then: the Close goes behind
+    /// what is queued. Says whether that is new.
+    pub(in crate::net) fn close_full(&mut self) -> bool {
+        let frame = CloseFrame { code: Some(CloseCode::POLICY_VIOLATION), reason: FULL_QUEUE };
+        self.start_closing(Initiator::FullQueue, frame).is_ok()
+    }
+
     /// The peer did not answer a Ping in time.
     pub(in crate::net) fn give_up_silent_peer(&mut self) {
         self.queue.append(|outbound, batch| {
@@ -289,6 +296,8 @@ const OVERLOAD: &str = "RFC 6455 10.4: no memory is left to inflate the message"
 
 /// The reason of the Close that ends a connection to a peer that takes bytes too slowly.
 const TOO_SLOW: &str = "RFC 6455 10.4: bytes are taken too slowly";
+/// The reason of the Close for a peer that does not take what is sent to it.
+const FULL_QUEUE: &str = "RFC 6455 10.4: more was queued for the peer than it took";
 
 /// The reason of the Close that gives up a silent peer.
 const NO_PONG: &str = "RFC 6455 5.5.2: no answer to a Ping in time";

@@ -41,6 +41,8 @@ pub(crate) struct Context {
     live: AtomicUsize,
     panics: AtomicU64,
     slow_peers: AtomicU64,
+    dropped: AtomicU64,
+    closed_full: AtomicU64,
     unspoken_subprotocols: AtomicU64,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
@@ -112,6 +114,8 @@ impl Context {
             live: AtomicUsize::new(0),
             panics: AtomicU64::new(0),
             slow_peers: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            closed_full: AtomicU64::new(0),
             unspoken_subprotocols: AtomicU64::new(0),
             register: Mutex::default(),
             rearmed: Notify::new(),
@@ -208,6 +212,18 @@ impl Context {
         self.slow_peers.load(Ordering::Relaxed)
     }
 
+    /// Messages that were dropped because the queue to their peer was full.
+    #[cfg(feature = "server")]
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Connections that were closed because the queue to their peer was full.
+    #[cfg(feature = "server")]
+    pub(crate) fn closed_full(&self) -> u64 {
+        self.closed_full.load(Ordering::Relaxed)
+    }
+
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
     #[cfg(feature = "server")]
     pub(crate) fn unspoken_subprotocols(&self) -> u64 {
@@ -243,6 +259,14 @@ impl Context {
 
     pub(in crate::net) fn count_slow_peer(&self) {
         self.slow_peers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_closed_full(&self) {
+        self.closed_full.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(in crate::net) fn count_unspoken_subprotocols(&self) {

@@ -16,6 +16,7 @@ pub(super) mod context;
 pub(super) mod drain;
 mod glance;
 mod held;
+pub(super) mod latest;
 mod life;
 mod pings;
 mod queue;

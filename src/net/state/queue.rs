@@ -31,6 +31,8 @@ pub(in crate::net) struct Queue {
     has_lost: bool,
     /// Whether the task has taken our Close. An abort drops one that it has not.
     is_close_taken: bool,
+    /// Messages that were dropped because there was no room; no more are counted than it can hold.
+    dropped: u32,
     replies: Replies,
 }
 
@@ -89,6 +91,7 @@ impl Queue {
             is_reserved: false,
             has_lost: false,
             is_close_taken: false,
+            dropped: 0,
             replies: Replies::default(),
         }
     }
@@ -157,6 +160,16 @@ impl Queue {
     /// Something that was sent is not queued any more.
     pub(in crate::net) fn note_lost(&mut self) {
         self.has_lost = true;
+    }
+
+    /// A message was dropped because there was no room for it.
+    pub(in crate::net) fn note_dropped(&mut self) {
+        self.dropped = self.dropped.saturating_add(1);
+    }
+
+    /// Messages that were dropped because there was no room for them.
+    pub(in crate::net) fn dropped(&self) -> u32 {
+        self.dropped
     }
 
     /// Whether the task has taken our Close to write it.

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-#[cfg(feature = "futures")]
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use super::State;
+use super::latest::Latest;
 use super::queue::Voice;
 use super::shared::Shared;
 use crate::proto::outbound::SendError;
@@ -24,6 +24,8 @@ pub(in crate::net) enum Awaited {
         /// In bytes.
         below: usize,
     },
+    /// Replies keep no message from the Receiver, or the connection is not open any more.
+    Gate(Gate),
     /// A whole message can begin behind so few bytes, or the connection is not open any more.
     Message {
         /// In bytes.
@@ -37,6 +39,15 @@ pub(in crate::net) enum Awaited {
     PeerClose,
     /// The transport has ended.
     End,
+}
+
+/// Which replies keep messages from the Receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) struct Gate {
+    /// So many bytes of them, or more.
+    pub(in crate::net) below: usize,
+    /// Whether they do so only until the transport has refused some.
+    pub(in crate::net) opens_when_refused: bool,
 }
 
 /// A future's place among those who wait, given up when it is dropped.
@@ -143,6 +154,16 @@ impl Waiters {
         self.0.is_some()
     }
 
+    /// The values that wait for room, if there ever were some.
+    pub(in crate::net) fn latest_if_any(&self) -> Option<Arc<Mutex<Latest>>> {
+        self.0.as_ref()?.latest.clone()
+    }
+
+    /// The values that wait for room. Their lock is taken before that of the connection.
+    pub(in crate::net) fn latest(&mut self) -> Arc<Mutex<Latest>> {
+        self.get().latest.get_or_insert_default().clone()
+    }
+
     /// Whether somebody waits for something else than input.
     fn is_awaited(&self) -> bool {
         self.0.as_ref().is_some_and(|all| !all.others.is_empty())
@@ -155,6 +176,8 @@ struct All {
     input: Option<Waker>,
     others: BTreeMap<Key, Waiter>,
     newest: u64,
+    /// Values that wait for room, once there were some.
+    latest: Option<Arc<Mutex<Latest>>>,
 }
 
 #[derive(Debug)]
@@ -238,6 +261,12 @@ impl State {
             Awaited::Room { voice, below } => {
                 !self.life.is_open() || self.queue.has_room(voice, below)
             }
+            Awaited::Gate(gate) => {
+                let is_refused = gate.opens_when_refused && self.queue.is_blocked();
+                !self.life.is_open()
+                    || is_refused
+                    || self.queue.has_room(self.answering_voice(), gate.below)
+            }
             Awaited::Message { below } => {
                 // A connection that has sent a Close takes nothing any more: sending says so.
                 let takes = self.queue.check_message(Voice::Other, below);
@@ -276,9 +305,8 @@ impl State {
     }
 
     /// The Receiver, which has left no waker, waits for room in the queue.
-    pub(in crate::net) fn wait_for_room(&mut self, receiver: &Waker, below: usize) {
-        let awaited = Awaited::Room { voice: self.answering_voice(), below };
-        let waiter = Waiter { waker: receiver.clone(), awaited };
+    pub(in crate::net) fn wait_for_room(&mut self, receiver: &Waker, gate: Gate) {
+        let waiter = Waiter { waker: receiver.clone(), awaited: Awaited::Gate(gate) };
         let left = self.waiters.get().others.insert(Key::RECEIVER, waiter);
         debug_assert!(left.is_none());
     }

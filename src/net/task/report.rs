@@ -128,6 +128,8 @@ impl Shared {
             self.report_answer(status);
         } else if ending.initiator == Initiator::Overload {
             self.report_overload();
+        } else if ending.initiator == Initiator::FullQueue {
+            self.report_full_queue(ending);
         } else if let Some(timer) = ending.timeout
             && !ending.is_clean()
         {
@@ -181,6 +183,23 @@ impl Shared {
 
     fn report_refusal(&self, rejection: Rejection) {
         self.context.report_rejection(self.peer, rejection);
+    }
+
+    /// The queue to the peer was full, and the connection was to close then.
+    fn report_full_queue(&self, ending: &Ending) {
+        let Some(suppressed) = self.context.refusals_told.admit(self.context.now()) else { return };
+        let peer = self.peer.map(tracing::field::display);
+        let (code, sent, limit) =
+            (ending.code().get(), sent_code(ending), self.limits().max_queued);
+        tracing::info!(
+            peer,
+            clause = "RFC 6455 10.4",
+            code,
+            sent,
+            limit,
+            suppressed,
+            "closed the connection: more was queued for the peer than it took"
+        );
     }
 
     fn report_timer(&self, timer: TimeoutKind, ending: &Ending) {

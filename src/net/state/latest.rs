@@ -1,4 +1,4 @@
-//! Values that a subscriber cannot take yet: the newest one of each key.
+//! Values that a peer cannot take yet: the newest one of each key.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::proto::prepared::Prepared;
 
 /// What a value is of.
-pub(super) type Key = Arc<[u8]>;
+pub(crate) type Key = Arc<[u8]>;
 
 /// The newest value of each key, in the order in which the keys came. A newer value takes the place of
 /// the older one of its key.
 #[derive(Debug, Default)]
-pub(super) struct Latest {
+pub(crate) struct Latest {
     /// The keys of `values`, each once.
     order: VecDeque<Key>,
     /// `None` where the newest value was too much: the older one is outdated, and not sent either.
@@ -24,7 +24,7 @@ impl Latest {
     /// Keeps the newest value of a key, unless those of other keys take `bound` bytes or more. Says
     /// whether it is kept.
     #[must_use]
-    pub(super) fn keep(&mut self, key: &Key, message: &Prepared, bound: usize) -> bool {
+    pub(crate) fn keep(&mut self, key: &Key, message: &Prepared, bound: usize) -> bool {
         if let Some(value) = self.values.get_mut(key) {
             self.len -= value.take().as_ref().map_or(0, weight);
             // As for the queue: what is there is held against the bound, not what comes.
@@ -44,8 +44,13 @@ impl Latest {
         true
     }
 
+    /// Whether none is kept.
+    pub(in crate::net) fn is_empty(&mut self) -> bool {
+        self.first().is_none()
+    }
+
     /// The value whose turn it is.
-    pub(super) fn first(&mut self) -> Option<&Prepared> {
+    pub(in crate::net) fn first(&mut self) -> Option<&Prepared> {
         while let Some(key) = self.order.front()
             && self.values.get(key).is_some_and(Option::is_none)
         {
@@ -55,14 +60,14 @@ impl Latest {
     }
 
     /// The value whose turn it was is sent.
-    pub(super) fn drop_first(&mut self) {
+    pub(in crate::net) fn drop_first(&mut self) {
         let Some(key) = self.order.pop_front() else { return };
         let value = self.values.remove(&key).flatten();
         self.len -= key_weight(&key) + value.as_ref().map_or(0, weight);
     }
 }
 
-/// Bytes that a value takes; other subscribers may have the same.
+/// Bytes that a value takes; other connections may have the same.
 fn weight(message: &Prepared) -> usize {
     message.frame().len() + MESSAGE_OVERHEAD
 }
