@@ -339,6 +339,7 @@ mod tests {
             (Size(16 << 10), 100)
         );
         assert_eq!(serve.bounds.max_queued, Size(1 << 20));
+        assert_eq!(serve.bounds.max_memory, None);
         assert_eq!(
             (serve.bounds.max_connections, serve.bounds.max_connections_per_address),
             (None, None)

@@ -25,7 +25,7 @@ pub use self::check::ConfigError;
 ///     .timeouts(Timeouts::default().handshake(Duration::from_secs(3)));
 /// assert_eq!(config.check(), Ok(()));
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// How much is too much.
@@ -44,6 +44,29 @@ pub struct Config {
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
+    /// Bytes of memory that all connections may hold, 1 GiB by default: unfinished messages, those too that
+    /// are inflated, unread input, what is queued to peers, and compression, which has at most half of it.
+    /// Of a payload that several peers share each counts a part. What the application keeps does not count.
+    ///
+    /// When there is no room, peers that have taken or sent nothing for 10 s lose their connection, the
+    /// largest first; then unfinished messages that have got no byte for 1 s do, in the same way; then
+    /// messages above 64 KiB are refused, all of these with 1013; then new connections get 503. From seven
+    /// eighths on at most 64 KiB are queued to one peer (RFC 6455 §10.4).
+    pub max_memory: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            policy: Policy::default(),
+            health_path: None,
+            #[cfg(feature = "deflate")]
+            deflate: DeflateConfig::default(),
+            max_memory: 1 << 30,
+        }
+    }
 }
 
 impl Config {
@@ -72,6 +95,13 @@ impl Config {
     #[must_use]
     pub fn health_path(mut self, health_path: impl Into<Option<String>>) -> Config {
         self.health_path = health_path.into();
+        self
+    }
+
+    /// Sets the field `max_memory`.
+    #[must_use]
+    pub fn max_memory(mut self, max_memory: usize) -> Config {
+        self.max_memory = max_memory;
         self
     }
 

@@ -137,6 +137,9 @@ impl Endpoint {
         if self.context.is_draining() {
             return Err(Rejection::ShuttingDown.into());
         }
+        if self.context.is_out_of_memory() {
+            return Err(Rejection::Overloaded.into());
+        }
         Negotiated::new(&self.context, request, policy)
     }
 

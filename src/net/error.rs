@@ -76,7 +76,7 @@ impl fmt::Display for Error {
             Error::Send(error) => error.fmt(f),
             Error::Timeout(timeout) => timeout.fmt(f),
             Error::Transport(error) | Error::Io(error) => error.fmt(f),
-            Error::Overload => f.write_str("no memory is left to inflate a message"),
+            Error::Overload => f.write_str("no memory is left for the connection to go on"),
             Error::CloseInsideMessage => f.write_str("a Close came inside a message"),
             Error::InvalidField(error) => error.fmt(f),
             Error::InvalidStatus(error) => error.fmt(f),

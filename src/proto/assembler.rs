@@ -153,8 +153,14 @@ impl Assembler {
         if appended.len() > allowed { Err(Violation::MessageTooBig) } else { Ok(()) }
     }
 
-    /// Keeps payload that was validated.
-    pub(super) fn keep(&mut self, payload: &[u8]) {
+    /// Makes room for `more` bytes of a message that may have `at_most` in all.
+    pub(super) fn make_room(&mut self, more: usize, at_most: usize) {
+        make_room(&mut self.buffer, more, at_most);
+    }
+
+    /// Keeps payload that was validated, of a message that may have `at_most` bytes.
+    pub(super) fn keep(&mut self, payload: &[u8], at_most: usize) {
+        self.make_room(payload.len(), at_most);
         // RFC 6455 §5.4: fragments are joined in the order they came in.
         self.buffer.extend_from_slice(payload);
     }
@@ -220,9 +226,54 @@ impl Assembler {
         std::mem::replace(&mut self.buffer, replacement)
     }
 
+    /// Bytes of memory that the buffer takes.
+    pub(super) const fn memory(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Forgets the payload that was buffered.
     pub(super) fn forget(&mut self) {
         self.buffer = Vec::new();
         self.held_back = 0;
+    }
+}
+
+/// Makes room in the buffer of a message for `more` bytes that have arrived, or that are about to be read.
+/// The buffer then takes half as much again as it held, if that is more, but no more than `at_most`, the
+/// longest that the message may be. A `Vec` left to itself would double.
+pub(crate) fn make_room(buffer: &mut Vec<u8>, more: usize, at_most: usize) {
+    let needed = buffer.len().saturating_add(more);
+    if needed > buffer.capacity() {
+        let half_more = buffer.len().saturating_add(buffer.len() / 2);
+        let size = half_more.min(at_most).max(needed);
+        buffer.reserve_exact(size - buffer.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_4_a_buffer_takes_half_as_much_again_as_has_arrived_and_never_more_than_the_limit() {
+        let limit = 1 << 20;
+        for step in [1, 7, 1000, 65_536] {
+            let (mut assembler, mut growths) = (Assembler::default(), 0);
+            for arrived in (step..=limit).step_by(step) {
+                let before = assembler.memory();
+                assembler.keep(&vec![0; step], limit);
+                growths += u32::from(assembler.memory() != before);
+                assert!(assembler.memory() <= limit.min(arrived + arrived / 2), "{arrived}");
+            }
+            // Every growth is by half, so there are few.
+            assert!(growths <= 36, "{growths}");
+        }
+    }
+
+    #[test]
+    fn what_has_arrived_always_has_room() {
+        let mut buffer = vec![0; 10];
+        make_room(&mut buffer, 5, 3);
+        assert_eq!(buffer.capacity(), 15);
     }
 }

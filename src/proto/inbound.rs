@@ -212,6 +212,21 @@ impl Inbound {
         self.assembler.buffered()
     }
 
+    /// Bytes of memory that the unfinished message takes, without an inflater.
+    pub fn memory(&self) -> usize {
+        self.assembler.memory()
+    }
+
+    /// Bytes of the unfinished message that have arrived, as they are on the wire; 0 between messages.
+    pub fn arrived(&self) -> u64 {
+        self.assembler.promised().saturating_sub(self.remaining)
+    }
+
+    /// Whether an inflater is lent to the unfinished message.
+    pub fn has_inflater(&self) -> bool {
+        self.deflate.has_inflater()
+    }
+
     /// Receives what is not a short message that is here as a whole.
     #[inline(never)]
     fn receive_any(
@@ -254,7 +269,7 @@ impl Inbound {
                 Stage::Data if self.assembler.is_compressed() && !self.discarding => {
                     self.receive_compressed(rest, delivery, limits)?
                 }
-                Stage::Data => self.receive_data(rest, delivery)?,
+                Stage::Data => self.receive_data(rest, delivery, limits)?,
                 Stage::Control(opcode) => self.receive_control(rest, opcode)?,
                 Stage::Ended => return Ok(Step { consumed: input.len(), event: None }),
             };

@@ -27,6 +27,12 @@ pub struct Counters {
     /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken: the
     /// 101 then names none (RFC 6455 §4.2.2), and browsers give up without saying why.
     pub unspoken_subprotocols: u64,
+    /// Bytes of memory that all connections hold now, of [`Config::max_memory`](crate::Config::max_memory).
+    pub memory_used: usize,
+    /// Connections that were ended because memory was short and their peers made no progress.
+    pub memory_ended: u64,
+    /// Messages that were refused with 1013 because there was no room for them.
+    pub memory_refused: u64,
 }
 
 /// What the workers count besides connections.

@@ -28,6 +28,8 @@ pub(super) struct Admission {
 pub(super) enum Overload {
     Connections,
     PerAddress,
+    /// All connections together hold as much memory as they may.
+    Memory,
 }
 
 impl Admission {
@@ -69,6 +71,11 @@ impl Admission {
         }
         by_source.insert(source, live + 1);
         Ok(Some(source))
+    }
+
+    /// Counts a connection that was refused for another reason.
+    pub(super) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Gives the place back.
@@ -116,6 +123,7 @@ impl fmt::Display for Overload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connections => "the server holds as many connections as it may",
+            Self::Memory => "the connections hold as much memory as they may",
             Self::PerAddress => "this address holds as many connections as it may",
         })
     }

@@ -146,7 +146,14 @@ impl Handle {
         let Control { admission, tally, contexts, .. } = &*self.control;
         let contexts = contexts.get().into_iter().flatten();
         let sum = |count: fn(&Context) -> u64| contexts.clone().map(|each| count(each)).sum();
+        // The contexts share one budget.
+        let shared = contexts.clone().next();
+        let (memory_ended, memory_refused) =
+            shared.map_or((0, 0), |context| context.memory_shortages());
         Counters {
+            memory_used: shared.map_or(0, |context| context.memory_used()),
+            memory_ended,
+            memory_refused,
             connections: admission.live(),
             accepted: admission.accepted(),
             refused: admission.refused(),

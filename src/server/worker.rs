@@ -272,7 +272,13 @@ where
         if self.is_new {
             self.shared.buffers.set_on_connection(&stream);
         }
-        match Permit::ask(&self.shared.control.admission, peer.ip(), self.shared.caps) {
+        let admission = &self.shared.control.admission;
+        if self.context.is_out_of_memory() {
+            admission.count_refused();
+            self.refuse(stream, peer, Overload::Memory);
+            return Ok(());
+        }
+        match Permit::ask(admission, peer.ip(), self.shared.caps) {
             Ok(permit) => {
                 let handler = self.handler.clone();
                 let connection = net::serve_transport(

@@ -124,10 +124,10 @@ async fn a_peer_that_is_too_slow_is_told_1008_behind_a_whole_frame() {
     assert!((200..260).contains(&frames.len()), "{}", frames.len());
 }
 
-/// At the slowest rate a peer lasts. `state/drain.rs` tests one byte per second more and less.
+/// At the slowest rate a peer lasts. The unit tests try one byte per second more and less.
 #[tokio::test(start_paused = true)]
 async fn the_slowest_rate_is_the_bound() {
-    for (rate, lasts) in [(3600, false), (4096, true), (4600, true)] {
+    for (rate, lasts) in [(2048, false), (4096, true)] {
         let mut config = without_pings();
         config.limits.min_drain_rate = 4096;
         let (peer, serving) = open(config, async |incoming| {
@@ -148,7 +148,7 @@ async fn the_slowest_rate_is_the_bound() {
             }
         };
         // What is missing is found out when it has come to 256 KiB.
-        let ended = timeout(SECOND * 800, async {
+        let ended = timeout(SECOND * 200, async {
             tokio::select! { ending = serving => ending.unwrap(), () = took => unreachable!() }
         })
         .await;

@@ -9,6 +9,7 @@ mod accept;
 mod ahead;
 mod ahead_elsewhere;
 mod ahead_random;
+mod budget;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;

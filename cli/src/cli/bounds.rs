@@ -43,6 +43,10 @@ pub(crate) struct Bounds {
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_connections_per_address: Option<u32>,
 
+    /// Most memory of all connections; then idle ones go first [default: 1GiB, or half of the cgroup's]
+    #[arg(long, env = "STICKLER_MAX_MEMORY", value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) max_memory: Option<Size>,
+
     /// Most bytes that wait for one peer; what happens beyond is said by --when-full
     #[arg(long, env = "STICKLER_MAX_QUEUED", value_name = "SIZE", default_value = "1MiB")]
     #[arg(help_heading = "Limits")]

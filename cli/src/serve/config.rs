@@ -8,6 +8,7 @@ use stickler::proto::deflate::{self, Level, WindowBits};
 use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
+use super::memory::default_bound;
 use crate::cli::{Compression, Deflate, Serve, WhenFull, usage_error};
 use crate::units::Interval;
 
@@ -40,6 +41,7 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .timeouts(timeouts)
         .policy(read_policy(options)?)
         .health_path(read_health_path(options)?)
+        .max_memory(options.bounds.max_memory.map_or_else(default_bound, |size| size.0))
         .deflate(read_deflate(&options.compression)))
 }
 

@@ -4,6 +4,7 @@ mod allocator;
 mod config;
 mod filter;
 mod logging;
+mod memory;
 mod signals;
 
 use std::io::{self, Write};

@@ -110,6 +110,27 @@ fn limits_of_connections_and_of_writes_by_flag() {
         }
         Ok(())
     }));
+    cases.push(Case::new("cli", "--max-memory, and its variable", |_| {
+        for (size, is_refused) in [("8MiB", true), ("64MiB", false)] {
+            for server in [
+                Server::start(&["--max-memory", size])?,
+                with_environment(&[("STICKLER_MAX_MEMORY", size)], &[])?,
+            ] {
+                let mut client = Client::open(server.address())?;
+                let mut message = binary(vec![0x3c; 12 << 20]);
+                message[0] &= 0x7f;
+                client.offer(&message);
+                if is_refused {
+                    client.expect_failed(1013, "RFC 6455 10.4")?;
+                } else {
+                    client.expect_silence(Duration::from_millis(300))?;
+                }
+                works(server.address())?;
+                server.retire()?;
+            }
+        }
+        Ok(())
+    }));
     for (flag, variable) in [
         ("--max-connections", "STICKLER_MAX_CONNECTIONS"),
         ("--max-connections-per-address", "STICKLER_MAX_CONNECTIONS_PER_ADDRESS"),

@@ -46,6 +46,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.limits.check()?;
         self.timeouts.check()?;
+        nonzero("max_memory", self.max_memory)?;
         #[cfg(feature = "deflate")]
         self.deflate.check()?;
         check_policy(&self.policy)?;

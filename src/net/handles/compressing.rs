@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::outgoing::{Choice, Parts};
 use super::sender::Sender;
 use super::sending::{Bound, Turn, is_large};
-use crate::net::lent::engines::{Scratch, return_compressor, take_compressor};
+use crate::net::lent::engines::{Scratch, return_compressor};
 use crate::net::lent::outbox::Large;
 use crate::net::state::State;
+use crate::net::state::compression::lend_compressor;
 use crate::net::state::context::Context;
 use crate::proto::assembler::MessageKind;
-use crate::proto::deflate::budget::Budget;
 use crate::proto::deflate::{Agreement, Compressor, Level, Shape};
 use crate::proto::outbound::SendError;
 use crate::proto::prepared::Prepared;
@@ -49,8 +49,8 @@ impl Sending {
 
     /// Compresses a message; `None` when it does not get shorter, or there is no memory for it:
     /// it is to go as it is then.
-    fn compress(&self, history: &[u8], message: &[u8], budget: &Arc<Budget>) -> Option<Scratch> {
-        let compressor = take_compressor(self.shape(message.len()), budget)?;
+    fn compress(&self, history: &[u8], message: &[u8], context: &Context) -> Option<Scratch> {
+        let compressor = lend_compressor(context, self.shape(message.len()))?;
         compress(compressor, history, message)
     }
 
@@ -60,13 +60,13 @@ impl Sending {
     }
 
     /// The frame of a prepared message, compressed for all connections with this window.
-    fn prepared<'a>(&self, prepared: &'a Prepared, budget: &Arc<Budget>) -> Option<&'a Arc<[u8]>> {
+    fn prepared<'a>(&self, prepared: &'a Prepared, context: &Context) -> Option<&'a Arc<[u8]>> {
         let window = self.agreement.server_max_window_bits();
         let compressor = if prepared.is_settled(window) {
             None
         } else {
             // Want of memory passes; what is settled stays.
-            Some(take_compressor(self.shape(prepared.payload().len()), budget)?)
+            Some(lend_compressor(context, self.shape(prepared.payload().len()))?)
         };
         prepared.compressed(window, |payload| compress(compressor?, &[], payload))
     }
@@ -111,7 +111,7 @@ impl Sender {
         parts: &Parts<'_>,
         bound: Bound,
     ) -> Result<Option<Turn<'a>>, SendError> {
-        let budget = &self.shared.context.budget;
+        let context = &*self.shared.context;
         let (kind, payload) = match parts {
             Parts::Prepared(prepared) => {
                 drop(turn);
@@ -124,12 +124,12 @@ impl Sender {
             | Parts::Leased(kind, ..) => (*kind, parts.payload()),
         };
         let (mut turn, compressed) = if sending.takes_over() {
-            let compressed = sending.compress(turn.queue.outbound().history(), payload, budget);
+            let compressed = sending.compress(turn.queue.outbound().history(), payload, context);
             (turn, compressed)
         } else {
             // What refers to no other message needs no lock.
             drop(turn);
-            let compressed = sending.compress(&[], payload, budget);
+            let compressed = sending.compress(&[], payload, context);
             (Turn::for_message(&self.shared, bound)?, compressed)
         };
         let Some(compressed) = compressed else { return Ok(Some(turn)) };
@@ -145,7 +145,7 @@ impl Sender {
         prepared: &Prepared,
         bound: Bound,
     ) -> Result<Option<Turn<'_>>, SendError> {
-        let frame = sending.prepared(prepared, &self.shared.context.budget);
+        let frame = sending.prepared(prepared, &self.shared.context);
         let mut turn = Turn::for_message(&self.shared, bound)?;
         let Some(frame) = frame else { return Ok(Some(turn)) };
         turn.queue.outbound_mut().start_prepared()?;
@@ -160,8 +160,12 @@ impl Sender {
         if choice != Choice::Compressed {
             return None;
         }
-        let shape = sending.shape(usize::MAX);
-        let mut compressor = take_compressor(shape, &self.shared.context.budget)?;
+        let context = &*self.shared.context;
+        // A handler may take its time between fragments: half is left to those who compress at once.
+        if !context.budget.has_left(context.budget.limit() / 2) {
+            return None;
+        }
+        let mut compressor = lend_compressor(context, sending.shape(usize::MAX))?;
         compressor.begin(state.queue.outbound().history());
         Some(Fragments { compressor: Some(compressor) })
     }

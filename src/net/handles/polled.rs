@@ -35,7 +35,7 @@ impl PolledSender {
 
     /// As [`Sender::ready`].
     pub(crate) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
-        ready!(self.room.poll_room(cx, self.sender.shared.limits().max_queued));
+        ready!(self.room.poll_room(cx, self.sender.shared.max_queued_now()));
         Poll::Ready(if self.sender.is_open() { Ok(()) } else { Err(SendError::Closed) })
     }
 

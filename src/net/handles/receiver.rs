@@ -287,7 +287,8 @@ impl Receiver {
         if !self.lease.is_empty() {
             state.reading.take_back(std::mem::take(&mut self.lease));
         }
-        let gate = self.gate();
+        let mut gate = self.gate();
+        gate.below = self.shared.queue_bound(state.queue.len(), gate.below);
         match look(&mut state, &self.shared, &mut self.found, gate, cx, delivery) {
             Looked::Short => {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);

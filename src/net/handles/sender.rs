@@ -258,7 +258,7 @@ impl Sender {
     /// # Cancel safety
     /// Nothing is left of the future when it is dropped.
     pub async fn ready(&self) {
-        self.ready_below(self.shared.limits().max_queued).await;
+        self.ready_below(self.shared.max_queued_now()).await;
     }
 
     /// Waits until less than so many bytes are queued, or the connection ends. For the task that

@@ -55,7 +55,7 @@ impl<'a> Turn<'a> {
     #[inline]
     fn bound(&self, shared: &Shared, bound: Bound) -> usize {
         match bound {
-            Bound::Holds => shared.limits().max_queued,
+            Bound::Holds => shared.queue_bound(self.before, shared.limits().max_queued),
             Bound::WasAwaited => usize::MAX,
         }
     }

@@ -80,6 +80,11 @@ impl Lease {
         self.unread().len()
     }
 
+    /// Bytes of memory that it takes.
+    pub(in crate::net) fn memory(&self) -> usize {
+        self.0.as_ref().map_or(0, |buffer| buffer.bytes.capacity())
+    }
+
     /// Where the unread bytes begin in [`Lease::bytes`].
     pub(in crate::net) fn position(&self) -> usize {
         self.0.as_ref().map_or(0, |buffer| buffer.start)

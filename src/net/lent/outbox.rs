@@ -71,6 +71,15 @@ impl Large {
         }
     }
 
+    fn memory(&self) -> usize {
+        match self {
+            Large::Owned(buffer) => buffer.capacity(),
+            Large::Shared(bytes) => bytes.len() / Arc::strong_count(bytes).max(1),
+            Large::Bytes(bytes) => bytes.len(),
+            Large::Lease(lease, _) => lease.memory(),
+        }
+    }
+
     /// Copies what lies in a read buffer, of which the thread lends only so many, or in a buffer
     /// that is far too large, and gives the thread its buffer back. Runs nothing of the application.
     pub(in crate::net) fn release_buffer(&mut self) {
@@ -94,6 +103,14 @@ impl Outbox {
     /// Bytes that are not written.
     pub(in crate::net) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Bytes of memory that it takes, as far as they are this peer's: of a payload that is shared with
+    /// others each of them has a part.
+    pub(in crate::net) fn memory(&self) -> usize {
+        let large = self.large.iter().skip(self.large_written);
+        let large: usize = large.map(|(_, large)| large.memory()).sum();
+        large + if self.len == 0 { 0 } else { self.batch.capacity() }
     }
 
     /// Appends through `encode`, which only appends.
@@ -193,8 +210,8 @@ impl Outbox {
         let last = self.large_written.checked_sub(1).and_then(|last| self.large.get(last));
         let (mut at, mut next) = (last.map_or(0, |(at, _)| *at), self.large_written);
         while let Some((end, is_large)) = self.frame_at(at, next) {
-            let is_begun =
-                self.batch_written > at || (is_large && end == at && self.partly_written > 0);
+            let is_in_it = is_large && end == at && next == self.large_written;
+            let is_begun = self.batch_written > at || (is_in_it && self.partly_written > 0);
             if !is_begun {
                 self.batch.truncate(at);
                 let unbegun = self.large.split_off(next);

@@ -101,11 +101,10 @@ impl State {
     }
 
     /// There is no memory to go on with; the peer may try again later (RFC 6455 §7.4: 1013).
-    #[cfg(feature = "deflate")]
-    pub(super) fn overload(&mut self) {
+    pub(super) fn overload(&mut self, shortage: Shortage) {
         self.life.initiate(Initiator::Overload);
         self.queue.append(|outbound, batch| {
-            outbound.fail_with(CloseCode::TRY_AGAIN_LATER, OVERLOAD, batch);
+            outbound.fail_with(CloseCode::TRY_AGAIN_LATER, shortage.reason(), batch);
         });
         self.finish();
     }
@@ -115,6 +114,20 @@ impl State {
     pub(in crate::net) fn close_full(&mut self) -> bool {
         let frame = CloseFrame { code: Some(CloseCode::POLICY_VIOLATION), reason: FULL_QUEUE };
         self.start_closing(Initiator::FullQueue, frame).is_ok()
+    }
+
+    /// The peer takes nothing, and what is queued for it is needed elsewhere: the connection is dropped. What
+    /// was queued comes back, to be dropped without the lock.
+    #[must_use]
+    pub(super) fn drop_for_memory(&mut self) -> Option<Box<Outbox>> {
+        if self.life.is_closed() {
+            return None;
+        }
+        self.life.initiate(Initiator::Overload);
+        let unsent = self.queue.shut();
+        self.finish();
+        self.life.give_up();
+        unsent
     }
 
     /// The peer did not answer a Ping in time.
@@ -290,9 +303,38 @@ impl State {
     }
 }
 
-/// The reason of the Close that ends a connection for want of memory.
-#[cfg(feature = "deflate")]
-const OVERLOAD: &str = "RFC 6455 10.4: no memory is left to inflate the message";
+/// Why there is no memory for a connection to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shortage {
+    /// There is no inflater for its message.
+    #[cfg(feature = "deflate")]
+    NoInflater,
+    /// Its inflater is needed elsewhere, and its message gets no input.
+    #[cfg(feature = "deflate")]
+    Inflater,
+    /// Its peer makes no progress, and what it holds is needed elsewhere.
+    Idle,
+    /// There is no room for its message.
+    Message,
+}
+
+impl Shortage {
+    /// The reason of the Close (RFC 6455 §10.4).
+    const fn reason(self) -> &'static str {
+        match self {
+            #[cfg(feature = "deflate")]
+            Shortage::NoInflater => "RFC 6455 10.4: no memory is left to inflate the message",
+            #[cfg(feature = "deflate")]
+            Shortage::Inflater => {
+                "RFC 6455 10.4: the compressed message waited too long while inflaters are short"
+            }
+            Shortage::Idle => {
+                "RFC 6455 10.4: memory is short, and the peer has sent or taken nothing for too long"
+            }
+            Shortage::Message => "RFC 6455 10.4: no memory is left for a message of this length",
+        }
+    }
+}
 
 /// The reason of the Close that ends a connection to a peer that takes bytes too slowly.
 const TOO_SLOW: &str = "RFC 6455 10.4: bytes are taken too slowly";

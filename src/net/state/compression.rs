@@ -2,13 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::State;
+use super::closing::Shortage;
 use super::context::Context;
-use crate::net::lent::engines::{has_inflater, make_room, return_inflater, take_inflater};
+use crate::net::lent::engines::{
+    has_inflater, make_room, return_inflater, take_compressor, take_inflater,
+};
 use crate::net::lent::pool;
 use crate::proto::deflate::budget::Charge;
-use crate::proto::deflate::{self, Agreement, Policy, WindowBits};
+use crate::proto::deflate::{self, Agreement, Compressor, Inflater, Policy, Shape, WindowBits};
 use crate::proto::extension::ExtensionOffer;
 
 /// What was agreed on a connection, with the memory that it may keep between messages.
@@ -44,8 +48,8 @@ pub(in crate::net) fn negotiate(
     // A quarter is left to the messages of those who have agreed already.
     let needs = keeps + budget.limit() / 4;
     // RFC 7692 §7: no offer is accepted without the memory for it.
-    let kept = make_room(|| budget.has_left(needs).then(|| budget.charge(keeps)).flatten())
-        .filter(|_| has_inflater(budget));
+    let kept = make_room(|| context.has_left(needs).then(|| context.charge(keeps)).flatten())
+        .filter(|_| context.memory.waiting_inflaters() > 0 || has_inflater(budget));
     if let Some(kept) = kept {
         return Some(Compression { agreement, kept: Arc::new(kept) });
     }
@@ -60,6 +64,38 @@ pub(in crate::net) fn negotiate(
         );
     }
     None
+}
+
+/// A compressor of this shape. Where there is none, inflaters that have waited for a while are taken back.
+pub(in crate::net) fn lend_compressor(context: &Context, shape: Shape) -> Option<Compressor> {
+    context.reclaiming(A_WHILE, || take_compressor(shape, &context.budget))
+}
+
+impl Context {
+    /// Whether so many bytes of the budget for compression are left, or would be if inflaters that wait for
+    /// input were taken back: a peer that makes no progress takes compression from nobody.
+    fn has_left(&self, amount: usize) -> bool {
+        let waiting = self.memory.waiting_inflaters().saturating_mul(Inflater::MEMORY);
+        let used = self.budget.used().saturating_sub(waiting);
+        used.saturating_add(amount) <= self.budget.limit()
+    }
+
+    /// Charges so many bytes to the budget for compression, and takes inflaters back for that.
+    fn charge(&self, amount: usize) -> Option<Charge> {
+        self.reclaiming(A_WHILE, || self.budget.charge(amount))
+    }
+
+    /// Tries until it succeeds or no inflater is left that has waited for input for so long.
+    fn reclaiming<R>(&self, least: Duration, lend: impl Fn() -> Option<R>) -> Option<R> {
+        loop {
+            if let Some(lent) = lend() {
+                return Some(lent);
+            }
+            if !self.memory.take_back_inflater(least) {
+                return None;
+            }
+        }
+    }
 }
 
 /// What a connection keeps between messages at most, in bytes.
@@ -81,11 +117,11 @@ impl State {
     /// Lends an inflater for the message that has begun, or fails the connection with 1013.
     /// Says whether it goes on.
     pub(super) fn lend_inflater(&mut self, context: &Context) -> bool {
-        let lent = take_inflater(&context.budget);
+        let lent = context.reclaiming(Duration::ZERO, || take_inflater(&context.budget));
         let is_lent = lent.is_some();
         match lent {
             Some(inflater) => self.reading.lend_inflater(inflater, pool::take_small_buffer()),
-            None => self.overload(),
+            None => self.overload(Shortage::NoInflater),
         }
         is_lent
     }
@@ -98,3 +134,7 @@ impl State {
         }
     }
 }
+
+/// What can be done without compression takes an inflater only from a message that has got no byte for so
+/// long.
+const A_WHILE: Duration = Duration::from_secs(1);

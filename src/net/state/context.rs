@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::memory::Memory;
 use super::rate_limit::{PerAddress, RateLimit};
 use super::settings::AtHand;
 use super::shared::Shared;
@@ -19,7 +20,6 @@ use super::watchman::Watchman;
 use crate::net::config::Config;
 use crate::net::farewell::Farewell;
 use crate::net::http::HttpService;
-#[cfg(feature = "deflate")]
 use crate::proto::deflate::budget::Budget;
 
 /// What the connections of one runtime share.
@@ -52,8 +52,9 @@ pub(crate) struct Context {
     pub(in crate::net) refusals_told: RateLimit,
     /// Handshakes without a common subprotocol; the contexts of one server share it.
     pub(in crate::net) unspoken_told: Arc<PerAddress>,
-    #[cfg(feature = "deflate")]
     pub(in crate::net) memory_told: RateLimit,
+    /// What all connections hold; the contexts of one server share it.
+    pub(in crate::net) memory: Arc<Memory>,
     /// Memory for compression; the contexts of one server share it.
     #[cfg(feature = "deflate")]
     pub(in crate::net) budget: Arc<Budget>,
@@ -98,12 +99,13 @@ fn next_number() -> u32 {
 impl Context {
     /// A context without connections.
     pub(crate) fn new(config: Arc<Config>, http: Option<HttpService>) -> Context {
+        let budget = Arc::new(Budget::new(compression_share(&config)));
         Context {
             watchman: Watchman::default(),
-            #[cfg(feature = "deflate")]
             memory_told: RateLimit::default(),
+            memory: Arc::new(Memory::new(config.max_memory, budget.clone())),
             #[cfg(feature = "deflate")]
-            budget: Arc::new(Budget::new(config.deflate.max_memory)),
+            budget,
             at_hand: AtHand::of(&config.limits),
             config,
             number: next_number(),
@@ -138,8 +140,10 @@ impl Context {
             Context { watchman: watchman.clone(), ..Context::new(config.clone(), http.cloned()) };
         #[cfg(feature = "deflate")]
         let budget = first.budget.clone();
+        let memory = first.memory.clone();
         let unspoken_told = first.unspoken_told.clone();
         let more = (1..count).map(|_| Context {
+            memory: memory.clone(),
             #[cfg(feature = "deflate")]
             budget: budget.clone(),
             unspoken_told: unspoken_told.clone(),
@@ -228,6 +232,19 @@ impl Context {
     #[cfg(feature = "server")]
     pub(crate) fn unspoken_subprotocols(&self) -> u64 {
         self.unspoken_subprotocols.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that all connections hold, of this context and of those that share its budget.
+    #[cfg(feature = "server")]
+    pub(crate) fn memory_used(&self) -> usize {
+        self.memory.used()
+    }
+
+    /// Connections that lost what they held, and messages for which there was no room; in all contexts that
+    /// share the budget.
+    #[cfg(feature = "server")]
+    pub(crate) fn memory_shortages(&self) -> (u64, u64) {
+        (self.memory.ended(), self.memory.refused())
     }
 
     /// Waits until no connection is left.
@@ -398,6 +415,15 @@ impl Context {
         }
         idle
     }
+}
+
+/// What compression may take: its own bound, and never more than half of what all may take.
+fn compression_share(config: &Config) -> usize {
+    #[cfg(feature = "deflate")]
+    let share = config.deflate.max_memory.min(config.max_memory / 2);
+    #[cfg(not(feature = "deflate"))]
+    let share = config.max_memory / 2;
+    share
 }
 
 /// The first tick at which this time has come.

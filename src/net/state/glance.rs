@@ -38,6 +38,8 @@ pub(super) struct Looks {
     pub(super) is_at_rest: bool,
     /// No message is being sent in fragments, and no compression was agreed on.
     pub(super) is_plain: bool,
+    /// The connection has an account in the memory of all.
+    pub(super) is_charged: bool,
 }
 
 /// Bytes queued for the peer, and a bit for whatever is not as it is most of the time.
@@ -48,7 +50,8 @@ const NOT_OPEN: usize = 1;
 const TIMER_DUE: usize = 2;
 const NOT_AT_REST: usize = 4;
 const NOT_PLAIN: usize = 8;
-const BITS: u32 = 4;
+const CHARGED: usize = 16;
+const BITS: u32 = 5;
 
 impl Glance {
     #[inline]
@@ -60,7 +63,8 @@ impl Glance {
                 | set(NOT_OPEN, !looks.is_open)
                 | set(TIMER_DUE, looks.is_timer_due)
                 | set(NOT_AT_REST, !looks.is_at_rest)
-                | set(NOT_PLAIN, !looks.is_plain),
+                | set(NOT_PLAIN, !looks.is_plain)
+                | set(CHARGED, looks.is_charged),
         )
     }
 
@@ -88,11 +92,11 @@ impl Glance {
         self.queued() == 0
     }
 
-    /// Whether the task has nothing to do but read: messages are exchanged, none is queued, and no
-    /// timer is due.
+    /// Whether the task has nothing to do but read: messages are exchanged, none is queued, no
+    /// timer is due, and no account of memory is to be settled.
     #[inline]
     pub(in crate::net) fn is_quiet(self) -> bool {
-        self.0 & (NOT_OPEN | TIMER_DUE | NOT_AT_REST) == 0 && self.queued() == 0
+        self.0 & (NOT_OPEN | TIMER_DUE | NOT_AT_REST | CHARGED) == 0 && self.queued() == 0
     }
 
     #[inline]

@@ -18,12 +18,14 @@ mod glance;
 mod held;
 pub(super) mod latest;
 mod life;
+mod memory;
 mod pings;
 mod queue;
 mod rate_limit;
 mod reading;
 mod settings;
 pub(super) mod shared;
+mod shortage;
 mod ticks;
 pub(super) mod waiting;
 pub(super) mod watchman;
@@ -61,6 +63,8 @@ pub(super) struct State {
     /// hold comes after two years, and is looked for anew then.
     pub(super) armed: u32,
     pub(super) place: Place,
+    /// Whether the connection has an account in the memory of all.
+    is_charged: bool,
     /// Whether the log says why the opening handshake is left unanswered.
     pub(super) is_failure_told: bool,
     pub(super) task: Option<Waker>,
@@ -118,6 +122,7 @@ impl State {
             timer_due: true,
             armed: u32::MAX,
             place: Place::default(),
+            is_charged: false,
             is_failure_told: false,
             task: None,
             receiving_task: None,
@@ -273,6 +278,7 @@ impl State {
                 is_timer_due: self.timer_due,
                 is_at_rest: self.reading.is_at_rest(),
                 is_plain: self.queue.is_plain(),
+                is_charged: self.is_charged,
             },
         )
     }

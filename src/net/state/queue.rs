@@ -113,6 +113,11 @@ impl Queue {
         self.in_flight + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
+    /// Bytes of memory that the frames take which the task has not taken.
+    pub(in crate::net) fn memory(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.memory())
+    }
+
     /// Bytes in the queue that keep this one from sending more.
     #[inline]
     pub(in crate::net) fn len_before(&self, voice: Voice) -> usize {

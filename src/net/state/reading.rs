@@ -349,6 +349,34 @@ impl Reading {
         self.inbound.as_mut().and_then(|inbound| inbound.reclaim_inflater())
     }
 
+    /// Bytes of memory that the unfinished message takes, without an inflater.
+    pub(in crate::net) fn message_memory(&self) -> usize {
+        self.inbound.as_ref().map_or(0, |inbound| inbound.memory())
+    }
+
+    /// Bytes of memory of the input that waits here.
+    pub(in crate::net) fn input_memory(&self) -> usize {
+        match &self.input {
+            Input::Unread(lease) => lease.memory(),
+            _ => 0,
+        }
+    }
+
+    /// Bytes of the unfinished message that have arrived.
+    pub(in crate::net) fn arrived(&self) -> u64 {
+        self.inbound.as_ref().map_or(0, |inbound| inbound.arrived())
+    }
+
+    /// Whether an inflater is lent to the unfinished message.
+    pub(in crate::net) fn has_inflater(&self) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.has_inflater())
+    }
+
+    /// Whether a message is unfinished, and more of it is awaited from the peer.
+    pub(in crate::net) fn waits_inside_message(&self) -> bool {
+        self.wants_input() && !self.is_between_messages()
+    }
+
     /// Our Close was sent: from here on data is judged as framing and thrown away.
     pub(in crate::net) fn discard(&mut self) {
         self.inbound().discard();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -35,6 +35,16 @@ pub struct ConnectionId {
     /// The number of the context.
     context: u32,
     place: Place,
+}
+
+impl ConnectionId {
+    pub(super) fn new(context: u32, place: Place) -> ConnectionId {
+        ConnectionId { context, place }
+    }
+
+    pub(super) fn context_number(self) -> u32 {
+        self.context
+    }
 }
 
 impl fmt::Display for ConnectionId {
@@ -85,6 +95,16 @@ impl Shared {
         Locked { state, glance: &self.glance, woken: Woken::default() }
     }
 
+    /// The lock, unless somebody has it: that one makes progress.
+    pub(super) fn try_lock(&self) -> Option<Locked<'_>> {
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Locked { state, glance: &self.glance, woken: Woken::default() })
+    }
+
     /// As [`Shared::lock`], for a caller that queues or counts frames: those in the cork of this
     /// thread are queued first.
     #[inline]
@@ -123,7 +143,13 @@ impl Shared {
 
     /// Ends the registration; the connection task is going.
     pub(in crate::net) fn leave(&self) {
-        let place = self.lock().place;
+        let mut state = self.lock();
+        let place = state.place;
+        let is_charged = std::mem::take(&mut state.is_charged);
+        drop(state);
+        if is_charged {
+            self.context.memory.close_account(ConnectionId::new(self.context.number, place));
+        }
         self.context.leave(place);
     }
 

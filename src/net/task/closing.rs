@@ -18,6 +18,10 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         loop {
             let is_overdue = {
                 let mut state = shared.lock();
+                if shared.settle_memory(&mut state, self.writing.as_deref()) {
+                    // The Close is written in the next turn.
+                    cx.waker().wake_by_ref();
+                }
                 if state.life.is_closed() {
                     return Poll::Ready(());
                 }

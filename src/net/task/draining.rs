@@ -180,14 +180,9 @@ mod tests {
         }
     }
 
-    const REQUEST: &[u8] = b"GET / HTTP/1.1
-Host: a
-Upgrade: websocket
-Connection: Upgrade
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
-Sec-WebSocket-Version: 13
-
-";
+    const REQUEST: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
     /// Bytes of all messages with their headers.
     const ALL: usize = 4 * (100_000 + 10);
@@ -209,7 +204,7 @@ Sec-WebSocket-Version: 13
             }
             drop(receiver);
             sender.closed().await;
-            crate::Result::Ok(())
+            Ok::<(), crate::Error>(())
         };
         tokio::spawn(serve_transport(wire.clone(), None, shares, handler))
     }
@@ -229,17 +224,9 @@ Sec-WebSocket-Version: 13
             wire.0.lock().unwrap().room += 128 << 10;
         }
         let wire = wire.0.lock().unwrap();
-        let frames = wire
-            .taken
-            .windows(4)
-            .position(|four| {
-                four == b"
-
-"
-            })
-            .unwrap()
-            + 4;
-        assert_eq!(wire.taken.len() - frames, ALL);
+        let is_end = |four: &[u8]| four == b"\r\n\r\n";
+        let head = wire.taken.windows(4).position(is_end).unwrap() + 4;
+        assert_eq!(wire.taken.len() - head, ALL);
         // There is no other way that they went.
         assert!(wire.has_refused && wire.tries < 50, "{}", wire.tries);
     }

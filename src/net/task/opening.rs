@@ -139,6 +139,9 @@ fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, 
             return answer(plain, shared);
         }
     };
+    if context.is_out_of_memory() {
+        return Err(Rejection::Overloaded.into());
+    }
     let mut state = shared.lock();
     // A shutdown that came since found nothing to refuse yet.
     if context.is_draining() {

@@ -134,7 +134,13 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         let before = buffer.len();
         // The buffer grows with what has arrived, never with what the header promises.
         if buffer.capacity() - before < remaining.min(MIN_READ) {
-            buffer = grow(buffer, remaining);
+            let more = remaining.min(before / 2 + MIN_READ);
+            if !shared.may_grow(before, more) {
+                drop(buffer);
+                shared.refuse_message(&mut shared.lock());
+                return Arrived::ForHandler;
+            }
+            buffer = grow(buffer, more);
         }
         let limit = remaining.min(buffer.capacity() - before);
         let read = io.poll_read_vec(cx, &mut buffer, limit);
@@ -181,10 +187,9 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
     }
 }
 
-/// Makes room in the buffer of a message for about as much again as it holds: in a buffer that the
+/// Makes room in the buffer of a message for half as much again as it holds: in a buffer that the
 /// thread has kept, if there is a larger one.
-fn grow(mut buffer: Vec<u8>, remaining: usize) -> Vec<u8> {
-    let more = remaining.min(buffer.len() + MIN_READ);
+fn grow(mut buffer: Vec<u8>, more: usize) -> Vec<u8> {
     let mut kept = pool::take_message_buffer();
     if kept.capacity() >= buffer.len() + more {
         kept.extend_from_slice(&buffer);

@@ -258,26 +258,20 @@ const LONG_NAME: usize = 32;
 /// How many of the names that a client offers the log shows.
 const SHOWN_NAMES: usize = 4;
 
-/// Without compression nothing is inflated.
-#[cfg(not(feature = "deflate"))]
-impl Shared {
-    fn report_overload(&self) {}
-}
-
-#[cfg(feature = "deflate")]
 impl Shared {
     /// Logs that the connection was failed for want of memory.
     fn report_overload(&self) {
         let Some(suppressed) = self.context.memory_told.admit(self.context.now()) else { return };
         let peer = self.peer.map(tracing::field::display);
-        let limit = self.context.budget.limit();
+        let (used, limit) = (self.context.memory.used(), self.context.memory.limit());
         tracing::warn!(
             peer,
             clause = "RFC 6455 10.4",
             code = 1013,
+            used,
             limit,
             suppressed,
-            "failed the connection: no memory is left to inflate its message"
+            "failed the connection for want of memory"
         );
     }
 }

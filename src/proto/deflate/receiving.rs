@@ -54,6 +54,11 @@ impl Receiving {
         self.agreed != Agreed::Nothing
     }
 
+    /// Whether an inflater is lent.
+    pub(in crate::proto) fn has_inflater(&self) -> bool {
+        self.inflater.is_some()
+    }
+
     /// Begins a message with an inflater that the caller lends, and what the last one left.
     pub(in crate::proto) fn lend(&mut self, mut inflater: Box<Inflater>) {
         inflater.begin(self.history.take());
@@ -113,6 +118,8 @@ impl Receiving {
             let masked = *mask;
             mask.apply(piece);
             let before = assembler.buffered();
+            // One byte more than allowed is not kept, but has to have room.
+            assembler.make_room(room, max_message_size.saturating_add(1));
             let inflated = inflater.inflate(piece, room, assembler.buffer_mut());
             // What came out counts before the fault behind it.
             assembler.validate_buffered(before, allowed)?;

@@ -15,6 +15,7 @@ impl Inbound {
         &mut self,
         input: &mut [u8],
         delivery: Delivery,
+        limits: &MessageLimits,
     ) -> Result<Step, Violation> {
         let len = usize::try_from(self.remaining).map_or(input.len(), |r| r.min(input.len()));
         let payload = input.get_mut(..len).unwrap_or_default();
@@ -49,7 +50,7 @@ impl Inbound {
             return Ok(Step { consumed: len, event: Some(event) });
         }
         match delivery {
-            Delivery::Message => self.assemble(payload, message_ends),
+            Delivery::Message => self.assemble(payload, message_ends, limits.max_message_size),
             Delivery::Pieces => self.deliver_piece(payload, message_ends),
         }
     }
@@ -67,12 +68,21 @@ impl Inbound {
         utf8::check(payload).map(Some).map_err(|_| Violation::TextNotUtf8)
     }
 
-    fn assemble(&mut self, payload: &mut [u8], message_ends: bool) -> Result<Step, Violation> {
+    fn assemble(
+        &mut self,
+        payload: &mut [u8],
+        message_ends: bool,
+        at_most: usize,
+    ) -> Result<Step, Violation> {
+        // The header of the last frame has said how long the message is.
+        let promised = usize::try_from(self.assembler.promised()).unwrap_or(at_most);
+        let at_most = if self.fin { promised.min(at_most) } else { at_most };
         let consumed = payload.len();
+        self.assembler.make_room(consumed, at_most);
         for piece in payload.chunks_mut(CACHE_PIECE) {
             self.mask.apply(piece);
             self.assembler.validate(piece)?;
-            self.assembler.keep(piece);
+            self.assembler.keep(piece, at_most);
         }
         if !message_ends {
             return Ok(Step { consumed, event: None });
@@ -90,7 +100,8 @@ impl Inbound {
             self.assembler.validate(piece)?;
         }
         if self.assembler.buffered() > 0 || self.assembler.cut_len() > 0 {
-            self.assembler.keep(payload);
+            // A cut character and what follows it: delivered at once.
+            self.assembler.keep(payload, 0);
             let event = self.buffered_piece(message_ends)?;
             return Ok(Step { consumed, event });
         }

@@ -2,9 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use stickler::{Compressed, Initiator};
 use stickler::{Config, Endpoint, Error, Incoming, MessageKind, Prepared, Sender};
+use tokio::sync::Notify;
+use tokio::time::advance;
 
 use super::{Client, OFFER, agree_on, extensions, offering, record, takeover, takeovers};
 use crate::claims::claims;
@@ -116,12 +119,91 @@ async fn what_threads_keep_idle_declines_no_offer() {
     }
 }
 
+/// RFC 6455 §10.4: what is lent to a peer goes back when that peer makes no progress.
+#[tokio::test(start_paused = true)]
+async fn an_inflater_goes_from_the_message_that_waits_longest_to_one_that_is_there() {
+    let (lines, _listening) = listen(|| {});
+    let endpoint = bounded(Config::default(), 2 * INFLATER);
+    let mut waiting = Vec::new();
+    for number in 0..2 {
+        let (mut client, serving) = agree_on(&endpoint, OFFER, echo).await;
+        let message = client.compressed(0x81, record(number));
+        client.peer.send(&message[..message.len() / 2]);
+        settle().await;
+        advance(Duration::from_millis(1)).await;
+        waiting.push((client, serving));
+    }
+    // Neither is an offer declined, nor does a message wait, nor does the younger one lose anything.
+    let (mut third, thirds_serving) = agree_on(&endpoint, OFFER, echo).await;
+    for number in 0..10 {
+        let message = third.compressed(0x81, record(number));
+        third.peer.send(message);
+        assert_eq!(third.message().await.text(), record(number));
+    }
+    let (first, firsts_serving) = waiting.remove(0);
+    let end = first.peer.frame().await;
+    assert_eq!(end.close_code(), 1013);
+    let reason = "RFC 6455 10.4: the compressed message waited too long while inflaters are short";
+    assert_eq!(std::str::from_utf8(&end.payload[2..]), Ok(reason));
+    first.peer.end();
+    let ending = firsts_serving.await.unwrap();
+    assert_eq!(ending.initiator, Initiator::Overload);
+    assert_eq!(ending.sent.code().map(|code| code.get()), Some(1013));
+    assert_eq!(lines.at("WARN").len(), 1);
+    let (second, seconds_serving) = waiting.remove(0);
+    assert_eq!(second.peer.frames(), []);
+    third.close(thirds_serving).await;
+    seconds_serving.abort();
+}
+
+/// A Ping is no input of a message.
+#[tokio::test(start_paused = true)]
+async fn pings_keep_no_inflater() {
+    let endpoint = bounded(Config::default(), 2 * INFLATER);
+    let mut waiting = Vec::new();
+    for number in 0..2 {
+        let (mut client, serving) = agree_on(&endpoint, OFFER, echo).await;
+        let bytes = client.compressed(0x01, record(number));
+        client.peer.send(bytes);
+        settle().await;
+        advance(Duration::from_millis(1)).await;
+        waiting.push((client, serving));
+    }
+    waiting[0].0.peer.send(frame(0x89, b"here"));
+    settle().await;
+    assert_eq!(waiting[0].0.peer.frame().await.first, 0x8a);
+    let (mut third, thirds_serving) = agree_on(&endpoint, OFFER, echo).await;
+    let message = third.compressed(0x81, record(2));
+    third.peer.send(message);
+    assert_eq!(third.message().await.text(), record(2));
+    assert_eq!(waiting[0].0.peer.frame().await.close_code(), 1013);
+    assert_eq!(waiting[1].0.peer.frames(), []);
+    third.close(thirds_serving).await;
+    waiting.iter().for_each(|(_, serving)| serving.abort());
+}
+
+/// An inflater that waits for the application, and not for the peer, is taken from nobody.
 #[tokio::test(start_paused = true)]
 async fn an_inflater_that_cannot_be_had_fails_with_1013() {
     let (lines, _listening) = listen(|| {});
     for is_unheard in [false, true] {
         let endpoint = bounded(Config::default(), INFLATER);
-        let (mut first, firsts_serving) = agree_on(&endpoint, OFFER, echo).await;
+        let going_on = Arc::new(Notify::new());
+        let busy = going_on.clone();
+        let (mut first, firsts_serving) =
+            agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
+                let (mut receiver, _sender) = incoming.accept()?.split();
+                let mut pieces = Vec::new();
+                let mut fragments = receiver.recv_fragments().await?.expect("a message");
+                while let Some(piece) = fragments.recv().await? {
+                    pieces.extend_from_slice(piece.data.as_bytes());
+                    busy.notified().await;
+                }
+                assert_eq!(pieces, record(0).repeat(100).as_bytes());
+                while receiver.recv().await?.is_some() {}
+                Ok(())
+            })
+            .await;
         let (second, seconds_serving) = agree_on(&endpoint, OFFER, async move |incoming| {
             let incoming: Incoming = incoming;
             let (mut receiver, sender) = incoming.accept()?.split();
@@ -135,9 +217,11 @@ async fn an_inflater_that_cannot_be_had_fails_with_1013() {
             Err(error)
         })
         .await;
-        let message = first.compressed(0x81, record(0));
+        let message = first.compressed(0x81, record(0).repeat(100));
         let (begun, rest) = message.split_at(message.len() / 2);
         first.peer.send(begun);
+        settle().await;
+        first.peer.send(rest);
         settle().await;
         second.peer.send(frame(0xc1, crate::deflate::deflate(b"", record(1).as_bytes())));
         let end = second.peer.frame().await;
@@ -152,8 +236,10 @@ async fn an_inflater_that_cannot_be_had_fails_with_1013() {
         assert_eq!(ending.sent.code().map(|code| code.get()), Some(1013));
         assert!(!ending.is_clean());
         // The first one goes on, and what it returns serves others.
-        first.peer.send(rest);
-        assert_eq!(first.message().await.text(), record(0));
+        for _ in 0..20 {
+            going_on.notify_one();
+            settle().await;
+        }
         let (mut third, thirds_serving) = agree_on(&endpoint, OFFER, echo).await;
         let message = third.compressed(0x81, record(2));
         third.peer.send(message);
@@ -190,20 +276,22 @@ async fn a_listener_may_use_the_connection_that_is_logged() {
     declined.await.unwrap();
 
     let endpoint = bounded(Config::default(), INFLATER);
-    let (mut first, _firsts_serving) = agree_on(&endpoint, OFFER, echo).await;
+    let (mut second, _seconds_serving) = agree_on(&endpoint, OFFER, echo).await;
     let giving = sender.clone();
-    let (second, seconds_serving) = agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
-        let (mut receiver, sender) = incoming.accept()?.split();
-        *giving.lock().unwrap() = Some(sender);
-        while receiver.recv().await?.is_some() {}
-        Ok(())
-    })
-    .await;
+    let (mut first, firsts_serving) =
+        agree_on(&endpoint, OFFER, async move |incoming: Incoming| {
+            let (mut receiver, sender) = incoming.accept()?.split();
+            *giving.lock().unwrap() = Some(sender);
+            while receiver.recv().await?.is_some() {}
+            Ok(())
+        })
+        .await;
     let message = first.compressed(0x81, record(0));
     first.peer.send(&message[..message.len() / 2]);
     settle().await;
-    second.peer.send(frame(0xc1, crate::deflate::deflate(b"", record(1).as_bytes())));
-    second.fails_with(1013, seconds_serving).await;
+    let message = second.compressed(0x81, record(1));
+    second.peer.send(message);
+    first.fails_with(1013, firsts_serving).await;
     assert_eq!(lines.at("WARN").len(), 2);
 }
 
