@@ -204,7 +204,7 @@ mod tests {
             }
             drop(receiver);
             sender.closed().await;
-            Ok::<(), crate::Error>(())
+            Ok::<(), crate::net::error::Error>(())
         };
         tokio::spawn(serve_transport(wire.clone(), None, shares, handler))
     }
