@@ -358,6 +358,7 @@ mod tests {
         assert_eq!(serve.times.keepalive_timeout, seconds(20));
         assert_eq!((serve.compression.deflate, serve.compression.deflate_level), (Deflate::On, 4));
         assert_eq!(serve.compression.deflate_window_bits, None);
+        assert_eq!(serve.compression.deflate_client_window_bits, None);
         assert_eq!(
             (serve.compression.deflate_min_size, serve.compression.deflate_memory),
             (Size(128), Size(512 << 20))
@@ -384,9 +385,12 @@ mod tests {
 
     #[test]
     fn s7692_compression_is_set_by_flags() {
-        for (mode, deflate) in
-            [("on", Deflate::On), ("off", Deflate::Off), ("takeover", Deflate::Takeover)]
-        {
+        for (mode, deflate) in [
+            ("on", Deflate::On),
+            ("off", Deflate::Off),
+            ("lean", Deflate::Lean),
+            ("takeover", Deflate::Takeover),
+        ] {
             assert_eq!(serve(&format!("--deflate {mode}")).compression.deflate, deflate);
         }
         for level in 1..=9 {
@@ -395,6 +399,12 @@ mod tests {
         for bits in 9..=15 {
             let serve = serve(&format!("--deflate-window-bits {bits}"));
             assert_eq!(serve.compression.deflate_window_bits, WindowBits::new(bits));
+            let serve = self::serve(&format!("--deflate-client-window-bits {bits}"));
+            assert_eq!(serve.compression.deflate_client_window_bits, WindowBits::new(bits));
+        }
+        for zero in ["0", "0KiB"] {
+            let serve = serve(&format!("--deflate-min-size {zero}"));
+            assert_eq!(serve.compression.deflate_min_size, Size(0));
         }
         let serve = serve("--deflate-min-size 1KiB --deflate-memory 1GiB");
         assert_eq!(
@@ -431,7 +441,9 @@ mod tests {
             "--deflate-window-bits 16",
             "--deflate-window-bits 09",
             "--deflate-window-bits +9",
-            "--deflate-min-size 0",
+            "--deflate-client-window-bits 8",
+            "--deflate-client-window-bits 16",
+            "--deflate-min-size small",
             "--deflate-memory 256MB",
             "--listen",
             "--bogus",

@@ -13,6 +13,16 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        match Self::parse_from_zero(text)? {
+            Self(0) => Err("must be at least 1 byte".into()),
+            size => Ok(size),
+        }
+    }
+}
+
+impl Size {
+    /// The same where 0 is a size too.
+    pub(crate) fn parse_from_zero(text: &str) -> Result<Self, String> {
         let (digits, unit) = split(text);
         let factor: usize = match unit {
             "" | "B" => 1,
@@ -23,7 +33,6 @@ impl FromStr for Size {
         };
         let number: usize = number(digits, SIZE_FORM)?;
         match number.checked_mul(factor) {
-            Some(0) => Err("must be at least 1 byte".into()),
             Some(bytes) if isize::try_from(bytes).is_ok() => Ok(Self(bytes)),
             _ => Err("is more than this machine can address".into()),
         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use stickler::proto::deflate::{Inflater, WindowBits, budget::Budget, history::History};
+use stickler::proto::deflate::{Inflater, WindowBits, budget::Budget, history::Left};
 use stickler_testing::{allocator, deflate, random};
 
 use deflate::{Doubt, Fault, Inflated};
@@ -82,8 +82,8 @@ fn inflate(
         let _ = inflater.inflate(&payload[payload.len() / 2..], 16, &mut sink);
     }
     let kept = (!history.is_empty()).then(|| {
-        let mut kept = Box::new(History::new(WindowBits::MAX));
-        kept.extend(history);
+        let mut kept = Box::new(Left::new(WindowBits::MAX));
+        kept.extend(history, |growth| budget.charge_history(growth)).unwrap();
         kept
     });
     inflater.begin(kept);

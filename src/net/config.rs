@@ -122,20 +122,24 @@ impl Config {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeflateConfig {
-    /// Which offers are accepted; `None` declines all of them. By default without context
-    /// takeover.
+    /// Which offers are accepted, and with what parameters; `None` declines all of them.
     pub policy: Option<deflate::Policy>,
     /// How hard the compressor tries; 4 by default.
     pub level: deflate::Level,
     /// Messages shorter than this are sent uncompressed, unless they are wrapped in
     /// [`Compressed`](super::Compressed); 128 bytes by default. So is every message that
     /// compression does not make shorter.
+    ///
+    /// With 0 every message is sent compressed, the empty one and those that get longer too. Only a
+    /// [`Prepared`](super::Prepared) one that gets longer goes as it is.
     pub min_size: usize,
     /// Bytes for compression over all connections, 512 MiB by default: compressors and
-    /// inflaters in use or kept by threads, and what connections with context takeover may keep.
-    /// When three quarters of it are taken, offers are declined; when all of it is, messages go
-    /// uncompressed, and a connection whose compressed message cannot be inflated is failed with
-    /// 1013.
+    /// inflaters in use or kept by threads, what connections with context takeover may keep of what
+    /// they send, and what they have kept of what they receive, which takes half of it at most.
+    /// When a quarter of it is taken by what was received, new connections agree on
+    /// `client_no_context_takeover`; when three quarters of it are taken, offers are declined; when
+    /// all of it is, messages go uncompressed, and a connection whose compressed message cannot be
+    /// inflated, or refers to what could not be kept, is failed with 1013.
     pub max_memory: usize,
 }
 

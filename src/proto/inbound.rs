@@ -9,8 +9,11 @@ mod control;
 mod data;
 pub(crate) mod short;
 
+use std::sync::Arc;
+
 use self::control::ControlBuffer;
 use super::assembler::{Assembler, MessageKind, MessageLimits};
+use super::deflate::budget::{Budget, Charge};
 use super::deflate::receiving::Receiving;
 use super::deflate::{Agreement, Inflater};
 use super::event::{Delivery, Payload, Step};
@@ -81,10 +84,21 @@ impl Inbound {
         self.deflate.lend(inflater);
     }
 
-    /// Takes the inflater back, if one was lent and no message needs it at present.
+    /// Whether the message that wants an inflater may refer to earlier ones that are not there: there
+    /// was no memory for them. Then no inflater is of use, and the connection fails.
+    pub fn has_lost_context(&self) -> bool {
+        self.deflate.has_lost_context()
+    }
+
+    /// Takes the inflater back, if one was lent and no message needs it at present. `charge` is asked
+    /// for the memory by which what later messages may refer to grows, in bytes: by
+    /// [`Budget::charge_history`], or after room was made for it.
     #[inline]
-    pub fn reclaim_inflater(&mut self) -> Option<Box<Inflater>> {
-        self.deflate.reclaim()
+    pub fn reclaim_inflater(
+        &mut self,
+        charge: impl FnOnce(&Arc<Budget>, usize) -> Option<Charge>,
+    ) -> Option<Box<Inflater>> {
+        self.deflate.reclaim(charge)
     }
 
     /// Takes bytes from the front of `input`, unmasks them in place and stops after one event.

@@ -137,9 +137,7 @@ impl Outbound {
     /// the histories that the connection may keep; it is given back when it ends.
     pub fn agree(&mut self, agreement: &Agreement, charge: Option<Arc<Charge>>) {
         self.agreement = Some(*agreement);
-        let takes_over =
-            !agreement.server_no_context_takeover() || !agreement.client_no_context_takeover();
-        if takes_over {
+        if !agreement.server_no_context_takeover() {
             self.rare.get_or_insert_default().kept.get_or_insert_default().charge = charge;
         }
     }

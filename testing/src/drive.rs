@@ -302,7 +302,7 @@ mod lending {
     pub(super) fn pause() {}
 
     pub(super) fn reclaim(inbound: &mut Inbound) {
-        if let Some(inflater) = inbound.reclaim_inflater() {
+        if let Some(inflater) = inbound.reclaim_inflater(Budget::charge_history) {
             assert!(!inflater.is_begun());
             IDLE.set(Some(inflater));
         }

@@ -384,14 +384,15 @@ impl Drop for Transport {
     }
 }
 
-/// Context takeover in both directions.
+/// Context takeover in both directions, with windows of 32 KiB.
 #[cfg(feature = "deflate")]
 pub fn takeover() -> Config {
     let mut config = Config::default();
     config.deflate.policy = Some(
         stickler::proto::deflate::Policy::new()
             .server_context_takeover(true)
-            .client_context_takeover(true),
+            .client_context_takeover(true)
+            .client_max_window_bits(stickler::proto::deflate::WindowBits::MAX),
     );
     config
 }

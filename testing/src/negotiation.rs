@@ -116,18 +116,44 @@ const CHOICES: Rules<fn(&ExtensionOffer, &Answer, &Policy) -> bool> = &[
     ("7692-7.1.1.2-03", |offer, answer, _| {
         !has(offer, CLIENT_NO) || answer.client_no_context_takeover
     }),
-    ("7692-7.1.2.1-04", |_, answer, policy| {
-        answer.server_max_window_bits.unwrap_or(15) <= policy.server_max_window_bits.get()
+    ("7692-7.1.2.1-04", |offer, answer, policy| {
+        let keeps = !answer.server_no_context_takeover || has(offer, SERVER_BITS);
+        let said = answer.server_max_window_bits.unwrap_or(15);
+        !keeps || said <= policy.server_max_window_bits.get()
     }),
     ("7.1.2.1: the window is no smaller than somebody wants it", |offer, answer, policy| {
-        let said = answer.server_max_window_bits.unwrap_or(15);
-        said == policy.server_max_window_bits.get() || Some(said) == bits(offer, SERVER_BITS)
+        answer.server_max_window_bits.is_none_or(|said| {
+            said == policy.server_max_window_bits.get() || Some(said) == bits(offer, SERVER_BITS)
+        })
     }),
     ("7.1.2.1: what goes without saying is said only when asked for", |offer, answer, _| {
         answer.server_max_window_bits != Some(15) || has(offer, SERVER_BITS)
     }),
-    ("7.1.2.2: the window of the client is never limited", |_, answer, _| {
-        answer.client_max_window_bits.is_none()
+    ("7.1.2.1: nor is what does nothing, since nothing is kept", |offer, answer, _| {
+        answer.server_max_window_bits.is_none()
+            || !answer.server_no_context_takeover
+            || has(offer, SERVER_BITS)
+    }),
+    ("7692-7.1.2.2-03", |offer, answer, policy| {
+        let may = has(offer, CLIENT_BITS) && !answer.client_no_context_takeover;
+        let said = answer.client_max_window_bits.unwrap_or(15);
+        !may || said <= policy.client_max_window_bits.get()
+    }),
+    ("7.1.2.2: the hint of the client is taken", |offer, answer, _| {
+        let said = answer.client_max_window_bits.unwrap_or(15);
+        answer.client_no_context_takeover
+            || bits(offer, CLIENT_BITS).is_none_or(|hint| said <= hint)
+    }),
+    ("7.1.2.2: the window is no smaller than somebody wants it", |offer, answer, policy| {
+        answer.client_max_window_bits.is_none_or(|said| {
+            said == policy.client_max_window_bits.get() || Some(said) == bits(offer, CLIENT_BITS)
+        })
+    }),
+    ("7.1.2.2: what goes without saying is not said", |_, answer, _| {
+        answer.client_max_window_bits != Some(15)
+    }),
+    ("7.1.2.2: nor is what does nothing, since nothing is kept", |_, answer, _| {
+        answer.client_max_window_bits.is_none() || !answer.client_no_context_takeover
     }),
 ];
 
@@ -141,23 +167,27 @@ pub const NAMES: [&str; 4] = [SERVER_NO, CLIENT_NO, SERVER_BITS, CLIENT_BITS];
 pub const BITS: [(&str, u8); 8] =
     [("8", 8), ("9", 9), ("10", 10), ("11", 11), ("12", 12), ("13", 13), ("14", 14), ("15", 15)];
 
-/// Every policy there is.
+/// Every policy there is, but for some windows of the client.
 pub fn policies() -> Vec<Policy> {
+    let window = |bits| WindowBits::new(bits).unwrap();
     let mut policies = Vec::new();
-    for (_, bits) in BITS {
-        for server_context_takeover in [false, true] {
-            for client_context_takeover in [false, true] {
+    for (_, server_bits) in BITS {
+        for client_bits in CLIENT_WINDOWS {
+            for takeovers in 0..4 {
                 policies.push(
                     Policy::default()
-                        .server_context_takeover(server_context_takeover)
-                        .client_context_takeover(client_context_takeover)
-                        .server_max_window_bits(WindowBits::new(bits).unwrap()),
+                        .server_context_takeover(takeovers & 1 == 0)
+                        .client_context_takeover(takeovers & 2 == 0)
+                        .server_max_window_bits(window(server_bits))
+                        .client_max_window_bits(window(client_bits)),
                 );
             }
         }
     }
     policies
 }
+
+const CLIENT_WINDOWS: [u8; 3] = [8, 12, 15];
 
 impl Answer {
     /// Every answer that can be written.

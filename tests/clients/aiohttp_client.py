@@ -1,6 +1,6 @@
 """The client of Python's `aiohttp` against `stickler serve`, over WebSocket and plain HTTP.
 
-    python aiohttp_client.py ws://127.0.0.1:9001 PID [takeover]
+    python aiohttp_client.py ws://127.0.0.1:9001 PID [MODE]
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import signal
 from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
 
 import scenarios
-from scenarios import COMPRESSED_SIZES, LARGEST, SIZES, TAKEOVER, binary, noise, text
+from scenarios import CLIENT_KEEPS, COMPRESSED_SIZES, LARGEST, SIZES, binary, noise, text
 
 
 async def echoes(url):
@@ -56,7 +56,7 @@ async def compression(url):
             async with session.ws_connect(url, compress=bits, max_msg_size=0) as websocket:
                 assert websocket.compress, bits
                 # Where the server forbids the client to take its context over, this client knows.
-                assert websocket.client_notakeover == (not TAKEOVER), bits
+                assert websocket.client_notakeover == (not CLIENT_KEEPS), bits
                 for size in COMPRESSED_SIZES:
                     for _ in range(2):
                         await websocket.send_str(text(size))

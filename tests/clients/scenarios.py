@@ -30,8 +30,9 @@ def text(size):
     return TEXT * (size // len(TEXT.encode())) + "x" * (size % len(TEXT.encode()))
 
 
-# What `--deflate` the server was started with: whether contexts are taken over.
-TAKEOVER = sys.argv[3:] == ["takeover"]
+# What `--deflate` the server was started with: whose contexts are taken over.
+SERVER_KEEPS = sys.argv[3:] == ["takeover"]
+CLIENT_KEEPS = sys.argv[3:] != ["lean"]
 # From what goes uncompressed by default to several windows.
 COMPRESSED_SIZES = [0, 1, 127, 128, 1000, 40000, 65536, 300000]
 

@@ -1,6 +1,6 @@
 """The client of Python's `websockets` against `stickler serve`.
 
-    python websockets_client.py ws://127.0.0.1:9001 PID [takeover]
+    python websockets_client.py ws://127.0.0.1:9001 PID [MODE]
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 import scenarios
-from scenarios import COMPRESSED_SIZES, LARGEST, SIZES, TAKEOVER, binary, noise, text
+from scenarios import CLIENT_KEEPS, COMPRESSED_SIZES, LARGEST, SERVER_KEEPS, SIZES, binary, noise, text
 
 
 def client(url, **options):
@@ -93,9 +93,9 @@ async def compression(url):
         async with client(url, compression=None, extensions=[factory]) as websocket:
             extension, = websocket.protocol.extensions
             assert extension.name == "permessage-deflate", offer
-            asked = not TAKEOVER or "server_no_context_takeover" in offer
+            asked = not SERVER_KEEPS or "server_no_context_takeover" in offer
             assert extension.remote_no_context_takeover == asked, (offer, extension)
-            hinted = not TAKEOVER or "client_no_context_takeover" in offer
+            hinted = not CLIENT_KEEPS or "client_no_context_takeover" in offer
             assert extension.local_no_context_takeover == hinted, (offer, extension)
             most = offer.get("server_max_window_bits", 15)
             assert extension.remote_max_window_bits <= most, (offer, extension)

@@ -1,6 +1,6 @@
 // The client of Node's `ws` against `stickler serve`.
 //
-//     node ws_client.mjs ws://127.0.0.1:9001 PID [takeover]
+//     node ws_client.mjs ws://127.0.0.1:9001 PID [MODE]
 //
 // It stands in a folder in which package.json has been installed.
 
@@ -12,7 +12,12 @@ import { WebSocket } from "ws";
 
 const [url, pid] = [process.argv[2], Number(process.argv[3])];
 // What `--deflate` the server was started with: whether contexts are taken over.
-const TAKEOVER = process.argv[4] === "takeover";
+// What the answer says to an offer of nothing but the extension.
+const SAID = {
+  on: { server_no_context_takeover: true },
+  lean: { server_no_context_takeover: true, client_no_context_takeover: true },
+  takeover: {},
+}[process.argv[4] ?? "on"];
 const SIZES = [0, 1, 125, 126, 127, 65535, 65536, 1 << 20];
 // The default of --max-message-size, inclusive.
 const LARGEST = 16 << 20;
@@ -113,7 +118,7 @@ const scenarios = {
 
   "the answer says whether contexts are taken over (RFC 7692 7.1.1)": async () => {
     for (const [offer, expected] of [
-      [{}, TAKEOVER ? {} : { server_no_context_takeover: true, client_no_context_takeover: true }],
+      [{}, SAID],
       [{ serverNoContextTakeover: true, clientNoContextTakeover: true },
         { server_no_context_takeover: true, client_no_context_takeover: true }],
     ]) {

@@ -38,12 +38,15 @@ const STATES: [Option<Option<&str>>; 23] = [
     Some(Some("true")),
 ];
 
-/// The default policy, and the one that allows most.
+/// The default policy, the one that keeps nothing, and the one that allows most.
 const DEFAULT: Policy = Policy::new()
     .server_context_takeover(false)
-    .client_context_takeover(false)
-    .server_max_window_bits(WindowBits::MAX);
-const TAKEOVER: Policy = DEFAULT.server_context_takeover(true).client_context_takeover(true);
+    .client_context_takeover(true)
+    .server_max_window_bits(WindowBits::MAX)
+    .client_max_window_bits(WindowBits::new(12).unwrap());
+const LEAN: Policy = DEFAULT.client_context_takeover(false);
+const TAKEOVER: Policy =
+    DEFAULT.server_context_takeover(true).client_max_window_bits(WindowBits::MAX);
 
 type Param = (String, Option<String>);
 
@@ -90,8 +93,12 @@ fn compare(offers: &[ExtensionOffer], policy: &Policy, expect: Option<Answer>) {
     assert_eq!(agreement.server_no_context_takeover(), said.server_no_context_takeover);
     assert_eq!(agreement.client_no_context_takeover(), said.client_no_context_takeover);
     let window = agreement.server_max_window_bits();
-    assert_eq!(window.get(), said.server_max_window_bits.unwrap_or(15));
+    let unsaid =
+        if said.server_no_context_takeover { policy.server_max_window_bits.get() } else { 15 };
+    assert_eq!(window.get(), said.server_max_window_bits.unwrap_or(unsaid));
     assert!(window <= policy.server_max_window_bits);
+    let window = agreement.client_max_window_bits();
+    assert_eq!(window.get(), said.client_max_window_bits.unwrap_or(15));
 }
 
 /// All orders of these.
@@ -250,15 +257,31 @@ fn s7692_5_one_answer_for_several_offers() {
 fn s7692_5_the_answer_names_the_agreed_parameters() {
     claims!("7692-5-01", "7692-5-02", "7692-7.1.1.1-04");
     let small = TAKEOVER.server_max_window_bits(bits(12));
+    let small_default = DEFAULT.server_max_window_bits(bits(12));
     let none = "; server_no_context_takeover; client_no_context_takeover";
+    let server = "; server_no_context_takeover";
     for (policy, asked, said) in [
-        (&DEFAULT, "", none.to_owned()),
-        (&DEFAULT, "; client_max_window_bits", none.to_owned()),
-        (&DEFAULT, "; client_max_window_bits=8", none.to_owned()),
-        (&DEFAULT, "; server_max_window_bits=10", format!("{none}; server_max_window_bits=10")),
-        (&DEFAULT, "; server_max_window_bits=15", format!("{none}; server_max_window_bits=15")),
+        (&LEAN, "", none.to_owned()),
+        (&LEAN, "; client_max_window_bits", none.to_owned()),
+        (&LEAN, "; client_max_window_bits=8", none.to_owned()),
+        (&LEAN, "; server_max_window_bits=10", format!("{none}; server_max_window_bits=10")),
+        (&LEAN, "; server_max_window_bits=15", format!("{none}; server_max_window_bits=15")),
+        (&DEFAULT, "", server.to_owned()),
+        (&DEFAULT, "; client_no_context_takeover", none.to_owned()),
+        (&DEFAULT, "; client_no_context_takeover; client_max_window_bits=9", none.to_owned()),
+        (&DEFAULT, "; client_max_window_bits", format!("{server}; client_max_window_bits=12")),
+        (&DEFAULT, "; client_max_window_bits=15", format!("{server}; client_max_window_bits=12")),
+        (&DEFAULT, "; client_max_window_bits=11", format!("{server}; client_max_window_bits=11")),
+        (&DEFAULT, "; server_max_window_bits=15", format!("{server}; server_max_window_bits=15")),
+        (&small_default, "", server.to_owned()),
+        (
+            &small_default,
+            "; server_max_window_bits=15",
+            format!("{server}; server_max_window_bits=12"),
+        ),
         (&TAKEOVER, "", String::new()),
-        (&TAKEOVER, "; client_max_window_bits=9", String::new()),
+        (&TAKEOVER, "; client_max_window_bits", String::new()),
+        (&TAKEOVER, "; client_max_window_bits=9", "; client_max_window_bits=9".into()),
         (&TAKEOVER, "; server_no_context_takeover", "; server_no_context_takeover".into()),
         (&TAKEOVER, "; client_no_context_takeover", "; client_no_context_takeover".into()),
         (&TAKEOVER, "; server_max_window_bits=8", "; server_max_window_bits=8".into()),
@@ -300,18 +323,34 @@ fn s7692_7_1_2_1_the_servers_window_is_never_left_out_when_asked_for() {
             let line = format!("permessage-deflate; server_max_window_bits={text}");
             let said = answer(&line, &policy).unwrap();
             let least = bits(asked).min(policy.server_max_window_bits);
-            assert!(said.ends_with(&format!("; server_max_window_bits={least}")), "{said}");
+            assert!(
+                format!("{said};").contains(&format!("; server_max_window_bits={least};")),
+                "{said}"
+            );
         }
     }
 }
 
 #[test]
-fn s7692_7_1_2_2_the_clients_window_is_never_limited() {
+fn s7692_7_1_2_2_the_clients_window_is_limited_where_it_offers_that_and_it_is_kept() {
     claims!("7692-7.1.2.2-01", "7692-7.1.2.2-02", "7692-7.1.2.2-03", "7692-7.1.2.2-04");
     for policy in twin::policies() {
-        for asked in ["", "; client_max_window_bits", "; client_max_window_bits=8"] {
+        for (asked, hint) in [
+            ("", None),
+            ("; client_max_window_bits", Some(15)),
+            ("; client_max_window_bits=15", Some(15)),
+            ("; client_max_window_bits=12", Some(12)),
+            ("; client_max_window_bits=8", Some(8)),
+        ] {
             let said = answer(&format!("permessage-deflate{asked}"), &policy).unwrap();
-            assert!(!said.contains("client_max_window_bits"), "{said}");
+            let wanted = hint.map(|hint| bits(hint).min(policy.client_max_window_bits));
+            let wanted = wanted.filter(|_| policy.client_context_takeover);
+            match wanted.filter(|wanted| *wanted < WindowBits::MAX) {
+                Some(wanted) => {
+                    assert!(said.ends_with(&format!("; client_max_window_bits={wanted}")), "{said}")
+                }
+                None => assert!(!said.contains("client_max_window_bits"), "{said}"),
+            }
         }
     }
 }

@@ -15,6 +15,14 @@ const COUNT: usize = 300;
 /// What lists of connections grow by, and an outbox that a connection has at hand.
 const SLACK: isize = 128;
 
+/// Neither side takes its context over.
+fn lean() -> Config {
+    let mut config = Config::default();
+    config.deflate.policy =
+        config.deflate.policy.map(|policy| policy.client_context_takeover(false));
+    config
+}
+
 fn offering() -> String {
     let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
     REQUEST.strip_suffix("\r\n").unwrap().to_string() + offer
@@ -89,13 +97,18 @@ async fn an_idle_connection_that_agreed_on_compression_holds_no_more_than_anothe
     let payload = deflate(b"", record.as_bytes());
     let (plain_opened, plain_used) =
         idle(Config::default(), REQUEST, 0x82, record.as_bytes()).await;
-    let (opened, used) = idle(Config::default(), &offering(), 0xc2, &payload).await;
+    let (opened, used) = idle(lean(), &offering(), 0xc2, &payload).await;
+    let (default_opened, default_used) = idle(Config::default(), &offering(), 0xc2, &payload).await;
     let (kept_opened, kept_used) = idle(takeover(), &offering(), 0xc2, &payload).await;
     println!("bytes per idle connection, opened and after a message of 1 KiB each way:");
     println!("  plain {plain_opened} {plain_used}, compressed {opened} {used}");
+    println!("  by default {default_opened} {default_used}");
     println!("  with context takeover {kept_opened} {kept_used}");
     assert!(opened <= plain_opened + SLACK, "{opened} {plain_opened}");
     assert!(used <= plain_used + SLACK, "{used} {plain_used}");
+    // By default: what came, in a power of two, from the first message on.
+    assert!(default_opened <= plain_opened + SLACK, "{default_opened} {plain_opened}");
+    assert!(default_used <= plain_used + (1 << 10) + SLACK, "{default_used} {plain_used}");
     // With context takeover: what is kept of both directions, in powers of two.
     assert!(kept_opened <= plain_opened + 2 * SLACK, "{kept_opened} {plain_opened}");
     assert!(kept_used <= plain_used + (2 << 10) + 2 * SLACK, "{kept_used} {plain_used}");

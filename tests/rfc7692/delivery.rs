@@ -42,7 +42,7 @@ impl Hand {
         let offers = parse_offers([&b"permessage-deflate"[..]]).unwrap();
         let mut inbound = Inbound::new();
         inbound.agree(&negotiate(&offers, &policy).unwrap());
-        let budget = Arc::new(Budget::new(Inflater::MEMORY));
+        let budget = Arc::new(Budget::new(Inflater::MEMORY + LEFT));
         let outbound = Outbound::new();
         Hand { inbound, outbound, batch: Vec::new(), budget, limits: LIMITS }
     }
@@ -77,11 +77,14 @@ impl Hand {
     }
 }
 
+/// Room for what short messages leave to the next one, in bytes.
+const LEFT: usize = 64;
+
 #[test]
 fn an_inflater_is_wanted_with_the_first_payload_and_comes_back_after_the_last() {
     let mut hand = Hand::new();
     hand.quiet("41 80 00000000 00 83 010203");
-    assert!(hand.inbound.reclaim_inflater().is_none());
+    assert!(hand.inbound.reclaim_inflater(Budget::charge_history).is_none());
     // A header alone takes none.
     hand.quiet("04");
     let mut input = hex("f34ace 80 84 00000000 c9c90700 89");
@@ -92,17 +95,17 @@ fn an_inflater_is_wanted_with_the_first_payload_and_comes_back_after_the_last() 
         assert_eq!(input, masked);
     }
     hand.lend();
-    assert!(!hand.budget.has_left(1));
+    assert!(!hand.budget.has_left(LEFT + 1));
     let step = hand.receive(&mut input[..1], Delivery::Message).unwrap();
     assert_eq!(step, Step { consumed: 1, event: None });
-    assert!(hand.inbound.reclaim_inflater().is_none());
+    assert!(hand.inbound.reclaim_inflater(Budget::charge_history).is_none());
     let step = hand.receive(&mut input[1..], Delivery::Message).unwrap();
     assert_eq!(step.consumed, 12);
     assert!(matches!(step.event, Some(Event::Message(data)) if data.text.is_some()));
     assert_eq!(hand.inbound.take_assembled(Vec::new()), b"Hello");
     assert_eq!(input[13..], [0x89]);
-    assert!(hand.inbound.reclaim_inflater().is_some());
-    assert!(hand.inbound.reclaim_inflater().is_none());
+    assert!(hand.inbound.reclaim_inflater(Budget::charge_history).is_some());
+    assert!(hand.inbound.reclaim_inflater(Budget::charge_history).is_none());
     // What is agreed to be taken over stays with the connection, not with the inflater.
     let mut next = hex("c1 85 00000000 f200110000");
     let step = hand.receive(&mut next, Delivery::Message).unwrap();
@@ -236,7 +239,10 @@ fn s7_2_2_a_fault_lets_go_of_everything() {
         hand.inbound.take_assembled(Vec::new());
         assert!(hand.receive(&mut hex(fault), Delivery::Message).is_err());
         assert_eq!((hand.inbound.buffered(), hand.budget.used()), (0, 0));
-        assert!(hand.inbound.reclaim_inflater().is_none() && hand.inbound.has_ended());
+        assert!(
+            hand.inbound.reclaim_inflater(Budget::charge_history).is_none()
+                && hand.inbound.has_ended()
+        );
     }
 }
 
@@ -247,7 +253,7 @@ fn s7_1_1_2_nothing_goes_from_one_connection_to_another() {
     hand.lend();
     let mut secret = hex("c1 87 00000000 f248cdc9c90700");
     hand.receive(&mut secret, Delivery::Message).unwrap();
-    let inflater = hand.inbound.reclaim_inflater().unwrap();
+    let inflater = hand.inbound.reclaim_inflater(Budget::charge_history).unwrap();
     let mut other = Hand::new();
     other.inbound.lend_inflater(inflater);
     let mut spy = hex("c1 85 00000000 f200110000");

@@ -24,9 +24,15 @@ pub(crate) struct Compression {
     #[arg(value_parser = parse_window_bits, help_heading = "Compression (RFC 7692)")]
     pub(crate) deflate_window_bits: Option<WindowBits>,
 
-    /// Smallest message to compress
+    /// What is kept of a client's messages where it offers that, from 9 to 15 bits [default: 12, or 15
+    /// with takeover]
+    #[arg(long, env = "STICKLER_DEFLATE_CLIENT_WINDOW_BITS", value_name = "BITS")]
+    #[arg(value_parser = parse_window_bits, help_heading = "Compression (RFC 7692)")]
+    pub(crate) deflate_client_window_bits: Option<WindowBits>,
+
+    /// Smallest message to compress; with 0 every message is
     #[arg(long, env = "STICKLER_DEFLATE_MIN_SIZE", value_name = "SIZE", default_value = "128B")]
-    #[arg(help_heading = "Compression (RFC 7692)")]
+    #[arg(value_parser = Size::parse_from_zero, help_heading = "Compression (RFC 7692)")]
     pub(crate) deflate_min_size: Size,
 
     /// Most memory for compression, in all; with three quarters taken, offers are declined
@@ -38,11 +44,14 @@ pub(crate) struct Compression {
 /// Whether messages are compressed, and how much of them is remembered for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Deflate {
-    /// Each message by itself, which takes no memory between messages
+    /// Each message to the client by itself; the client's may refer to earlier ones, which each
+    /// connection keeps for that
     On,
+    /// Each message by itself, which takes no memory between messages; some clients cannot
+    Lean,
     /// Never
     Off,
-    /// With reference to earlier messages, which each connection keeps for that
+    /// With reference to earlier messages both ways, which each connection keeps for that
     Takeover,
 }
 

@@ -52,10 +52,17 @@ fn read_deflate(options: &Compression) -> DeflateConfig {
     } else {
         WindowBits::MAX
     });
-    let policy = deflate::Policy::new()
+    let default = deflate::Policy::new();
+    let client_window = options.deflate_client_window_bits.unwrap_or(if takes_over {
+        WindowBits::MAX
+    } else {
+        default.client_max_window_bits
+    });
+    let policy = default
         .server_context_takeover(takes_over)
-        .client_context_takeover(takes_over)
-        .server_max_window_bits(window);
+        .client_context_takeover(options.deflate != Deflate::Lean)
+        .server_max_window_bits(window)
+        .client_max_window_bits(client_window);
     let mut config = DeflateConfig::default();
     config.policy = (options.deflate != Deflate::Off).then_some(policy);
     config.level = Level::new(options.deflate_level).unwrap_or_default();

@@ -127,7 +127,7 @@ fn this_server_is_strict_in_every_case() {
     let mut strict = Vec::new();
     let mut all = 0;
     for (mode, skipped) in
-        [("on", &["context-kept", "context-after-bfinal"][..]), ("takeover", &["context-fresh"])]
+        [("lean", &["context-kept", "context-after-bfinal"][..]), ("on", &["context-fresh"])]
     {
         let ours = Ours::start(&["--deflate", mode]);
         let (code, json) = results(&ours.url, mode, &[]);

@@ -5,6 +5,7 @@ use crate::case::{Case, DEFAULT, Profile, run};
 use crate::check::case::{self as checked, Answer, Context, Exchange, Opening, Play, Row};
 use crate::check::cases;
 use crate::client::{Client, Outcome, PROMPT};
+use crate::deflate_frames::LEAN;
 use crate::deflate_negotiation::declines;
 use crate::exchange::{End, row_offering, row_on};
 use crate::opening::{self, opening, refused_bytes};
@@ -60,7 +61,7 @@ fn exchanged(
     let profiles: &[Profile] = match exchange.context {
         Context::Any => &[DEFAULT, TAKEOVER],
         Context::Kept => &[TAKEOVER],
-        Context::Fresh => &[DEFAULT],
+        Context::Fresh => &[LEAN],
     };
     let on = |profile: &Profile| {
         let (bytes, replies, end) = (bytes.clone(), replies.clone(), end.clone());

@@ -74,6 +74,8 @@ fn deflate_flags() {
         bad(&["--deflate-window-bits", "0"]),
         bad(&["--deflate-window-bits", "256"]),
         bad(&["--deflate-window-bits", "x"]),
+        bad(&["--deflate-client-window-bits", "8"]),
+        bad(&["--deflate-client-window-bits", "16"]),
         bad(&["--deflate-min-size", "small"]),
         bad(&["--deflate-min-size", "-1"]),
         bad(&["--deflate-memory", "lots"]),
@@ -85,6 +87,8 @@ fn deflate_flags() {
                 "--deflate ",
                 "--deflate-level",
                 "--deflate-window-bits",
+                "--deflate-client-window-bits",
+                "lean",
                 "--deflate-min-size",
                 "--deflate-memory",
                 "takeover",
@@ -95,20 +99,71 @@ fn deflate_flags() {
             }
             Ok(())
         }),
-        Case::new("cli", "STICKLER_DEFLATE=off, on and takeover", |_| {
-            for (value, accepted, kept) in
-                [("off", false, false), ("on", true, false), ("takeover", true, true)]
-            {
+        Case::new("cli", "STICKLER_DEFLATE=off, on, lean and takeover", |_| {
+            for (value, accepted, server_keeps, client_keeps) in [
+                ("off", false, false, false),
+                ("on", true, false, true),
+                ("lean", true, false, false),
+                ("takeover", true, true, true),
+            ] {
                 let server = with_environment(&[("STICKLER_DEFLATE", value)], &[])?;
                 let mut client = answers(&server, accepted)?;
-                if accepted && client.inflating().agreed().server_no_context_takeover == kept {
-                    return Err(client.report(value, "another answer"));
+                if accepted {
+                    let agreed = *client.inflating().agreed();
+                    if agreed.server_no_context_takeover == server_keeps
+                        || agreed.client_no_context_takeover == client_keeps
+                    {
+                        return Err(client.report(value, "another answer"));
+                    }
                 }
                 client.close_normally()?;
                 server.retire()?;
             }
             Ok(())
         }),
+        Case::new(
+            "cli",
+            "STICKLER_DEFLATE_CLIENT_WINDOW_BITS, its flag, and what it is without",
+            |_| {
+                let name = "STICKLER_DEFLATE_CLIENT_WINDOW_BITS";
+                for (value, flags, bits) in [
+                    ("", &[][..], Some(12)),
+                    ("13", &[], Some(13)),
+                    ("13", &["--deflate-client-window-bits", "14"], Some(14)),
+                    ("15", &[], None),
+                    ("", &["--deflate", "takeover"], None),
+                    ("12", &["--deflate", "takeover"], Some(12)),
+                    ("12", &["--deflate", "lean"], None),
+                ] {
+                    let server = with_environment(&[(name, value)], flags)?;
+                    let offer = "permessage-deflate; client_max_window_bits";
+                    let mut client = Client::offering(server.address(), offer)?;
+                    if client.inflating().agreed().client_max_window_bits != bits {
+                        return Err(client.report(&format!("{bits:?}"), "another answer"));
+                    }
+                    client.close_normally()?;
+                    server.retire()?;
+                }
+                Ok(())
+            },
+        ),
+        Case::new(
+            "7692-7.2.3.6-01",
+            "--deflate-min-size 0: every message, the empty one too",
+            |_| {
+                let server = Server::start(&["--deflate-min-size", "0"])?;
+                let mut client = answers(&server, true)?;
+                for message in [&b""[..], b"a", b"not shorter"] {
+                    client.send(&text(message))?;
+                    client.expect(&Event::Text(message.to_vec()))?;
+                    if client.inflating().last().is_none() {
+                        return Err(client.report("a compressed reply", "RSV1 is clear"));
+                    }
+                }
+                client.close_normally()?;
+                server.retire()
+            },
+        ),
         Case::new("cli", "--deflate beats STICKLER_DEFLATE", |_| {
             let server = with_environment(&[("STICKLER_DEFLATE", "off")], &["--deflate", "on"])?;
             answers(&server, true)?.close_normally()?;
@@ -117,6 +172,7 @@ fn deflate_flags() {
         Case::new("cli", "STICKLER_DEFLATE_WINDOW_BITS, _MIN_SIZE and _LEVEL", |_| {
             let server = with_environment(
                 &[
+                    ("STICKLER_DEFLATE", "takeover"),
                     ("STICKLER_DEFLATE_WINDOW_BITS", "10"),
                     ("STICKLER_DEFLATE_MIN_SIZE", "1KiB"),
                     ("STICKLER_DEFLATE_LEVEL", "9"),
@@ -156,6 +212,9 @@ fn deflate_flags() {
     run_at_once("deflate_flags", cases, 3);
 }
 
+/// One thread, so that no other one keeps what it lends.
+const SMALL: &[&str] = &["--deflate", "takeover", "--workers", "1", "--deflate-memory"];
+
 #[test]
 fn deflate_budget() {
     let cases = vec![
@@ -184,7 +243,7 @@ fn deflate_budget() {
             server.retire()
         }),
         Case::new("7692-7-04", "accepted while there is room, and again when there is", |_| {
-            let server = Server::start(&["--deflate", "takeover", "--deflate-memory", "1MiB"])?;
+            let server = Server::start(&[SMALL, &["512KiB"]].concat())?;
             let mut counts = Vec::new();
             for _ in 0..3 {
                 let mut clients = Vec::new();
@@ -193,7 +252,7 @@ fn deflate_budget() {
                 }
                 let accepted = clients.iter().filter(|(_, is_accepted)| *is_accepted).count();
                 if accepted == 0 || accepted == clients.len() {
-                    return Err(format!("    observed  {accepted} of 120 accepted in 1 MiB"));
+                    return Err(format!("    observed  {accepted} of 120 accepted in 512 KiB"));
                 }
                 // The early ones, not the late ones.
                 if !clients[0].1 || clients[119].1 {
@@ -212,7 +271,7 @@ fn deflate_budget() {
             server.retire()
         }),
         Case::new("7692-7-04", "however a connection ends, its room is given back", |_| {
-            let server = Server::start(&["--deflate", "takeover", "--deflate-memory", "256KiB"])?;
+            let server = Server::start(&[SMALL, &["256KiB"]].concat())?;
             let idle = server.descriptors();
             for round in 0..200 {
                 let (mut client, is_accepted) = opened(&server)?;

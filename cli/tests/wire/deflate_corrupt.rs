@@ -1,10 +1,10 @@
 //! Compressed messages that are corrupt, told at the byte that proves it (RFC 7692 §7.2.2;
 //! RFC 1951 §3.2). The verdict on every stream is the slow reader's.
 
-use crate::case::{Case, DEFAULT, run};
+use crate::case::{Case, run};
 use crate::client::Client;
 use crate::deflate::{Codes, Fault, Token, Writer, deflate, inflate, plain, samples, words};
-use crate::deflate_frames::{AGREED, HELLO, OFFER, compressed, compressed_binary, hello};
+use crate::deflate_frames::{AGREED, HELLO, LEAN, OFFER, compressed, compressed_binary, hello};
 use crate::deflate_streams::{CORRUPT, all_judged, fixed};
 use crate::exchange::row_offering;
 use crate::frame::{Event, join, masked};
@@ -99,12 +99,12 @@ fn deflate_corrupt() {
         let rule = format!("{rule}: between good messages");
         cases.push(row_offering(AGREED, id, rule, behind, vec![hello()], CORRUPT));
     }
-    cases.push(Case::on(DEFAULT, "7692-7.2.2-07", "every payload of one byte", |server| {
+    cases.push(Case::on(LEAN, "7692-7.2.2-07", "every payload of one byte", |server| {
         all_judged(server, (0..=255).map(|byte| vec![byte]))
     }));
     for start in 0..8_u16 {
         let rule = format!("payloads of two bytes, every 16th from {start}");
-        cases.push(Case::on(DEFAULT, "7692-7.2.2-06", rule, move |server| {
+        cases.push(Case::on(LEAN, "7692-7.2.2-06", rule, move |server| {
             let all = (start..4096).step_by(8).map(|n| n * 16 + start);
             all_judged(server, all.map(|number| number.to_be_bytes().to_vec()))
         }));
@@ -113,7 +113,7 @@ fn deflate_corrupt() {
         for bit in 0..8 {
             let rule = format!("zlib's {name}, bit {bit} of each byte changed");
             let payload = payload.clone();
-            cases.push(Case::on(DEFAULT, "7692-7.2.2-06", rule, move |server| {
+            cases.push(Case::on(LEAN, "7692-7.2.2-06", rule, move |server| {
                 let changed = (0..payload.len().min(200)).map(|at| {
                     let mut payload = payload.clone();
                     payload[at] ^= 1 << bit;
@@ -124,7 +124,7 @@ fn deflate_corrupt() {
         }
     }
     let debatable = |rule: &str, payload: Vec<u8>| {
-        Case::on(DEFAULT, "7692-7.2.2-06", rule.to_owned(), move |server| {
+        Case::on(LEAN, "7692-7.2.2-06", rule.to_owned(), move |server| {
             all_judged(server, [payload.clone()])
         })
     };
@@ -152,7 +152,7 @@ fn deflate_corrupt() {
         Writer::new().dynamic_with(false, &plain("ab"), &loose).message(),
     ));
     cases.push(Case::on(
-        DEFAULT,
+        LEAN,
         "7692-7.2.2-06",
         "a corrupt message harms no other connection",
         |server| {

@@ -9,6 +9,7 @@ use crate::frame::{Event, masked, ping};
 
 pub(crate) const OFFER: &str = "permessage-deflate";
 pub(crate) const TAKEOVER: Profile = &["--deflate", "takeover"];
+pub(crate) const LEAN: Profile = &["--deflate", "lean"];
 
 /// No context is taken over, neither way.
 pub(crate) const AGREED: (Profile, &str) = (DEFAULT, OFFER);

@@ -26,9 +26,9 @@ const SMALL_KEPT: Profile = &[
 
 const OFFERS: [&str; 5] = [
     "permessage-deflate",
-    "permessage-deflate; client_max_window_bits; server_max_window_bits=9",
+    "permessage-deflate; server_max_window_bits=9",
     "permessage-deflate; server_max_window_bits=8",
-    "permessage-deflate; server_no_context_takeover; client_max_window_bits=10",
+    "permessage-deflate; server_no_context_takeover",
     "permessage-deflate; client_no_context_takeover; server_max_window_bits=10",
 ];
 

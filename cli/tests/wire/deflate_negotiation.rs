@@ -17,6 +17,7 @@ use crate::server::Server;
 use stickler_testing::random::Random;
 
 const TAKEOVER: Profile = &["--deflate", "takeover"];
+const LEAN: Profile = &["--deflate", "lean"];
 const OFF: Profile = &["--deflate", "off"];
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
@@ -27,10 +28,12 @@ fn offer(value: &str) -> Head {
 
 /// The answer that the slow rules give to a list of offers.
 fn expected(list: &str, takeover: bool, window_bits: u8) -> Option<Answer> {
+    let client_bits = WindowBits::new(if takeover { 15 } else { 12 }).unwrap();
     let policy = Policy::default()
         .server_context_takeover(takeover)
-        .client_context_takeover(takeover)
-        .server_max_window_bits(WindowBits::new(window_bits).unwrap());
+        .client_context_takeover(true)
+        .server_max_window_bits(WindowBits::new(window_bits).unwrap())
+        .client_max_window_bits(client_bits);
     negotiation::answer(&negotiation::offers(list), &policy)
 }
 
@@ -130,9 +133,8 @@ fn deflate_offers() {
     let mut cases = Vec::new();
     for (id, value) in [
         ("7692-5-01", "permessage-deflate"),
-        // Neither was asked for; both are said, to save memory at both ends.
+        // It was not asked for; it is said, to save memory at both ends.
         ("7692-7.1.1.1-04", "permessage-deflate"),
-        ("7692-7.1.1.2-02", "permessage-deflate"),
         ("7692-7.1.1.1-03", "permessage-deflate; server_no_context_takeover"),
         ("7692-7.1.1.2-03", "permessage-deflate; client_no_context_takeover"),
         ("7692-7.1.2.2-02", "permessage-deflate; client_max_window_bits"),
@@ -242,6 +244,15 @@ fn deflate_offers_in_several_lines_and_for_several_servers() {
             client.expect_fin(PROMPT)
         }),
     ];
+    let neither = Answer {
+        server_no_context_takeover: true,
+        client_no_context_takeover: true,
+        ..Answer::default()
+    };
+    for value in ["permessage-deflate", "permessage-deflate; client_max_window_bits"] {
+        let rule = "--deflate lean forbids it unasked";
+        cases.push(answered(LEAN, "7692-7.1.1.2-02", rule, offer(value), value, Some(neither)));
+    }
     for value in ["permessage-deflate", "permessage-deflate; server_max_window_bits=8, x"] {
         let rule = "nothing is accepted with --deflate off";
         cases.push(answered(OFF, "7692-5-06", rule, offer(value), value, None));
@@ -272,7 +283,7 @@ fn deflate_offers_in_several_lines_and_for_several_servers() {
             "permessage-deflate; server_max_window_bits=15; client_max_window_bits=9",
         ] {
             let expected = expected(value, false, bits);
-            let rule = "the smaller window is stated";
+            let rule = "the smaller window is stated, if that does something";
             let is_asked = value.contains("server_max_window_bits");
             let id = if is_asked { "7692-7.1.2.1-02" } else { "7692-7.1.2.1-04" };
             cases.push(answered(profile, id, rule, offer(value), value, expected));

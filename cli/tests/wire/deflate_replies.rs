@@ -95,13 +95,13 @@ const OFFERS: [(u8, &str); 8] = [
 ];
 
 const CONFIGURED: [(u8, Profile); 7] = [
-    (9, &["--deflate-window-bits", "9"]),
-    (10, &["--deflate-window-bits", "10"]),
-    (11, &["--deflate-window-bits", "11"]),
-    (12, &["--deflate-window-bits", "12"]),
-    (13, &["--deflate-window-bits", "13"]),
-    (14, &["--deflate-window-bits", "14"]),
-    (15, &["--deflate-window-bits", "15"]),
+    (9, &["--deflate", "takeover", "--deflate-window-bits", "9"]),
+    (10, &["--deflate", "takeover", "--deflate-window-bits", "10"]),
+    (11, &["--deflate", "takeover", "--deflate-window-bits", "11"]),
+    (12, &["--deflate", "takeover", "--deflate-window-bits", "12"]),
+    (13, &["--deflate", "takeover", "--deflate-window-bits", "13"]),
+    (14, &["--deflate", "takeover", "--deflate-window-bits", "14"]),
+    (15, &["--deflate", "takeover", "--deflate-window-bits", "15"]),
 ];
 
 const WIDE: Profile = &["--deflate", "takeover", "--deflate-window-bits", "15"];

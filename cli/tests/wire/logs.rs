@@ -107,7 +107,7 @@ fn cli_logs() {
                 let peer = format!("peer={peer} path=\"/echo\" ");
                 let opened = format!(
                     "{peer}subprotocol=\"chat\" extensions=\"permessage-deflate; \
-                 server_no_context_takeover; client_no_context_takeover\""
+                 server_no_context_takeover\""
                 );
                 let ended = format!("{peer}initiator=Peer code=4001 sent=4001 clean=true lasted=");
                 for line in [

@@ -48,9 +48,12 @@ impl Sending {
     }
 
     /// Compresses a message; `None` when it does not get shorter, or there is no memory for it:
-    /// it is to go as it is then.
+    /// it is to go as it is then. With a least size of 0 it may get longer.
     fn compress(&self, history: &[u8], message: &[u8], context: &Context) -> Option<Scratch> {
         let compressor = lend_compressor(context, self.shape(message.len()))?;
+        if self.min_size == 0 {
+            return Some(compress_always(compressor, history, message));
+        }
         compress(compressor, history, message)
     }
 
@@ -70,6 +73,14 @@ impl Sending {
         };
         prepared.compressed(window, |payload| compress(compressor?, &[], payload))
     }
+}
+
+fn compress_always(mut compressor: Compressor, history: &[u8], message: &[u8]) -> Scratch {
+    let mut scratch = Scratch::take();
+    compressor.begin(history);
+    compressor.compress_fragment(message, true, scratch.room());
+    return_compressor(compressor);
+    scratch
 }
 
 fn compress(mut compressor: Compressor, history: &[u8], message: &[u8]) -> Option<Scratch> {

@@ -11,15 +11,15 @@ use crate::net::lent::engines::{
     has_inflater, make_room, return_inflater, take_compressor, take_inflater,
 };
 use crate::net::lent::pool;
-use crate::proto::deflate::budget::Charge;
-use crate::proto::deflate::{self, Agreement, Compressor, Inflater, Policy, Shape, WindowBits};
+use crate::proto::deflate::budget::{Budget, Charge};
+use crate::proto::deflate::{self, Agreement, Compressor, Inflater, Policy, Shape};
 use crate::proto::extension::ExtensionOffer;
 
-/// What was agreed on a connection, with the memory that it may keep between messages.
+/// What was agreed on a connection, with the memory that it may keep of what it sends.
 #[derive(Clone, Debug)]
 pub(in crate::net) struct Compression {
     agreement: Agreement,
-    /// The charge for what the connection may keep between messages.
+    /// The charge for what the connection may keep of what it sends.
     kept: Arc<Charge>,
 }
 
@@ -35,15 +35,21 @@ pub(in crate::net) fn policy(context: &Context) -> Option<Policy> {
     context.config.deflate.policy
 }
 
-/// Decides on the offers of a client (RFC 7692 §7). Declines all of them while the memory for
-/// compression is spent, and says so in the log.
+/// Decides on the offers of a client (RFC 7692 §7). Forbids the client to refer back where the memory
+/// for histories is short; declines all offers while that for compression is spent. Says so in the
+/// log.
 pub(in crate::net) fn negotiate(
     context: &Context,
     offers: &[ExtensionOffer],
     policy: Option<&Policy>,
 ) -> Option<Compression> {
-    let agreement = deflate::negotiate(offers, policy?)?;
+    let mut agreement = deflate::negotiate(offers, policy?)?;
     let budget = &context.budget;
+    if !agreement.client_no_context_takeover() && budget.is_short_of_histories() {
+        // RFC 7692 §7.1.1.2: said unasked, this spares the server the history of the client.
+        agreement = deflate::negotiate(offers, &policy?.client_context_takeover(false))?;
+        tell_short_of_histories(context);
+    }
     let keeps = kept_by(&agreement);
     // A quarter is left to the messages of those who have agreed already.
     let needs = keeps + budget.limit() / 4;
@@ -64,6 +70,19 @@ pub(in crate::net) fn negotiate(
         );
     }
     None
+}
+
+#[cold]
+fn tell_short_of_histories(context: &Context) {
+    let Some(suppressed) = context.histories_told.admit(context.now()) else { return };
+    let (histories, limit) = (context.budget.histories(), context.budget.limit());
+    tracing::warn!(
+        clause = "RFC 7692 7.1.1.2",
+        histories,
+        limit,
+        suppressed,
+        "imposed client_no_context_takeover: the memory for histories is short"
+    );
 }
 
 /// A compressor of this shape. Where there is none, inflaters that have waited for a while are taken back.
@@ -98,12 +117,11 @@ impl Context {
     }
 }
 
-/// What a connection keeps between messages at most, in bytes.
+/// What a connection keeps at most of what it sends, in bytes. What it keeps of what it receives is
+/// charged as it comes.
 fn kept_by(agreement: &Agreement) -> usize {
-    let sent = agreement.server_max_window_bits().size();
-    let sent = if agreement.server_no_context_takeover() { 0 } else { sent };
-    let received = if agreement.client_no_context_takeover() { 0 } else { WindowBits::MAX.size() };
-    sent + received
+    let window = agreement.server_max_window_bits().size();
+    if agreement.server_no_context_takeover() { 0 } else { window }
 }
 
 impl State {
@@ -117,7 +135,9 @@ impl State {
     /// Lends an inflater for the message that has begun, or fails the connection with 1013.
     /// Says whether it goes on.
     pub(super) fn lend_inflater(&mut self, context: &Context) -> bool {
-        let lent = context.reclaiming(Duration::ZERO, || take_inflater(&context.budget));
+        let is_of_use = !self.reading.has_lost_context();
+        let lend = || context.reclaiming(Duration::ZERO, || take_inflater(&context.budget));
+        let lent = is_of_use.then(lend).flatten();
         let is_lent = lent.is_some();
         match lent {
             Some(inflater) => self.reading.lend_inflater(inflater, pool::take_small_buffer()),
@@ -129,7 +149,8 @@ impl State {
     /// Gives an inflater back that no message needs at present.
     #[inline]
     pub(in crate::net) fn reclaim_inflater(&mut self) {
-        if let Some(inflater) = self.reading.reclaim_inflater() {
+        let charge = |budget: &Arc<_>, growth| make_room(|| Budget::charge_history(budget, growth));
+        if let Some(inflater) = self.reading.reclaim_inflater(charge) {
             return_inflater(inflater);
         }
     }

@@ -55,6 +55,9 @@ pub(crate) struct Context {
     pub(in crate::net) memory_told: RateLimit,
     /// What all connections hold; the contexts of one server share it.
     pub(in crate::net) memory: Arc<Memory>,
+    /// The same of lines about the memory for histories.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) histories_told: RateLimit,
     /// Memory for compression; the contexts of one server share it.
     #[cfg(feature = "deflate")]
     pub(in crate::net) budget: Arc<Budget>,
@@ -106,6 +109,8 @@ impl Context {
             memory: Arc::new(Memory::new(config.max_memory, budget.clone())),
             #[cfg(feature = "deflate")]
             budget,
+            #[cfg(feature = "deflate")]
+            histories_told: RateLimit::default(),
             at_hand: AtHand::of(&config.limits),
             config,
             number: next_number(),

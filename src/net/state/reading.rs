@@ -1,8 +1,13 @@
 //! The receiving half of a connection: the core's `Inbound`, the unread input, and who has it.
 
+#[cfg(feature = "deflate")]
+use std::sync::Arc;
+
 use crate::net::lent::lease::Lease;
 use crate::net::lent::pool;
 use crate::proto::assembler::MessageLimits;
+#[cfg(feature = "deflate")]
+use crate::proto::deflate::budget::{Budget, Charge};
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::{Agreement, Inflater};
 use crate::proto::event::{Data, Delivery, Event, Payload};
@@ -345,8 +350,17 @@ impl Reading {
     /// Takes the inflater back, if no message needs it at present.
     #[inline]
     #[cfg(feature = "deflate")]
-    pub(in crate::net) fn reclaim_inflater(&mut self) -> Option<Box<Inflater>> {
-        self.inbound.as_mut().and_then(|inbound| inbound.reclaim_inflater())
+    pub(in crate::net) fn reclaim_inflater(
+        &mut self,
+        charge: impl FnOnce(&Arc<Budget>, usize) -> Option<Charge>,
+    ) -> Option<Box<Inflater>> {
+        self.inbound.as_mut()?.reclaim_inflater(charge)
+    }
+
+    /// Whether the message that has begun may refer to bytes for which there was no memory.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn has_lost_context(&self) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.has_lost_context())
     }
 
     /// Bytes of memory that the unfinished message takes, without an inflater.

@@ -2,8 +2,11 @@
 //! no value, so that nothing of it is compiled.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
-use super::history::History;
+use super::budget::{Budget, Charge};
+use super::history::{Left, NoMemory};
+use super::negotiation::WindowBits;
 use crate::proto::violation::Violation;
 
 /// There is none.
@@ -15,7 +18,7 @@ impl Inflater {
         match self.0 {}
     }
 
-    pub(super) fn begin(&mut self, _: Option<Box<History>>) {
+    pub(super) fn begin(&mut self, _: Option<Box<Left>>) {
         match self.0 {}
     }
 
@@ -44,7 +47,11 @@ impl Inflater {
         match self.0 {}
     }
 
-    pub(super) fn take_history(&mut self) -> Box<History> {
+    pub(super) fn take_left(
+        &mut self,
+        _: WindowBits,
+        _: impl FnOnce(&Arc<Budget>, usize) -> Option<Charge>,
+    ) -> Result<Option<Box<Left>>, NoMemory> {
         match self.0 {}
     }
 

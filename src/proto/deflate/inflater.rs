@@ -1,6 +1,5 @@
 //! Inflating messages (RFC 7692 §7.2.2).
 
-use std::mem;
 use std::sync::Arc;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
@@ -8,7 +7,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 use super::TAIL;
 use super::budget::{Budget, Charge};
 use super::compressor::advanced;
-use super::history::History;
+use super::history::{History, Left, NoMemory};
 use super::negotiation::WindowBits;
 use crate::proto::violation::Violation;
 
@@ -17,10 +16,11 @@ use crate::proto::violation::Violation;
 /// It is lent for one message, so a few serve any number of connections.
 pub struct Inflater {
     inflate: Inflate,
-    /// The last 32 KiB of output: zlib forgets them at the end of a stream, RFC 7692 does not.
-    recent: Box<History>,
-    /// What `recent` was before a connection's own history took its place.
-    spare: Option<Box<History>>,
+    /// What the connection's messages left, before this inflater was lent to it.
+    left: Option<Box<Left>>,
+    /// The last 32 KiB of output since then: zlib forgets them at the end of a stream, RFC 7692
+    /// does not.
+    recent: History,
     /// Bytes of the message so far.
     produced: u64,
     /// Output since the last pause, in bytes; a restart counts as [`RESTART_WORK`].
@@ -54,8 +54,8 @@ impl Inflater {
         Some(Inflater {
             charge: budget.charge(Inflater::MEMORY)?,
             inflate: Inflate::new(false, WindowBits::MAX.get()),
-            recent: Box::new(History::new(WindowBits::MAX)),
-            spare: None,
+            left: None,
+            recent: History::new(WindowBits::MAX),
             produced: 0,
             work: 0,
             is_begun: false,
@@ -78,19 +78,19 @@ impl Inflater {
         self.is_begun
     }
 
-    /// Begins a message, with the history that the last one left if the context is taken over.
-    pub fn begin(&mut self, history: Option<Box<History>>) {
-        let keeps = history.is_some();
-        if let Some(history) = history {
-            self.spare = Some(mem::replace(&mut self.recent, history));
-        }
-        self.begin_next(keeps);
+    /// Begins the first message of a connection since the inflater was lent to it, with what
+    /// earlier ones left if the context is taken over.
+    pub fn begin(&mut self, left: Option<Box<Left>>) {
+        self.left = left;
+        self.recent.clear();
+        self.begin_next(true);
     }
 
     /// Begins another message of the same connection, with the history that the last one left
     /// or without.
     pub fn begin_next(&mut self, keeps_history: bool) {
         if !keeps_history {
+            self.left = None;
             self.recent.clear();
         }
         self.restart();
@@ -196,11 +196,24 @@ impl Inflater {
         }
     }
 
-    /// The history that the finished message leaves to the next one.
-    pub fn take_history(&mut self) -> Box<History> {
-        let spare = self.spare.take();
-        let spare = spare.unwrap_or_else(|| Box::new(History::new(WindowBits::MAX)));
-        mem::replace(&mut self.recent, spare)
+    /// What the finished message leaves to the next one: its last bytes, and of those before it
+    /// what the window holds. `charge` is asked for the memory that this takes more than before.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn take_left(
+        &mut self,
+        window: WindowBits,
+        charge: impl FnOnce(&Arc<Budget>, usize) -> Option<Charge>,
+    ) -> Result<Option<Box<Left>>, NoMemory> {
+        let mut left = self.left.take();
+        if !self.recent.bytes().is_empty() {
+            let budget = self.charge.budget();
+            let grown = left.get_or_insert_with(|| Box::new(Left::new(window)));
+            grown.extend(self.recent.bytes(), |growth| charge(budget, growth))?;
+            self.recent.clear();
+        }
+        Ok(left)
     }
 
     /// What may still be put out before a pause, in bytes.
@@ -215,8 +228,13 @@ impl Inflater {
 
     fn restart(&mut self) {
         self.inflate.reset(false);
-        if !self.recent.bytes().is_empty() {
-            let primed = self.inflate.set_dictionary(self.recent.bytes());
+        let recent = self.recent.bytes();
+        let left = self.left.as_ref().map_or(&[][..], |left| left.bytes());
+        // Of what was left only the end is still within reach.
+        let reach = WindowBits::MAX.size().saturating_sub(recent.len());
+        let left = left.get(left.len().saturating_sub(reach)..).unwrap_or_default();
+        for history in [left, recent].into_iter().filter(|history| !history.is_empty()) {
+            let primed = self.inflate.set_dictionary(history);
             debug_assert!(primed.is_ok());
         }
     }

@@ -1,8 +1,11 @@
 //! What the receiving half of a connection knows of permessage-deflate.
 
+use std::sync::Arc;
+
 use super::Inflater;
-use super::history::History;
-use super::negotiation::Agreement;
+use super::budget::{Budget, Charge};
+use super::history::{Left, NoMemory};
+use super::negotiation::{Agreement, WindowBits};
 use crate::proto::assembler::Assembler;
 use crate::proto::mask::Mask;
 use crate::proto::violation::Violation;
@@ -13,7 +16,7 @@ pub(in crate::proto) struct Receiving {
     /// Lent by the caller.
     inflater: Option<Box<Inflater>>,
     /// What the last message left to the next one; with the inflater while one is lent.
-    history: Option<Box<History>>,
+    left: Option<Box<Left>>,
     agreed: Agreed,
 }
 
@@ -24,9 +27,14 @@ enum Agreed {
     Nothing,
     /// A message refers to itself only (RFC 7692 §7.1.1.2).
     NoContextTakeover,
-    /// A message may refer to earlier ones.
-    ContextTakeover,
+    /// A message may refer to earlier ones, so far back.
+    ContextTakeover(WindowBits),
+    /// The same, but there was no memory for what it may refer to: no message can be inflated.
+    ContextLost,
 }
+
+// Every connection has one.
+const _: () = assert!(size_of::<Agreed>() == 1);
 
 /// What receiving payload of a compressed message came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +52,7 @@ impl Receiving {
         self.agreed = if agreement.client_no_context_takeover() {
             Agreed::NoContextTakeover
         } else {
-            Agreed::ContextTakeover
+            Agreed::ContextTakeover(agreement.client_max_window_bits())
         };
     }
 
@@ -59,20 +67,31 @@ impl Receiving {
         self.inflater.is_some()
     }
 
+    /// Whether a message may refer to bytes for which there was no memory.
+    pub(in crate::proto) fn has_lost_context(&self) -> bool {
+        self.agreed == Agreed::ContextLost
+    }
+
     /// Begins a message with an inflater that the caller lends, and what the last one left.
     pub(in crate::proto) fn lend(&mut self, mut inflater: Box<Inflater>) {
-        inflater.begin(self.history.take());
+        inflater.begin(self.left.take());
         self.inflater = Some(inflater);
     }
 
     /// Gives the inflater back, unless a message is unfinished. What the next message may refer
-    /// to stays.
+    /// to stays; `charge` is asked for the memory that this takes more than before.
     #[inline]
-    pub(in crate::proto) fn reclaim(&mut self) -> Option<Box<Inflater>> {
+    pub(in crate::proto) fn reclaim(
+        &mut self,
+        charge: impl FnOnce(&Arc<Budget>, usize) -> Option<Charge>,
+    ) -> Option<Box<Inflater>> {
         let mut inflater = self.inflater.take_if(|inflater| !inflater.is_begun())?;
         // RFC 7692 §7.2.2: with context takeover the next message may refer to this one.
-        if self.agreed == Agreed::ContextTakeover {
-            self.history = Some(inflater.take_history());
+        if let Agreed::ContextTakeover(window) = self.agreed {
+            match inflater.take_left(window, charge) {
+                Ok(left) => self.left = left,
+                Err(NoMemory) => self.agreed = Agreed::ContextLost,
+            }
         }
         Some(inflater)
     }
@@ -80,7 +99,7 @@ impl Receiving {
     /// Lets go of the inflater and the history: nothing will be inflated any more. What was
     /// agreed stays.
     pub(in crate::proto) fn forget(&mut self) {
-        (self.inflater, self.history) = (None, None);
+        (self.inflater, self.left) = (None, None);
     }
 
     /// Inflates payload of the current frame into the assembler, unmasking what it takes from
@@ -98,7 +117,7 @@ impl Receiving {
             return Ok((0, received));
         };
         if !inflater.is_begun() {
-            inflater.begin_next(self.agreed == Agreed::ContextTakeover);
+            inflater.begin_next(matches!(self.agreed, Agreed::ContextTakeover(_)));
         }
         let mut taken = 0;
         loop {

@@ -11,7 +11,7 @@ use super::negotiation::Agreement;
 pub(in crate::proto) struct Kept {
     /// What the peer's window holds; `None` before the first message.
     history: Option<History>,
-    /// The memory for the histories of both directions; given back when the connection ends.
+    /// The memory for the history; given back when the connection ends.
     pub(in crate::proto) charge: Option<Arc<Charge>>,
 }
 

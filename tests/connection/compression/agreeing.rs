@@ -4,11 +4,12 @@ use stickler::proto::deflate::{Policy, WindowBits};
 use stickler::proto::handshake::Request;
 use stickler::{Config, Endpoint, Violation};
 
-use super::{OFFER, agree, extensions, is_violation, offering, takeover, takeovers};
+use super::{OFFER, agree, extensions, is_violation, lean, offering, takeover, takeovers};
 use crate::claims::claims;
 use crate::support::{REQUEST, close, echo, frame, open_on, wire};
 
 const NEITHER: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+const DEFAULT: &str = "permessage-deflate; server_no_context_takeover; client_max_window_bits=12";
 
 #[tokio::test(start_paused = true)]
 async fn s7692_5_the_101_names_what_was_agreed() {
@@ -22,17 +23,27 @@ async fn s7692_5_the_101_names_what_was_agreed() {
     );
     let mut small = takeover();
     small.deflate.policy.as_mut().unwrap().server_max_window_bits = WindowBits::new(10).unwrap();
+    let mut small_default = Config::default();
+    let policy = small_default.deflate.policy.as_mut().unwrap();
+    policy.server_max_window_bits = WindowBits::new(12).unwrap();
     let mut off = Config::default();
     off.deflate.policy = None;
     let asks = "permessage-deflate; server_no_context_takeover; server_max_window_bits=9";
     for (config, offer, line) in [
-        (Config::default(), OFFER, Some(NEITHER)),
+        (lean(), OFFER, Some(NEITHER)),
+        (Config::default(), OFFER, Some(DEFAULT)),
+        (Config::default(), "permessage-deflate; client_no_context_takeover", Some(NEITHER)),
         (takeover(), OFFER, Some("permessage-deflate")),
         (small.clone(), OFFER, Some("permessage-deflate; server_max_window_bits=10")),
         (small, asks, Some(asks)),
+        (
+            small_default,
+            "permessage-deflate",
+            Some("permessage-deflate; server_no_context_takeover"),
+        ),
         (Config::default(), "x-unknown", None),
         (Config::default(), "permessage-deflate; unknown", None),
-        (Config::default(), "permessage-deflate; unknown, permessage-deflate", Some(NEITHER)),
+        (lean(), "permessage-deflate; unknown, permessage-deflate", Some(NEITHER)),
         (off, OFFER, None),
     ] {
         let (peer, serving, head) =
@@ -58,7 +69,7 @@ async fn the_handler_decides_for_its_connection() {
     let both = takeover().deflate.policy;
     for (config, policy, line) in [
         (Config::default(), None, None),
-        (takeover(), Some(Policy::default()), Some(NEITHER)),
+        (takeover(), Some(Policy::default()), Some(DEFAULT)),
         (off, both, Some("permessage-deflate")),
     ] {
         let (peer, serving, head) =
@@ -115,7 +126,7 @@ fn request() -> Request {
 
 #[tokio::test(start_paused = true)]
 async fn an_upgraded_connection_is_compressed_as_its_endpoint_agreed() {
-    for (config, line) in takeovers().into_iter().zip([NEITHER, "permessage-deflate"]) {
+    for (config, line) in takeovers().into_iter().zip([NEITHER, DEFAULT, "permessage-deflate"]) {
         let endpoint = Endpoint::new(config);
         let negotiated = endpoint.negotiate(&request()).unwrap();
         let field = ("Sec-WebSocket-Extensions", line);

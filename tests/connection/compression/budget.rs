@@ -4,21 +4,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use stickler::{Compressed, Initiator};
+use stickler::proto::deflate::WindowBits;
+use stickler::{Compressed, Initiator, Violation};
 use stickler::{Config, Endpoint, Error, Incoming, MessageKind, Prepared, Sender};
 use tokio::sync::Notify;
 use tokio::time::advance;
 
 use super::{Client, OFFER, agree_on, extensions, offering, record, takeover, takeovers};
 use crate::claims::claims;
+use crate::deflate::{Token, Writer, deflate, noise};
 use crate::logs::listen;
 use crate::support::{close, connect, echo, frame, open_on, settle, text};
 
 /// What an inflater is charged with.
 const INFLATER: usize = 80 << 10;
 
-/// What connections that take their contexts over may keep, with a window of 32 KiB.
-const HISTORIES: usize = 64 << 10;
+/// What a connection that takes its context over may keep of what it sends, with a window of 32 KiB.
+const HISTORIES: usize = 32 << 10;
 
 fn bounded(mut config: Config, max_memory: usize) -> Endpoint {
     config.deflate.max_memory = max_memory;
@@ -52,7 +54,7 @@ async fn offers_are_declined_while_the_histories_spend_it() {
     assert!(!accepts(&endpoint).await);
     let warned = lines.at("WARN");
     assert_eq!(warned.len(), 2, "{warned:?}");
-    for word in ["declined permessage-deflate", "\"RFC 7692 7\"", "used=196608", "limit=278528"] {
+    for word in ["declined permessage-deflate", "\"RFC 7692 7\"", "used=98304", "limit=180224"] {
         assert!(warned[0].contains(word), "{warned:?}");
     }
     // Neither one that needs nothing between messages is declined, nor one without an offer.
@@ -72,6 +74,132 @@ async fn offers_are_declined_while_the_histories_spend_it() {
         client.close(serving).await;
     }
     assert_eq!(lines.at("WARN").len(), 3);
+}
+
+/// Takes messages until the client ends.
+async fn sink(incoming: Incoming) -> stickler::Result<()> {
+    let mut receiver = incoming.accept()?.split().0;
+    while receiver.recv().await?.is_some() {}
+    Ok(())
+}
+
+/// More than a window of what does not repeat itself.
+fn long() -> String {
+    (0..600).map(record).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn histories_are_charged_as_they_come_and_end_takeover_where_they_are_many() {
+    claims!("7692-7.1.1.2-02");
+    const TAKES_OVER: &str = "permessage-deflate; server_no_context_takeover";
+    let neither = format!("{TAKES_OVER}; client_no_context_takeover");
+    let (lines, _listening) = listen(|| {});
+    // A quarter is four whole histories of what clients send, and a half is eight.
+    let endpoint = bounded(Config::default(), 16 * HISTORIES);
+    let mut open = Vec::new();
+    // What is agreed and not used takes nothing.
+    for _ in 0..30 {
+        open.push(agree_on(&endpoint, "permessage-deflate", sink).await);
+    }
+    for (client, _) in &mut open[..3] {
+        let message = client.compressed(0x81, long());
+        client.peer.send(message);
+        settle().await;
+    }
+    // One short message takes little: the fourth of them is not whole.
+    let message = open[3].0.compressed(0x81, record(0));
+    open[3].0.peer.send(message);
+    settle().await;
+    let (client, serving) = agree_on(&endpoint, "permessage-deflate", sink).await;
+    assert_eq!(client.line, TAKES_OVER);
+    client.close(serving).await;
+    assert_eq!(lines.at("WARN"), [] as [&str; 0]);
+    let message = open[3].0.compressed(0x81, long());
+    open[3].0.peer.send(message);
+    settle().await;
+    // A quarter is taken: who comes now keeps nothing, and who has agreed keeps what was agreed.
+    for _ in 0..2 {
+        let (client, serving) = agree_on(&endpoint, "permessage-deflate", sink).await;
+        assert_eq!(client.line, neither);
+        client.close(serving).await;
+    }
+    let warned = lines.at("WARN");
+    assert_eq!(warned.len(), 2, "{warned:?}");
+    for word in ["imposed client_no_context_takeover", "histories=131072", "limit=524288"] {
+        assert!(warned[0].contains(word), "{warned:?}");
+    }
+    for (client, _) in &mut open[4..8] {
+        let message = client.compressed(0x81, long());
+        client.peer.send(message);
+        settle().await;
+    }
+    // Half of it is taken: one more history fails its connection, but with the next message only.
+    let message = open[8].0.compressed(0x81, record(0));
+    open[8].0.peer.send(message);
+    open[8].0.peer.send(text("plain"));
+    settle().await;
+    let (client, serving) = open.remove(0);
+    client.close(serving).await;
+    let message = open[8].0.compressed(0x81, record(0));
+    open[8].0.peer.send(message);
+    settle().await;
+    let (mut client, serving) = open.remove(7);
+    let message = client.compressed(0x81, record(0));
+    client.peer.send(message);
+    let ending = client.fails_with(1013, serving).await;
+    assert_eq!(ending.initiator, Initiator::Overload);
+    // The others go on.
+    for (mut client, serving) in open {
+        let message = client.compressed(0x81, record(0));
+        client.peer.send(message);
+        client.close(serving).await;
+    }
+    // All came back with their connections.
+    let (client, serving) = agree_on(&endpoint, "permessage-deflate", sink).await;
+    assert_eq!(client.line, TAKES_OVER);
+    client.close(serving).await;
+}
+
+/// The window that is agreed bounds what is kept between messages, to the byte; within a message
+/// references go as far back as DEFLATE has them.
+#[tokio::test(start_paused = true)]
+async fn s7692_7_2_2_of_earlier_messages_the_agreed_window_is_kept() {
+    claims!("7692-7.2.2-02", "7692-7.2.2-05", "7692-7.1.2.2-05");
+    let noise = noise();
+    let message: Vec<u8> = noise.iter().copied().cycle().take(32 << 10).collect();
+    for bits in 8..=15 {
+        let window = 1_usize << bits;
+        let mut config = Config::default();
+        config.deflate.policy.as_mut().unwrap().client_max_window_bits =
+            WindowBits::new(bits).unwrap();
+        let endpoint = Endpoint::new(config);
+        // DEFLATE has no distance beyond 32 KiB.
+        for distance in [window - 1, window, window + 1].into_iter().filter(|far| *far <= 32 << 10)
+        {
+            let (client, serving) = agree_on(&endpoint, OFFER, sink).await;
+            let refers = |distance| {
+                let copy = Token::Copy { length: 3, distance };
+                frame(0xc2, Writer::new().fixed(false, &[copy]).message())
+            };
+            client.peer.send(frame(0xc2, deflate(b"", &message)));
+            settle().await;
+            client.peer.send(refers(distance));
+            settle().await;
+            if distance <= window {
+                client.close(serving).await;
+            } else {
+                let ending = client.fails_with(1007, serving).await;
+                assert_eq!(ending.violation, Some(Violation::DeflateCorrupt), "{bits}");
+            }
+        }
+        // Within one message.
+        let (client, serving) = agree_on(&endpoint, OFFER, sink).await;
+        let mut tokens: Vec<_> = message.iter().map(|b| Token::Literal(*b)).collect();
+        tokens.push(Token::Copy { length: 3, distance: 32 << 10 });
+        client.peer.send(frame(0xc2, Writer::new().fixed(false, &tokens).message()));
+        settle().await;
+        client.close(serving).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,7 +227,7 @@ async fn offers_are_declined_where_no_message_could_be_inflated() {
     for config in takeovers() {
         assert!(!accepts(&bounded(config, INFLATER - 1)).await);
     }
-    assert_eq!(lines.at("WARN").len(), 2);
+    assert_eq!(lines.at("WARN").len(), 3);
     assert!(accepts(&bounded(Config::default(), INFLATER)).await);
 }
 

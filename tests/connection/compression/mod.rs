@@ -40,6 +40,8 @@ pub(crate) struct Client {
     line: String,
     received: Window,
     sent: Window,
+    /// How far back messages of the client may refer to earlier ones, in bytes.
+    window: usize,
     /// The greatest distance of any reference that the server has sent.
     max_distance: usize,
 }
@@ -79,7 +81,10 @@ impl Client {
     }
 
     fn deflate(&mut self, message: &[u8]) -> Vec<u8> {
-        let payload = deflate(self.sent.bytes(), message);
+        // RFC 7692 §7.2.1: no reference goes further back than was agreed.
+        let history = self.sent.bytes();
+        let history = &history[history.len().saturating_sub(self.window)..];
+        let payload = deflate(history, message);
         self.sent.slide(message);
         payload
     }
@@ -126,6 +131,9 @@ where
         peer,
         received: Window::new(!line.contains("server_no_context_takeover")),
         sent: Window::new(!line.contains("client_no_context_takeover")),
+        window: line
+            .rsplit_once("client_max_window_bits=")
+            .map_or(32 << 10, |(_, bits)| 1 << bits.parse::<u32>().unwrap()),
         line,
         max_distance: 0,
     };
@@ -147,8 +155,16 @@ where
 pub(crate) const OFFER: &str = "permessage-deflate; client_max_window_bits";
 
 /// Every agreement about context takeover.
-fn takeovers() -> [Config; 2] {
-    [Config::default(), takeover()]
+fn takeovers() -> [Config; 3] {
+    [lean(), Config::default(), takeover()]
+}
+
+/// Neither side takes its context over.
+fn lean() -> Config {
+    let mut config = Config::default();
+    let policy = config.deflate.policy.as_mut().unwrap();
+    policy.client_context_takeover = false;
+    config
 }
 
 /// Something to compress, different for every number.

@@ -190,7 +190,7 @@ async fn s7692_7_1_2_1_no_message_refers_further_back_than_the_window() {
 
 #[tokio::test(start_paused = true)]
 async fn with_context_takeover_the_second_of_two_alike_is_shorter() {
-    for (config, is_shorter) in takeovers().into_iter().zip([false, true]) {
+    for (config, is_shorter) in takeovers().into_iter().zip([false, false, true]) {
         let (client, serving) = sends!(config, sender => {
             sender.send(record(1))?;
             sender.send(record(1))?;
@@ -249,6 +249,37 @@ async fn spread(config: Config) {
     }
     assert_eq!(prepared, 4 * (EACH / 10));
     client.close(serving).await;
+}
+
+/// Longer when compressed, also at the length from which on a compressor gives up otherwise.
+#[tokio::test(start_paused = true)]
+async fn from_a_least_size_of_0_on_every_message_is_compressed() {
+    let noise = crate::deflate::noise();
+    let long = noise.repeat((128 << 10) / noise.len() + 1);
+    for (min_size, is_compressed) in [(0, [true; 4]), (1, [false, false, false, true])] {
+        for mut config in takeovers() {
+            config.deflate.min_size = min_size;
+            let sent = [Vec::new(), b"a".to_vec(), noise[..200].to_vec(), long.clone()];
+            let sending = sent.clone();
+            let (mut client, serving) = sends!(config, sender => {
+                for message in sending {
+                    sender.send(message)?;
+                }
+            });
+            for (sent, is_compressed) in sent.into_iter().zip(is_compressed) {
+                let frame = client.peer.frame().await;
+                assert_eq!(frame.first, if is_compressed { 0xc2 } else { 0x82 }, "{}", sent.len());
+                if !is_compressed {
+                    assert_eq!(frame.payload, sent);
+                    continue;
+                }
+                // RFC 7692 §7.2.3.6: an empty message is one octet.
+                assert!(!sent.is_empty() || frame.payload == [0]);
+                assert!(client.inflate(&frame.payload) == sent);
+            }
+            client.close(serving).await;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

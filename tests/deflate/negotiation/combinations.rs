@@ -39,7 +39,7 @@ fn s7692_7_every_acceptable_offer_in_every_order_under_every_policy() {
     let server_bits = [&[None][..], &bits].concat();
     let client_bits = [&alone[..], &bits].concat();
     let policies = twin::policies();
-    assert_eq!(policies.len(), 2 * 2 * 8);
+    assert_eq!(policies.len(), 2 * 2 * 8 * 3);
     combine([&alone, &alone, &server_bits, &client_bits], |offer| {
         let orders: Vec<_> = orders(&offer.params).into_iter().map(self::offer).collect();
         for policy in &policies {

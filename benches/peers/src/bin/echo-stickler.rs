@@ -25,8 +25,11 @@ fn main() -> std::io::Result<()> {
         Deflate::Level(level) => {
             config.deflate.level = Level::new(level).expect("levels are from 1 to 9");
         }
+        Deflate::EachMessage => {
+            config.deflate.policy = Some(Policy::default().client_context_takeover(false));
+        }
         // It is on as shipped.
-        Deflate::AsShipped | Deflate::EachMessage => {}
+        Deflate::AsShipped => {}
     }
     let server = Server::bind("127.0.0.1:0")?.config(config);
     let server = server.workers(workers.unwrap_or(1));
