@@ -1,5 +1,6 @@
 //! `stickler serve`: the echo, with every limit and time of the command line.
 
+mod allocator;
 mod config;
 mod descriptors;
 mod filter;
@@ -26,6 +27,7 @@ use crate::listen::{self, Listen};
 ///
 /// On bad usage that only shows when values are read together.
 pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
+    allocator::give_large_buffers_back();
     let listen = read_listen(options)?;
     let config = read_config(options)?;
     if options
