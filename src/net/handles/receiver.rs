@@ -288,7 +288,9 @@ impl Receiver {
             state.reading.take_back(std::mem::take(&mut self.lease));
         }
         let mut gate = self.gate();
-        gate.below = self.shared.queue_bound(state.queue.len(), gate.below);
+        if gate.below < usize::MAX {
+            gate.below = self.shared.queue_bound(state.queue.len(), gate.below);
+        }
         match look(&mut state, &self.shared, &mut self.found, gate, cx, delivery) {
             Looked::Short => {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);

@@ -161,15 +161,13 @@ impl Context {
             Context { watchman: watchman.clone(), ..Context::new(config.clone(), http.cloned()) };
         #[cfg(feature = "deflate")]
         let budget = first.budget.clone();
-        let (told, start) = (first.told.clone(), first.clock.start());
+        let told = first.told.clone();
         let memory = first.memory.clone();
         let more = (1..count).map(|_| Context {
             memory: memory.clone(),
             #[cfg(feature = "deflate")]
             budget: budget.clone(),
             told: told.clone(),
-            // The times in what is told are of one clock.
-            clock: Clock::beginning(start),
             watchman: watchman.clone(),
             ..Context::new(config.clone(), http.cloned())
         });
@@ -321,7 +319,7 @@ impl Context {
     /// Whether to tell that there is no place for this peer; if so, how many were not told since the last time.
     #[cfg(feature = "server")]
     pub(crate) fn admit_line_of_place(&self, peer: SocketAddr) -> Option<u64> {
-        self.told.places.admit(Some(peer.ip()), self.now())
+        self.told.places.admit(Some(peer.ip()), self.told.now())
     }
 
     pub(in crate::net) fn count_panic(&self) {
@@ -477,7 +475,12 @@ async fn tick(mut ticker: Ticker) {
 async fn listen(context: &Context) {
     // The runtime asks the kernel for input whenever a task gives way, for so many sockets at most. The
     // tasks that have some run before this one again.
-    let turns = if context.clock.wake() { context.connections() / PER_TURN + 2 } else { 1 };
+    let turns = if context.clock.wake() {
+        context.memory.woke(context.number);
+        context.connections() / PER_TURN + 2
+    } else {
+        1
+    };
     for _ in 0..turns {
         tokio::task::yield_now().await;
     }

@@ -91,7 +91,8 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
     fn compress(&mut self, shared: &Shared) -> bool {
         let Some(frames) = &mut self.writing else { return true };
         let mut state = shared.lock();
-        let pong = state.queue.compress(frames.len());
+        let now = shared.context.now();
+        let pong = state.queue.compress(frames.len(), shared.drain_rate(), now);
         // RFC 6455 §5.5.1: no message follows our Close, which waits behind this one.
         let is_closing = !state.queue.outbound().is_open();
         state.offer_room();
@@ -105,6 +106,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
             return false;
         }
         frames.compress_next(is_closing, &mut self.compressed);
+        shared.lock().queue.resize(frames.len());
         true
     }
 }
