@@ -140,6 +140,8 @@ fn rows() -> Vec<Row> {
         // What permessage-deflate may be answered with (RFC 7692 §5, §7, §7.1).
         deflate(PLAIN, "permessage-deflate", Ok("")),
         deflate(PLAIN, "permessage-deflate; server_no_context_takeover; client_no_context_takeover", Ok("")),
+        Row { id: "7692-7.1.1.2-04", ..deflate(PLAIN, "permessage-deflate; client_no_context_takeover", Ok("")) },
+        Row { id: "7692-7.1.1.2-04", ..deflate("permessage-deflate; client_no_context_takeover", "permessage-deflate; client_no_context_takeover", Ok("")) },
         deflate(PLAIN, "permessage-deflate; server_max_window_bits=10", Ok("")),
         deflate(PLAIN, "permessage-deflate; client_max_window_bits=10", Err(DeflateClientWindowUnasked)),
         deflate(PLAIN, "permessage-deflate, permessage-deflate", Err(DeflateRepeated)),
@@ -155,7 +157,8 @@ fn rows() -> Vec<Row> {
         deflate("permessage-deflate; server_max_window_bits=10", "permessage-deflate", Err(DeflateWindowIgnored)),
         deflate("permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=11", Err(DeflateWindowIgnored)),
         deflate("permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=\"9\"", Ok("")),
-        deflate("permessage-deflate; server_max_window_bits=15", "permessage-deflate", Ok("")),
+        deflate("permessage-deflate; server_max_window_bits=15", "permessage-deflate", Err(DeflateWindowIgnored)),
+        deflate("permessage-deflate; server_max_window_bits=15", "permessage-deflate; server_max_window_bits=15", Ok("")),
         deflate("permessage-deflate; server_max_window_bits=9, permessage-deflate", "permessage-deflate", Ok("")),
         deflate("permessage-deflate; foo", "permessage-deflate", Err(DeflateOfferUnacceptable)),
         deflate("foo, permessage-deflate", "foo", Ok("")),

@@ -70,6 +70,7 @@ pub const PEERS: &[Peer] = &[
         forms: &[Form::Plain],
         deflate: &[
             Deflate::AsShipped,
+            Deflate::EachMessage,
             Deflate::Level(1),
             Deflate::Level(2),
             Deflate::Level(6),

@@ -212,6 +212,7 @@ pub(crate) const SEEN: &[(Fault, &[&str])] = &[
     (Fault::ParameterTwice, &["offer-parameter-twice"]),
     (Fault::ValueForNone, &["offer-value-for-none"]),
     (Fault::ServerWindowDropped, &["offer-server-window"]),
+    (Fault::ServerWindow15Dropped, &["offer-server-window"]),
     (Fault::ServerWindowLarger, &["offer-server-window"]),
     (Fault::ServerNoContextDropped, &["offer-server-no-context-takeover"]),
     (Fault::ClientWindowUnasked, &["offer-client-no-context-takeover"]),

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use crate::proto::inbound::{Inbound, Progress};
 
-/// The core's receiving half, and the age of what is unfinished in it.
+/// The core's receiving half, and the age of what is unfinished in it. A connection with compression holds
+/// one between messages too, so it is small.
 #[derive(Debug, Default)]
 pub(in crate::net) struct Arriving {
     inbound: Inbound,
-    pub(in crate::net) age: Age,
+    /// `None` until the rest of something was waited for. The thread lends it.
+    pub(in crate::net) age: Option<Box<Age>>,
 }
+
+const _: () = assert!(size_of::<Arriving>() <= 120);
 
 impl Deref for Arriving {
     type Target = Inbound;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::net::config::Timeouts;
 use crate::net::ending::TimeoutKind;
-use crate::net::lent::arriving::{Age, Arriving};
+use crate::net::lent::arriving::Arriving;
 use crate::net::lent::lease::Lease;
 use crate::net::lent::pool;
 use crate::proto::assembler::MessageLimits;
@@ -101,7 +101,7 @@ impl Reading {
         let is_spent = |inbound: &mut Box<Arriving>| {
             inbound.forget_control();
             if inbound.is_between_messages() {
-                inbound.age = Age::default();
+                inbound.age.take().into_iter().for_each(pool::return_age);
             }
             inbound.is_as_new()
         };
@@ -158,20 +158,22 @@ impl Reading {
     pub(in crate::net) fn await_rest(&mut self, now: Duration) {
         if let Some(inbound) = &mut self.inbound {
             let progress = inbound.progress();
-            inbound.age.wait(progress, now);
+            inbound.age.get_or_insert_with(pool::take_age).wait(progress, now);
         }
     }
 
     /// Whether the rest of something is waited for.
     #[inline]
     pub(in crate::net) fn awaits_any_rest(&self) -> bool {
-        self.inbound.as_ref().is_some_and(|inbound| inbound.age.is_running())
+        let age = self.inbound.as_ref().and_then(|inbound| inbound.age.as_ref());
+        age.is_some_and(|age| age.is_running())
     }
 
     /// Input came, be it of the rest or not.
     pub(in crate::net) fn rest_arrived(&mut self, now: Duration) {
-        if let Some(inbound) = &mut self.inbound {
-            inbound.age.pause(now);
+        let age = self.inbound.as_mut().and_then(|inbound| inbound.age.as_mut());
+        if let Some(age) = age {
+            age.pause(now);
         }
     }
 
@@ -180,7 +182,7 @@ impl Reading {
         &self,
         timeouts: &Timeouts,
     ) -> Option<(Duration, TimeoutKind)> {
-        let age = &self.inbound.as_ref()?.age;
+        let age = self.inbound.as_ref()?.age.as_ref()?;
         let (idle, whole) = age.ends(timeouts.message_idle, timeouts.message);
         let idle = idle.map(|end| (end, TimeoutKind::MessageIdle));
         let whole = whole.map(|end| (end, TimeoutKind::Message));

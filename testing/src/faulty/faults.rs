@@ -234,6 +234,7 @@ faults! {
     ParameterTwice "RFC 7692 7" "An offer with a parameter twice is accepted.",
     ValueForNone "RFC 7692 7" "A value for a parameter that has none is accepted.",
     ServerWindowDropped "RFC 7692 7.1" "server_max_window_bits is accepted and not answered.",
+    ServerWindow15Dropped "RFC 7692 7.1.2.1" "server_max_window_bits=15 is accepted and not answered.",
     ServerWindowLarger "RFC 7692 7.1" "server_max_window_bits is answered with one more than was asked for.",
     ServerNoContextDropped "RFC 7692 7.1" "server_no_context_takeover is accepted and not answered.",
     ClientWindowUnasked "RFC 7692 7.1" "client_max_window_bits is answered although it was not offered.",

@@ -97,7 +97,9 @@ fn accept(shared: &Shared, offer: &Offer) -> (Agreement, String) {
     if let Some(bits) = offer.server_max_window_bits {
         server_max_window_bits = bits;
         let bits = bits + u8::from(shared.has(Fault::ServerWindowLarger) && bits < 15);
-        if !shared.has(Fault::ServerWindowDropped) {
+        let is_dropped = shared.has(Fault::ServerWindowDropped)
+            || shared.has(Fault::ServerWindow15Dropped) && bits == 15;
+        if !is_dropped {
             let zero = if shared.has(Fault::ServerWindowZeros) { "0" } else { "" };
             answer.push_str(&format!("; server_max_window_bits={zero}{bits}"));
         }

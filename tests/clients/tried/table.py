@@ -52,11 +52,17 @@ def main():
         way = "not offered" if way == "none" else f"`{way}`" if way != "default" else "as it comes"
         version = versions.get(library, "")
         lines.append(f"| {NAMES[library]} | {version} | {way} | {said.get('on')} | {said.get('lean')} |")
-    good = {tuple(line.split(" | ")[::2][:2]) for line in before.splitlines() if line.split(" | ")[3:4] == ["good"]}
-    now = {tuple(line.split(" | ")[::2][:2]) for line in lines if line.split(" | ")[3] == "good"}
+    good, now = of(before.splitlines()), of(lines)
     open(page, "w").write(head + BEGIN + table + "\n".join(lines) + "\n" + END + tail)
-    if lost := good - now:
+    # A client that was left out is no worse than it was.
+    if lost := [client for client in now if client in good and good[client] and not now[client]]:
         sys.exit(f"not good any more: {sorted(lost)}")
+
+
+def of(lines):
+    """Of each client and way: whether it is good with the default."""
+    cells = [line.split(" | ") for line in lines]
+    return {(client, way): default == "good" for client, _, way, default, *_ in (row for row in cells if len(row) == 5)}
 
 
 main()

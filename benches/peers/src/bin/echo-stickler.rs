@@ -1,8 +1,8 @@
 //! stickler, as docs/library.md has it for speed: `Server`, `split`, `recv`, `send`; one worker, everything else as shipped.
 //!
-//! With `--workers=N` there are more workers. Compression by message is agreed on with who offers it, as shipped;
-//! `--deflate-level=N` sets its effort, and with `--deflate-takeover` it is with context takeover, and with the
-//! program's window for that.
+//! With `--workers=N` there are more workers. Compression is agreed on with who offers it, as shipped. With `--deflate`
+//! no message refers to an earlier one; `--deflate-level=N` sets the effort for that. With `--deflate-takeover` those of
+//! both sides do, with the program's window.
 
 use stickler::proto::deflate::{Level, Policy, WindowBits};
 use stickler::{Config, Incoming, Server};
@@ -24,6 +24,7 @@ fn main() -> std::io::Result<()> {
         }
         Deflate::Level(level) => {
             config.deflate.level = Level::new(level).expect("levels are from 1 to 9");
+            config.deflate.policy = Some(Policy::default().client_context_takeover(false));
         }
         Deflate::EachMessage => {
             config.deflate.policy = Some(Policy::default().client_context_takeover(false));

@@ -95,8 +95,8 @@ impl Agreement {
                 let why = "a larger server_max_window_bits than was asked for";
                 return Err(("RFC 7692 7.1.2.1", why));
             }
-            // To leave out 15 changes nothing, as this is what holds without the parameter.
-            (Some(..15), None) => {
+            // RFC 7692 §7.1.2.1: to accept is to include the parameter. 15 is no exception.
+            (Some(_), None) => {
                 let why = "server_max_window_bits was asked for and is missing";
                 return Err(("RFC 7692 7.1.2.1", why));
             }
@@ -198,7 +198,11 @@ mod tests {
                 &["permessage-deflate; client_max_window_bits=15"],
                 true,
             ),
-            ("permessage-deflate; server_max_window_bits=15", &["permessage-deflate"], true),
+            (
+                "permessage-deflate; server_max_window_bits=15",
+                &["permessage-deflate; server_max_window_bits=15"],
+                true,
+            ),
             (
                 "permessage-deflate; server_max_window_bits=10",
                 &["permessage-deflate ; server_max_window_bits = 9"],
@@ -253,6 +257,7 @@ mod tests {
             ),
             (WINDOWS, &["permessage-deflate; server_max_window_bits=11"], "RFC 7692 7.1.2.1"),
             (WINDOWS, &[DEFLATE], "RFC 7692 7.1.2.1"),
+            ("permessage-deflate; server_max_window_bits=15", &[DEFLATE], "RFC 7692 7.1.2.1"),
             (DEFLATE, &["permessage-deflate; client_max_window_bits=15"], "RFC 7692 7.1.2.2"),
             ("permessage-deflate; server_no_context_takeover", &[DEFLATE], "RFC 7692 7.1.1.1"),
             ("permessage-deflate; Server_No_Context_Takeover", &[DEFLATE], "RFC 7692 7.1.1.1"),

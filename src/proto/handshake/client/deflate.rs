@@ -112,9 +112,9 @@ impl DeflateAnswer {
         if offer.server_no_context_takeover && !self.server_no_context_takeover {
             return Err(ResponseFault::DeflateTakeoverKept);
         }
-        // Left out it means 15, which is what an offer of 15 asks for.
-        let asked = offer.server_max_window_bits.unwrap_or(WindowBits::MAX);
-        if self.server_max_window_bits.unwrap_or(WindowBits::MAX) > asked {
+        // RFC 7692 §7.1.2.1: to accept it is to include it with no more, and 15 is no exception.
+        let is_kept_to = |asked| self.server_max_window_bits.is_some_and(|bits| bits <= asked);
+        if !offer.server_max_window_bits.is_none_or(is_kept_to) {
             return Err(ResponseFault::DeflateWindowIgnored);
         }
         // RFC 7692 §7.1.2.2: the server bounds the client's window only where the client offers it.

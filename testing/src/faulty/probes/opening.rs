@@ -109,6 +109,7 @@ pub(super) fn probe(fault: Fault) -> Option<Probe> {
         Fault::ServerWindowDropped | Fault::ServerWindowLarger => {
             offering("permessage-deflate; server_max_window_bits=10")
         }
+        Fault::ServerWindow15Dropped => offering("permessage-deflate; server_max_window_bits=15"),
         Fault::ServerNoContextDropped | Fault::ParameterAnsweredTwice => {
             offering("permessage-deflate; server_no_context_takeover")
         }
