@@ -71,6 +71,8 @@ impl Limits {
             max_queued,
             max_body_size,
             max_pings_per_second,
+            max_messages_per_second,
+            when_too_fast: _,
             min_drain_rate,
             when_full: _,
         } = self;
@@ -84,6 +86,8 @@ impl Limits {
         nonzero("limits.max_queued", *max_queued)?;
         nonzero("limits.max_body_size", *max_body_size)?;
         nonzero("limits.max_pings_per_second", *max_pings_per_second as usize)?;
+        let max_messages = max_messages_per_second.unwrap_or(u32::MAX) as usize;
+        nonzero("limits.max_messages_per_second", max_messages)?;
         nonzero("limits.min_drain_rate", *min_drain_rate)
     }
 }

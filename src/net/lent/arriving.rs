@@ -3,13 +3,15 @@
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use super::pace::Pace;
 use crate::proto::inbound::{Inbound, Progress};
 
-/// The core's receiving half, and the age of what is unfinished in it.
+/// The core's receiving half, the age of what is unfinished in it, and the pace that its messages keep.
 #[derive(Debug, Default)]
 pub(in crate::net) struct Arriving {
     inbound: Inbound,
     pub(in crate::net) age: Age,
+    pub(in crate::net) pace: Option<Box<Pace>>,
 }
 
 impl Deref for Arriving {

@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::net::config::Timeouts;
 use crate::net::ending::TimeoutKind;
 use crate::net::lent::arriving::{Age, Arriving};
 use crate::net::lent::lease::Lease;
+use crate::net::lent::pace::Pace;
 use crate::net::lent::pool;
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
@@ -89,6 +92,43 @@ impl Reading {
         self.inbound().agree(agreement);
     }
 
+    /// So many messages may come in a second, from now on.
+    pub(in crate::net) fn keep_pace(&mut self, per_second: u32, now: Instant) {
+        self.inbound().pace = Some(Box::new(Pace::new(per_second, now)));
+    }
+
+    /// Whether messages are counted.
+    #[inline]
+    pub(in crate::net) fn keeps_pace(&self) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.pace.is_some())
+    }
+
+    /// The pace that messages keep, where they are counted.
+    pub(in crate::net) fn pace(&mut self) -> Option<&mut Pace> {
+        self.inbound.as_mut()?.pace.as_deref_mut()
+    }
+
+    /// Until when the next message waits, because of the pace.
+    pub(in crate::net) fn held_until(&self) -> Option<Duration> {
+        self.inbound.as_ref()?.pace.as_ref()?.held_until()
+    }
+
+    /// A message was given as a whole.
+    #[inline]
+    pub(in crate::net) fn count_message(&mut self) {
+        if let Some(pace) = self.pace() {
+            pace.count();
+        }
+    }
+
+    /// Whether a message begins in the input that is here, and is to be heard or judged.
+    pub(in crate::net) fn begins_message(&self) -> bool {
+        let is_discarding = |inbound: &Arriving| inbound.is_discarding();
+        self.is_between_messages()
+            && self.has_data_next()
+            && !self.inbound.as_deref().is_some_and(is_discarding)
+    }
+
     /// The core's receiving half, borrowed from the thread if there is none.
     fn inbound(&mut self) -> &mut Arriving {
         self.inbound.get_or_insert_with(pool::take_inbound)
@@ -103,7 +143,7 @@ impl Reading {
             if inbound.is_between_messages() {
                 inbound.age = Age::default();
             }
-            inbound.is_as_new()
+            inbound.is_as_new() && inbound.pace.is_none()
         };
         self.inbound.take_if(is_spent).into_iter().for_each(pool::return_inbound);
     }
@@ -288,10 +328,12 @@ impl Reading {
     }
 
     /// Whether the data that was received last lies in the input, and may be given away with it: no
-    /// control frame is next, which the task is to see.
+    /// control frame is next, which the task is to see, and no message that is to be counted.
     pub(in crate::net) fn may_go(&self) -> bool {
         match &self.input {
-            Input::Unread(lease) => lease.is_empty() || self.has_data_next(),
+            Input::Unread(lease) => {
+                lease.is_empty() || (self.has_data_next() && !self.keeps_pace())
+            }
             _ => false,
         }
     }
