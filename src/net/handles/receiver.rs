@@ -370,9 +370,13 @@ fn look(
         if queued >= WRITE_FROM && may_write && cork::is_polled_here(shared.key(), cx.waker()) {
             return Looked::WriteFirst;
         }
+        if let Some(held) = state.hold_back(shared) {
+            return Looked::Received(held);
+        }
         if let Some(input) = state.reading.input_between_messages()
             && found.find_short(input, delivery, &shared.at_hand().message)
         {
+            state.reading.count_message();
             return Looked::Short;
         }
         if let Some(received) = state.receive_one(delivery, shared) {

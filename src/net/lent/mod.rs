@@ -7,6 +7,7 @@ pub(super) mod cork;
 pub(super) mod engines;
 pub(super) mod lease;
 pub(super) mod outbox;
+pub(super) mod pace;
 pub(super) mod pool;
 #[cfg(feature = "deflate")]
 pub(super) mod uncompressed;

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::arriving::{Age, Arriving};
+use super::arriving::{Arriving, Timing};
 use super::lease::ReadBuffer;
 use super::outbox::Outbox;
 
@@ -24,7 +24,7 @@ struct Pool {
     #[allow(clippy::vec_box, reason = "the box is what connections hold inside a message")]
     inbounds: Vec<Box<Arriving>>,
     #[allow(clippy::vec_box, reason = "the box is what connections hold while a message is late")]
-    ages: Vec<Box<Age>>,
+    timings: Vec<Box<Timing>>,
     message_buffers: Vec<Vec<u8>>,
     /// For messages that are inflated.
     small_buffers: Vec<Vec<u8>>,
@@ -100,14 +100,14 @@ pub(in crate::net) fn return_inbound(inbound: Box<Arriving>) {
     with(|pool| keep(&mut pool.inbounds, inbound, MAX_KEPT_INBOUNDS));
 }
 
-/// The age of something that begins to be waited for.
-pub(in crate::net) fn take_age() -> Box<Age> {
-    POOL.try_with(|pool| pool.borrow_mut().ages.pop()).ok().flatten().unwrap_or_default()
+/// Where times of what is received are noted.
+pub(in crate::net) fn take_timing() -> Box<Timing> {
+    POOL.try_with(|pool| pool.borrow_mut().timings.pop()).ok().flatten().unwrap_or_default()
 }
 
-pub(in crate::net) fn return_age(mut age: Box<Age>) {
-    *age = Age::default();
-    with(|pool| keep(&mut pool.ages, age, MAX_KEPT_INBOUNDS));
+/// Takes one back that has forgotten them.
+pub(in crate::net) fn return_timing(timing: Box<Timing>) {
+    with(|pool| keep(&mut pool.timings, timing, MAX_KEPT_INBOUNDS));
 }
 
 /// A buffer for a large message, empty; its capacity is whatever an earlier one needed.

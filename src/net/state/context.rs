@@ -48,6 +48,7 @@ pub(crate) struct Context {
     unspoken_subprotocols: AtomicU64,
     late_messages: AtomicU64,
     ping_floods: AtomicU64,
+    message_floods: AtomicU64,
     drained: Drained,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
@@ -141,6 +142,7 @@ impl Context {
             unspoken_subprotocols: AtomicU64::new(0),
             late_messages: AtomicU64::new(0),
             ping_floods: AtomicU64::new(0),
+            message_floods: AtomicU64::new(0),
             drained: Drained::default(),
             register: Mutex::default(),
             rearmed: Notify::new(),
@@ -267,6 +269,12 @@ impl Context {
         self.ping_floods.load(Ordering::Relaxed)
     }
 
+    /// Connections that were failed for their messages.
+    #[cfg(feature = "server")]
+    pub(crate) fn message_floods(&self) -> u64 {
+        self.message_floods.load(Ordering::Relaxed)
+    }
+
     /// Bytes that all connections hold, of this context and of those that share its budget.
     #[cfg(feature = "server")]
     pub(crate) fn memory_used(&self) -> usize {
@@ -332,6 +340,10 @@ impl Context {
 
     pub(in crate::net) fn count_ping_flood(&self) {
         self.ping_floods.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_message_flood(&self) {
+        self.message_floods.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(in crate::net) fn count_slow_peer(&self) {
