@@ -9,4 +9,6 @@ pub(super) mod lease;
 pub(super) mod outbox;
 pub(super) mod pool;
 #[cfg(feature = "deflate")]
+pub(super) mod slicing;
+#[cfg(feature = "deflate")]
 pub(super) mod uncompressed;
