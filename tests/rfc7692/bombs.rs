@@ -146,10 +146,11 @@ fn s8_inflating_pauses_at_least_every_share() {
 fn s8_many_final_blocks_take_many_turns() {
     claims!("7692-8-03");
     let mut hand = Hand::new();
-    let payload = [&[0x03, 0x00].repeat(4_000)[..], &[0]].concat();
+    let payload = [&[0x03, 0x00].repeat(40_000)[..], &[0]].concat();
     let fed = feed(&mut hand, &fragments(&payload, payload.len()), usize::MAX, Delivery::Message);
     assert_eq!((fed.end, fed.out), (None, 0), "{fed:?}");
-    assert!(fed.pauses >= 4_000 / 64, "{fed:?}");
+    // 16 KiB of input are a share, whatever comes out of them.
+    assert!(fed.pauses >= payload.len() / (16 << 10), "{fed:?}");
 }
 
 /// A turn may end inside the last copy, when the bits of the message's end are in the same byte.
@@ -161,6 +162,8 @@ fn s8_a_pause_with_all_input_taken_ends_nothing() {
     (codes.literals[0], codes.literals[256], codes.literals[285]) = (2, 2, 1);
     codes.distances = vec![1];
     let mut paused_at_the_end = 0;
+    // Each call has room for 1 KiB, and is charged 256 bytes beside: so many copies make a share.
+    let copies = SHARE.div_ceil((1 << 10) + 256) * (1 << 10) / 258 + 1;
     for lead in 1..=8 {
         for flip in [false, true] {
             let begin = if flip {
@@ -168,9 +171,9 @@ fn s8_a_pause_with_all_input_taken_ends_nothing() {
             } else {
                 Writer::new()
             };
-            let tokens = [vec![Token::Literal(0); lead], vec![copy; SHARE / 258 + 1]].concat();
+            let tokens = [vec![Token::Literal(0); lead], vec![copy; copies]].concat();
             let payload = begin.dynamic_with(false, &tokens, &codes).message();
-            let len = usize::from(flip) + lead + 258 * (SHARE / 258 + 1);
+            let len = usize::from(flip) + lead + 258 * copies;
             for delivery in [Delivery::Message, Delivery::Pieces] {
                 let mut hand = Hand::new();
                 hand.limits.max_message_size = len;
