@@ -10,4 +10,6 @@ pub(super) mod outbox;
 pub(super) mod pace;
 pub(super) mod pool;
 #[cfg(feature = "deflate")]
+pub(super) mod slicing;
+#[cfg(feature = "deflate")]
 pub(super) mod uncompressed;

@@ -220,7 +220,7 @@ fn grow(mut buffer: Vec<u8>, more: usize) -> Vec<u8> {
 const MIN_READ: usize = 16 << 10;
 
 /// What one connection reads before others get their turn, in bytes.
-const READ_PER_TURN: u32 = 256 << 10;
+pub(super) const READ_PER_TURN: u32 = 256 << 10;
 
 #[cfg(test)]
 mod tests {
