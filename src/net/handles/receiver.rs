@@ -297,7 +297,8 @@ impl Receiver {
                 Poll::Ready(Ok(true))
             }
             Looked::Received(Received::Data(data, last)) => {
-                self.lease = self.found.keep(&mut self.assembled, &mut state, data, last);
+                let shared = &self.shared;
+                self.lease = self.found.keep(&mut self.assembled, &mut state, shared, data, last);
                 Poll::Ready(Ok(true))
             }
             Looked::Received(Received::Over) => {
@@ -422,6 +423,7 @@ impl Found {
         &mut self,
         assembled: &mut Vec<u8>,
         state: &mut Locked<'_>,
+        shared: &Shared,
         data: Data,
         last: bool,
     ) -> Lease {
@@ -436,7 +438,7 @@ impl Found {
             pool::return_message_buffer(std::mem::take(&mut spent));
         }
         *assembled = state.reading.take_assembled(spent);
-        state.reclaim_inflater();
+        state.reclaim_inflater(&shared.context);
         state.reading.release_spent();
         Lease::default()
     }

@@ -148,8 +148,12 @@ impl State {
 
     /// Gives an inflater back that no message needs at present.
     #[inline]
-    pub(in crate::net) fn reclaim_inflater(&mut self) {
-        let charge = |budget: &Arc<_>, growth| make_room(|| Budget::charge_history(budget, growth));
+    pub(in crate::net) fn reclaim_inflater(&mut self, context: &Context) {
+        // A message that waits for input takes from nobody what the next one may refer to.
+        let charge = |budget: &Arc<_>, growth| {
+            let charge = || make_room(|| Budget::charge_history(budget, growth));
+            context.reclaiming(Duration::ZERO, charge)
+        };
         if let Some(inflater) = self.reading.reclaim_inflater(charge) {
             return_inflater(inflater);
         }

@@ -22,6 +22,7 @@ use super::watchman::Watchman;
 use crate::net::config::Config;
 use crate::net::farewell::Farewell;
 use crate::net::http::HttpService;
+use crate::net::lent::pool;
 use crate::proto::deflate::budget::Budget;
 
 /// What the connections of one runtime share.
@@ -466,6 +467,7 @@ impl Drop for Ticker {
 
 async fn tick(mut ticker: Ticker) {
     let Some(context) = ticker.0.clone() else { return };
+    let mut looked = context.now();
     loop {
         listen(&context).await;
         let (due, next) = context.take_due(context.clock.judge());
@@ -474,7 +476,13 @@ async fn tick(mut ticker: Ticker) {
         }
         if context.is_idle() {
             ticker.0 = None;
+            pool::forget_unused(true);
             return;
+        }
+        let now = context.now();
+        if now.saturating_sub(looked) >= LOOK_AT_POOL {
+            looked = now;
+            pool::forget_unused(context.memory.is_short());
         }
         tokio::select! {
             () = tokio::time::sleep(context.clock.plan(next)) => {}
@@ -531,6 +539,9 @@ fn at(tick: u64) -> Duration {
     let millis = u64::try_from(GRAIN.as_millis()).unwrap_or(1);
     Duration::from_millis(tick.saturating_mul(millis))
 }
+
+/// How often the thread's pool is looked at for buffers that nobody uses. The clock task wakes about as often.
+const LOOK_AT_POOL: Duration = Duration::from_millis(900);
 
 /// Sockets of which tokio learns within one turn of its driver that there is input.
 const PER_TURN: usize = 1024;

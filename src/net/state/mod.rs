@@ -230,7 +230,7 @@ impl State {
                 // Only where it is thrown away: it was judged like any other.
                 Some(Received::Data(data, _)) => {
                     self.reading.throw_away(&data);
-                    self.reclaim_inflater();
+                    self.reclaim_inflater(&shared.context);
                     self.reading.release_spent();
                 }
                 Some(Received::UsedUp) => return Advanced::ToTheEnd,
