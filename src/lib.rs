@@ -184,7 +184,7 @@ pub use net::{
     Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
     FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
     Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError, Result, Sender, SentClose,
-    Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull,
+    Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull, WhenTooFast,
 };
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};

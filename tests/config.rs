@@ -34,6 +34,7 @@ fn the_defaults_can_be() {
 fn a_limit_of_0_is_refused_by_its_name() {
     let message = |message| Config::default().limits(Limits::default().message(message));
     let head = |head| Config::default().limits(Limits::default().head(head));
+    let of = |limits| Config::default().limits(limits);
     let rows = [
         (message(MessageLimits::new().max_message_size(0)), "limits.message.max_message_size"),
         (message(MessageLimits::new().max_frame_size(0)), "limits.message.max_frame_size"),
@@ -44,6 +45,9 @@ fn a_limit_of_0_is_refused_by_its_name() {
         (Config::default().limits(Limits::default().max_queued(0)), "limits.max_queued"),
         (Config::default().limits(Limits::default().max_body_size(0)), "limits.max_body_size"),
         (Config::default().limits(Limits::default().min_drain_rate(0)), "limits.min_drain_rate"),
+        (of(Limits::default().max_pings_per_second(0)), "limits.max_pings_per_second"),
+        (of(Limits::default().max_messages_per_second(0)), "limits.max_messages_per_second"),
+        (Config::default().max_memory(0), "max_memory"),
     ];
     for (config, setting) in rows {
         assert_eq!(refused(config), setting);
@@ -58,6 +62,8 @@ fn a_time_of_0_is_refused_by_its_name() {
         (timeouts().close(ZERO), "timeouts.close"),
         (timeouts().keepalive_interval(ZERO), "timeouts.keepalive_interval"),
         (timeouts().keepalive_timeout(ZERO), "timeouts.keepalive_timeout"),
+        (timeouts().message_idle(ZERO), "timeouts.message_idle"),
+        (timeouts().message(ZERO), "timeouts.message"),
     ];
     for (timeouts, setting) in rows {
         assert_eq!(refused(Config::default().timeouts(timeouts)), setting);

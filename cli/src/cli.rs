@@ -16,7 +16,7 @@ use clap::{
     Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
-pub(crate) use self::bounds::{Bounds, Times, WhenFull};
+pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
 use crate::health;
 use crate::lab::{check, verdict};
@@ -335,6 +335,13 @@ mod tests {
         );
         assert_eq!(serve.bounds.max_fragments, 65536);
         assert_eq!(
+            (serve.bounds.max_pings_per_second, serve.bounds.max_messages_per_second),
+            (100, None)
+        );
+        assert_eq!(serve.bounds.when_too_fast, WhenTooFast::Wait);
+        assert_eq!(serve.times.message_idle_timeout, Interval::Every(Duration::from_secs(30)));
+        assert_eq!(serve.times.message_timeout, Interval::Off);
+        assert_eq!(
             (serve.bounds.max_head_size, serve.bounds.max_header_fields),
             (Size(16 << 10), 100)
         );
@@ -429,6 +436,12 @@ mod tests {
             "--max-connections-per-address 0",
             "--max-handshakes 0",
             "--max-handshakes-per-address 0",
+            "--max-pings-per-second 0",
+            "--max-messages-per-second 0",
+            "--max-messages-per-second off",
+            "--when-too-fast drop",
+            "--message-idle-timeout 0",
+            "--message-timeout 0",
             "--max-queued 0",
             "--min-drain-rate 0",
             "--send-buffer 0",

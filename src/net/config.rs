@@ -3,6 +3,7 @@
 //! Each type has public fields, and setters of the same names that take and give the whole.
 
 mod check;
+mod choices;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::proto::deflate;
 use crate::proto::handshake::{HeadLimits, Policy};
 
 pub use self::check::ConfigError;
+pub use self::choices::{WhenFull, WhenTooFast};
 
 /// Everything that connections are configured with.
 ///
@@ -212,6 +214,10 @@ pub struct Limits {
     /// come at once. Beyond, the peer is not read for up to a second; over ten times as many within ten
     /// seconds fail the connection with 1008.
     pub max_pings_per_second: u32,
+    /// Messages from the peer in a second; `None` by default: no bound. So many may come at once.
+    pub max_messages_per_second: Option<u32>,
+    /// What happens to messages beyond [`Limits::max_messages_per_second`]; by default they wait.
+    pub when_too_fast: WhenTooFast,
     /// The slowest rate at which a peer may take what is queued for it, in bytes per second; 1 KiB/s by
     /// default. The peer has the time in which this rate takes 256 KiB, 256 s by default. That time runs
     /// from when the transport refuses bytes until all is written, and each byte that the transport takes
@@ -233,6 +239,8 @@ impl Default for Limits {
             when_full: WhenFull::Wait,
             max_body_size: 1 << 20,
             max_pings_per_second: 100,
+            max_messages_per_second: None,
+            when_too_fast: WhenTooFast::Wait,
             min_drain_rate: 1 << 10,
         }
     }
@@ -281,41 +289,29 @@ impl Limits {
         self
     }
 
+    /// Sets the field `max_messages_per_second`.
+    #[must_use]
+    pub fn max_messages_per_second(
+        mut self,
+        max_messages_per_second: impl Into<Option<u32>>,
+    ) -> Limits {
+        self.max_messages_per_second = max_messages_per_second.into();
+        self
+    }
+
+    /// Sets the field `when_too_fast`.
+    #[must_use]
+    pub fn when_too_fast(mut self, when_too_fast: WhenTooFast) -> Limits {
+        self.when_too_fast = when_too_fast;
+        self
+    }
+
     /// Sets the field `min_drain_rate`.
     #[must_use]
     pub fn min_drain_rate(mut self, min_drain_rate: usize) -> Limits {
         self.min_drain_rate = min_drain_rate;
         self
     }
-}
-
-/// What happens to a message for which the queue to the peer has no room.
-///
-/// It says what [`Sender::send`](super::Sender::send) and a [`Topic`](crate::Topic) do. Whoever asks for
-/// something else gets that: `send_ready` waits, and `try_send` gives the message back.
-///
-/// | | [`Sender::send`](super::Sender::send) | [`Topic`](crate::Topic) | while replies fill the queue, the peer |
-/// |---|---|---|---|
-/// | `Wait` | refuses with `SendError::QueueFull` | leaves it out, and counts that | waits: `recv` gives no message |
-/// | `Drop` | drops it, counts that, and gives `Ok` | leaves it out, and counts that | is heard |
-/// | `Close` | closes with 1008, and gives `SendError::Closed` | closes with 1008 | is heard |
-///
-/// With `Drop` and `Close` the Receiver holds messages back only until the transport has refused some of
-/// the replies. So no reply is dropped, and no connection closed, for want of a try to write.
-///
-/// Whole messages are dropped, never a part: what is sent in fragments is dropped if the queue has no
-/// room when it begins. A fragment of a message that has begun is refused where there is no room, and may
-/// be tried again; with `Close` it closes the connection too. Pings are refused, whatever is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WhenFull {
-    /// The application is told, and waits for room.
-    #[default]
-    Wait,
-    /// The message is dropped, and counted.
-    Drop,
-    /// The connection is closed with 1008, behind what is queued.
-    Close,
 }
 
 /// How long is too long.

@@ -31,7 +31,7 @@ mod task;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
-pub use config::{Config, ConfigError, Limits, Timeouts, WhenFull};
+pub use config::{Config, ConfigError, Limits, Timeouts, WhenFull, WhenTooFast};
 #[cfg(feature = "server")]
 pub(crate) use date::http_date;
 pub use ending::{Ending, Initiator, SentClose, TimeoutKind};

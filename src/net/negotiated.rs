@@ -216,6 +216,7 @@ impl Reserved {
         let mut state = shared.lock();
         state.set_path(request.path());
         state.open();
+        state.keep_pace(shared.limits());
         state.agree(compression);
         drop(state);
         shared.report_opening(offer.subprotocol.as_deref(), extensions.as_deref());

@@ -240,8 +240,7 @@ impl Inbound {
             let control = u64::from(self.header_len).saturating_add(self.control().len() as u64);
             return Progress { bytes: control, ..Progress::default() };
         }
-        let missing = if self.stage == Stage::Data { self.remaining } else { 0 };
-        let bytes = self.assembler.promised().saturating_sub(missing);
+        let bytes = self.arrived();
         Progress { bytes, fragments: self.assembler.fragments(), header }
     }
 
@@ -255,9 +254,15 @@ impl Inbound {
         self.assembler.memory()
     }
 
-    /// Bytes of the unfinished message that have arrived, as they are on the wire; 0 between messages.
+    /// Bytes of the unfinished message that have arrived, as they are on the wire, whatever control frame is
+    /// being received; 0 between messages.
     pub fn arrived(&self) -> u64 {
-        self.assembler.promised().saturating_sub(self.remaining)
+        self.assembler.promised().saturating_sub(self.missing())
+    }
+
+    /// Bytes of the current data frame that have not arrived.
+    fn missing(&self) -> u64 {
+        if self.stage == Stage::Data { self.remaining } else { 0 }
     }
 
     /// Whether an inflater is lent to the unfinished message.

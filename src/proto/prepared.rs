@@ -1,5 +1,8 @@
 //! A message encoded once, for sending to many.
 
+#[cfg(feature = "deflate")]
+mod work;
+
 use std::sync::Arc;
 #[cfg(feature = "deflate")]
 use std::sync::OnceLock;
@@ -9,6 +12,11 @@ use super::assembler::MessageKind;
 use super::deflate::WindowBits;
 use super::frame::HeaderBytes;
 use super::outbound::opcode_of;
+
+#[cfg(feature = "deflate")]
+pub use work::Work;
+#[cfg(feature = "deflate")]
+use work::Works;
 
 /// A whole message as one frame, encoded. Cheap to clone: receivers share its bytes.
 #[derive(Clone)]
@@ -25,6 +33,9 @@ struct Frames {
     /// not shorter.
     #[cfg(feature = "deflate")]
     compressed: [OnceLock<Option<Arc<[u8]>>>; 8],
+    /// Where somebody compresses it slice by slice.
+    #[cfg(feature = "deflate")]
+    works: Works,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -111,10 +122,15 @@ impl Prepared {
     ) -> Option<&Arc<[u8]>> {
         let frame = self.slot(window)?.get_or_init(|| {
             let payload = compress(self.payload())?;
-            let header = header(self.shared.kind, payload.as_ref().len()).compressed();
-            Some(join(&header, payload.as_ref()))
+            Some(self.compressed_frame(payload.as_ref()))
         });
         frame.as_ref()
+    }
+
+    /// RFC 7692 §6.1: RSV1 says that the message is compressed.
+    #[cfg(feature = "deflate")]
+    fn compressed_frame(&self, payload: &[u8]) -> Arc<[u8]> {
+        join(&header(self.shared.kind, payload.len()).compressed(), payload)
     }
 
     #[cfg(feature = "deflate")]
@@ -130,6 +146,8 @@ impl Prepared {
             header_len: header.as_bytes().len(),
             #[cfg(feature = "deflate")]
             compressed: Default::default(),
+            #[cfg(feature = "deflate")]
+            works: Works::default(),
         };
         Prepared { shared: Arc::new(shared) }
     }

@@ -90,6 +90,8 @@ violations! {
     TooManyFragments: "RFC 6455 10.4", POLICY_VIOLATION, "message has more fragments than the limit";
     /// For ten seconds ten times more Pings, or Pongs that answer none of ours, than the limit.
     TooManyPings: "RFC 6455 10.4", POLICY_VIOLATION, "more Pings or unasked Pongs came than the limit";
+    /// More messages than the limit for a second, where these are not to wait.
+    TooManyMessages: "RFC 6455 10.4", POLICY_VIOLATION, "messages came faster than the limit";
 }
 
 impl std::fmt::Display for Violation {

@@ -33,6 +33,9 @@ pub struct Counters {
     /// Connections failed with 1008 because they sent far more Pings than
     /// [`Limits::max_pings_per_second`](crate::Limits::max_pings_per_second) for ten seconds.
     pub ping_floods: u64,
+    /// Connections failed with 1008 because their messages came faster than
+    /// [`Limits::max_messages_per_second`](crate::Limits::max_messages_per_second), as `WhenTooFast::Close` has it.
+    pub message_floods: u64,
     /// Connections that were ended because the peer took bytes more slowly than `Limits::min_drain_rate`.
     pub slow_peers: u64,
     /// Messages that were dropped because the queue to their peer was full: by topics, and where

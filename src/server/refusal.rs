@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::AbortHandle;
+use tokio::time::sleep;
 
 use crate::net::{http_date, within};
 use crate::proto::handshake::Refusal;
@@ -48,6 +49,20 @@ impl Refusals {
     }
 }
 
+impl Refusals {
+    /// Waits until all have got their answer; each has its time for that.
+    pub(super) async fn finished(&self) {
+        while self.are_going_on() {
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn are_going_on(&self) -> bool {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.iter().any(|task| !task.is_finished())
+    }
+}
+
 /// Answers a connection that was not admitted: reads a little, to know whether the
 /// answer may have content and because a reset would destroy it, then writes it,
 /// ends its side and discards what comes, all within a short time.
@@ -83,6 +98,9 @@ fn answer(rejection: Rejection, received: &[u8]) -> Vec<u8> {
 
 /// Connections that are refused at the same time, in all workers.
 const MOST_AT_ONCE: usize = 256;
+
+/// How often a worker that ends looks whether all refusals are over.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// For reading the beginning of a request that is refused, and again for the rest.
 const REFUSAL_TIME: Duration = Duration::from_secs(1);

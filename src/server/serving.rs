@@ -182,6 +182,7 @@ impl Handle {
             panics: sum(Context::panics),
             late_messages: sum(Context::late_messages),
             ping_floods: sum(Context::ping_floods),
+            message_floods: sum(Context::message_floods),
             slow_peers: sum(Context::slow_peers),
             dropped_messages: sum(Context::dropped),
             closed_full: sum(Context::closed_full),

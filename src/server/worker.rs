@@ -169,7 +169,7 @@ impl Worker {
             tokio::join!(shutdown.expired(), sleep(LAST_WORDS));
         };
         tokio::select! {
-            () = self.context.emptied() => {}
+            () = async { tokio::join!(self.context.emptied(), self.shared.refusals.finished()); } => {}
             () = deadline => {
                 tracing::warn!(connections = self.context.connections(), "the deadline ended connections");
             }
@@ -237,6 +237,10 @@ where
 
     /// Takes what the kernel has ready, so that a burst costs one wake-up.
     async fn accept_batch(&mut self, first: io::Result<(TcpStream, SocketAddr)>) -> io::Result<()> {
+        if let Some(connections) = &mut self.connections {
+            // Otherwise a flood keeps those that have ended.
+            while connections.try_join_next().is_some() {}
+        }
         self.open(first, self.shared.caps)?;
         for _ in 1..BATCH {
             match self.accept_now().await {

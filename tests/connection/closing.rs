@@ -252,6 +252,25 @@ async fn s7_1_1_a_peer_that_does_not_end_tcp_is_drained_until_the_close_timeout(
     assert_eq!(ending.timeout, Some(TimeoutKind::Close));
 }
 
+/// Of what still arrives others wait for 256 KiB at most.
+#[tokio::test(start_paused = true)]
+async fn what_is_thrown_away_behind_our_fin_leaves_others_their_turn() {
+    const TURNS: usize = 16;
+    let (peer, serving) = open(Config::default(), echo).await;
+    peer.send(close(1000));
+    assert_eq!(peer.frame().await.close_code(), 1000);
+    assert_eq!(peer.next_frame().await, None);
+    peer.send(vec![0; TURNS * (256 << 10)]);
+    let mut turns = 0;
+    while peer.untaken() > 0 {
+        tokio::task::yield_now().await;
+        turns += 1;
+    }
+    assert!((TURNS..TURNS + 3).contains(&turns), "{turns} turns");
+    peer.end();
+    serving.await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_transport_that_never_shuts_down_is_cut_at_the_close_timeout() {
     claims!("6455-7.1.1-03");

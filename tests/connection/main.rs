@@ -29,6 +29,7 @@ mod health;
 mod heard;
 mod messages;
 mod opening;
+mod pace;
 #[cfg(feature = "http")]
 mod plain;
 mod pressure;

@@ -28,6 +28,16 @@ pub(crate) struct Bounds {
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_pings_per_second: u32,
 
+    /// Most messages of one peer in a second; what happens beyond is said by --when-too-fast [default: off]
+    #[arg(long, env = "STICKLER_MAX_MESSAGES_PER_SECOND", value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(crate) max_messages_per_second: Option<u32>,
+
+    /// What happens to messages that come faster than that
+    #[arg(long, env = "STICKLER_WHEN_TOO_FAST", value_name = "CHOICE", default_value = "wait")]
+    #[arg(help_heading = "Limits")]
+    pub(crate) when_too_fast: WhenTooFast,
+
     /// Largest head of a request; more gets 431, or 414 where it is the request-target
     #[arg(long, env = "STICKLER_MAX_HEAD_SIZE", value_name = "SIZE", default_value = "16KiB")]
     #[arg(value_parser = parse_head_size, help_heading = "Limits")]
@@ -71,6 +81,7 @@ pub(crate) struct Bounds {
     #[arg(long, env = "STICKLER_MIN_DRAIN_RATE", value_name = "SIZE", default_value = "1KiB")]
     #[arg(help_heading = "Limits")]
     pub(crate) min_drain_rate: Size,
+
     /// What happens to an echo for which there is no room in the queue to its peer
     #[arg(long, env = "STICKLER_WHEN_FULL", value_name = "CHOICE", default_value = "wait")]
     #[arg(help_heading = "Limits")]
@@ -93,6 +104,15 @@ pub(crate) enum WhenFull {
     /// The echo is dropped, and the peer is heard
     Drop,
     /// The connection is closed with 1008
+    Close,
+}
+
+/// What happens to messages that come too fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenTooFast {
+    /// The next message waits, and the peer is not read
+    Wait,
+    /// The connection is failed with 1008
     Close,
 }
 

@@ -10,7 +10,7 @@ use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, S
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
 use super::memory::default_bound;
-use crate::cli::{Compression, Deflate, Serve, WhenFull, usage_error};
+use crate::cli::{Compression, Deflate, Serve, WhenFull, WhenTooFast, usage_error};
 use crate::units::Interval;
 
 pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
@@ -24,6 +24,11 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .max_fields(options.bounds.max_header_fields.into());
     limits.max_queued = options.bounds.max_queued.0;
     limits.max_pings_per_second = options.bounds.max_pings_per_second;
+    limits.max_messages_per_second = options.bounds.max_messages_per_second;
+    limits.when_too_fast = match options.bounds.when_too_fast {
+        WhenTooFast::Wait => stickler::WhenTooFast::Wait,
+        WhenTooFast::Close => stickler::WhenTooFast::Close,
+    };
     limits.min_drain_rate = options.bounds.min_drain_rate.0;
     limits.when_full = match options.bounds.when_full {
         WhenFull::Wait => stickler::WhenFull::Wait,

@@ -79,6 +79,7 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
     signals::watch(server.handle(), options.times.shutdown_timeout)?;
     let serving = server.start(echo)?;
     let handle = serving.handle().clone();
+    allocator::give_back_after_load(handle.clone())?;
     let addresses = serving.handle().local_addrs();
     if let Err(error) = announce(addresses) {
         tracing::warn!(%error, "standard output is closed");

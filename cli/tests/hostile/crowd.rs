@@ -61,7 +61,7 @@ const WHOLE: Crowd = Crowd {
     chains: 20,
     connects: 1_000,
     text: 16 << 20,
-    bars: Bars { resident: 12, stays: 2, p99: Duration::from_millis(20) },
+    bars: Bars { resident: 12, stays: 8, p99: Duration::from_millis(20) },
 };
 
 impl Crowd {

@@ -64,6 +64,7 @@ mod model;
 mod negotiation;
 mod order;
 mod origin;
+mod rates;
 mod shutdown;
 mod syntax;
 mod syscalls;

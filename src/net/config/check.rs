@@ -44,13 +44,22 @@ impl Config {
     /// The first setting that cannot be: a size, a number or a time of 0, or one that contradicts
     /// another.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.limits.check()?;
-        self.timeouts.check()?;
-        nonzero("max_memory", self.max_memory)?;
+        let Config {
+            limits,
+            timeouts,
+            policy,
+            health_path,
+            #[cfg(feature = "deflate")]
+            deflate,
+            max_memory,
+        } = self;
+        limits.check()?;
+        timeouts.check()?;
+        nonzero("max_memory", *max_memory)?;
         #[cfg(feature = "deflate")]
-        self.deflate.check()?;
-        check_policy(&self.policy)?;
-        check_health_path(self.health_path.as_deref(), &self.policy)
+        deflate.check()?;
+        check_policy(policy)?;
+        check_health_path(health_path.as_deref(), policy)
     }
 }
 
@@ -62,7 +71,9 @@ impl Limits {
             max_queued,
             max_body_size,
             max_pings_per_second,
-            min_drain_rate: _,
+            max_messages_per_second,
+            when_too_fast: _,
+            min_drain_rate,
             when_full: _,
         } = self;
         nonzero("limits.message.max_message_size", message.max_message_size)?;
@@ -75,20 +86,29 @@ impl Limits {
         nonzero("limits.max_queued", *max_queued)?;
         nonzero("limits.max_body_size", *max_body_size)?;
         nonzero("limits.max_pings_per_second", *max_pings_per_second as usize)?;
-        nonzero("limits.min_drain_rate", self.min_drain_rate)
+        let max_messages = max_messages_per_second.unwrap_or(u32::MAX) as usize;
+        nonzero("limits.max_messages_per_second", max_messages)?;
+        nonzero("limits.min_drain_rate", *min_drain_rate)
     }
 }
 
 impl Timeouts {
     fn check(&self) -> Result<(), ConfigError> {
-        let Timeouts { handshake, close, keepalive_interval, keepalive_timeout, .. } = self;
+        let Timeouts {
+            handshake,
+            close,
+            keepalive_interval,
+            keepalive_timeout,
+            message_idle,
+            message,
+        } = self;
         let times = [
             ("timeouts.handshake", Some(*handshake)),
             ("timeouts.close", Some(*close)),
             ("timeouts.keepalive_interval", *keepalive_interval),
             ("timeouts.keepalive_timeout", Some(*keepalive_timeout)),
-            ("timeouts.message_idle", self.message_idle),
-            ("timeouts.message", self.message),
+            ("timeouts.message_idle", *message_idle),
+            ("timeouts.message", *message),
         ];
         match times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
             Some((setting, _)) => refuse(setting, "is 0: nobody would be in time"),
@@ -101,7 +121,8 @@ impl Timeouts {
 impl super::DeflateConfig {
     fn check(&self) -> Result<(), ConfigError> {
         // A message of no bytes is never made shorter, so `min_size` may be 0.
-        if self.policy.is_some() && self.max_memory == 0 {
+        let super::DeflateConfig { policy, level: _, min_size: _, max_memory } = self;
+        if policy.is_some() && *max_memory == 0 {
             return refuse("deflate.max_memory", "is 0, but deflate.policy accepts offers");
         }
         Ok(())

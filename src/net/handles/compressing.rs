@@ -1,10 +1,8 @@
 //! Which messages are compressed, and how they are queued (RFC 7692 §7.2.1).
 
-use std::sync::Arc;
-
 use super::outgoing::{Choice, Parts};
 use super::sender::Sender;
-use super::sending::{Bound, Turn, is_large};
+use super::sending::{Bound, Turn};
 use crate::net::lent::engines::{Scratch, return_compressor};
 use crate::net::lent::outbox::Large;
 use crate::net::lent::uncompressed::Uncompressed;
@@ -12,9 +10,8 @@ use crate::net::state::State;
 use crate::net::state::compression::lend_compressor;
 use crate::net::state::context::Context;
 use crate::proto::assembler::MessageKind;
-use crate::proto::deflate::{Agreement, Compressor, Level, Shape};
+use crate::proto::deflate::{Agreement, Compressor, Level, Shape, WindowBits, store};
 use crate::proto::outbound::SendError;
-use crate::proto::prepared::Prepared;
 
 /// How a connection sends compressed messages.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +40,13 @@ impl Sending {
         }
     }
 
-    fn shape(&self, payload_len: usize) -> Shape {
+    pub(super) fn window(&self) -> WindowBits {
+        self.agreement.server_max_window_bits()
+    }
+
+    pub(super) fn shape(&self, payload_len: usize) -> Shape {
         // RFC 7692 §7.2.1: no reference goes further back than was agreed.
-        Shape::of(self.level, self.agreement.server_max_window_bits(), payload_len)
+        Shape::of(self.level, self.window(), payload_len)
     }
 
     /// Compresses a message; `None` when it does not get shorter, or there is no memory for it:
@@ -60,33 +61,21 @@ impl Sending {
 
     /// Whether a message of so many bytes may be compressed at once, behind `before` bytes that were since
     /// the task last took frames: others wait no longer than for a slice.
-    fn is_a_slice(&self, payload_len: usize, before: usize) -> bool {
+    pub(super) fn is_a_slice(&self, payload_len: usize, before: usize) -> bool {
         before.saturating_add(payload_len) <= self.level.slice()
     }
 
     /// Whether the beginning of a message gets shorter.
     fn shrinks(&self, message: &[u8], context: &Context) -> bool {
         let sample = message.get(..SAMPLE).unwrap_or(message);
-        let shape = Shape::of(Level::FASTEST, self.agreement.server_max_window_bits(), SAMPLE);
+        let shape = Shape::of(Level::FASTEST, self.window(), SAMPLE);
         lend_compressor(context, shape)
             .is_some_and(|compressor| compress(compressor, &[], sample).is_some())
     }
 
     /// Whether messages refer to earlier ones, so that each is compressed in its turn.
-    fn takes_over(&self) -> bool {
+    pub(super) fn takes_over(&self) -> bool {
         !self.agreement.server_no_context_takeover()
-    }
-
-    /// The frame of a prepared message, compressed for all connections with this window.
-    fn prepared<'a>(&self, prepared: &'a Prepared, context: &Context) -> Option<&'a Arc<[u8]>> {
-        let window = self.agreement.server_max_window_bits();
-        let compressor = if prepared.is_settled(window) {
-            None
-        } else {
-            // Want of memory passes; what is settled stays.
-            Some(lend_compressor(context, self.shape(prepared.payload().len()))?)
-        };
-        prepared.compressed(window, |payload| compress(compressor?, &[], payload))
     }
 }
 
@@ -98,7 +87,11 @@ fn compress_always(mut compressor: Compressor, history: &[u8], message: &[u8]) -
     scratch
 }
 
-fn compress(mut compressor: Compressor, history: &[u8], message: &[u8]) -> Option<Scratch> {
+pub(super) fn compress(
+    mut compressor: Compressor,
+    history: &[u8],
+    message: &[u8],
+) -> Option<Scratch> {
     let mut scratch = Scratch::take();
     let fits = compressor.compress(history, message, message.len(), scratch.room());
     return_compressor(compressor);
@@ -141,8 +134,7 @@ impl Sender {
         let context = &*self.shared.context;
         let (kind, payload) = match &parts {
             Parts::Prepared(prepared) => {
-                drop(turn);
-                let turn = self.queue_prepared(sending, prepared, bound)?;
+                let turn = self.queue_prepared(sending, turn, prepared, bound)?;
                 return Ok(turn.map(|turn| (turn, parts)));
             }
             Parts::Copied(kind, _)
@@ -193,27 +185,10 @@ impl Sender {
             Ok(large) => (large, None),
             Err(copied) => (Large::Owned(copied.bytes().to_vec()), Some(copied)),
         };
-        let message =
-            Uncompressed::new(kind, payload, shape, context.budget.clone(), history, takes_over);
+        let message = Uncompressed::new(kind, payload, shape, history, takes_over);
         turn.queue.append_uncompressed(message);
         drop(turn);
         drop(copied);
-        Ok(None)
-    }
-
-    /// Queues a prepared message compressed: once for all connections that can follow it.
-    fn queue_prepared(
-        &self,
-        sending: &Sending,
-        prepared: &Prepared,
-        bound: Bound,
-    ) -> Result<Option<Turn<'_>>, SendError> {
-        let frame = sending.prepared(prepared, &self.shared.context);
-        let mut turn = Turn::for_message(&self.shared, bound)?;
-        let Some(frame) = frame else { return Ok(Some(turn)) };
-        turn.queue.outbound_mut().start_prepared()?;
-        queue_shared(&mut turn, frame);
-        turn.queue.outbound_mut().remember(prepared.payload());
         Ok(None)
     }
 
@@ -242,7 +217,8 @@ pub(super) struct Fragments {
 }
 
 impl Fragments {
-    /// Queues a fragment; `first` gives the kind with the first one.
+    /// Queues a fragment, compressed up to a slice and stored from there; `first` gives the kind with the
+    /// first one.
     pub(super) fn queue(
         &mut self,
         state: &mut State,
@@ -254,7 +230,14 @@ impl Fragments {
         state.queue.outbound().check_fragment(first)?;
         let Some(compressor) = &mut self.compressor else { return Err(SendError::Closed) };
         let mut payload = Scratch::take();
-        compressor.compress_fragment(piece, fin, payload.room());
+        let (slice, rest) = piece.split_at(piece.len().min(compressor.shape().slice()));
+        compressor.compress_fragment(slice, fin && rest.is_empty(), payload.room());
+        if !rest.is_empty() {
+            // Others wait no longer than for a slice, and the message is one stream: the rest is stored.
+            store(rest, fin, payload.room());
+            // What follows may refer to what the peer has got last.
+            compressor.begin(piece);
+        }
         state.queue_compressed_fragment(first, payload.as_ref(), fin)?;
         state.queue.outbound_mut().remember(piece);
         Ok(())
@@ -264,15 +247,6 @@ impl Fragments {
 impl Drop for Fragments {
     fn drop(&mut self) {
         self.compressor.take().into_iter().for_each(return_compressor);
-    }
-}
-
-/// Queues a frame that is shared with other connections.
-fn queue_shared(state: &mut State, frame: &Arc<[u8]>) {
-    if is_large(frame.len()) {
-        state.queue.append_large(&[], Large::Shared(frame.clone()));
-    } else {
-        state.queue.append_encoded(frame);
     }
 }
 

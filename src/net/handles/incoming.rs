@@ -135,6 +135,7 @@ impl Incoming {
             encode_accept(&head, &offer.accept_key, subprotocol, extensions, &fields, batch);
         });
         state.open();
+        state.keep_pace(self.shared.limits());
         // Until the Receiver is asked on another one.
         state.note_receiving();
         state.agree(compression);

@@ -17,6 +17,8 @@ pub(super) mod outgoing;
 pub(super) mod owned;
 #[cfg(feature = "futures")]
 pub(super) mod polled;
+#[cfg(feature = "deflate")]
+mod prepared;
 pub(super) mod receiver;
 pub(super) mod rejecting;
 mod request;

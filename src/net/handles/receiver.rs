@@ -288,14 +288,17 @@ impl Receiver {
             state.reading.take_back(std::mem::take(&mut self.lease));
         }
         let mut gate = self.gate();
-        gate.below = self.shared.queue_bound(state.queue.len(), gate.below);
+        if gate.below < usize::MAX {
+            gate.below = self.shared.queue_bound(state.queue.len(), gate.below);
+        }
         match look(&mut state, &self.shared, &mut self.found, gate, cx, delivery) {
             Looked::Short => {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);
                 Poll::Ready(Ok(true))
             }
             Looked::Received(Received::Data(data, last)) => {
-                self.lease = self.found.keep(&mut self.assembled, &mut state, data, last);
+                let shared = &self.shared;
+                self.lease = self.found.keep(&mut self.assembled, &mut state, shared, data, last);
                 Poll::Ready(Ok(true))
             }
             Looked::Received(Received::Over) => {
@@ -368,9 +371,13 @@ fn look(
         if queued >= WRITE_FROM && may_write && cork::is_polled_here(shared.key(), cx.waker()) {
             return Looked::WriteFirst;
         }
+        if let Some(held) = state.hold_back(shared) {
+            return Looked::Received(held);
+        }
         if let Some(input) = state.reading.input_between_messages()
             && found.find_short(input, delivery, &shared.at_hand().message)
         {
+            state.reading.count_message();
             return Looked::Short;
         }
         if let Some(received) = state.receive_one(delivery, shared) {
@@ -416,6 +423,7 @@ impl Found {
         &mut self,
         assembled: &mut Vec<u8>,
         state: &mut Locked<'_>,
+        shared: &Shared,
         data: Data,
         last: bool,
     ) -> Lease {
@@ -430,7 +438,7 @@ impl Found {
             pool::return_message_buffer(std::mem::take(&mut spent));
         }
         *assembled = state.reading.take_assembled(spent);
-        state.reclaim_inflater();
+        state.reclaim_inflater(&shared.context);
         state.reading.release_spent();
         Lease::default()
     }

@@ -117,7 +117,8 @@ impl Sender {
 
     /// Begins a message that is sent in fragments (RFC 6455 §5.4). Until it is finished no
     /// other message can be sent on this connection. Where permessage-deflate was agreed it is
-    /// compressed as one, whatever its length.
+    /// compressed as one, whatever its length: of each fragment so much as
+    /// `deflate::Level::slice` says, and the rest is stored.
     ///
     /// # Errors
     /// As [`Sender::send`].

@@ -3,15 +3,67 @@
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use super::pace::Pace;
+use super::pool;
 use crate::proto::inbound::{Inbound, Progress};
 
-/// The core's receiving half, and the age of what is unfinished in it. A connection with compression holds
-/// one between messages too, so it is small.
+/// The core's receiving half, and what is known of the times of what it receives. A connection with compression
+/// holds one between messages too, so it is small.
 #[derive(Debug, Default)]
 pub(in crate::net) struct Arriving {
     inbound: Inbound,
-    /// `None` until the rest of something was waited for. The thread lends it.
-    pub(in crate::net) age: Option<Box<Age>>,
+    /// `None` until the rest of something was waited for, or messages are counted. The thread lends it.
+    timing: Option<Box<Timing>>,
+}
+
+/// The age of what is unfinished, and the pace that messages keep.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Timing {
+    age: Age,
+    /// Where messages are counted: for the whole connection.
+    pace: Option<Pace>,
+}
+
+impl Arriving {
+    /// The age of what is unfinished, if its rest was ever waited for.
+    #[inline]
+    pub(in crate::net) fn age(&self) -> Option<&Age> {
+        self.timing.as_ref().map(|timing| &timing.age)
+    }
+
+    pub(in crate::net) fn age_mut(&mut self) -> Option<&mut Age> {
+        self.timing.as_mut().map(|timing| &mut timing.age)
+    }
+
+    /// As [`Arriving::age_mut`]; the rest is waited for from now on.
+    pub(in crate::net) fn begin_age(&mut self) -> &mut Age {
+        &mut self.timing.get_or_insert_with(pool::take_timing).age
+    }
+
+    /// Nothing is unfinished any more.
+    #[inline]
+    pub(in crate::net) fn forget_age(&mut self) {
+        let Some(timing) = &mut self.timing else { return };
+        timing.age = Age::default();
+        if timing.pace.is_none() {
+            self.timing.take().into_iter().for_each(pool::return_timing);
+        }
+    }
+
+    /// The pace that messages keep, where they are counted.
+    #[inline]
+    pub(in crate::net) fn pace(&self) -> Option<&Pace> {
+        self.timing.as_ref()?.pace.as_ref()
+    }
+
+    pub(in crate::net) fn pace_mut(&mut self) -> Option<&mut Pace> {
+        self.timing.as_mut()?.pace.as_mut()
+    }
+
+    /// Messages are counted from now on.
+    pub(in crate::net) fn keep_pace(&mut self, pace: Pace) {
+        self.timing.get_or_insert_with(pool::take_timing).pace = Some(pace);
+    }
 }
 
 const _: () = assert!(size_of::<Arriving>() <= 120);

@@ -7,6 +7,9 @@ pub(super) mod cork;
 pub(super) mod engines;
 pub(super) mod lease;
 pub(super) mod outbox;
+pub(super) mod pace;
 pub(super) mod pool;
+#[cfg(feature = "deflate")]
+pub(super) mod slicing;
 #[cfg(feature = "deflate")]
 pub(super) mod uncompressed;

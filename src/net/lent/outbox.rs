@@ -49,6 +49,17 @@ pub(in crate::net) enum Large {
     Uncompressed(Box<Uncompressed>),
 }
 
+/// Whether the message that is next can be compressed further, or written, now.
+#[cfg(feature = "deflate")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) enum Progress {
+    GoOn,
+    /// Others are to have their turn first.
+    InTheNextTurn,
+    /// Another task compresses it, and wakes this one then.
+    Awaited,
+}
+
 impl fmt::Debug for Outbox {
     /// Leaves the frames out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -213,18 +224,26 @@ impl Outbox {
             .is_some_and(|(at, next)| next.is_uncompressed() && *at == self.batch_written)
     }
 
-    /// Compresses a slice of the message that is next.
+    /// Has `slice` compress a slice of the message that is next.
     #[cfg(feature = "deflate")]
-    pub(in crate::net) fn compress_next(&mut self, is_closing: bool, spent: &mut u32) {
+    pub(in crate::net) fn compress_next(
+        &mut self,
+        slice: impl FnOnce(&mut Uncompressed) -> Sliced,
+    ) -> Progress {
         let next = self.large.get_mut(self.large_written);
-        let Some((_, next)) = next else { return };
-        let Large::Uncompressed(message) = next else { return };
+        let Some((_, next)) = next else { return Progress::GoOn };
+        let Large::Uncompressed(message) = next else { return Progress::GoOn };
         let len = message.len();
-        if let Sliced::Whole(header, payload) = message.slice(is_closing, spent) {
-            self.len = self.len - len + payload.bytes().len();
-            *next = payload;
-            self.insert(header.as_bytes());
+        match slice(message) {
+            Sliced::NotYet => {}
+            Sliced::Awaited => return Progress::Awaited,
+            Sliced::Whole(header, payload) => {
+                self.len = self.len - len + payload.bytes().len();
+                *next = payload;
+                self.insert(header.as_ref().map_or(&[], HeaderBytes::as_bytes));
+            }
         }
+        Progress::GoOn
     }
 
     /// Puts whole frames, or the header of the next payload, before all that is not written.

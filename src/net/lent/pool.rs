@@ -1,13 +1,14 @@
 //! What a thread lends: read buffers, outboxes, the core's receiving halves, buffers for large messages.
 //!
 //! An idle connection holds none of them. Each kind is kept up to a cap and freed beyond it;
-//! a read buffer that comes back on another thread than it left is freed.
+//! a read buffer that comes back on another thread than it left is freed. Buffers of large messages are kept
+//! only while they are used: see [`forget_unused`].
 
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::arriving::{Age, Arriving};
+use super::arriving::{Arriving, Timing};
 use super::lease::ReadBuffer;
 use super::outbox::Outbox;
 
@@ -24,10 +25,17 @@ struct Pool {
     #[allow(clippy::vec_box, reason = "the box is what connections hold inside a message")]
     inbounds: Vec<Box<Arriving>>,
     #[allow(clippy::vec_box, reason = "the box is what connections hold while a message is late")]
-    ages: Vec<Box<Age>>,
-    message_buffers: Vec<Vec<u8>>,
+    timings: Vec<Box<Timing>>,
+    message_buffers: Vec<Kept>,
     /// For messages that are inflated.
     small_buffers: Vec<Vec<u8>>,
+}
+
+/// The buffer of a large message.
+struct Kept {
+    buffer: Vec<u8>,
+    /// Whether it came back since the last look.
+    is_used: bool,
 }
 
 thread_local! {
@@ -100,19 +108,20 @@ pub(in crate::net) fn return_inbound(inbound: Box<Arriving>) {
     with(|pool| keep(&mut pool.inbounds, inbound, MAX_KEPT_INBOUNDS));
 }
 
-/// The age of something that begins to be waited for.
-pub(in crate::net) fn take_age() -> Box<Age> {
-    POOL.try_with(|pool| pool.borrow_mut().ages.pop()).ok().flatten().unwrap_or_default()
+/// Where times of what is received are noted.
+pub(in crate::net) fn take_timing() -> Box<Timing> {
+    POOL.try_with(|pool| pool.borrow_mut().timings.pop()).ok().flatten().unwrap_or_default()
 }
 
-pub(in crate::net) fn return_age(mut age: Box<Age>) {
-    *age = Age::default();
-    with(|pool| keep(&mut pool.ages, age, MAX_KEPT_INBOUNDS));
+/// Takes one back that has forgotten them.
+pub(in crate::net) fn return_timing(timing: Box<Timing>) {
+    with(|pool| keep(&mut pool.timings, timing, MAX_KEPT_INBOUNDS));
 }
 
 /// A buffer for a large message, empty; its capacity is whatever an earlier one needed.
 pub(in crate::net) fn take_message_buffer() -> Vec<u8> {
-    POOL.try_with(|pool| pool.borrow_mut().message_buffers.pop()).ok().flatten().unwrap_or_default()
+    let kept = POOL.try_with(|pool| pool.borrow_mut().message_buffers.pop());
+    kept.ok().flatten().map(|kept| kept.buffer).unwrap_or_default()
 }
 
 /// An empty buffer that is to hold so many bytes and to wait with them: one of about that size,
@@ -120,8 +129,9 @@ pub(in crate::net) fn take_message_buffer() -> Vec<u8> {
 pub(in crate::net) fn take_fitting_buffer(len: usize) -> Vec<u8> {
     let kept = POOL.try_with(|pool| {
         let kept = &mut pool.borrow_mut().message_buffers;
-        let at = kept.iter().position(|kept| fits(kept.capacity(), len) && kept.capacity() >= len);
-        at.map(|at| kept.swap_remove(at))
+        let does_fit = |size| fits(size, len) && size >= len;
+        let at = kept.iter().position(|kept| does_fit(kept.buffer.capacity()));
+        at.map(|at| kept.swap_remove(at).buffer)
     });
     kept.ok().flatten().unwrap_or_else(|| Vec::with_capacity(len))
 }
@@ -149,6 +159,15 @@ pub(in crate::net) fn return_message_buffer(mut buffer: Vec<u8>) {
     }
 }
 
+/// Frees the buffers of large messages that this thread has kept since the last call without a use; all of
+/// them where `is_short` says that memory is.
+pub(in crate::net) fn forget_unused(is_short: bool) {
+    with(|pool| {
+        let kept = &mut pool.message_buffers;
+        kept.retain_mut(|kept| std::mem::take(&mut kept.is_used) && !is_short);
+    });
+}
+
 fn with(visit: impl FnOnce(&mut Pool)) {
     // While a thread ends its pool may be gone; what comes back then is freed.
     let _ = POOL.try_with(|pool| visit(&mut pool.borrow_mut()));
@@ -160,16 +179,14 @@ fn keep<T>(kept: &mut Vec<T>, item: T, at_most: usize) {
     }
 }
 
-/// Keeps a buffer, in the place of the smallest one if there are enough.
-fn keep_largest(kept: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
-    if kept.len() < MAX_KEPT_MESSAGES {
-        kept.push(buffer);
-        return;
-    }
-    if let Some(smallest) = kept.iter_mut().min_by_key(|kept| kept.capacity())
-        && smallest.capacity() < buffer.capacity()
-    {
-        *smallest = buffer;
+/// Keeps a buffer, in the place of the smallest ones if there are enough.
+fn keep_largest(kept: &mut Vec<Kept>, buffer: Vec<u8>) {
+    kept.push(Kept { buffer, is_used: true });
+    let size = |kept: &Kept| kept.buffer.capacity();
+    while kept.len() > MAX_KEPT_MESSAGES || kept.iter().map(size).sum::<usize>() > MAX_KEPT_BYTES {
+        let sizes = kept.iter().map(size).enumerate();
+        let Some((smallest, _)) = sizes.min_by_key(|(_, size)| *size) else { return };
+        kept.swap_remove(smallest);
     }
 }
 
@@ -191,4 +208,63 @@ const MAX_KEPT_MESSAGES: usize = 4;
 /// Buffers of fewer bytes are for messages that are inflated.
 const SMALL_MESSAGE: usize = 64 << 10;
 
-const MAX_KEPT_MESSAGE: usize = 4 << 20;
+/// The default of the longest message: to get such a buffer anew costs more than to fill it.
+const MAX_KEPT_MESSAGE: usize = 16 << 20;
+
+/// All buffers of large messages that a thread keeps, in bytes.
+const MAX_KEPT_BYTES: usize = 20 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept() -> Vec<usize> {
+        POOL.with(|pool| {
+            let kept = &pool.borrow().message_buffers;
+            kept.iter().map(|kept| kept.buffer.capacity()).collect()
+        })
+    }
+
+    #[test]
+    fn buffers_of_large_messages_are_kept_up_to_their_sum() {
+        const MIB: usize = 1 << 20;
+        forget_unused(true);
+        for (sizes, left) in [
+            (&[(16 * MIB) + 1][..], &[][..]),
+            (&[16 * MIB], &[16 * MIB]),
+            (&[4 * MIB], &[16 * MIB, 4 * MIB]),
+            // One byte more than the sum: the smallest goes.
+            (&[64 << 10], &[16 * MIB, 4 * MIB]),
+            (&[16 * MIB], &[16 * MIB]),
+        ] {
+            for size in sizes {
+                return_message_buffer(Vec::with_capacity(*size));
+            }
+            assert_eq!(kept(), left);
+        }
+        forget_unused(true);
+        for _ in 0..=MAX_KEPT_MESSAGES {
+            return_message_buffer(Vec::with_capacity(MIB));
+        }
+        assert_eq!(kept(), [MIB; MAX_KEPT_MESSAGES]);
+    }
+
+    #[test]
+    fn buffers_that_nobody_uses_are_freed() {
+        const MIB: usize = 1 << 20;
+        forget_unused(true);
+        return_message_buffer(Vec::with_capacity(2 * MIB));
+        return_message_buffer(Vec::with_capacity(3 * MIB));
+        forget_unused(false);
+        assert_eq!(kept(), [2 * MIB, 3 * MIB]);
+        return_message_buffer(take_message_buffer());
+        forget_unused(false);
+        assert_eq!(kept(), [3 * MIB]);
+        forget_unused(false);
+        assert!(kept().is_empty());
+        // Where memory is short none is kept.
+        return_message_buffer(Vec::with_capacity(MIB));
+        forget_unused(true);
+        assert!(kept().is_empty());
+    }
+}

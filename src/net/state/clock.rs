@@ -34,23 +34,12 @@ pub(in crate::net) struct Clock {
 
 impl Clock {
     pub(super) fn new() -> Clock {
-        Clock::beginning(Instant::now())
-    }
-
-    /// A clock whose time counts from this instant.
-    pub(super) fn beginning(start: Instant) -> Clock {
         Clock {
-            start,
+            start: Instant::now(),
             asleep: AtomicU64::new(0),
             horizon: AtomicU64::new(0),
             judged: AtomicU64::new(0),
         }
-    }
-
-    /// The instant that the time counts from.
-    #[cfg(feature = "server")]
-    pub(super) fn start(&self) -> Instant {
-        self.start
     }
 
     /// The time since the beginning in which this process was awake. It never goes back.

@@ -59,7 +59,7 @@ pub(in crate::net) fn negotiate(
     if let Some(kept) = kept {
         return Some(Compression { agreement, kept: Arc::new(kept) });
     }
-    if let Some(suppressed) = context.told.memory.admit(None, context.now()) {
+    if let Some(suppressed) = context.told.memory.admit(None, context.told.now()) {
         let (used, limit) = (budget.used(), budget.limit());
         tracing::warn!(
             clause = "RFC 7692 7",
@@ -74,7 +74,7 @@ pub(in crate::net) fn negotiate(
 
 #[cold]
 fn tell_short_of_histories(context: &Context) {
-    let Some(suppressed) = context.told.histories.admit(None, context.now()) else { return };
+    let Some(suppressed) = context.told.histories.admit(None, context.told.now()) else { return };
     let (histories, limit) = (context.budget.histories(), context.budget.limit());
     tracing::warn!(
         clause = "RFC 7692 7.1.1.2",
@@ -148,8 +148,12 @@ impl State {
 
     /// Gives an inflater back that no message needs at present.
     #[inline]
-    pub(in crate::net) fn reclaim_inflater(&mut self) {
-        let charge = |budget: &Arc<_>, growth| make_room(|| Budget::charge_history(budget, growth));
+    pub(in crate::net) fn reclaim_inflater(&mut self, context: &Context) {
+        // A message that waits for input takes from nobody what the next one may refer to.
+        let charge = |budget: &Arc<_>, growth| {
+            let charge = || make_room(|| Budget::charge_history(budget, growth));
+            context.reclaiming(Duration::ZERO, charge)
+        };
         if let Some(inflater) = self.reading.reclaim_inflater(charge) {
             return_inflater(inflater);
         }

@@ -22,6 +22,7 @@ use super::watchman::Watchman;
 use crate::net::config::Config;
 use crate::net::farewell::Farewell;
 use crate::net::http::HttpService;
+use crate::net::lent::pool;
 use crate::proto::deflate::budget::Budget;
 
 /// What the connections of one runtime share.
@@ -48,6 +49,7 @@ pub(crate) struct Context {
     unspoken_subprotocols: AtomicU64,
     late_messages: AtomicU64,
     ping_floods: AtomicU64,
+    message_floods: AtomicU64,
     drained: Drained,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
@@ -141,6 +143,7 @@ impl Context {
             unspoken_subprotocols: AtomicU64::new(0),
             late_messages: AtomicU64::new(0),
             ping_floods: AtomicU64::new(0),
+            message_floods: AtomicU64::new(0),
             drained: Drained::default(),
             register: Mutex::default(),
             rearmed: Notify::new(),
@@ -161,15 +164,13 @@ impl Context {
             Context { watchman: watchman.clone(), ..Context::new(config.clone(), http.cloned()) };
         #[cfg(feature = "deflate")]
         let budget = first.budget.clone();
-        let (told, start) = (first.told.clone(), first.clock.start());
+        let told = first.told.clone();
         let memory = first.memory.clone();
         let more = (1..count).map(|_| Context {
             memory: memory.clone(),
             #[cfg(feature = "deflate")]
             budget: budget.clone(),
             told: told.clone(),
-            // The times in what is told are of one clock.
-            clock: Clock::beginning(start),
             watchman: watchman.clone(),
             ..Context::new(config.clone(), http.cloned())
         });
@@ -269,6 +270,12 @@ impl Context {
         self.ping_floods.load(Ordering::Relaxed)
     }
 
+    /// Connections that were failed for their messages.
+    #[cfg(feature = "server")]
+    pub(crate) fn message_floods(&self) -> u64 {
+        self.message_floods.load(Ordering::Relaxed)
+    }
+
     /// Bytes that all connections hold, of this context and of those that share its budget.
     #[cfg(feature = "server")]
     pub(crate) fn memory_used(&self) -> usize {
@@ -321,7 +328,7 @@ impl Context {
     /// Whether to tell that there is no place for this peer; if so, how many were not told since the last time.
     #[cfg(feature = "server")]
     pub(crate) fn admit_line_of_place(&self, peer: SocketAddr) -> Option<u64> {
-        self.told.places.admit(Some(peer.ip()), self.now())
+        self.told.places.admit(Some(peer.ip()), self.told.now())
     }
 
     pub(in crate::net) fn count_panic(&self) {
@@ -334,6 +341,10 @@ impl Context {
 
     pub(in crate::net) fn count_ping_flood(&self) {
         self.ping_floods.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::net) fn count_message_flood(&self) {
+        self.message_floods.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(in crate::net) fn count_slow_peer(&self) {
@@ -456,6 +467,7 @@ impl Drop for Ticker {
 
 async fn tick(mut ticker: Ticker) {
     let Some(context) = ticker.0.clone() else { return };
+    let mut looked = context.now();
     loop {
         listen(&context).await;
         let (due, next) = context.take_due(context.clock.judge());
@@ -464,7 +476,13 @@ async fn tick(mut ticker: Ticker) {
         }
         if context.is_idle() {
             ticker.0 = None;
+            pool::forget_unused(true);
             return;
+        }
+        let now = context.now();
+        if now.saturating_sub(looked) >= LOOK_AT_POOL {
+            looked = now;
+            pool::forget_unused(context.memory.is_short());
         }
         tokio::select! {
             () = tokio::time::sleep(context.clock.plan(next)) => {}
@@ -477,7 +495,12 @@ async fn tick(mut ticker: Ticker) {
 async fn listen(context: &Context) {
     // The runtime asks the kernel for input whenever a task gives way, for so many sockets at most. The
     // tasks that have some run before this one again.
-    let turns = if context.clock.wake() { context.connections() / PER_TURN + 2 } else { 1 };
+    let turns = if context.clock.wake() {
+        context.memory.woke(context.number);
+        context.connections() / PER_TURN + 2
+    } else {
+        1
+    };
     for _ in 0..turns {
         tokio::task::yield_now().await;
     }
@@ -516,6 +539,9 @@ fn at(tick: u64) -> Duration {
     let millis = u64::try_from(GRAIN.as_millis()).unwrap_or(1);
     Duration::from_millis(tick.saturating_mul(millis))
 }
+
+/// How often the thread's pool is looked at for buffers that nobody uses. The clock task wakes about as often.
+const LOOK_AT_POOL: Duration = Duration::from_millis(900);
 
 /// Sockets of which tokio learns within one turn of its driver that there is input.
 const PER_TURN: usize = 1024;

@@ -45,6 +45,8 @@ struct Shard {
     accounts: HashMap<ConnectionId, Account>,
     /// Who has an inflater, the one first whose message has got no byte for longest.
     inflating: BTreeSet<(Duration, ConnectionId)>,
+    /// Since then its connections are listened to; before, nobody could make progress.
+    awake_since: Duration,
 }
 
 /// What one connection holds, as of its last turn.
@@ -86,7 +88,6 @@ impl Holding {
 
 /// A connection that may lose what it holds.
 pub(super) struct Candidate {
-    pub(super) id: ConnectionId,
     pub(super) connection: Weak<Shared>,
     /// In the order in which they lose it.
     rank: (Idle, std::cmp::Reverse<usize>),
@@ -181,7 +182,7 @@ impl Memory {
             heard: now,
             took: now,
         };
-        let Shard { accounts, inflating } = &mut *shard;
+        let Shard { accounts, inflating, .. } = &mut *shard;
         let account = accounts.entry(id).or_insert_with(new);
         let before = std::mem::replace(&mut account.holding, holding);
         if inflating.remove(&(account.heard, id)) {
@@ -227,9 +228,10 @@ impl Memory {
         let mut candidates = Vec::new();
         for shard in &self.shards {
             let shard = lock(shard);
-            candidates.extend(shard.accounts.iter().filter_map(|(id, account)| {
-                let rank = (account.idle(now)?, std::cmp::Reverse(account.weight()));
-                Some(Candidate { id: *id, connection: account.connection.clone(), rank })
+            candidates.extend(shard.accounts.values().filter_map(|account| {
+                let rank =
+                    (account.idle(now, shard.awake_since)?, std::cmp::Reverse(account.weight()));
+                Some(Candidate { connection: account.connection.clone(), rank })
             }));
         }
         candidates.sort_unstable_by_key(|candidate| candidate.rank);
@@ -244,20 +246,27 @@ impl Memory {
     /// The connection with an inflater whose message has got no byte for longest, if it is for so long. It
     /// is not named again before it has settled its account.
     #[cfg(feature = "deflate")]
-    pub(super) fn longest_inflating(
-        &self,
-        least: Duration,
-    ) -> Option<(ConnectionId, Weak<Shared>)> {
-        let firsts = self.shards.iter().filter_map(|shard| lock(shard).inflating.first().copied());
-        let (heard, id) = firsts.min()?;
-        if self.now().saturating_sub(heard) < least {
-            return None;
+    pub(super) fn longest_inflating(&self, least: Duration) -> Option<Weak<Shared>> {
+        loop {
+            let firsts =
+                self.shards.iter().filter_map(|shard| lock(shard).inflating.first().copied());
+            let (heard, id) = firsts.min()?;
+            let mut shard = self.shard(id);
+            if self.now().saturating_sub(heard.max(shard.awake_since)) < least {
+                return None;
+            }
+            // It may have got bytes meanwhile: then another one has waited for longest.
+            if shard.inflating.remove(&(heard, id)) {
+                self.waiting_inflaters.fetch_sub(1, Ordering::Relaxed);
+                return Some(shard.accounts.get(&id)?.connection.clone());
+            }
         }
-        let mut shard = self.shard(id);
-        if shard.inflating.remove(&(heard, id)) {
-            self.waiting_inflaters.fetch_sub(1, Ordering::Relaxed);
-        }
-        Some((id, shard.accounts.get(&id)?.connection.clone()))
+    }
+
+    /// The connections of this context could not be listened to for a while: the time of all begins anew.
+    pub(super) fn woke(&self, context: u32) {
+        let now = self.now();
+        self.shard_of(context).awake_since = now;
     }
 
     fn now(&self) -> Duration {
@@ -265,18 +274,22 @@ impl Memory {
     }
 
     fn shard(&self, id: ConnectionId) -> MutexGuard<'_, Shard> {
+        self.shard_of(id.context_number())
+    }
+
+    fn shard_of(&self, context: u32) -> MutexGuard<'_, Shard> {
         // The remainder is below the number of shards.
-        lock(&self.shards[id.context_number() as usize % SHARDS])
+        lock(&self.shards[context as usize % SHARDS])
     }
 }
 
 impl Account {
     /// Whether the peer makes no progress, and for how long.
-    fn idle(&self, now: Duration) -> Option<Idle> {
+    fn idle(&self, now: Duration, awake_since: Duration) -> Option<Idle> {
         let is_inside_message = self.holding.arrived > 0;
         let heard = is_inside_message.then_some(self.heard);
         let took = self.holding.refuses.map(|_| self.took);
-        let idle_for = now.saturating_sub(heard.max(took)?);
+        let idle_for = now.saturating_sub(heard.max(took)?.max(awake_since));
         if idle_for >= LONG_IDLE {
             Some(Idle::Long)
         } else {

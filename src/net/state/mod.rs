@@ -20,6 +20,7 @@ mod held;
 pub(super) mod latest;
 mod life;
 mod memory;
+mod pacing;
 mod pings;
 mod queue;
 pub(super) mod rate_limit;
@@ -220,12 +221,16 @@ impl State {
             if !throws_away && !self.reading.has_control_next() {
                 return Advanced::ToTheEnd;
             }
+            if throws_away && let Some(held) = self.hold_back(shared) {
+                let is_over = matches!(held, Received::Over);
+                return if is_over { Advanced::Over } else { Advanced::ToTheEnd };
+            }
             match self.receive_one(Delivery::Pieces, shared) {
                 None => {}
                 // Only where it is thrown away: it was judged like any other.
                 Some(Received::Data(data, _)) => {
                     self.reading.throw_away(&data);
-                    self.reclaim_inflater();
+                    self.reclaim_inflater(&shared.context);
                     self.reading.release_spent();
                 }
                 Some(Received::UsedUp) => return Advanced::ToTheEnd,
@@ -253,8 +258,16 @@ impl State {
         };
         match event {
             // The data may lie in the input: that stays, be it read to its end.
-            Event::Message(data) => return Some(Received::Data(data, true)),
-            Event::Piece { data, last } => return Some(Received::Data(data, last)),
+            Event::Message(data) => {
+                self.reading.count_message();
+                return Some(Received::Data(data, true));
+            }
+            Event::Piece { data, last } => {
+                if last {
+                    self.reading.count_message();
+                }
+                return Some(Received::Data(data, last));
+            }
             Event::Paused => {
                 self.reading.release_spent();
                 return Some(Received::Paused);

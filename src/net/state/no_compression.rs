@@ -41,5 +41,5 @@ impl State {
         false
     }
 
-    pub(in crate::net) fn reclaim_inflater(&mut self) {}
+    pub(in crate::net) fn reclaim_inflater(&mut self, _: &Context) {}
 }

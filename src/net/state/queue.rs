@@ -298,18 +298,38 @@ impl Queue {
     /// The task compresses the next message that it took, and has so many bytes left. Gives the Pong that
     /// goes before that message: nothing of it is on the wire.
     #[cfg(feature = "deflate")]
-    pub(in crate::net) fn compress(&mut self, left: usize) -> Option<Box<Outbox>> {
-        let counted = std::mem::replace(&mut self.in_flight, left);
-        self.replies.written(counted.saturating_sub(left));
-        self.replies.delayed(left.saturating_sub(counted));
-        // The transport has taken all that there is for it.
-        self.drain_by = Deadline::NEVER;
+    pub(in crate::net) fn compress(
+        &mut self,
+        left: usize,
+        rate: DrainRate,
+        now: Duration,
+    ) -> Option<Box<Outbox>> {
+        let written = std::mem::replace(&mut self.in_flight, left).saturating_sub(left);
+        self.replies.written(written);
+        // As in `take_next`: more waits, so the peer's time goes on.
+        self.drain_by = rate.credit_at(self.drain_by, written, now);
         // RFC 6455 §5.5.3: of several Pings only the newest has to be answered.
         self.outbound.set_congested(true);
         let pong = self.take_pong()?;
         self.replies.delayed(pong.len());
         self.in_flight += pong.len();
         Some(pong)
+    }
+
+    /// A slice of the next message was compressed, and nothing was written: the frames that the task took have
+    /// so many bytes now. What is compressed gets shorter; what goes as it is gets a header.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) fn resize(&mut self, len: usize) {
+        let before = std::mem::replace(&mut self.in_flight, len);
+        self.replies.written(before.saturating_sub(len));
+        self.replies.delayed(len.saturating_sub(before));
+    }
+
+    /// The peer's time came while the task compresses, and so has nothing to write: the time begins anew.
+    pub(in crate::net) fn spare(&mut self, rate: DrainRate, now: Duration) {
+        if self.is_blocked() {
+            self.drain_by = rate.begin(now);
+        }
     }
 
     /// Queues what was in the cork: before all that the task has not taken.
@@ -376,7 +396,8 @@ impl Queue {
     ) -> bool {
         let counted = std::mem::replace(&mut self.in_flight, left);
         let taken = counted.saturating_sub(left);
-        if counted < left {
+        debug_assert!(counted == 0 || left <= counted);
+        if counted == 0 {
             self.note_ahead(voice, left);
         }
         self.replies.written(taken);
@@ -420,5 +441,51 @@ impl Queue {
         self.in_flight = 0;
         self.replies = Replies::default();
         self.waiting.take()
+    }
+}
+
+#[cfg(all(test, feature = "deflate"))]
+mod tests {
+    use super::*;
+
+    const RATE: usize = 1 << 10;
+
+    /// A queue from which the task has taken a reply of so many bytes.
+    fn replying(len: usize) -> Queue {
+        let mut queue = Queue::new();
+        queue.append_encoded(&vec![7; len]);
+        queue.note_queued(Voice::Reply, len);
+        queue.take_next(DrainRate::new(RATE)).into_iter().for_each(pool::return_outbox);
+        queue
+    }
+
+    /// A message that does not get shorter gets its header only when it is known that it goes as it is.
+    #[test]
+    fn a_reply_that_grows_while_the_task_has_it_is_counted_once() {
+        let (rate, now) = (DrainRate::new(RATE), Duration::from_secs(9));
+        for (grown, voice) in [(100_010, Voice::Other), (100_010, Voice::Reply), (70, Voice::Other)]
+        {
+            let mut queue = replying(100_000);
+            assert!(queue.compress(100_000, rate, now).is_none());
+            queue.resize(grown);
+            queue.block(grown, voice, rate, now);
+            assert!(queue.len_before(Voice::Reply) <= queue.len());
+            assert!(queue.take_next(rate).is_none());
+            assert_eq!((queue.len(), queue.len_before(Voice::Reply)), (0, 0), "{grown}");
+        }
+    }
+
+    /// Taking what stands before a message to compress is no more than taking other bytes.
+    #[test]
+    fn a_message_to_compress_gives_the_peer_no_new_time() {
+        let rate = DrainRate::new(RATE);
+        let at = |seconds| Deadline::at(Some(Duration::from_secs(seconds)));
+        let mut queue = replying(100_000);
+        queue.block(100_000, Voice::Other, rate, Duration::ZERO);
+        assert_eq!(queue.drain_by(), at(256));
+        queue.compress(100_000 - 2 * RATE, rate, Duration::from_secs(255));
+        assert_eq!(queue.drain_by(), at(258));
+        queue.spare(rate, Duration::from_secs(300));
+        assert_eq!(queue.drain_by(), at(556));
     }
 }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::source::Source;
 
 /// Lets so many lines through in a second, a few of each source, and counts the rest. So a flood from a few
@@ -65,6 +67,8 @@ impl RateLimit {
 /// How many lines of each kind the log gets; the contexts of one server share it.
 #[derive(Debug)]
 pub(in crate::net) struct Told {
+    /// Lines have a time of their own: the clocks of contexts go apart, and a line is no deadline.
+    began: Instant,
     /// Peers that broke a rule.
     pub(in crate::net) violations: RateLimit,
     /// Opening handshakes that were refused, and timers that ran out.
@@ -85,6 +89,7 @@ pub(in crate::net) struct Told {
 impl Default for Told {
     fn default() -> Self {
         Self {
+            began: Instant::now(),
             violations: RateLimit::default(),
             refusals: RateLimit::default(),
             memory: RateLimit::default(),
@@ -95,6 +100,13 @@ impl Default for Told {
             places: RateLimit { per_source: 1, ..RateLimit::default() },
             unspoken: PerAddress::default(),
         }
+    }
+}
+
+impl Told {
+    /// The time that lines are counted by.
+    pub(in crate::net) fn now(&self) -> Duration {
+        self.began.elapsed()
     }
 }
 

@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::net::config::Timeouts;
 use crate::net::ending::TimeoutKind;
 use crate::net::lent::arriving::Arriving;
 use crate::net::lent::lease::Lease;
+use crate::net::lent::pace::Pace;
 use crate::net::lent::pool;
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
@@ -89,6 +92,43 @@ impl Reading {
         self.inbound().agree(agreement);
     }
 
+    /// So many messages may come in a second, from now on.
+    pub(in crate::net) fn keep_pace(&mut self, per_second: u32, now: Instant) {
+        self.inbound().keep_pace(Pace::new(per_second, now));
+    }
+
+    /// Whether messages are counted.
+    #[inline]
+    pub(in crate::net) fn keeps_pace(&self) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.pace().is_some())
+    }
+
+    /// The pace that messages keep, where they are counted.
+    pub(in crate::net) fn pace(&mut self) -> Option<&mut Pace> {
+        self.inbound.as_mut()?.pace_mut()
+    }
+
+    /// Until when the next message waits, because of the pace.
+    pub(in crate::net) fn held_until(&self) -> Option<Duration> {
+        self.inbound.as_ref()?.pace()?.held_until()
+    }
+
+    /// A message was given as a whole.
+    #[inline]
+    pub(in crate::net) fn count_message(&mut self) {
+        if let Some(pace) = self.pace() {
+            pace.count();
+        }
+    }
+
+    /// Whether a message begins in the input that is here, and is to be heard or judged.
+    pub(in crate::net) fn begins_message(&self) -> bool {
+        let is_discarding = |inbound: &Arriving| inbound.is_discarding();
+        self.is_between_messages()
+            && self.has_data_next()
+            && !self.inbound.as_deref().is_some_and(is_discarding)
+    }
+
     /// The core's receiving half, borrowed from the thread if there is none.
     fn inbound(&mut self) -> &mut Arriving {
         self.inbound.get_or_insert_with(pool::take_inbound)
@@ -101,9 +141,9 @@ impl Reading {
         let is_spent = |inbound: &mut Box<Arriving>| {
             inbound.forget_control();
             if inbound.is_between_messages() {
-                inbound.age.take().into_iter().for_each(pool::return_age);
+                inbound.forget_age();
             }
-            inbound.is_as_new()
+            inbound.is_as_new() && inbound.pace().is_none()
         };
         self.inbound.take_if(is_spent).into_iter().for_each(pool::return_inbound);
     }
@@ -158,20 +198,20 @@ impl Reading {
     pub(in crate::net) fn await_rest(&mut self, now: Duration) {
         if let Some(inbound) = &mut self.inbound {
             let progress = inbound.progress();
-            inbound.age.get_or_insert_with(pool::take_age).wait(progress, now);
+            inbound.begin_age().wait(progress, now);
         }
     }
 
     /// Whether the rest of something is waited for.
     #[inline]
     pub(in crate::net) fn awaits_any_rest(&self) -> bool {
-        let age = self.inbound.as_ref().and_then(|inbound| inbound.age.as_ref());
+        let age = self.inbound.as_ref().and_then(|inbound| inbound.age());
         age.is_some_and(|age| age.is_running())
     }
 
     /// Input came, be it of the rest or not.
     pub(in crate::net) fn rest_arrived(&mut self, now: Duration) {
-        let age = self.inbound.as_mut().and_then(|inbound| inbound.age.as_mut());
+        let age = self.inbound.as_mut().and_then(|inbound| inbound.age_mut());
         if let Some(age) = age {
             age.pause(now);
         }
@@ -182,7 +222,7 @@ impl Reading {
         &self,
         timeouts: &Timeouts,
     ) -> Option<(Duration, TimeoutKind)> {
-        let age = self.inbound.as_ref()?.age.as_ref()?;
+        let age = self.inbound.as_ref()?.age()?;
         let (idle, whole) = age.ends(timeouts.message_idle, timeouts.message);
         let idle = idle.map(|end| (end, TimeoutKind::MessageIdle));
         let whole = whole.map(|end| (end, TimeoutKind::Message));
@@ -290,10 +330,12 @@ impl Reading {
     }
 
     /// Whether the data that was received last lies in the input, and may be given away with it: no
-    /// control frame is next, which the task is to see.
+    /// control frame is next, which the task is to see, and no message that is to be counted.
     pub(in crate::net) fn may_go(&self) -> bool {
         match &self.input {
-            Input::Unread(lease) => lease.is_empty() || self.has_data_next(),
+            Input::Unread(lease) => {
+                lease.is_empty() || (self.has_data_next() && !self.keeps_pace())
+            }
             _ => false,
         }
     }

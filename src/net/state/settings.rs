@@ -3,7 +3,7 @@
 
 use super::WRITE_FROM;
 use super::shared::Shared;
-use crate::net::config::{Limits, Timeouts};
+use crate::net::config::{Limits, Timeouts, WhenTooFast};
 use crate::proto::assembler::MessageLimits;
 
 /// Limits that every message looks at.
@@ -12,11 +12,18 @@ pub(in crate::net) struct AtHand {
     pub(in crate::net) message: MessageLimits,
     /// With so many bytes queued the queue is looked at before the next message.
     pub(in crate::net) look_from: usize,
+    /// Whether messages that come too fast fail the connection.
+    pub(in crate::net) judges_pace: bool,
 }
 
 impl AtHand {
     pub(super) fn of(limits: &Limits) -> AtHand {
-        AtHand { message: limits.message, look_from: limits.max_queued.min(WRITE_FROM) }
+        AtHand {
+            message: limits.message,
+            look_from: limits.max_queued.min(WRITE_FROM),
+            judges_pace: limits.max_messages_per_second.is_some()
+                && limits.when_too_fast == WhenTooFast::Close,
+        }
     }
 }
 

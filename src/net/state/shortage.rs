@@ -37,7 +37,6 @@ impl Memory {
         for candidate in candidates {
             let connection = candidate.connection.upgrade();
             if connection.is_some_and(|connection| connection.lose_memory(Shortage::Idle)) {
-                self.close_account(candidate.id);
                 self.count_ended();
             }
             if self.has_room(more) {
@@ -55,10 +54,9 @@ impl Memory {
     #[cfg(feature = "deflate")]
     pub(super) fn take_back_inflater(&self, least: Duration) -> bool {
         for _ in 0..TRIES {
-            let Some((id, connection)) = self.longest_inflating(least) else { return false };
+            let Some(connection) = self.longest_inflating(least) else { return false };
             let connection = connection.upgrade();
             if connection.is_some_and(|connection| connection.lose_memory(Shortage::Inflater)) {
-                self.close_account(id);
                 self.count_ended();
                 return true;
             }
@@ -151,6 +149,10 @@ impl Shared {
             return false;
         };
         state.wake_task();
+        // Before its task can settle the account anew.
+        if std::mem::take(&mut state.is_charged) {
+            self.context.memory.close_account(self.id_in(&state));
+        }
         let woken = state.take_woken();
         drop(state);
         self.context.spawn(async move { drop((woken, unsent)) });
@@ -261,6 +263,23 @@ mod tests {
         small.leave();
         young.leave();
         assert_eq!(memory.used(), 0);
+    }
+
+    /// The process was stopped, or its thread blocked: peers could not be listened to.
+    #[tokio::test(start_paused = true)]
+    async fn s10_4_time_in_which_nobody_listened_makes_nobody_idle() {
+        let context = context(1 << 20);
+        let holder = opened(&context);
+        assert!(!receive(&holder, 200_000));
+        let memory = &context.memory;
+        let more = memory.limit() - memory.used() + 1;
+        advance(Duration::from_secs(60)).await;
+        memory.woke(context.number);
+        assert!(!memory.make_room(more));
+        assert!(is_open(&holder));
+        advance(Duration::from_millis(1_100)).await;
+        assert!(memory.make_room(more));
+        assert!(!is_open(&holder));
     }
 
     #[tokio::test(start_paused = true)]

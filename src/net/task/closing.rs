@@ -1,12 +1,13 @@
 //! The end of TCP once everything is written: our FIN, what still arrives thrown away until the
 //! peer's FIN, then close (RFC 6455 §7.1.1).
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
+use super::reading::READ_PER_TURN;
 use super::transport::{End, Transport};
 use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
@@ -67,7 +68,13 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
             },
             End::Draining => match ready!(Lease::poll_read(io, cx)) {
                 Ok(drained) if !drained.is_empty() && self.allowance > 0 => {
+                    let turn = self.allowance / READ_PER_TURN;
                     self.spend(drained.len());
+                    if self.allowance / READ_PER_TURN != turn {
+                        // Others get their turn.
+                        let _ = pin!(tokio::task::yield_now()).poll(cx);
+                        return Poll::Pending;
+                    }
                 }
                 _ => self.drop_io(),
             },

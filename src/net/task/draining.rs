@@ -9,6 +9,7 @@ use super::writing::block;
 use crate::net::ending::TimeoutKind;
 use crate::net::lent::pool;
 use crate::net::read_vec::ReadVec;
+use crate::net::state::State;
 use crate::net::state::shared::Shared;
 
 impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
@@ -19,11 +20,18 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
             return;
         }
         self.try_write(shared);
-        if self.io.is_none() || !shared.is_drain_overdue() {
+        if self.io.is_none() {
             return;
         }
         let deadline = shared.close_deadline();
         let mut state = shared.lock();
+        if !shared.is_overdue(&state) {
+            return;
+        }
+        if self.writing.as_ref().is_some_and(|frames| frames.is_to_compress()) {
+            // The transport refuses nothing at present.
+            return state.queue.spare(shared.drain_rate(), shared.context.now());
+        }
         shared.context.count_slow_peer();
         let was_closing = !state.queue.outbound().is_open();
         if was_closing {
@@ -79,7 +87,10 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
 impl Shared {
     /// Whether the time is over in which the peer was to take more of what is owed to it.
     fn is_drain_overdue(&self) -> bool {
-        let state = self.lock();
+        self.is_overdue(&self.lock())
+    }
+
+    fn is_overdue(&self, state: &State) -> bool {
         let is_judged = state.life.is_open() || state.life.is_end_unseen();
         is_judged && state.queue.drain_by().is_past(self.context.now())
     }

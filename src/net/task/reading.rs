@@ -109,7 +109,12 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
     fn read_lease(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Arrived {
         let Some(io) = &mut self.io else { return Arrived::Nothing };
         let lease = match Lease::poll_read(io, cx) {
-            Poll::Pending => return Arrived::Nothing,
+            Poll::Pending => {
+                if shared.at_hand().judges_pace {
+                    shared.lock().note_caught_up();
+                }
+                return Arrived::Nothing;
+            }
             Poll::Ready(Err(error)) => return self.end_by(shared, Some(&error)),
             Poll::Ready(Ok(lease)) if lease.is_empty() => return self.end_by(shared, None),
             Poll::Ready(Ok(lease)) => lease,
@@ -215,7 +220,7 @@ fn grow(mut buffer: Vec<u8>, more: usize) -> Vec<u8> {
 const MIN_READ: usize = 16 << 10;
 
 /// What one connection reads before others get their turn, in bytes.
-const READ_PER_TURN: u32 = 256 << 10;
+pub(super) const READ_PER_TURN: u32 = 256 << 10;
 
 #[cfg(test)]
 mod tests {

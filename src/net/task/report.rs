@@ -22,7 +22,7 @@ impl Shared {
     /// Whether to tell of this connection what has such a limit; if so, how many lines were left out since
     /// the last one.
     pub(super) fn may_tell(&self, kind: impl FnOnce(&Told) -> &RateLimit) -> Option<u64> {
-        kind(&self.context.told).admit(self.address(), self.context.now())
+        kind(&self.context.told).admit(self.address(), self.context.told.now())
     }
 
     /// The 101 is queued, or was sent by something else: logs what was agreed on, at debug.
@@ -48,7 +48,8 @@ impl Shared {
     pub(in crate::net) fn report_unspoken_subprotocols(&self, request: &Request) {
         self.context.count_unspoken_subprotocols();
         let context = &self.context;
-        let Some(suppressed) = context.told.unspoken.admit(self.address(), context.now()) else {
+        let Some(suppressed) = context.told.unspoken.admit(self.address(), context.told.now())
+        else {
             return;
         };
         let peer = self.peer.map(tracing::field::display);
@@ -235,7 +236,7 @@ impl Context {
     /// An opening handshake was refused; its peer is known where the transport has an address.
     pub(in crate::net) fn report_rejection(&self, peer: Option<SocketAddr>, rejection: Rejection) {
         let address = peer.map(|peer| peer.ip());
-        let Some(suppressed) = self.told.refusals.admit(address, self.now()) else { return };
+        let Some(suppressed) = self.told.refusals.admit(address, self.told.now()) else { return };
         let peer = peer.map(tracing::field::display);
         let (clause, status, sentence) =
             (rejection.section(), rejection.status(), rejection.sentence());

@@ -101,6 +101,14 @@ impl Shared {
                 next = next.into_iter().chain([until]).min();
             }
         }
+        if let Some(until) = state.reading.held_until() {
+            if until <= now {
+                // A Receiver in the handler is polled in any case, and so is the input that nobody takes.
+                state.release_message();
+            } else {
+                next = next.into_iter().chain([until]).min();
+            }
+        }
         if state.life.awaits_close() {
             let deadline = state.life.deadline();
             if deadline.is_past(now) {

@@ -2,17 +2,23 @@
 //! compressed when it was sent is compressed here, a slice in each turn, when it is the next.
 
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+#[cfg(feature = "deflate")]
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
 use super::transport::Transport;
 use crate::net::lent::outbox::Outbox;
+#[cfg(feature = "deflate")]
+use crate::net::lent::outbox::Progress;
 use crate::net::lent::pool;
 #[cfg(feature = "deflate")]
-use crate::net::lent::uncompressed::WHOLE_SLICE;
+use crate::net::lent::slicing::WHOLE_SLICE;
 use crate::net::read_vec::ReadVec;
+#[cfg(feature = "deflate")]
+use crate::net::state::compression::lend_compressor;
 use crate::net::state::shared::{Locked, Shared};
 
 impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
@@ -51,12 +57,16 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
             match self.poll_write_taken(shared, cx) {
                 Poll::Ready(Ok(Written::All)) => {}
                 #[cfg(feature = "deflate")]
-                Poll::Ready(Ok(Written::UpToUncompressed)) if self.compress(shared) => {}
-                Poll::Ready(Ok(Written::UpToUncompressed)) => {
-                    // Others get their turn before the next slice.
-                    let _ = pin!(tokio::task::yield_now()).poll(cx);
-                    return;
-                }
+                Poll::Ready(Ok(Written::UpToUncompressed)) => match self.compress(shared, cx) {
+                    Progress::GoOn => {}
+                    Progress::InTheNextTurn => {
+                        let _ = pin!(tokio::task::yield_now()).poll(cx);
+                        return;
+                    }
+                    Progress::Awaited => return,
+                },
+                #[cfg(not(feature = "deflate"))]
+                Poll::Ready(Ok(Written::UpToUncompressed)) => return,
                 Poll::Pending => return,
                 Poll::Ready(Err(error)) => return self.lose(shared, &error),
             }
@@ -85,13 +95,13 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         written
     }
 
-    /// Compresses the message that is next, up to a slice in each turn. Says whether there is something
-    /// to write, or to compress in this turn.
+    /// Compresses the message that is next, up to a slice in each turn.
     #[cfg(feature = "deflate")]
-    fn compress(&mut self, shared: &Shared) -> bool {
-        let Some(frames) = &mut self.writing else { return true };
+    fn compress(&mut self, shared: &Shared, cx: &Context<'_>) -> Progress {
+        let Some(frames) = &mut self.writing else { return Progress::GoOn };
         let mut state = shared.lock();
-        let pong = state.queue.compress(frames.len());
+        let now = shared.context.now();
+        let pong = state.queue.compress(frames.len(), shared.drain_rate(), now);
         // RFC 6455 §5.5.1: no message follows our Close, which waits behind this one.
         let is_closing = !state.queue.outbound().is_open();
         state.offer_room();
@@ -99,13 +109,17 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         if let Some(pong) = pong {
             frames.insert(pong.copied());
             pool::return_outbox(pong);
-            return true;
+            return Progress::GoOn;
         }
         if self.compressed >= WHOLE_SLICE {
-            return false;
+            return Progress::InTheNextTurn;
         }
-        frames.compress_next(is_closing, &mut self.compressed);
-        true
+        let lend = |shape| lend_compressor(&shared.context, shape);
+        let spent = &mut self.compressed;
+        let progress =
+            frames.compress_next(|message| message.slice(is_closing, spent, &lend, cx.waker()));
+        shared.lock().queue.resize(frames.len());
+        progress
     }
 }
 

@@ -3,6 +3,7 @@
 use stickler::Initiator;
 use stickler::{Endpoint, Incoming, MessageKind, SendError};
 
+use super::slices::{SLICE, letters, slow};
 use super::{OFFER, agree, agree_on, record, takeover, takeovers};
 use crate::claims::claims;
 use crate::support::{close, settle};
@@ -165,5 +166,48 @@ async fn a_shutdown_in_the_middle_leaves_the_message_unfinished() {
         client.peer.send(close(1001));
         let ending = client.fails_with(1001, serving).await;
         assert_eq!(ending.initiator, Initiator::Shutdown);
+    }
+}
+
+/// Others wait for a slice of a fragment at most: what is beyond goes in stored blocks, and what follows is
+/// compressed again, in this message and in the next.
+#[tokio::test(start_paused = true)]
+async fn a_fragment_is_compressed_up_to_a_slice() {
+    for config in takeovers() {
+        let (mut client, serving) = agree(slow(config), OFFER, async |incoming: Incoming| {
+            let (mut receiver, sender) = incoming.accept()?.split();
+            for number in 0..3 {
+                let mut message = sender.start_message(MessageKind::Text)?;
+                for len in LENGTHS {
+                    message.send(letters(len, number))?;
+                    message.send(record(1))?;
+                }
+                message.finish(letters(LENGTHS[number as usize], 9))?;
+                sender.send(letters(1000, 9))?;
+            }
+            while receiver.recv().await?.is_some() {}
+            Ok(())
+        })
+        .await;
+        const LENGTHS: [usize; 5] = [SLICE - 1, SLICE, SLICE + 1, SLICE + 100, 5 * SLICE];
+        for number in 0..3 {
+            let (mut payload, mut expected) = (Vec::new(), String::new());
+            for len in LENGTHS {
+                let fragment = client.peer.frame().await.payload;
+                let stored = len.saturating_sub(SLICE);
+                let most = stored + len.min(SLICE) / 3;
+                assert!((stored..most).contains(&fragment.len()), "{len}: {}", fragment.len());
+                payload.extend(fragment);
+                payload.extend(client.peer.frame().await.payload);
+                expected += &(letters(len, number) + &record(1));
+            }
+            let last = client.peer.frame().await;
+            assert_eq!(last.first, 0x80);
+            payload.extend(last.payload);
+            expected += &letters(LENGTHS[number as usize], 9);
+            assert!(client.inflate(&payload) == expected.as_bytes());
+            assert_eq!(client.message().await.text(), letters(1000, 9));
+        }
+        client.close(serving).await;
     }
 }

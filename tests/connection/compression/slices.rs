@@ -12,16 +12,16 @@ use crate::deflate::noise;
 use crate::support::{frame, settle};
 
 /// A slice at level 6, in bytes.
-const SLICE: usize = 16 << 10;
+pub(super) const SLICE: usize = 16 << 10;
 
-fn slow(mut config: Config) -> Config {
+pub(super) fn slow(mut config: Config) -> Config {
     config.deflate.level = Level::new(6).unwrap();
     assert_eq!(config.deflate.level.slice(), SLICE);
     config
 }
 
 /// Text of two letters: it takes long, and gets much shorter.
-fn letters(len: usize, mut seed: u64) -> String {
+pub(super) fn letters(len: usize, mut seed: u64) -> String {
     let mut next = || {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         if seed >> 63 == 0 { 'a' } else { 'b' }
@@ -30,7 +30,7 @@ fn letters(len: usize, mut seed: u64) -> String {
 }
 
 /// Turns of another task until the server has written something.
-async fn turns_until_written(client: &Client) -> usize {
+pub(super) async fn turns_until_written(client: &Client) -> usize {
     let mut turns = 0;
     while client.peer.written().is_empty() {
         tokio::task::yield_now().await;
