@@ -84,6 +84,7 @@ impl DeflateAnswer {
                     mem::replace(&mut read.server_no_context_takeover, true)
                 }
                 (CLIENT_NO_CONTEXT_TAKEOVER, false) => {
+                    // RFC 7692 §7.1.1.2: a client supports it in an answer, offered or not.
                     mem::replace(&mut read.client_no_context_takeover, true)
                 }
                 (SERVER_MAX_WINDOW_BITS, true) => {
