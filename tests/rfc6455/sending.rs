@@ -316,7 +316,7 @@ fn s7_4_each_violation_has_the_code_of_the_decisions() {
             | DeflateEndsWithFinalBlock
             | DeflateTailNotRemoved => 1007,
             FrameTooBig | MessageTooBig => 1009,
-            TooManyFragments | TooManyPings => 1008,
+            TooManyFragments | TooManyPings | TooManyMessages => 1008,
             _ => 1002,
         };
         assert_eq!(violation.close_code().get(), code, "{violation:?}");
