@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::AsyncWrite;
-use tokio::time::{Instant, Sleep, sleep};
 
 use crate::net::lent::lease::Lease;
+use crate::net::pass::Patience;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::drain::DrainRate;
 
@@ -26,7 +26,7 @@ pub(super) struct HyperIo<T> {
     /// How slowly the peer may take the answer.
     rate: DrainRate,
     /// The peer's time, from when the transport refused bytes until all that hyper has is written.
-    blocked: Option<Pin<Box<Sleep>>>,
+    blocked: Option<Patience>,
     written: Written,
 }
 
@@ -57,16 +57,14 @@ impl<T> HyperIo<T> {
         }
         self.written = Written::Some;
         if let Some(blocked) = &mut self.blocked {
-            let now = Instant::now();
-            let left = blocked.deadline().saturating_duration_since(now);
-            blocked.as_mut().reset(now + self.rate.credit_left(left, written));
+            blocked.change(|left| self.rate.credit_left(left, written));
         }
     }
 
     /// Nothing is taken: the peer's time runs. Ready when it is over.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let window = self.rate.window();
-        self.blocked.get_or_insert_with(|| Box::pin(sleep(window))).as_mut().poll(cx)
+        self.blocked.get_or_insert_with(|| Patience::new(window)).poll(cx)
     }
 
     fn give_up<R>(&mut self) -> Poll<io::Result<R>> {
