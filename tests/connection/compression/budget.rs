@@ -10,7 +10,7 @@ use stickler::{Config, Endpoint, Error, Incoming, MessageKind, Prepared, Sender}
 use tokio::sync::Notify;
 use tokio::time::advance;
 
-use super::{Client, OFFER, agree_on, extensions, offering, record, takeover, takeovers};
+use super::{Client, OFFER, agree_on, extensions, lean, offering, record, takeover, takeovers};
 use crate::claims::claims;
 use crate::deflate::{Token, Writer, deflate, noise};
 use crate::logs::listen;
@@ -251,7 +251,7 @@ async fn what_threads_keep_idle_declines_no_offer() {
 #[tokio::test(start_paused = true)]
 async fn an_inflater_goes_from_the_message_that_waits_longest_to_one_that_is_there() {
     let (lines, _listening) = listen(|| {});
-    let endpoint = bounded(Config::default(), 2 * INFLATER);
+    let endpoint = bounded(lean(), 2 * INFLATER);
     let mut waiting = Vec::new();
     for number in 0..2 {
         let (mut client, serving) = agree_on(&endpoint, OFFER, echo).await;
@@ -287,7 +287,7 @@ async fn an_inflater_goes_from_the_message_that_waits_longest_to_one_that_is_the
 /// A Ping is no input of a message.
 #[tokio::test(start_paused = true)]
 async fn pings_keep_no_inflater() {
-    let endpoint = bounded(Config::default(), 2 * INFLATER);
+    let endpoint = bounded(lean(), 2 * INFLATER);
     let mut waiting = Vec::new();
     for number in 0..2 {
         let (mut client, serving) = agree_on(&endpoint, OFFER, echo).await;
