@@ -171,9 +171,9 @@ impl Sender {
         parts: Parts<'p>,
     ) -> Result<Option<(Turn<'a>, Parts<'p>)>, SendError> {
         let context = &*self.shared.context;
-        let takes_over = sending.takes_over();
+        let is_always = sending.min_size == 0;
         // RFC 7692 §7.1.1: later messages may refer to this one, so what it will be is decided now.
-        if takes_over && !sending.shrinks(parts.payload(), context) {
+        if sending.takes_over() && !is_always && !sending.shrinks(parts.payload(), context) {
             return Ok(Some((turn, parts)));
         }
         turn.queue.outbound_mut().start_compressed(kind, parts.payload().len())?;
@@ -185,7 +185,8 @@ impl Sender {
             Ok(large) => (large, None),
             Err(copied) => (Large::Owned(copied.bytes().to_vec()), Some(copied)),
         };
-        let message = Uncompressed::new(kind, payload, shape, history, takes_over);
+        let is_owed = is_always || sending.takes_over();
+        let message = Uncompressed::new(kind, payload, shape, history, is_owed);
         turn.queue.append_uncompressed(message);
         drop(turn);
         drop(copied);

@@ -29,7 +29,7 @@ pub(in crate::net) struct Uncompressed {
     header_len: usize,
     /// What the message may refer back to.
     history: Box<[u8]>,
-    /// Whether later messages may refer to it, so that it goes compressed in any case.
+    /// Whether it goes compressed in any case: later messages may refer to it, or all are to be compressed.
     is_owed: bool,
     /// The prepared message, as long as another task compresses it.
     awaited: Option<Awaited>,

@@ -233,6 +233,21 @@ async fn what_does_not_get_shorter_is_given_up_or_never_begun() {
     }
 }
 
+/// With a least size of 0 there is no message that goes as it is, however long it is and whatever it holds.
+#[tokio::test(start_paused = true)]
+async fn with_a_least_size_of_0_a_large_message_is_compressed_too() {
+    let noise: Vec<u8> = std::iter::repeat_with(noise).flatten().take(300_000).collect();
+    for mut config in takeovers() {
+        config.deflate.min_size = 0;
+        let sent = noise.clone();
+        let (mut client, serving) =
+            sending(slow(config), move |sender| Ok(sender.send(&sent[..])?)).await;
+        let got = client.message().await;
+        assert!(got.is_compressed && got.payload == noise);
+        client.close(serving).await;
+    }
+}
+
 /// One connection compresses, and another of the same thread echoes after each slice.
 #[tokio::test(start_paused = true)]
 async fn others_get_their_turn() {
