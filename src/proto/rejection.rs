@@ -133,7 +133,7 @@ rejections! {
     HandshakeTooSlow => "RFC 9110 15.5.9", 408, "the request did not arrive in time";
     HandlerFailed => "RFC 9110 15.6.1", 500, "the server failed to answer";
     HandlerTooSlow => "RFC 9110 15.6.4", 503, "the server could not decide in time";
-    Overloaded => "RFC 9110 15.6.4", 503, "the server has no place or no memory for another connection at present, or none for this address";
+    Overloaded => "RFC 9110 15.6.4", 503, "no place or memory for another connection at present, or for one more of this address";
     TooManyHandshakes => "RFC 6585 4", 429, "this address begins more opening handshakes in a second than it may";
     ShuttingDown => "RFC 9110 15.6.4", 503, "the server is shutting down";
 }
