@@ -133,7 +133,7 @@ pub struct DeflateConfig {
     /// compression does not make shorter.
     ///
     /// With 0 every message is sent compressed, the empty one and those that get longer too. Only a
-    /// [`Prepared`](super::Prepared) one that gets longer goes as it is.
+    /// [`Prepared`](crate::Prepared) one that gets longer goes as it is.
     pub min_size: usize,
     /// Bytes for compression over all connections, 512 MiB by default: compressors and
     /// inflaters in use or kept by threads, what connections with context takeover may keep of what
