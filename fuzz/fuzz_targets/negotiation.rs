@@ -72,11 +72,8 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(agreement.server_no_context_takeover(), read.server_no_context_takeover);
     assert_eq!(agreement.client_no_context_takeover(), read.client_no_context_takeover);
     // Without context takeover a smaller window may go unsaid.
-    let unsaid = if read.server_no_context_takeover {
-        policy.server_max_window_bits.get()
-    } else {
-        15
-    };
+    let unsaid =
+        if read.server_no_context_takeover { policy.server_max_window_bits.get() } else { 15 };
     let window = read.server_max_window_bits.unwrap_or(unsaid);
     assert_eq!(agreement.server_max_window_bits().get(), window);
 });

@@ -35,6 +35,11 @@ fn whole() -> bool {
     std::env::var_os("STICKLER_HOSTILE").is_some_and(|value| value == "whole")
 }
 
+/// Whether the readers are as slow as they are in earnest.
+fn has_half_an_hour() -> bool {
+    std::env::var_os("STICKLER_HOSTILE").is_some_and(|value| value == "slow")
+}
+
 /// One of two numbers: of the short test, and of the whole.
 fn scaled<T>(short: T, long: T) -> T {
     if whole() { long } else { short }

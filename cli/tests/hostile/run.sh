@@ -9,10 +9,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
-more=()
+scale=whole
 name=${1-}
 if [ "$name" = slow ]; then
-    name=steady_readers_of_8_mib more=(--ignored)
+    name=steady_readers_get_everything scale=slow
 fi
-STICKLER_HOSTILE=whole exec cargo test --release -p stickler-cli --test hostile -- \
-    ${name:+"$name"} --nocapture --test-threads=1 "${more[@]}"
+STICKLER_HOSTILE=$scale exec cargo test --release -p stickler-cli --test hostile -- \
+    ${name:+"$name"} --nocapture --test-threads=1

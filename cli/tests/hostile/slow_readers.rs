@@ -104,7 +104,12 @@ fn steady(size: usize, speeds: &[usize], receive_buffer: Option<u32>) -> Vec<Rea
 /// At 16 KiB/s the server judges over 16 s, as it does over 256 s at the default of 1 KiB/s.
 #[test]
 fn steady_readers_get_everything() {
-    if crate::whole() {
+    if crate::has_half_an_hour() {
+        // With the kernel's own buffers on both sides, which tell of progress in large steps.
+        let mut readers = steady(8 << 20, &[5_000, 10_000, 20_000, 40_000], None);
+        readers.extend(steady(1 << 20, &[2_000, 3_000], None));
+        all_get_everything(&[], readers);
+    } else if crate::whole() {
         let readers = steady(512 << 10, &[2_000, 5_000, 10_000, 20_000, 40_000], RECEIVE);
         all_get_everything(&["--send-buffer=64KiB"], readers);
     } else {
@@ -129,15 +134,6 @@ fn a_slow_reader_that_hurries_in_the_end_gets_everything() {
         receive_buffer: None,
     };
     all_get_everything(flags, vec![reader]);
-}
-
-/// The real thing: with the kernel's own buffers on both sides, which tell of progress in large steps.
-#[test]
-#[ignore = "takes half an hour: run.sh slow"]
-fn steady_readers_of_8_mib_get_everything() {
-    let mut readers = steady(8 << 20, &[5_000, 10_000, 20_000, 40_000], None);
-    readers.extend(steady(1 << 20, &[2_000, 3_000], None));
-    all_get_everything(&[], readers);
 }
 
 /// A peer below the minimum is told why, in the log at least.

@@ -14,7 +14,8 @@ use crate::proto::keepalive::Keepalive;
 pub(super) struct Transport<T> {
     /// `None` once it was dropped.
     pub(super) io: Option<T>,
-    /// Frames that the task has taken; it does not change them, and resumes where a write ended.
+    /// Frames that the task has taken. It resumes where a write ended; it compresses what is to be compressed there,
+    /// and puts a Pong before that.
     pub(super) writing: Option<Box<Outbox>>,
     pub(super) keepalive: Keepalive,
     /// Bytes that may still be read: before other connections get their turn, and after our FIN
