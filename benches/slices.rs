@@ -198,9 +198,18 @@ fn budget() -> Arc<Budget> {
 }
 
 /// Time that this thread has run.
+#[cfg(unix)]
 fn now() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// Time that has passed, where that of a thread is not to be had.
+#[cfg(not(unix))]
+fn now() -> Duration {
+    static BEGAN: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    BEGAN.elapsed()
 }
 
 fn micros(duration: Duration) -> f64 {

@@ -44,6 +44,7 @@ pub struct Inbound {
 
 /// How far an unfinished message has come, to be compared with another look at it. Control frames that
 /// stand inside it change nothing.
+#[cfg(feature = "net")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Payload that has arrived.
@@ -233,6 +234,7 @@ impl Inbound {
     }
 
     /// How far what is unfinished has come: the message, or where none is begun the control frame.
+    #[cfg(feature = "net")]
     pub(crate) fn progress(&self) -> Progress {
         let begins_data = self.header.first().is_some_and(|first| begins_data(*first));
         let header = if begins_data { self.header_len } else { 0 };

@@ -81,6 +81,7 @@ pub(in crate::net) struct Told {
     /// Handlers that failed or panicked, and what they left undone.
     pub(in crate::net) failures: RateLimit,
     /// Connections for which there is no place.
+    #[cfg(feature = "server")]
     pub(in crate::net) places: RateLimit,
     /// Handshakes without a common subprotocol.
     pub(in crate::net) unspoken: PerAddress,
@@ -97,6 +98,7 @@ impl Default for Told {
             histories: RateLimit::default(),
             failures: RateLimit::default(),
             // Each line says the same.
+            #[cfg(feature = "server")]
             places: RateLimit { per_source: 1, ..RateLimit::default() },
             unspoken: PerAddress::default(),
         }
