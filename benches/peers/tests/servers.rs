@@ -24,7 +24,7 @@ impl Server {
     fn load(&self, arguments: &[&str]) -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_load"));
         command.args(["--address", &self.1, "--pid", &self.0.id().to_string()]);
-        command.args(["--connections", "4", "--warm-up", "0", "--seconds", "0.05"]);
+        command.args(["--connections", "4", "--warm-up", "0", "--seconds", "0.2"]);
         let output = command.args(arguments).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {error}");
