@@ -531,7 +531,8 @@ fn compression_share(config: &Config) -> usize {
 
 /// The first tick at which this time has come.
 pub(in crate::net) fn tick_of(time: Duration) -> u64 {
-    let ticks = time.as_millis().div_ceil(GRAIN.as_millis());
+    // Of a deadline between two milliseconds, too: a tick before it would come again and again.
+    let ticks = time.as_nanos().div_ceil(GRAIN.as_nanos());
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
