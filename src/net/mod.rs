@@ -68,7 +68,7 @@ pub(crate) use pass::within;
 pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;
 #[cfg(feature = "server")]
-pub(crate) use state::context::DrainEnd;
+pub(crate) use state::counted::Counted;
 pub(crate) use state::latest::{Key, Latest};
 pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]

@@ -11,7 +11,7 @@ use std::{fmt, io};
 use super::Control;
 use super::counters::{Counters, Drained};
 use super::limits::Overload;
-use crate::net::{Context, DrainEnd, Farewell};
+use crate::net::{Context, Counted, Farewell};
 use crate::proto::outbound::SendError;
 
 /// A server whose workers accept connections. Dropping it shuts the server down
@@ -145,12 +145,11 @@ impl Handle {
     /// [`Serving::wait`] has returned, it is what the shutdown came to.
     #[must_use]
     pub fn drained(&self) -> Drained {
-        let sum = |end| self.contexts().map(|each| each.drained(end)).sum::<u64>();
         let left: usize = self.contexts().map(Context::connections).sum();
         Drained {
-            clean: sum(DrainEnd::Clean),
-            unclean: sum(DrainEnd::Unclean),
-            cut: sum(DrainEnd::Cut) + u64::try_from(left).unwrap_or(u64::MAX),
+            clean: self.counted(Counted::DrainedClean),
+            unclean: self.counted(Counted::DrainedUnclean),
+            cut: self.counted(Counted::DrainedCut) + u64::try_from(left).unwrap_or(u64::MAX),
         }
     }
 
@@ -158,11 +157,15 @@ impl Handle {
         self.control.contexts.get().into_iter().flatten().map(|each| &**each)
     }
 
+    /// How often all contexts counted this.
+    fn counted(&self, what: Counted) -> u64 {
+        self.contexts().map(|each| each.counted(what)).sum()
+    }
+
     /// What the server has seen so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let Control { admission, tally, .. } = &*self.control;
-        let sum = |count: fn(&Context) -> u64| self.contexts().map(count).sum();
         // The contexts share one budget.
         let shared = self.contexts().next();
         let (memory_ended, memory_refused) =
@@ -179,14 +182,14 @@ impl Handle {
             refused_per_address: admission.refused(Overload::PerAddress),
             refused_too_often: admission.refused(Overload::Rate),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
-            panics: sum(Context::panics),
-            late_messages: sum(Context::late_messages),
-            ping_floods: sum(Context::ping_floods),
-            message_floods: sum(Context::message_floods),
-            slow_peers: sum(Context::slow_peers),
-            dropped_messages: sum(Context::dropped),
-            closed_full: sum(Context::closed_full),
-            unspoken_subprotocols: sum(Context::unspoken_subprotocols),
+            panics: self.counted(Counted::Panic),
+            late_messages: self.counted(Counted::LateMessage),
+            ping_floods: self.counted(Counted::PingFlood),
+            message_floods: self.counted(Counted::MessageFlood),
+            slow_peers: self.counted(Counted::SlowPeer),
+            dropped_messages: self.counted(Counted::DroppedMessage),
+            closed_full: self.counted(Counted::ClosedFull),
+            unspoken_subprotocols: self.counted(Counted::UnspokenSubprotocols),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::outgoing::Outgoing;
 use super::sender::Sender;
 use super::sending::Bound;
 use crate::net::config::WhenFull;
+use crate::net::state::counted::Counted;
 use crate::proto::outbound::SendError;
 
 impl Sender {
@@ -28,7 +29,7 @@ impl Sender {
             WhenFull::Wait => Err(SendError::QueueFull),
             WhenFull::Drop => {
                 self.shared.lock().queue.note_dropped();
-                self.shared.context.count_dropped();
+                self.shared.context.count(Counted::DroppedMessage);
                 Ok(())
             }
             WhenFull::Close => {
@@ -36,7 +37,7 @@ impl Sender {
                 let mut state = self.shared.lock_for_sending();
                 if state.close_full() {
                     state.wake_task();
-                    self.shared.context.count_closed_full();
+                    self.shared.context.count(Counted::ClosedFull);
                 }
                 Err(SendError::Closed)
             }

@@ -103,9 +103,7 @@ impl State {
     /// There is no memory to go on with; the peer may try again later (RFC 6455 §7.4: 1013).
     pub(super) fn overload(&mut self, shortage: Shortage) {
         self.life.initiate(Initiator::Overload);
-        self.queue.append(|outbound, batch| {
-            outbound.fail_with(CloseCode::TRY_AGAIN_LATER, shortage.reason(), batch);
-        });
+        self.queue_failure(CloseCode::TRY_AGAIN_LATER, shortage.reason());
         self.finish();
     }
 
@@ -132,19 +130,20 @@ impl State {
 
     /// The peer did not answer a Ping in time.
     pub(in crate::net) fn give_up_silent_peer(&mut self) {
-        self.queue.append(|outbound, batch| {
-            outbound.fail_with(CloseCode::INTERNAL_ERROR, NO_PONG, batch);
-        });
+        self.queue_failure(CloseCode::INTERNAL_ERROR, NO_PONG);
         self.expire(TimeoutKind::Keepalive);
     }
 
     /// The rest of a message did not come in time.
     pub(in crate::net) fn give_up_message(&mut self, timer: TimeoutKind) {
         let reason = if timer == TimeoutKind::Message { LATE_MESSAGE } else { IDLE_MESSAGE };
-        self.queue.append(|outbound, batch| {
-            outbound.fail_with(CloseCode::POLICY_VIOLATION, reason, batch);
-        });
+        self.queue_failure(CloseCode::POLICY_VIOLATION, reason);
         self.expire(timer);
+    }
+
+    /// Queues the Close of a connection that fails for a reason which is no violation (RFC 6455 §7.1.7).
+    fn queue_failure(&mut self, code: CloseCode, reason: &str) {
+        self.queue.append(|outbound, batch| outbound.fail_with(code, reason, batch));
     }
 
     /// A timer ran out.
@@ -172,9 +171,7 @@ impl State {
         deadline: Deadline,
     ) -> Option<Box<Outbox>> {
         let unsent = self.queue.give_up_waiting(left);
-        self.queue.append(|outbound, batch| {
-            outbound.fail_with(CloseCode::POLICY_VIOLATION, TOO_SLOW, batch);
-        });
+        self.queue_failure(CloseCode::POLICY_VIOLATION, TOO_SLOW);
         self.expire(TimeoutKind::Drain);
         self.life.wait_for_end(deadline);
         unsent

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 #[cfg(feature = "server")]
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::clock::Clock;
+use super::counted::{Counted, Counts};
 use super::memory::Memory;
 use super::rate_limit::Told;
 use super::settings::AtHand;
@@ -42,15 +43,7 @@ pub(crate) struct Context {
     farewell: OnceLock<Arc<Farewell>>,
     draining: Notify,
     live: AtomicUsize,
-    panics: AtomicU64,
-    slow_peers: AtomicU64,
-    dropped: AtomicU64,
-    closed_full: AtomicU64,
-    unspoken_subprotocols: AtomicU64,
-    late_messages: AtomicU64,
-    ping_floods: AtomicU64,
-    message_floods: AtomicU64,
-    drained: Drained,
+    counts: Counts,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
     rearmed: Notify,
@@ -62,25 +55,6 @@ pub(crate) struct Context {
     /// Memory for compression; the contexts of one server share it.
     #[cfg(feature = "deflate")]
     pub(in crate::net) budget: Arc<Budget>,
-}
-
-/// How connections ended after a shutdown was asked for.
-#[derive(Debug, Default)]
-struct Drained {
-    clean: AtomicU64,
-    unclean: AtomicU64,
-    cut: AtomicU64,
-}
-
-/// How a connection ended after a shutdown was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DrainEnd {
-    /// Each side said what it had to, or nothing was ever said.
-    Clean,
-    /// The peer, or its transport, did not keep to the closing handshake.
-    Unclean,
-    /// It was dropped before its end.
-    Cut,
 }
 
 #[derive(Default)]
@@ -136,15 +110,7 @@ impl Context {
             farewell: OnceLock::new(),
             draining: Notify::new(),
             live: AtomicUsize::new(0),
-            panics: AtomicU64::new(0),
-            slow_peers: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
-            closed_full: AtomicU64::new(0),
-            unspoken_subprotocols: AtomicU64::new(0),
-            late_messages: AtomicU64::new(0),
-            ping_floods: AtomicU64::new(0),
-            message_floods: AtomicU64::new(0),
-            drained: Drained::default(),
+            counts: Counts::default(),
             register: Mutex::default(),
             rearmed: Notify::new(),
             emptied: Notify::new(),
@@ -228,52 +194,10 @@ impl Context {
         self.live.load(Ordering::SeqCst)
     }
 
-    /// Handlers that panicked.
+    /// How often this was counted.
     #[cfg(feature = "server")]
-    pub(crate) fn panics(&self) -> u64 {
-        self.panics.load(Ordering::Relaxed)
-    }
-
-    /// Connections that were ended because their peer took bytes too slowly.
-    #[cfg(feature = "server")]
-    pub(crate) fn slow_peers(&self) -> u64 {
-        self.slow_peers.load(Ordering::Relaxed)
-    }
-
-    /// Messages that were dropped because the queue to their peer was full.
-    #[cfg(feature = "server")]
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// Connections that were closed because the queue to their peer was full.
-    #[cfg(feature = "server")]
-    pub(crate) fn closed_full(&self) -> u64 {
-        self.closed_full.load(Ordering::Relaxed)
-    }
-
-    /// Opening handshakes that were accepted although none of the subprotocols that they offered is spoken.
-    #[cfg(feature = "server")]
-    pub(crate) fn unspoken_subprotocols(&self) -> u64 {
-        self.unspoken_subprotocols.load(Ordering::Relaxed)
-    }
-
-    /// Messages and frames of which the rest did not come in time.
-    #[cfg(feature = "server")]
-    pub(crate) fn late_messages(&self) -> u64 {
-        self.late_messages.load(Ordering::Relaxed)
-    }
-
-    /// Connections that were failed for their Pings.
-    #[cfg(feature = "server")]
-    pub(crate) fn ping_floods(&self) -> u64 {
-        self.ping_floods.load(Ordering::Relaxed)
-    }
-
-    /// Connections that were failed for their messages.
-    #[cfg(feature = "server")]
-    pub(crate) fn message_floods(&self) -> u64 {
-        self.message_floods.load(Ordering::Relaxed)
+    pub(crate) fn counted(&self, what: Counted) -> u64 {
+        self.counts.get(what)
     }
 
     /// Bytes that all connections hold, of this context and of those that share its budget.
@@ -312,55 +236,14 @@ impl Context {
         self.farewell.get().map(|farewell| &**farewell)
     }
 
-    /// Counts a connection that has ended, if that is after a shutdown was asked for.
-    pub(in crate::net) fn count_drained(&self, end: DrainEnd) {
-        if self.is_draining() {
-            self.drained.count(end).fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Connections that ended so after a shutdown was asked for.
-    #[cfg(feature = "server")]
-    pub(crate) fn drained(&self, end: DrainEnd) -> u64 {
-        self.drained.count(end).load(Ordering::Relaxed)
-    }
-
     /// Whether to tell that there is no place for this peer; if so, how many were not told since the last time.
     #[cfg(feature = "server")]
     pub(crate) fn admit_line_of_place(&self, peer: SocketAddr) -> Option<u64> {
         self.told.places.admit(Some(peer.ip()), self.told.now())
     }
 
-    pub(in crate::net) fn count_panic(&self) {
-        self.panics.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(in crate::net) fn count_late_message(&self) {
-        self.late_messages.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(in crate::net) fn count_ping_flood(&self) {
-        self.ping_floods.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(in crate::net) fn count_message_flood(&self) {
-        self.message_floods.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(in crate::net) fn count_slow_peer(&self) {
-        self.slow_peers.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(in crate::net) fn count_dropped(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(in crate::net) fn count_closed_full(&self) {
-        self.closed_full.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(in crate::net) fn count_unspoken_subprotocols(&self) {
-        self.unspoken_subprotocols.fetch_add(1, Ordering::Relaxed);
+    pub(in crate::net) fn count(&self, what: Counted) {
+        self.counts.count(what);
     }
 
     /// The time since this context began in which this process was awake.
@@ -435,16 +318,6 @@ impl Context {
 
     fn register(&self) -> MutexGuard<'_, Register> {
         self.register.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drained {
-    fn count(&self, end: DrainEnd) -> &AtomicU64 {
-        match end {
-            DrainEnd::Clean => &self.clean,
-            DrainEnd::Unclean => &self.unclean,
-            DrainEnd::Cut => &self.cut,
-        }
     }
 }
 

@@ -14,6 +14,7 @@ mod closing;
 #[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
 pub(super) mod compression;
 pub(super) mod context;
+pub(super) mod counted;
 pub(super) mod drain;
 mod glance;
 mod held;
@@ -41,6 +42,7 @@ use tokio::task::Id;
 pub(super) use self::life::Deadline;
 
 use self::context::Place;
+use self::counted::Counted;
 use self::glance::{Glance, Looks};
 use self::life::Life;
 use self::pings::{Pings, Rate};
@@ -320,7 +322,7 @@ impl State {
             }
             Rate::Flood => {}
         }
-        shared.context.count_ping_flood();
+        shared.context.count(Counted::PingFlood);
         self.fail(Violation::TooManyPings);
         true
     }

@@ -12,6 +12,7 @@
 
 use tokio::time::Instant;
 
+use super::counted::Counted;
 use super::shared::Shared;
 use super::{Deadline, Received, State};
 use crate::net::config::{Limits, WhenTooFast};
@@ -54,7 +55,7 @@ impl State {
                 Some(Received::UsedUp)
             }
             WhenTooFast::Close => {
-                shared.context.count_message_flood();
+                shared.context.count(Counted::MessageFlood);
                 self.fail(Violation::TooManyMessages);
                 Some(Received::Over)
             }

@@ -27,6 +27,7 @@ use crate::net::error::BoxError;
 use crate::net::http::{Body, Fault, HttpService, check};
 use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
+use crate::net::state::counted::Counted;
 use crate::net::state::drain::DrainRate;
 use crate::net::state::shared::Shared;
 use crate::proto::handshake::{Refusal, Request as Head};
@@ -307,7 +308,7 @@ fn report_failure(shared: &Shared, error: &(dyn StdError + 'static)) {
 
 /// Counts a panic of the application, and logs it.
 fn report_panic(shared: &Shared, panic: &(dyn Any + Send)) {
-    shared.context.count_panic();
+    shared.context.count(Counted::Panic);
     let peer = shared.peer.map(tracing::field::display);
     let path = shared.lock().path().to_owned();
     tracing::error!(peer, path, panic = said(panic), "the answer to a plain request panicked");

@@ -24,7 +24,8 @@ use crate::net::handles::incoming::Incoming;
 use crate::net::lent::cork;
 use crate::net::lent::outbox::Outbox;
 use crate::net::read_vec::ReadVec;
-use crate::net::state::context::{Context as Shares, DrainEnd};
+use crate::net::state::context::Context as Shares;
+use crate::net::state::counted::Counted;
 use crate::net::state::shared::Shared;
 
 /// Serves one connection on any transport, from its first byte to its end.
@@ -116,9 +117,9 @@ impl Drop for Registered {
         let mut state = self.0.lock();
         let (mut unsent, mut ending) = (None, None);
         let end = match state.life.ended() {
-            None => DrainEnd::Cut,
-            Some(ending) if ending.is_as_it_should_be() => DrainEnd::Clean,
-            Some(_) => DrainEnd::Unclean,
+            None => Counted::DrainedCut,
+            Some(ending) if ending.is_as_it_should_be() => Counted::DrainedClean,
+            Some(_) => Counted::DrainedUnclean,
         };
         if !state.life.is_closed() {
             state.lose(Some(std::io::ErrorKind::Interrupted));
@@ -130,7 +131,9 @@ impl Drop for Registered {
         if let Some(ending) = ending {
             self.0.report_dropped(&ending);
         }
-        self.0.context.count_drained(end);
+        if self.0.context.is_draining() {
+            self.0.context.count(end);
+        }
         self.0.leave();
     }
 }

@@ -10,6 +10,7 @@ use crate::net::ending::TimeoutKind;
 use crate::net::lent::pool;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::State;
+use crate::net::state::counted::Counted;
 use crate::net::state::shared::Shared;
 
 impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
@@ -32,7 +33,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
             // The transport refuses nothing at present.
             return state.queue.spare(shared.drain_rate(), shared.context.now());
         }
-        shared.context.count_slow_peer();
+        shared.context.count(Counted::SlowPeer);
         let was_closing = !state.queue.outbound().is_open();
         if was_closing {
             // Our Close stands behind what the peer does not take.

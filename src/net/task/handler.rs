@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::net::ending::{Ending, Initiator};
 use crate::net::error::{BoxError, Error};
+use crate::net::state::counted::Counted;
 use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
 use crate::proto::outbound::SendError;
@@ -30,7 +31,7 @@ pub(super) fn end_handler(shared: &Shared, outcome: Outcome) {
             (Initiator::HandlerError, CloseCode::INTERNAL_ERROR)
         }
         Outcome::Panicked(panic) => {
-            shared.context.count_panic();
+            shared.context.count(Counted::Panic);
             report_panic(shared, &**panic);
             (Initiator::HandlerPanic, CloseCode::INTERNAL_ERROR)
         }

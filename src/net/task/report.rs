@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::net::ending::{Ending, Initiator, TimeoutKind};
 use crate::net::state::context::Context;
+use crate::net::state::counted::Counted;
 use crate::net::state::rate_limit::{RateLimit, Told};
 use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
@@ -46,7 +47,7 @@ impl Shared {
     /// The 101 names none of the subprotocols that the client offers: it is counted, and the log says it,
     /// because a browser then fails the connection with 1006 and does not say why.
     pub(in crate::net) fn report_unspoken_subprotocols(&self, request: &Request) {
-        self.context.count_unspoken_subprotocols();
+        self.context.count(Counted::UnspokenSubprotocols);
         let context = &self.context;
         let Some(suppressed) = context.told.unspoken.admit(self.address(), context.told.now())
         else {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::opening::Opening;
 use crate::net::ending::TimeoutKind;
+use crate::net::state::counted::Counted;
 use crate::net::state::shared::Shared;
 use crate::net::state::{Deadline, State};
 use crate::proto::keepalive::{Keepalive, Silence};
@@ -119,7 +120,7 @@ impl Shared {
         }
         if let Some((end, timer)) = state.reading.rest_deadline(timeouts) {
             if end <= now {
-                self.context.count_late_message();
+                self.context.count(Counted::LateMessage);
                 state.give_up_message(timer);
                 return None;
             }
