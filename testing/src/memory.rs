@@ -208,6 +208,14 @@ impl Peer {
         wire.has_shut_down || wire.is_gone
     }
 
+    /// Closes with 1000, as the server does then, and ends: so does the connection.
+    pub async fn close_cleanly(&self, serving: JoinHandle<Ending>) {
+        self.send(close(1000));
+        assert_eq!(self.frame().await.close_code(), 1000);
+        self.end();
+        assert!(serving.await.unwrap().is_clean());
+    }
+
     /// The next header section from the server.
     pub async fn head(&self) -> String {
         self.take(|bytes| {

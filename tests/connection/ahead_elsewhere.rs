@@ -102,10 +102,7 @@ async fn a_pong_that_fills_the_queue_goes_out_though_the_receiver_is_on_another_
     peer.send([frame(0x01, "a"), frame(0x89, "p".repeat(100)), frame(0x80, "b")].concat());
     let pong = timeout(Duration::from_secs(9), peer.frame()).await;
     assert_eq!(pong.expect("a Pong").first, 0x8a);
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 /// The Receiver finds the end of the connection in the input that it holds, while our Close is out

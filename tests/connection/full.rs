@@ -47,10 +47,7 @@ async fn what_another_task_has_queued_keeps_no_message_waiting() {
         assert_eq!(peer.frame().await.payload, [1; 400]);
     }
     assert_eq!(peer.text().await, "done");
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 /// The bound holds for replies too: a peer that asks and does not read is not read in the end, and
@@ -162,10 +159,7 @@ async fn a_plain_echo_on_a_task_of_its_own_sees_no_refusal() {
     for _ in 0..3000 {
         assert_eq!(peer.frame().await, Frame { first: 0x82, payload: vec![7; 100] });
     }
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 /// Others fill the queue between a message and its reply, when earlier replies are written in part:

@@ -243,10 +243,7 @@ async fn who_asks_later_finds_everything_in_order() {
             let payload = payload.into();
             assert_eq!(peer.frame().await, Frame { first, payload }, "{taken} taken");
         }
-        peer.send(close(1000));
-        assert_eq!(peer.frame().await.close_code(), 1000);
-        peer.end();
-        assert!(serving.await.unwrap().is_clean());
+        peer.close_cleanly(serving).await;
     }
 }
 
@@ -328,10 +325,7 @@ async fn s5_5_2_a_ping_follows_silence_and_not_messages() {
             assert_eq!(peer.text().await, "here");
         }
     }
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,10 +79,7 @@ async fn input_taken_after_asking_elsewhere_is_dropped_in_order() {
     for expected in [&b"first"[..], b"second"] {
         assert_eq!(peer.frame().await.payload, expected);
     }
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 /// Notes that it was woken, and wakes another.

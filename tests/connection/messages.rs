@@ -4,7 +4,7 @@ use bytes::Bytes;
 use stickler::{Config, Message, MessageKind, OwnedMessage, Prepared};
 
 use crate::claims::claims;
-use crate::support::{Frame, binary, close, echo, frame, open, settle, text};
+use crate::support::{Frame, binary, echo, frame, open, settle, text};
 
 fn sent(first: u8, payload: impl AsRef<[u8]>) -> Frame {
     Frame { first, payload: payload.as_ref().to_vec() }
@@ -22,10 +22,7 @@ async fn s5_6_an_echo_returns_every_message_kind_for_kind() {
         peer.send(text(&letters));
         assert_eq!(peer.frame().await, sent(0x81, &letters), "{size}");
     }
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 #[tokio::test(start_paused = true)]

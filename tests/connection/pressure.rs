@@ -70,10 +70,7 @@ async fn a_peer_that_does_not_read_is_not_read() {
     }
     assert_eq!(peer.untaken(), 0);
     peer.give_room(usize::MAX);
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,10 +156,7 @@ async fn a_transport_that_is_not_flushed_is_back_pressure() {
     for _ in 0..1000 {
         assert_eq!(peer.text().await.len(), 100);
     }
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stickler::{Binary, Error, FragmentedMessage, Fragments, Message, OwnedMessage, Text};
 use stickler::{Config, Ending, Endpoint, Incoming, Receiver, Sender, WebSocket};
 
-use crate::support::{close, echo, frame, open, text};
+use crate::support::{echo, frame, open, text};
 
 #[test]
 fn everything_is_send() {
@@ -92,10 +92,7 @@ async fn spread() {
         assert_eq!(number.parse::<usize>().unwrap(), *next);
         *next += 1;
     }
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 #[tokio::test(start_paused = true)]

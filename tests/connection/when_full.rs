@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stickler::{
-    CloseCode, Config, Endpoint, Incoming, Initiator, Limits, MessageKind, Prepared, Receiver,
-    SendError, Sender, SentClose, TrySendError, WhenFull,
+    CloseCode, Config, Ending, Endpoint, Incoming, Initiator, Limits, MessageKind, Prepared,
+    Receiver, SendError, Sender, SentClose, TrySendError, WhenFull,
 };
+use tokio::task::JoinHandle;
 
 use crate::claims::claims;
-use crate::support::{REQUEST, binary, close, echo, open, open_on, settle, text};
+use crate::support::{Peer, REQUEST, binary, close, echo, open, open_on, settle, text};
 
 fn bounded(max_queued: usize, when_full: WhenFull) -> Config {
     Config::default().limits(Limits::default().max_queued(max_queued).when_full(when_full))
@@ -19,6 +20,14 @@ fn bounded(max_queued: usize, when_full: WhenFull) -> Config {
 /// Once the transport refuses everything, nothing that is queued is written any more.
 async fn stop(receiver: &mut Receiver) {
     assert!(receiver.recv().await.unwrap().is_some());
+}
+
+/// The connection closes next because the queue is full, and the peer answers.
+async fn closes_full(peer: &Peer, serving: JoinHandle<Ending>) {
+    assert_eq!(peer.frame().await.close_code(), 1008);
+    peer.send(close(1008));
+    peer.end();
+    assert_eq!(serving.await.unwrap().initiator, Initiator::FullQueue);
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,10 +72,7 @@ async fn a_whole_message_is_dropped_from_the_bound_on() {
     assert_eq!(peer.frame().await.payload, [1; 995]);
     assert_eq!(peer.text().await, "a");
     assert_eq!(peer.text().await, "h");
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 /// At the bound exactly the queue is full, and one byte less is room.
@@ -113,10 +119,7 @@ async fn a_message_that_has_begun_goes_as_a_whole() {
     peer.give_room(usize::MAX);
     assert_eq!(peer.frame().await.payload, [1; 2000]);
     assert_eq!(peer.frame().await.payload, [3; 10]);
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 /// An echo: a peer that does not read its replies is heard all the same, and misses replies.
@@ -148,10 +151,7 @@ async fn an_echo_goes_on_hearing_a_peer_that_misses_replies() {
     }
     peer.send(text("still here"));
     assert_eq!(peer.text().await, "still here");
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 /// Echoes on a task of its own.
@@ -180,10 +180,7 @@ async fn a_peer_that_reads_gets_every_reply() {
             for _ in 0..200 {
                 assert_eq!(peer.frame().await.payload, [7; 100], "{when_full:?} {is_elsewhere}");
             }
-            peer.send(close(1000));
-            assert_eq!(peer.frame().await.close_code(), 1000);
-            peer.end();
-            assert!(serving.await.unwrap().is_clean());
+            peer.close_cleanly(serving).await;
         }
     }
 }
@@ -201,10 +198,7 @@ async fn an_echo_elsewhere_goes_on_hearing_a_peer_that_does_not_read() {
     peer.give_room(usize::MAX);
     settle().await;
     assert!((10..=12).contains(&peer.frames().len()));
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 /// A handler may have its peer wait all the same.
@@ -279,10 +273,7 @@ async fn an_echo_to_a_peer_that_does_not_read_closes() {
     for _ in 0..10 {
         assert_eq!(peer.frame().await.payload, [7; 100]);
     }
-    assert_eq!(peer.frame().await.close_code(), 1008);
-    peer.send(close(1008));
-    peer.end();
-    assert_eq!(serving.await.unwrap().initiator, Initiator::FullQueue);
+    closes_full(&peer, serving).await;
 }
 
 /// A peer that never reads does not keep the connection: the time for the closing handshake holds.
@@ -316,10 +307,7 @@ async fn a_fragment_without_room_closes_too() {
     settle().await;
     peer.give_room(usize::MAX);
     assert_eq!(peer.frame().await.payload, [1; 2000]);
-    assert_eq!(peer.frame().await.close_code(), 1008);
-    peer.send(close(1008));
-    peer.end();
-    assert_eq!(serving.await.unwrap().initiator, Initiator::FullQueue);
+    closes_full(&peer, serving).await;
 }
 
 /// What a handler chooses holds for its connection, and another one is not delayed.
@@ -376,8 +364,5 @@ async fn another_task_drops_by_the_length_of_the_whole_queue() {
         assert_eq!(peer.frame().await.payload, [1; 400]);
     }
     assert_eq!(peer.text().await, "a reply");
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }

@@ -123,10 +123,7 @@ async fn transports_that_buffer_are_flushed() {
     peer.give_room(usize::MAX);
     assert_eq!(peer.text().await, "later");
     assert_eq!(peer.text().await, "last");
-    peer.send(close(1000));
-    assert_eq!(peer.frame().await.close_code(), 1000);
-    peer.end();
-    assert!(serving.await.unwrap().is_clean());
+    peer.close_cleanly(serving).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -146,10 +146,7 @@ async fn an_upgraded_connection_is_compressed_as_its_endpoint_agreed() {
         assert_eq!(echoed.first, 0xc1);
         let inflated = crate::deflate::inflate_message(b"", &echoed.payload).unwrap();
         assert_eq!(inflated.output, message.as_bytes());
-        peer.send(close(1000));
-        assert_eq!(peer.frame().await.close_code(), 1000);
-        peer.end();
-        assert!(serving.await.unwrap().is_clean());
+        peer.close_cleanly(serving).await;
     }
 }
 
