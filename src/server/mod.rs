@@ -7,6 +7,7 @@
 
 mod buffers;
 mod counters;
+mod door;
 mod limits;
 mod listener;
 mod permit;
