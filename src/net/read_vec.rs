@@ -30,6 +30,11 @@ pub(crate) trait ReadVec {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
+    /// Whether TLS secures it. Asked once, at the beginning.
+    fn is_secure(&self) -> bool {
+        false
+    }
+
     /// Has the transport take a little more than it was meant to: the last that is written to it.
     fn make_room(&mut self) {}
 }
