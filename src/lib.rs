@@ -142,7 +142,7 @@
 //! # Features
 //!
 //! `net` (one connection on tokio), `http` (answers to plain requests), `server` (many connections,
-//! implies `http`) and `deflate` (permessage-deflate) are on by default. Without any, what is left is
+//! implies `http`), `tls` (TLS below them, by rustls) and `deflate` (permessage-deflate) are on by default. Without any, what is left is
 //! [`proto`]. `json` adds `Json` and `Message::json`, by serde; `futures` adds `Stream` and `Sink`;
 //! `axum` and `hyper` add what their names say; `test` adds a client in memory, for the tests of
 //! applications.
@@ -186,6 +186,8 @@ pub use net::{
     Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError, Result, Sender, SentClose,
     Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull, WhenTooFast,
 };
+#[cfg(feature = "tls")]
+pub use net::{ClientCertificate, TlsSession, TlsVersion};
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};
 #[cfg(feature = "json")]
@@ -202,7 +204,9 @@ pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
-pub use server::{Counters, Drained, Handle, Server, Serving};
+pub use server::{Binding, BoundAddress, Counters, Drained, Handle, Server, Serving};
+#[cfg(feature = "tls")]
+pub use server::{Tls, TlsCounters, TlsError};
 #[cfg(feature = "net")]
 pub use topic::{Subscription, Topic, Topics};
 

@@ -31,6 +31,8 @@ pub struct Ending {
     pub refused: Option<u16>,
     /// Which reason the refusal had.
     pub rejection: Option<Rejection>,
+    /// Whether the transport ended before its own end.
+    pub(super) is_truncated: bool,
 }
 
 /// Whether a Close was sent. One that was queued and never written was not.
@@ -157,6 +159,16 @@ impl Ending {
             && self.sent.is_sent()
             && self.violation.is_none()
             && self.transport.is_none()
+    }
+
+    /// Whether TCP ended without the end of TLS: nobody can tell whether the peer ended it, or a stranger cut
+    /// the connection (RFC 8446 §6.1). An ending like this is never clean, and `transport` is
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).
+    ///
+    /// Once both Close frames have passed, what the peer sends is not looked at: many clients then end TCP
+    /// alone, and nothing is missing.
+    pub fn is_truncated(&self) -> bool {
+        self.is_truncated
     }
 
     /// The status code as applications see it: that of the first Close received, 1005 when

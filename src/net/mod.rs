@@ -28,6 +28,8 @@ mod pass;
 mod read_vec;
 mod state;
 mod task;
+#[cfg(feature = "tls")]
+mod tls_session;
 
 #[cfg(feature = "deflate")]
 pub use config::DeflateConfig;
@@ -77,3 +79,5 @@ pub(crate) use state::source::Source;
 pub(crate) use state::watchman::Watchman;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;
+#[cfg(feature = "tls")]
+pub use tls_session::{ClientCertificate, TlsSession, TlsVersion};

@@ -1,5 +1,5 @@
 //! What a connection asks of its transport beside `AsyncWrite`: to read into the spare capacity of
-//! a `Vec`, and to try a write that readiness says nothing of.
+//! a `Vec`, to try a write that readiness says nothing of, and to say whether it is secured.
 //!
 //! Whatever is `AsyncRead` can do that. A transport that can do it in a better way is not
 //! `AsyncRead` and implements the trait itself.
@@ -10,6 +10,9 @@ use std::task::{Context, Poll};
 
 use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+#[cfg(feature = "tls")]
+use super::tls_session::TlsSession;
 
 /// What a transport can do beside `AsyncWrite`.
 pub(crate) trait ReadVec {
@@ -30,9 +33,29 @@ pub(crate) trait ReadVec {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// Whether TLS secures it. Asked once, at the beginning.
+    /// Bytes that were written and that the transport itself still holds, as TLS does.
+    fn unflushed(&mut self) -> usize {
+        0
+    }
+
+    /// Flushes as [`ReadVec::try_write`] writes.
+    ///
+    /// # Errors
+    /// `WouldBlock` where the transport still holds something, and where there is no better way to know than
+    /// readiness.
+    fn try_flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// Whether TLS secures it, which is so from the beginning or never.
     fn is_secure(&self) -> bool {
         false
+    }
+
+    /// What its TLS handshake agreed on. Asked once, when the opening handshake is judged.
+    #[cfg(feature = "tls")]
+    fn tls_session(&self) -> Option<TlsSession> {
+        None
     }
 
     /// Has the transport take a little more than it was meant to: the last that is written to it.

@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tls")]
+use super::tls::{self, TlsCounters};
+
 /// What a server has seen so far, read at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,6 +55,9 @@ pub struct Counters {
     pub memory_ended: u64,
     /// Messages that were refused with 1013 because there was no room for them.
     pub memory_refused: u64,
+    /// How TLS handshakes have ended.
+    #[cfg(feature = "tls")]
+    pub tls: TlsCounters,
 }
 
 /// How connections have ended since a shutdown was asked for.
@@ -74,6 +80,8 @@ pub(super) struct Tally {
     pub(super) accept_errors: AtomicU64,
     /// A worker ended by its own fault.
     pub(super) is_broken: AtomicBool,
+    #[cfg(feature = "tls")]
+    pub(super) tls: tls::Tally,
 }
 
 /// Lets one log line per second through, over all threads.

@@ -14,17 +14,40 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
 
+use super::Control;
 use super::limits::{Caps, Overload};
 use super::listener;
 use super::permit::Permit;
 use super::shutdown::Watch;
 use super::socket::Socket;
+#[cfg(feature = "tls")]
+use super::tls;
 use super::worker::Shared;
 use crate::net::{self, BoxError, Context, Ending, Incoming, ReadVec};
+
+/// What the connections of a listener begin with.
+pub(super) enum Security {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(tls::Receiving),
+}
+
+impl Security {
+    #[cfg(feature = "tls")]
+    pub(super) fn of(is_tls: bool, control: &Arc<Control>, context: &Arc<Context>) -> Security {
+        if is_tls { Security::Tls(tls::Receiving::new(control, context)) } else { Security::Plain }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    pub(super) fn of(_: bool, _: &Arc<Control>, _: &Arc<Context>) -> Security {
+        Security::Plain
+    }
+}
 
 /// One listener of one worker, and what its connections need.
 pub(super) struct Door<H> {
     pub(super) listener: TcpListener,
+    pub(super) security: Security,
     pub(super) context: Arc<Context>,
     pub(super) shared: Arc<Shared>,
     pub(super) handler: Arc<H>,
@@ -135,10 +158,24 @@ where
             return Ok(());
         }
         match Permit::ask(admission, peer.ip(), caps) {
-            Ok(permit) => self.serve(Socket::new(stream, permit), Some(peer)),
+            Ok(permit) => self.admit(stream, peer, permit),
             Err(overload) => self.refuse(stream, peer, overload),
         }
         Ok(())
+    }
+
+    /// Serves a connection that has a place. Each kind of transport is a type of its own, so that no
+    /// connection is larger for the sake of another kind.
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, permit: Permit) {
+        match &self.security {
+            Security::Plain => self.serve(Socket::new(stream, permit), Some(peer)),
+            #[cfg(feature = "tls")]
+            Security::Tls(tls) => {
+                if let Some(socket) = tls.admit(stream, peer, permit) {
+                    self.serve(socket, Some(peer));
+                }
+            }
+        }
     }
 
     /// Starts the task of one connection.
@@ -160,7 +197,17 @@ where
         if let Some(suppressed) = self.context.admit_line_of_place(peer) {
             tracing::warn!(%peer, %overload, suppressed, "refused a connection");
         }
-        self.shared.refusals.spawn(stream, overload.rejection());
+        let rejection = overload.rejection();
+        match &self.security {
+            Security::Plain => self.shared.refusals.spawn(stream, rejection),
+            // The answer goes behind the handshake, so this costs more: the number of refusals is bounded.
+            #[cfg(feature = "tls")]
+            Security::Tls(tls) => {
+                if let Some(socket) = tls.refuse(stream, peer) {
+                    self.shared.refusals.spawn(socket, rejection);
+                }
+            }
+        }
     }
 
     /// Out of descriptors or memory: the connection stays in the kernel's queue, and

@@ -17,6 +17,8 @@ pub(super) struct Bound {
     socket: Socket,
     /// With the real port, also when port 0 was asked for.
     pub(super) address: SocketAddr,
+    /// Whether its connections begin with TLS.
+    pub(super) is_tls: bool,
 }
 
 /// Whether another socket may listen on the same address and port.
@@ -142,7 +144,7 @@ fn listen(address: SocketAddr, port: Port) -> io::Result<Bound> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     let address = socket.local_addr()?.as_socket().unwrap_or(address);
-    Ok(Bound { socket, address })
+    Ok(Bound { socket, address, is_tls: false })
 }
 
 /// Lets other sockets of this user listen on the same port; false where the

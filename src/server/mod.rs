@@ -5,6 +5,7 @@
 //! message. On a runtime of the application there is one worker, which is a task and
 //! whose connections are tasks. This room knows connections, not what they say.
 
+mod binding;
 mod buffers;
 mod counters;
 mod door;
@@ -16,6 +17,8 @@ mod refusal;
 mod serving;
 mod shutdown;
 mod socket;
+#[cfg(feature = "tls")]
+mod tls;
 mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -26,6 +29,7 @@ use std::{fmt, io, thread};
 
 use tokio::runtime;
 
+pub use self::binding::{Binding, BoundAddress};
 use self::buffers::Buffers;
 use self::counters::Tally;
 pub use self::counters::{Counters, Drained};
@@ -33,7 +37,11 @@ use self::limits::{Admission, Caps};
 use self::listener::Bound;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
-use self::worker::{Shared, Worker};
+#[cfg(feature = "tls")]
+use self::tls::InForce;
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsCounters, TlsError};
+use self::worker::{Listener, Shared, Worker};
 use crate::net::{
     Answer, Body, BoxError, Config, Context, HttpService, Incoming, Limits, Timeouts, Watchman,
 };
@@ -72,6 +80,9 @@ pub(super) struct Control {
     shutdown: Arc<Shutdown>,
     admission: Arc<Admission>,
     tally: Tally,
+    /// What new TLS connections are served with.
+    #[cfg(feature = "tls")]
+    tls: InForce,
     /// One per worker, once they have been started.
     contexts: OnceLock<Vec<Arc<Context>>>,
 }
@@ -89,8 +100,23 @@ impl Server {
     /// When an address cannot be listened on; the message names it. Its port is
     /// taken also when another server of this kind has it.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self {
-            bound: bind(address)?,
+        Ok(Self::of(bind(address)?))
+    }
+
+    /// As [`bind`](Self::bind), for connections that begin with TLS: `wss://`. [`tls`](Self::tls) is to be
+    /// set then.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bind`](Self::bind).
+    #[cfg(feature = "tls")]
+    pub fn bind_tls(address: impl ToSocketAddrs) -> io::Result<Self> {
+        Ok(Self::of(bind_for_tls(address)?))
+    }
+
+    fn of(bound: Vec<Bound>) -> Self {
+        Self {
+            bound,
             workers: None,
             config: Config::default(),
             http: None,
@@ -101,9 +127,11 @@ impl Server {
                 shutdown: Arc::new(Shutdown::new()),
                 admission: Arc::default(),
                 tally: Tally::default(),
+                #[cfg(feature = "tls")]
+                tls: InForce::default(),
                 contexts: OnceLock::new(),
             }),
-        })
+        }
     }
 
     /// Listens on another address too.
@@ -114,6 +142,31 @@ impl Server {
     pub fn bind_also(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
         self.bound.append(&mut bind(address)?);
         Ok(self)
+    }
+
+    /// Listens on another address too, for connections that begin with TLS. Plain listeners and those of TLS
+    /// may stand beside each other.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bind`](Self::bind).
+    #[cfg(feature = "tls")]
+    pub fn bind_also_tls(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
+        self.bound.append(&mut bind_for_tls(address)?);
+        Ok(self)
+    }
+
+    /// Sets the certificates and keys of all TLS listeners. [`Handle::reload_tls`] replaces them while the
+    /// server runs.
+    ///
+    /// The TLS handshake and the opening handshake behind it share one deadline,
+    /// [`Timeouts::handshake`], and one place under [`max_handshakes`](Self::max_handshakes). What fails is
+    /// told to the log, and [`Counters::tls`] counts it.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(self, tls: Tls) -> Self {
+        self.control.tls.replace(tls);
+        self
     }
 
     /// Sets the number of worker threads, which is not 0; one per core unless set.
@@ -296,10 +349,18 @@ impl Server {
         self.bound.iter().map(|bound| bound.address).collect()
     }
 
+    fn bindings(&self) -> Arc<[Binding]> {
+        self.bound.iter().map(|bound| Binding::tcp(bound.address, bound.is_tls)).collect()
+    }
+
     /// A handle to the server, for other threads and for handlers.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { control: self.control.clone(), local_addrs: self.local_addrs().into() }
+        Handle {
+            control: self.control.clone(),
+            bindings: self.bindings(),
+            local_addrs: self.local_addrs().into(),
+        }
     }
 
     /// Serves until [`Handle::shutdown`], calling the handler once for every opening
@@ -403,6 +464,10 @@ impl Server {
         if self.blocking_warning == Some(Duration::ZERO) {
             return Err(invalid("blocking_warning is 0: every handler would be warned of"));
         }
+        #[cfg(feature = "tls")]
+        if !self.control.tls.is_set() && self.bound.iter().any(|bound| bound.is_tls) {
+            return Err(invalid("there is a TLS listener, and Server::tls is not set"));
+        }
         self.buffers.check().map_err(invalid)?;
         self.config.check().map_err(invalid)
     }
@@ -431,11 +496,12 @@ fn invalid(sentence: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io:
 }
 
 /// Gives every worker a listener of each address.
-fn deal(bound: Vec<Bound>, workers: usize) -> io::Result<Vec<Vec<std::net::TcpListener>>> {
+fn deal(bound: Vec<Bound>, workers: usize) -> io::Result<Vec<Vec<Listener>>> {
     let mut hands: Vec<_> = (0..workers).map(|_| Vec::with_capacity(bound.len())).collect();
     for bound in bound {
+        let is_tls = bound.is_tls;
         for (hand, listener) in hands.iter_mut().zip(bound.into_listeners(workers)?) {
-            hand.push(listener);
+            hand.push(Listener { listener, is_tls });
         }
     }
     Ok(hands)
@@ -444,6 +510,13 @@ fn deal(bound: Vec<Bound>, workers: usize) -> io::Result<Vec<Vec<std::net::TcpLi
 fn bind(address: impl ToSocketAddrs) -> io::Result<Vec<Bound>> {
     let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
     listener::bind_all(&addresses)
+}
+
+#[cfg(feature = "tls")]
+fn bind_for_tls(address: impl ToSocketAddrs) -> io::Result<Vec<Bound>> {
+    let mut bound = bind(address)?;
+    bound.iter_mut().for_each(|bound| bound.is_tls = true);
+    Ok(bound)
 }
 
 impl fmt::Debug for Server {

@@ -6,11 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+#[cfg(feature = "tls")]
+use std::time::SystemTime;
 use std::{fmt, io};
 
-use super::Control;
 use super::counters::{Counters, Drained};
 use super::limits::Overload;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+use super::{Binding, Control};
 use crate::net::{Context, Counted, Farewell};
 use crate::proto::outbound::SendError;
 
@@ -107,6 +111,7 @@ impl Drop for Serving {
 #[derive(Clone)]
 pub struct Handle {
     pub(super) control: Arc<Control>,
+    pub(super) bindings: Arc<[Binding]>,
     pub(super) local_addrs: Arc<[SocketAddr]>,
 }
 
@@ -139,6 +144,32 @@ impl Handle {
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
+    }
+
+    /// What was listened on when the handle was made, in the order in which it was bound.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<Binding> {
+        self.bindings.to_vec()
+    }
+
+    /// Has new connections to the TLS listeners served with other certificates and keys. Connections that are
+    /// open, or in their handshake, go on with those that they began with. Sessions of before are not resumed.
+    ///
+    /// What is wrong with the certificates was said when `tls` was made; so a bad file leaves the old ones in
+    /// force. Once a shutdown was asked for, nothing is replaced.
+    #[cfg(feature = "tls")]
+    pub fn reload_tls(&self, tls: Tls) {
+        if !self.control.shutdown.is_requested() {
+            self.control.tls.replace(tls);
+        }
+    }
+
+    /// When the first of the certificates in force ends; `None` where there are none, or where their
+    /// configuration is the application's own.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_expires(&self) -> Option<SystemTime> {
+        self.control.tls.expires()
     }
 
     /// How connections have ended since the shutdown was asked for. Once the server is gone, as when
@@ -190,6 +221,8 @@ impl Handle {
             dropped_messages: self.counted(Counted::DroppedMessage),
             closed_full: self.counted(Counted::ClosedFull),
             unspoken_subprotocols: self.counted(Counted::UnspokenSubprotocols),
+            #[cfg(feature = "tls")]
+            tls: tally.tls.read(),
         }
     }
 }

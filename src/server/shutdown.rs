@@ -65,6 +65,12 @@ impl Shutdown {
         self.changed.notify_all();
     }
 
+    /// Whether the end was asked for.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_requested(&self) -> bool {
+        self.asked.borrow().is_some()
+    }
+
     /// What a worker watches.
     pub(super) fn watch(&self) -> Watch {
         Watch(self.asked.subscribe())

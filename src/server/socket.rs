@@ -56,16 +56,25 @@ impl ReadVec for Socket {
         SockRef::from(&self.stream).send(bytes)
     }
 
+    fn try_flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn make_room(&mut self) {
-        let socket = SockRef::from(&self.stream);
-        // Where the bounds cannot be moved, nothing is lost but what would be written.
-        #[cfg(target_os = "linux")]
-        let _ = socket.set_tcp_notsent_lowat(u32::MAX);
-        if let Ok(size) = socket.send_buffer_size()
-            && size <= SMALL_BUFFER
-        {
-            let _ = socket.set_send_buffer_size(2 * size);
-        }
+        make_room(&self.stream);
+    }
+}
+
+/// Has the kernel take a little more than it was meant to.
+pub(super) fn make_room(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    // Where the bounds cannot be moved, nothing is lost but what would be written.
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_notsent_lowat(u32::MAX);
+    if let Ok(size) = socket.send_buffer_size()
+        && size <= SMALL_BUFFER
+    {
+        let _ = socket.set_send_buffer_size(2 * size);
     }
 }
 
@@ -137,8 +146,27 @@ mod kernel {
         }
     }
 
+    /// Receives once into `buffer`, which is not empty.
+    #[cfg(feature = "tls")]
+    pub(in crate::server) fn poll_recv_into(
+        stream: &TcpStream,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let room = buffer.len();
+        loop {
+            ready!(stream.poll_read_ready(cx))?;
+            let received = once(stream, Interest::READABLE, room, || {
+                recv(stream, &mut *buffer, RecvFlags::empty()).map(|(len, _)| len)
+            });
+            if let Some(received) = received {
+                return Poll::Ready(received);
+            }
+        }
+    }
+
     /// Sends once.
-    pub(super) fn poll_send(
+    pub(in crate::server) fn poll_send(
         stream: &TcpStream,
         cx: &mut Context<'_>,
         bytes: &[u8],
@@ -155,7 +183,7 @@ mod kernel {
     }
 
     /// Sends once, without asking whether there is room.
-    pub(super) fn try_send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    pub(in crate::server) fn try_send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         Ok(retry_on_intr(|| send(stream, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT))?)
     }
 
@@ -182,6 +210,62 @@ mod kernel {
             (None, Err(error)) if error.kind() != ErrorKind::WouldBlock => Some(Err(error)),
             (None, _) => None,
         }
+    }
+}
+
+/// A TCP socket as TLS reads and writes it.
+#[cfg(feature = "tls")]
+pub(super) mod raw {
+    use std::io::{self, IoSlice};
+    use std::task::{Context, Poll, ready};
+
+    use tokio::net::TcpStream;
+
+    #[cfg(target_os = "linux")]
+    pub(in crate::server) use super::kernel::{poll_recv_into, poll_send, try_send};
+    pub(in crate::server) use super::make_room;
+
+    pub(in crate::server) fn poll_send_vectored(
+        stream: &TcpStream,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(stream.poll_write_ready(cx))?;
+            match stream.try_write_vectored(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(in crate::server) fn poll_recv_into(
+        stream: &TcpStream,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(stream.poll_read_ready(cx))?;
+            match stream.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read),
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(in crate::server) fn poll_send(
+        stream: &TcpStream,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        poll_send_vectored(stream, cx, &[IoSlice::new(bytes)])
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(in crate::server) fn try_send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        socket2::SockRef::from(stream).send(bytes)
     }
 }
 

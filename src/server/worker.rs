@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use super::Control;
 use super::buffers::Buffers;
 use super::counters::OncePerSecond;
-use super::door::Door;
+use super::door::{Door, Security};
 use super::limits::{Caps, descriptor_limit};
 use super::refusal::Refusals;
 use crate::net::{BoxError, Context, Farewell, Incoming};
@@ -45,9 +45,16 @@ impl Shared {
     }
 }
 
+/// A listener of one worker.
+pub(super) struct Listener<L = std::net::TcpListener> {
+    pub(super) listener: L,
+    /// Whether its connections begin with TLS.
+    pub(super) is_tls: bool,
+}
+
 /// What a worker begins with.
 pub(super) struct Worker {
-    pub(super) listeners: Vec<std::net::TcpListener>,
+    pub(super) listeners: Vec<Listener>,
     pub(super) context: Arc<Context>,
     pub(super) shared: Arc<Shared>,
 }
@@ -118,7 +125,7 @@ impl Worker {
     }
 
     /// Accepts until the shutdown, then waits for the connections or the deadline.
-    async fn run<H, F, E>(self, listeners: Vec<TcpListener>, handler: Arc<H>, left: Left)
+    async fn run<H, F, E>(self, listeners: Vec<Listener<TcpListener>>, handler: Arc<H>, left: Left)
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -126,9 +133,10 @@ impl Worker {
     {
         let control = &self.shared.control;
         let mut accepting = JoinSet::new();
-        for listener in listeners {
+        for Listener { listener, is_tls } in listeners {
             let door = Door {
                 listener,
+                security: Security::of(is_tls, control, &self.context),
                 context: self.context.clone(),
                 shared: self.shared.clone(),
                 handler: handler.clone(),
@@ -170,18 +178,18 @@ impl Worker {
     }
 
     /// The listeners, on the runtime of the worker.
-    fn listen(&mut self) -> io::Result<Vec<TcpListener>> {
+    fn listen(&mut self) -> io::Result<Vec<Listener<TcpListener>>> {
         let mut listeners = Vec::with_capacity(self.listeners.len());
-        for listener in self.listeners.drain(..) {
+        for Listener { listener, is_tls } in self.listeners.drain(..) {
             let listener = TcpListener::from_std(listener)?;
             self.shared.buffers.set_on_listener(&listener)?;
-            listeners.push(listener);
+            listeners.push(Listener { listener, is_tls });
         }
         Ok(listeners)
     }
 }
 
-fn prepare(worker: &mut Worker) -> io::Result<(Runtime, Vec<TcpListener>)> {
+fn prepare(worker: &mut Worker) -> io::Result<(Runtime, Vec<Listener<TcpListener>>)> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()

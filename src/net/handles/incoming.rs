@@ -11,6 +11,8 @@ use crate::net::config::{Limits, Timeouts};
 use crate::net::error::{Error, Result};
 use crate::net::state::compression::{self, Compression};
 use crate::net::state::shared::Shared;
+#[cfg(feature = "tls")]
+use crate::net::tls_session::TlsSession;
 use crate::proto::deflate;
 use crate::proto::handshake::{
     Offer, Request, Response, ResponseFields, SubprotocolNotOffered, encode_accept,
@@ -37,6 +39,8 @@ pub(super) struct Inner {
     policy: Option<deflate::Policy>,
     /// What the handler chose for this connection.
     settings: Option<(Limits, Timeouts)>,
+    #[cfg(feature = "tls")]
+    tls: Option<Box<TlsSession>>,
 }
 
 impl Incoming {
@@ -48,8 +52,26 @@ impl Incoming {
             fields: ResponseFields::new(),
             policy: compression::policy(&shared.context),
             settings: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         };
         Incoming { inner: Some(Box::new(inner)), shared }
+    }
+
+    /// It came over TLS, as far as there is a session.
+    #[cfg(feature = "tls")]
+    pub(in crate::net) fn over(mut self, tls: Option<TlsSession>) -> Incoming {
+        if let Some(tls) = tls {
+            self.inner_mut().tls = Some(Box::new(tls));
+        }
+        self
+    }
+
+    /// What the TLS handshake agreed on, with the client's certificate; `None` where the connection came to a
+    /// plain listener, or where something else ended TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> Option<&TlsSession> {
+        self.inner().tls.as_deref()
     }
 
     /// The peer's address, where the transport has one.

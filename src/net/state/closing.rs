@@ -200,6 +200,8 @@ impl State {
         if !was_clean || kind.is_some() {
             self.life.ending().transport = Some(kind.unwrap_or(std::io::ErrorKind::UnexpectedEof));
         }
+        // A read that ends gives no error. This one is of a transport with an end of its own.
+        self.life.ending().is_truncated |= kind == Some(std::io::ErrorKind::UnexpectedEof);
         if kind.is_none() {
             // RFC 6455 §5.5.2: a Ping before the peer's FIN is owed its Pong, which still can be written.
             self.queue.append(|outbound, batch| outbound.release_pong(batch));

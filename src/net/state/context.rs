@@ -242,6 +242,12 @@ impl Context {
         self.told.places.admit(Some(peer.ip()), self.told.now())
     }
 
+    /// As `admit_line_of_place`, for a TLS handshake that failed.
+    #[cfg(feature = "tls")]
+    pub(crate) fn admit_line_of_tls(&self, peer: SocketAddr) -> Option<u64> {
+        self.told.tls.admit(Some(peer.ip()), self.told.now())
+    }
+
     pub(in crate::net) fn count(&self, what: Counted) {
         self.counts.count(what);
     }

@@ -325,6 +325,13 @@ impl Queue {
         self.replies.delayed(len.saturating_sub(before));
     }
 
+    /// The transport has handed over so many bytes that it had taken before: the peer has more time.
+    pub(in crate::net) fn credit(&mut self, flushed: usize, rate: DrainRate, now: Duration) {
+        if self.is_blocked() {
+            self.drain_by = rate.credit_at(self.drain_by, flushed, now);
+        }
+    }
+
     /// The peer's time came while the task compresses, and so has nothing to write: the time begins anew.
     pub(in crate::net) fn spare(&mut self, rate: DrainRate, now: Duration) {
         if self.is_blocked() {

@@ -31,6 +31,8 @@ use crate::net::read_vec::ReadVec;
 use crate::net::state::counted::Counted;
 use crate::net::state::drain::DrainRate;
 use crate::net::state::shared::Shared;
+#[cfg(feature = "tls")]
+use crate::net::tls_session::TlsSession;
 use crate::proto::handshake::{Refusal, Request as Head};
 use crate::proto::rejection::Rejection;
 
@@ -40,6 +42,8 @@ pub(super) struct Plain {
     /// What was read behind the head.
     early: Lease,
     service: HttpService,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsSession>,
 }
 
 impl Plain {
@@ -57,7 +61,19 @@ impl Plain {
         let head_only = head.method() == "HEAD";
         check_content(&head, shared.context.config.limits.max_body_size)
             .map_err(|rejection| Refusal { head_only, ..rejection.into() })?;
-        Ok(Some(Plain { head, early, service }))
+        Ok(Some(Plain {
+            head,
+            early,
+            service,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }))
+    }
+
+    /// It came over TLS, as far as there is a session.
+    #[cfg(feature = "tls")]
+    pub(super) fn over(self, tls: Option<TlsSession>) -> Plain {
+        Plain { tls, ..self }
     }
 
     /// Whether the answer has no content (RFC 9110 §9.3.2).
@@ -133,6 +149,8 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
             service: plain.service,
             outcome: outcome.clone(),
             patience: config.timeouts.handshake,
+            #[cfg(feature = "tls")]
+            tls: plain.tls,
         };
         let mut builder = Builder::new();
         builder.keep_alive(false).half_close(true).header_read_timeout(None);
@@ -202,7 +220,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
         }
         match (lost, outcome) {
             _ if written == Written::TooSlowly => state.expire_at_once(TimeoutKind::Drain),
-            (Some(kind), _) => state.lose(Some(kind)),
+            (Some(kind), _) => state.lose(kind),
             (_, Some((status, rejection))) => {
                 state.answered(status, rejection);
                 return initiator.is_some() || rejection == Some(Rejection::HandlerFailed);
@@ -221,8 +239,8 @@ enum End {
     Failed(hyper::Error),
     /// The application panicked where its content was asked for, or dropped.
     Panicked(Box<dyn Any + Send>),
-    /// The transport failed, or ended too early.
-    Lost(io::ErrorKind),
+    /// The transport failed, or else ended too early.
+    Lost(Option<io::ErrorKind>),
 }
 
 impl End {
@@ -231,7 +249,7 @@ impl End {
             return End::Failed(error);
         }
         let source = error.source().and_then(|source| source.downcast_ref());
-        End::Lost(source.map_or(io::ErrorKind::UnexpectedEof, io::Error::kind))
+        End::Lost(source.map(io::Error::kind))
     }
 }
 
@@ -242,6 +260,8 @@ struct Answerer {
     outcome: Outcome,
     /// How long the content of the request is waited for.
     patience: Duration,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsSession>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Answerer {
@@ -255,6 +275,10 @@ impl hyper::service::Service<Request<Incoming>> for Answerer {
         let mut request = request.map(|content| Body::of_request(content, max_size, patience));
         if let Some(peer) = self.shared.peer {
             request.extensions_mut().insert(peer);
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            request.extensions_mut().insert(tls.clone());
         }
         let (shared, outcome) = (self.shared.clone(), self.outcome.clone());
         let service = self.service.clone();

@@ -71,13 +71,20 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                 }
                 continue;
             };
-            match frames.try_write(io) {
-                Ok(_) if frames.len() == 0 => {
+            let is_taken = frames.len() == 0;
+            let held = io.unflushed();
+            let tried = if is_taken { io.try_flush() } else { frames.try_write(io).map(drop) };
+            match tried {
+                Ok(()) if is_taken => {
                     self.writing.take().into_iter().for_each(pool::return_outbox);
                 }
-                Ok(_) => {}
+                Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return block(shared.lock(), frames.len(), shared);
+                    // What the transport held counts too, once the peer has it.
+                    let flushed = held.saturating_sub(io.unflushed());
+                    let mut state = shared.lock();
+                    state.queue.credit(flushed, shared.drain_rate(), shared.context.now());
+                    return block(state, frames.len(), shared);
                 }
                 Err(error) => return self.lose(shared, &error),
             }
@@ -162,6 +169,10 @@ mod tests {
             let mut wire = self.0.lock().unwrap();
             wire.tries += 1;
             wire.write(bytes)
+        }
+
+        fn try_flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
 
         fn make_room(&mut self) {

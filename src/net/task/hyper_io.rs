@@ -188,7 +188,21 @@ impl<T: ReadVec + AsyncWrite + Unpin> Write for HyperIo<T> {
             return Poll::Ready(flushed);
         }
         ready!(this.poll_patience(cx));
-        this.give_up()
+        let held = this.io.unflushed();
+        match this.io.try_flush() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let flushed = held.saturating_sub(this.io.unflushed());
+                if flushed == 0 {
+                    return this.give_up();
+                }
+                this.note(flushed);
+                this.poll_patience(cx).map(|()| Err(ErrorKind::TimedOut.into()))
+            }
+            flushed => {
+                this.blocked = None;
+                Poll::Ready(flushed)
+            }
+        }
     }
 
     /// hyper is done, and all that it wrote is flushed. What comes now is for the task: our FIN, and what

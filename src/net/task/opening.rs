@@ -11,7 +11,7 @@ use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::shared::Shared;
 use crate::proto::handshake::{
-    HeadLimits, HeadScanner, Refusal, Request, Verdict, judge, refuse_plain,
+    HeadLimits, HeadScanner, Refusal, Request, Scheme, Verdict, judge_over, refuse_plain,
 };
 use crate::proto::rejection::Rejection;
 
@@ -52,7 +52,7 @@ impl Opening {
                     return Poll::Ready(Opened::Finished);
                 }
             };
-            match self.receive(lease, shared) {
+            match self.receive(lease, io, shared) {
                 Ok(None) => {}
                 Ok(Some(opened)) => return Poll::Ready(opened),
                 Err(refusal) => {
@@ -73,9 +73,10 @@ impl Opening {
         Refusal::of(rejection, &self.received)
     }
 
-    fn receive(
+    fn receive<T: ReadVec>(
         &mut self,
         mut lease: Lease,
+        io: &T,
         shared: &Arc<Shared>,
     ) -> Result<Option<Opened>, Refusal> {
         let limits = &shared.context.config.limits.head;
@@ -100,7 +101,7 @@ impl Opening {
             lease.consume(head_len.saturating_sub(before));
             request?
         };
-        open(request, lease, shared).map(Some)
+        open(request, lease, io, shared).map(Some)
     }
 }
 
@@ -115,7 +116,12 @@ fn parse(head: &[u8], limits: &HeadLimits, shared: &Shared) -> Result<Request, R
 }
 
 /// Judges a whole request. Bytes behind the head are kept and read as frames after the 101.
-fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
+fn open<T: ReadVec>(
+    request: Request,
+    early: Lease,
+    io: &T,
+    shared: &Arc<Shared>,
+) -> Result<Opened, Refusal> {
     let context = &shared.context;
     let is_for_health = health::is_asked_by(&request, context);
     if is_for_health && health::answer(&request, shared)? {
@@ -128,7 +134,10 @@ fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, 
         return Err(refuse_whole(&request, Rejection::TargetTooLong));
     }
     let policy = &context.config.policy;
-    let verdict = judge(&request, policy)?;
+    // RFC 9110 §7.4: the transport is asked first; a policy may know of TLS in front of it.
+    let is_secure = io.is_secure() || policy.secure;
+    let reached = if is_secure { Scheme::Https } else { Scheme::Http };
+    let verdict = judge_over(reached, &request, policy)?;
     let offer = match verdict {
         // RFC 6455 §4.2.2: where health is asked for there is no WebSocket.
         Verdict::WebSocket(_) if is_for_health => return Err(Rejection::ResourceUnknown.into()),
@@ -136,6 +145,8 @@ fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, 
         Verdict::PlainHttp => {
             let refusal = refuse_plain(&request, policy);
             let plain = Plain::take(request, early, shared)?.ok_or(refusal)?;
+            #[cfg(feature = "tls")]
+            let plain = plain.over(io.tls_session());
             return answer(plain, shared);
         }
     };
@@ -152,7 +163,10 @@ fn open(request: Request, early: Lease, shared: &Arc<Shared>) -> Result<Opened, 
     // RFC 6455 §4.1: what came in one read with the head is kept for after the 101.
     state.reading.arrive(early);
     drop(state);
-    Ok(Opened::Incoming(Incoming::new(shared.clone(), request, offer)))
+    let incoming = Incoming::new(shared.clone(), request, offer);
+    #[cfg(feature = "tls")]
+    let incoming = incoming.over(io.tls_session());
+    Ok(Opened::Incoming(incoming))
 }
 
 /// From here on the request has as much time as the application gives it.

@@ -184,6 +184,14 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
     /// The transport has ended, or failed.
     fn end_by(&mut self, shared: &Shared, error: Option<&io::Error>) -> Arrived {
         match error {
+            // TLS has an alert to send, which goes before our FIN.
+            Some(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let mut state = shared.lock();
+                state.lose(Some(error.kind()));
+                let unsent = state.queue.shut();
+                drop(state);
+                drop((unsent, self.writing.take()));
+            }
             Some(error) => self.lose(shared, error),
             None => {
                 self.end = End::PeerEnded;

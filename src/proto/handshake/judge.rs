@@ -90,17 +90,36 @@ impl core::error::Error for SubprotocolNotOffered {}
 /// The first broken rule, in the order: scheme of an absolute request-target, Upgrade, Connection,
 /// version, key, subprotocol and extension grammar, authority, resource, Origin, subprotocol.
 pub fn judge(request: &Request, policy: &Policy) -> Result<Verdict, Refusal> {
-    decide(request, policy).map_err(|rejection| {
+    judge_over(Scheme::of(policy), request, policy)
+}
+
+/// As [`judge`], where the transport itself says by which scheme it is reached.
+///
+/// # Errors
+/// As [`judge`].
+pub(crate) fn judge_over(
+    reached: Scheme,
+    request: &Request,
+    policy: &Policy,
+) -> Result<Verdict, Refusal> {
+    decide(reached, request, policy).map_err(|rejection| {
         // The answer to HEAD has no content (RFC 9110 §9.3.2).
         Refusal { head_only: request.method() == "HEAD", ..rejection.into() }
     })
 }
 
-fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
-    check_scheme(request, policy)?;
+impl Scheme {
+    /// By which scheme the server is reached, as its policy has it.
+    fn of(policy: &Policy) -> Scheme {
+        if policy.secure { Scheme::Https } else { Scheme::Http }
+    }
+}
+
+fn decide(reached: Scheme, request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
+    check_scheme(reached, request, policy)?;
     // RFC 6455 §4.2.1: Upgrade asks for a WebSocket; anything else is plain HTTP.
     if !asks_for_websocket(request)? {
-        check_authority(request, policy)?;
+        check_authority(reached, request, policy)?;
         return Ok(Verdict::PlainHttp);
     }
     // RFC 6455 §4.1: no other method than GET opens a WebSocket.
@@ -113,13 +132,13 @@ fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
     let accept_key = AcceptKey::of(check_key(request)?);
     let offered = parse_subprotocols(request)?;
     let extensions = extension::parse_offers(request.fields_named("sec-websocket-extensions"))?;
-    check_authority(request, policy)?;
+    check_authority(reached, request, policy)?;
     // RFC 6455 §4.2.2: a resource that is not served has no WebSocket.
     if !serves(policy, request.path()) {
         return Err(Rejection::ResourceUnknown);
     }
     // RFC 6455 §4.2.2: an origin that is not welcome gets no WebSocket.
-    check_origin(request, policy)?;
+    check_origin(reached, request, policy)?;
     let spoken = |name: &&str| policy.subprotocols.iter().find(|spoken| &***spoken == *name);
     // RFC 6455 §4.2.2: of what the client lists, the first that is spoken here, or none.
     let subprotocol = match offered.first() {
@@ -138,13 +157,14 @@ fn decide(request: &Request, policy: &Policy) -> Result<Verdict, Rejection> {
 /// The first broken rule, in the order: scheme of an absolute request-target, Upgrade.
 #[cfg(feature = "net")]
 pub(crate) fn is_plain(request: &Request, policy: &Policy) -> Result<bool, Rejection> {
-    check_scheme(request, policy)?;
+    check_scheme(Scheme::of(policy), request, policy)?;
     asks_for_websocket(request).map(|asks| !asks)
 }
 
-fn check_scheme(request: &Request, policy: &Policy) -> Result<(), Rejection> {
+fn check_scheme(reached: Scheme, request: &Request, policy: &Policy) -> Result<(), Rejection> {
     // RFC 9110 §7.4: what was asked for under TLS is not answered in clear.
-    if request.scheme() == Some(Scheme::Https) && !policy.secure && !policy.trusted_proxy {
+    let is_secured = reached == Scheme::Https || policy.trusted_proxy;
+    if request.scheme() == Some(Scheme::Https) && !is_secured {
         return Err(Rejection::SchemeNotSecured);
     }
     Ok(())
@@ -249,11 +269,11 @@ fn parse_subprotocols(request: &Request) -> Result<Vec<&str>, Rejection> {
 
 /// RFC 9110 §7.4: whether the request is for a host of ours. RFC 6455 §3: without a port it means
 /// the default one, and behind a proxy that may be either.
-fn check_authority(request: &Request, policy: &Policy) -> Result<(), Rejection> {
+fn check_authority(reached: Scheme, request: &Request, policy: &Policy) -> Result<(), Rejection> {
     let defaults: &[u16] = match request.scheme() {
         Some(Scheme::Https) => &[443],
         Some(Scheme::Http) => &[80],
-        None if policy.secure => &[443],
+        None if reached == Scheme::Https => &[443],
         None if policy.trusted_proxy => &[80, 443],
         None => &[80],
     };
@@ -270,14 +290,15 @@ fn serves(policy: &Policy, path: &str) -> bool {
 }
 
 /// RFC 6455 §10.2, RFC 6454 §7.3: at most one Origin, and a welcome one.
-fn check_origin(request: &Request, policy: &Policy) -> Result<(), Rejection> {
+fn check_origin(reached: Scheme, request: &Request, policy: &Policy) -> Result<(), Rejection> {
     match request.single("origin") {
         Single::Missing if policy.require_origin => Err(Rejection::OriginMissing),
         Single::Missing => Ok(()),
         // RFC 6454 §7.3: not more than one Origin.
         Single::Repeated => Err(Rejection::OriginRepeated),
         Single::Value(value) => {
-            origin::check(value, &policy.origins, request.authority(), policy.secure)
+            let is_secure = reached == Scheme::Https;
+            origin::check(value, &policy.origins, request.authority(), is_secure)
         }
     }
 }

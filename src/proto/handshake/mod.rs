@@ -31,10 +31,12 @@ pub use accept::{AcceptKey, encode_accept};
 pub use allowed_origin::{AllowedOrigin, InvalidOrigin, ListedOrigin};
 pub use authority::{Authority, InvalidAuthority};
 pub use head::{HeadLimits, HeadScanner};
-#[cfg(feature = "net")]
-pub(crate) use judge::is_plain;
 pub use judge::{Offer, SubprotocolNotOffered, Verdict, judge, refuse_plain};
+#[cfg(feature = "net")]
+pub(crate) use judge::{is_plain, judge_over};
 pub use policy::{InvalidSubprotocol, Policy, Subprotocol};
 pub use refusal::Refusal;
 pub use request::Request;
 pub use response::{FieldError, Response, ResponseFields, StatusError};
+#[cfg(feature = "net")]
+pub(crate) use target::Scheme;

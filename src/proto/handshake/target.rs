@@ -22,7 +22,7 @@ pub(super) struct Target {
 
 /// The schemes in which a WebSocket resource is requested over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     Http,
     Https,
 }

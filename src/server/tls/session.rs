@@ -1,0 +1,443 @@
+//! One connection over TLS: rustls between the bytes of the socket and those of the application.
+//!
+//! Nothing runs by itself. The handshake goes on whenever the connection task reads, what rustls has to say by
+//! itself is written then too, and nothing is read before that while the handshake goes on.
+//!
+//! ```text
+//!  Handshaking --complete--> Open --our close_notify and FIN--> Ended
+//!     |   |                   |                                   ^
+//!     |   |                   +--a fault of the peer's--> Failed--+ alert, FIN
+//!     |   +--no TLS, maybe a method--> Undecided--------> Failed--+ 400 or alert, FIN
+//!     +--a fault of the peer's--------------------------> Failed--+ alert, FIN
+//! ```
+
+use std::io::{self, BufRead, ErrorKind, IoSlice, Write};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustls::{ProtocolVersion, ServerConfig, ServerConnection};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+use super::certificate;
+use super::failure::{Observer, Outcome, to_io};
+use super::plain_http::{self, Beginning, ENOUGH};
+use super::wire::{First, Reading, Trying, Writing};
+use crate::net::{TlsSession, TlsVersion};
+use crate::server::socket::raw;
+
+/// A socket with TLS on it.
+pub(super) struct Session {
+    tls: ServerConnection,
+    stream: TcpStream,
+    stage: Stage,
+    /// Bytes of records since there was content in one.
+    barren: usize,
+    /// Bytes that were read since the task last waited.
+    unpaused: usize,
+}
+
+/// How far it has come.
+enum Stage {
+    Handshaking(Box<Handshake>),
+    /// What came is no TLS, and may be the beginning of a method.
+    Undecided(Box<Handshake>),
+    Open,
+    /// What comes is thrown away. An answer in clear is to be written, or the alert that rustls has.
+    Failed(Option<PlainAnswer>),
+    /// As `Failed`, and our FIN is out.
+    Ended,
+}
+
+/// The answer to plain HTTP.
+struct PlainAnswer {
+    bytes: Vec<u8>,
+    /// 0 <= written <= bytes.len()
+    written: usize,
+}
+
+/// What is known of a handshake that goes on. It is settled, or else it was not completed in time.
+struct Handshake {
+    first: First,
+    peer: SocketAddr,
+    observer: Arc<Observer>,
+    is_settled: bool,
+}
+
+impl Handshake {
+    fn completed(&mut self) {
+        self.is_settled = true;
+        self.observer.count(Outcome::Completed);
+    }
+
+    fn failed(&mut self, outcome: Outcome, reason: &dyn std::fmt::Display) {
+        self.is_settled = true;
+        self.observer.fail(self.peer, outcome, reason);
+    }
+
+    /// The transport is gone. A peer that has said nothing is not told of.
+    fn ended_early(&mut self, error: &io::Error) {
+        if self.first.octets().is_empty() {
+            self.is_settled = true;
+            self.observer.count(Outcome::EndedEarly);
+        } else {
+            self.failed(Outcome::EndedEarly, error);
+        }
+    }
+}
+
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.failed(Outcome::TimedOut, &"it was not completed in time");
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(
+        stream: TcpStream,
+        peer: SocketAddr,
+        config: Arc<ServerConfig>,
+        observer: Arc<Observer>,
+    ) -> Result<Box<Session>, rustls::Error> {
+        let mut tls = ServerConnection::new(config)?;
+        tls.set_buffer_limit(Some(MOST_HELD));
+        let handshake = Handshake { first: First::default(), peer, observer, is_settled: false };
+        let stage = Stage::Handshaking(Box::new(handshake));
+        Ok(Box::new(Session { tls, stream, stage, barren: 0, unpaused: 0 }))
+    }
+
+    /// What the handshake agreed on, once it is complete.
+    pub(super) fn agreed(&self) -> Option<TlsSession> {
+        let version = match self.tls.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
+            _ => TlsVersion::Tls13,
+        };
+        let suite = self.tls.negotiated_cipher_suite()?.suite();
+        // rustls has a prefix of its own.
+        let cipher = suite.as_str().unwrap_or("unknown").replace("TLS13_", "TLS_");
+        let mut agreed = TlsSession::new(version, cipher);
+        agreed.server_name = self.tls.server_name().map(str::to_ascii_lowercase);
+        let client = self.tls.peer_certificates().and_then(<[_]>::first);
+        agreed.client = client.map(|der| certificate::client(der));
+        Some(agreed)
+    }
+
+    /// As `ReadVec::poll_read_vec`.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<u8>,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match &self.stage {
+                Stage::Failed(_) | Stage::Ended => return self.poll_discard(cx, buffer, limit),
+                Stage::Undecided(_) => return Poll::Ready(Err(ready!(self.poll_decide(cx)))),
+                Stage::Handshaking(_) => ready!(self.poll_send_records(cx))?,
+                Stage::Open => match self.take_content(buffer, limit) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    taken => return Poll::Ready(taken),
+                },
+            }
+            if self.unpaused > MOST_UNPAUSED {
+                // Others get their turn, however little content there is in the records.
+                self.unpaused = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match self.poll_receive(cx) {
+                Poll::Ready(received) => received?,
+                Poll::Pending => {
+                    self.unpaused = 0;
+                    // Tickets, and answers to key updates: nothing else may be written for long.
+                    if let Poll::Ready(Err(error)) = self.poll_send_records(cx) {
+                        return Poll::Ready(Err(error));
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Reads once from the socket, and deals with the records.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let first = match &mut self.stage {
+            Stage::Handshaking(handshake) => Some(&mut handshake.first),
+            _ => None,
+        };
+        let mut reading = Reading { stream: &self.stream, cx, first };
+        let read = match self.tls.read_tls(&mut reading) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Poll::Pending,
+            Err(error) => return Poll::Ready(Err(self.lose(error))),
+        };
+        self.unpaused += read;
+        self.barren += read;
+        if let Err(error) = self.tls.process_new_packets() {
+            return self.fail(error, cx);
+        }
+        let Stage::Handshaking(handshake) = &mut self.stage else {
+            return Poll::Ready(self.check_barren());
+        };
+        if !self.tls.is_handshaking() {
+            handshake.completed();
+            self.stage = Stage::Open;
+            self.barren = 0;
+        } else if read == 0 {
+            // Without a byte it is the end of a peer that never spoke, as it is without TLS.
+            let is_silent = handshake.first.octets().is_empty();
+            let error = self.lose(io::Error::new(ErrorKind::UnexpectedEof, ENDED_EARLY));
+            if !is_silent {
+                return Poll::Ready(Err(error));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// RFC 8446 §5.1 allows records without content, and §4.6.3 updates of keys: they cost us more than the
+    /// peer, so they have a bound.
+    fn check_barren(&mut self) -> io::Result<()> {
+        if self.barren <= MOST_BARREN {
+            return Ok(());
+        }
+        // There is content in the records that have just come, or else there was none for too long.
+        match self.tls.reader().fill_buf() {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.tls.send_close_notify();
+                self.stage = Stage::Failed(None);
+                Err(io::Error::new(ErrorKind::InvalidData, BARREN))
+            }
+            // The end is the reader's to tell.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Content that rustls has decrypted. 0 is the end, by close_notify.
+    fn take_content(&mut self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+        if buffer.capacity() == buffer.len() {
+            buffer.reserve(limit.min(LEAST_ROOM));
+        }
+        let mut taken = 0;
+        loop {
+            let room = (buffer.capacity() - buffer.len()).min(limit - taken);
+            if room == 0 {
+                break;
+            }
+            let mut reader = self.tls.reader();
+            let content = match reader.fill_buf() {
+                Ok(content) if !content.is_empty() => content,
+                Err(error) if taken == 0 => return Err(error),
+                // What else there is to tell is told by the next call.
+                _ => break,
+            };
+            let len = content.len().min(room);
+            buffer.extend_from_slice(content.get(..len).unwrap_or_default());
+            reader.consume(len);
+            taken += len;
+        }
+        self.barren = 0;
+        Ok(taken)
+    }
+
+    /// The transport failed.
+    fn lose(&mut self, error: io::Error) -> io::Error {
+        if let Stage::Handshaking(handshake) | Stage::Undecided(handshake) = &mut self.stage {
+            handshake.ended_early(&error);
+        }
+        self.stage = Stage::Failed(None);
+        error
+    }
+
+    /// The peer has broken a rule, or has sent what is no TLS.
+    fn fail(&mut self, error: rustls::Error, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match std::mem::replace(&mut self.stage, Stage::Failed(None)) {
+            Stage::Handshaking(handshake)
+                if Beginning::of(handshake.first.octets()) != Beginning::Other =>
+            {
+                self.stage = Stage::Undecided(handshake);
+                self.poll_decide(cx).map(Err)
+            }
+            Stage::Handshaking(mut handshake) => {
+                handshake.failed(Outcome::of(&error), &error);
+                Poll::Ready(Err(to_io(error)))
+            }
+            _ => Poll::Ready(Err(to_io(error))),
+        }
+    }
+
+    /// Reads until it is known whether what came is plain HTTP. Gives what the task is told.
+    fn poll_decide(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            let Stage::Undecided(handshake) = &mut self.stage else {
+                return Poll::Ready(ErrorKind::InvalidData.into());
+            };
+            match Beginning::of(handshake.first.octets()) {
+                Beginning::Undecided => {}
+                Beginning::PlainHttp => {
+                    handshake.failed(Outcome::PlainHttp, &PLAIN_HTTP);
+                    let answer = PlainAnswer { bytes: plain_http::answer(), written: 0 };
+                    self.stage = Stage::Failed(Some(answer));
+                    return Poll::Ready(io::Error::new(ErrorKind::InvalidData, PLAIN_HTTP));
+                }
+                Beginning::Other => {
+                    handshake.failed(Outcome::Malformed, &NO_TLS);
+                    self.stage = Stage::Failed(None);
+                    return Poll::Ready(io::Error::new(ErrorKind::InvalidData, NO_TLS));
+                }
+            }
+            let mut more = [0; ENOUGH];
+            let read = match ready!(raw::poll_recv_into(&self.stream, cx, &mut more)) {
+                Ok(read @ 1..) => read,
+                Ok(0) => {
+                    let error = io::Error::new(ErrorKind::UnexpectedEof, ENDED_EARLY);
+                    return Poll::Ready(self.lose(error));
+                }
+                Err(error) => return Poll::Ready(self.lose(error)),
+            };
+            if let Stage::Undecided(handshake) = &mut self.stage {
+                handshake.first.keep(more.get(..read).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Reads what is thrown away, without a look at it.
+    fn poll_discard(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<u8>,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        let before = buffer.len();
+        buffer.resize(before + limit.min(LEAST_ROOM), 0);
+        let read =
+            raw::poll_recv_into(&self.stream, cx, buffer.get_mut(before..).unwrap_or_default());
+        let len = if let Poll::Ready(Ok(len)) = &read { *len } else { 0 };
+        buffer.truncate(before + len);
+        read
+    }
+
+    /// Writes content. It is taken once it is encrypted, of which rustls holds [`MOST_HELD`] bytes and the
+    /// headers of records at most; pending while it holds so many.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check_open()?;
+        if slices.iter().all(|slice| slice.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            let taken = self.tls.writer().write_vectored(slices)?;
+            match self.poll_send_records(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) if taken == 0 => {}
+                Poll::Pending if taken == 0 => return Poll::Pending,
+                _ => return Poll::Ready(Ok(taken)),
+            }
+        }
+    }
+
+    /// Writes the records that rustls holds.
+    pub(super) fn poll_send_records(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.tls.wants_write() {
+            match self.tls.write_tls(&mut Writing { stream: &self.stream, cx }) {
+                Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Poll::Pending,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`Session::poll_write`], whatever is known of readiness.
+    ///
+    /// A byte counts as taken when it is encrypted, and so up to [`MOST_HELD`] bytes before the kernel has it. A
+    /// peer is judged by what it takes of 256 KiB: it may be so much more slowly at the beginning, and no more
+    /// than that over all.
+    pub(super) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check_open()?;
+        self.try_send_records()?;
+        let taken = self.tls.writer().write(bytes)?;
+        match self.try_send_records() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(taken),
+        }
+    }
+
+    pub(super) fn try_send_records(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            if self.tls.write_tls(&mut Trying(&self.stream))? == 0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of records that rustls holds.
+    pub(super) fn held(&mut self) -> usize {
+        // Nothing is left to be dealt with, so this only gives the number.
+        self.tls.process_new_packets().map_or(0, |state| state.tls_bytes_to_write())
+    }
+
+    fn check_open(&self) -> io::Result<()> {
+        if let Stage::Open = self.stage { Ok(()) } else { Err(ErrorKind::NotConnected.into()) }
+    }
+
+    /// Ends our side: what is to be said last, then FIN (RFC 6455 §7.1.1, RFC 8446 §6.1).
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match &mut self.stage {
+                Stage::Ended => return Poll::Ready(Ok(())),
+                // There is nothing that could be ended.
+                Stage::Handshaking(_) | Stage::Undecided(_) => break,
+                Stage::Open => {
+                    self.tls.send_close_notify();
+                    ready!(self.poll_send_records(cx))?;
+                    break;
+                }
+                Stage::Failed(None) => {
+                    ready!(self.poll_send_records(cx))?;
+                    break;
+                }
+                Stage::Failed(Some(answer)) => {
+                    let rest = answer.bytes.get(answer.written..).unwrap_or_default();
+                    if rest.is_empty() {
+                        break;
+                    }
+                    answer.written += ready!(raw::poll_send(&self.stream, cx, rest))?;
+                }
+            }
+        }
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        self.stage = Stage::Ended;
+        Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn make_room(&self) {
+        raw::make_room(&self.stream);
+    }
+}
+
+/// How many bytes of content rustls may hold encrypted: two records.
+const MOST_HELD: usize = 32 << 10;
+
+/// How many bytes of records may come without any content.
+const MOST_BARREN: usize = 64 << 10;
+
+/// How many bytes are read before others get their turn, in bytes of records.
+const MOST_UNPAUSED: usize = 256 << 10;
+
+/// Room that is made where there is none.
+const LEAST_ROOM: usize = 4 << 10;
+
+const ENDED_EARLY: &str = "the connection ended before the TLS handshake did";
+const PLAIN_HTTP: &str = "plain HTTP on a TLS port";
+const NO_TLS: &str = "what came is not TLS";
+const BARREN: &str = "RFC 8446 5.1: too many TLS records came without content";
