@@ -46,8 +46,8 @@ pub struct Config {
     /// How long browsers are to reach this host by TLS alone (`Strict-Transport-Security`, RFC 6797), in whole
     /// seconds; `None` by default: they are told nothing. 0 takes back what they were told before.
     ///
-    /// The field goes with every answer but the 101, and only over TLS: that of the transport, or that which
-    /// [`Policy::secure`] tells of. An answer that has it already keeps its own. Browsers take it for all ports
+    /// The field goes with every answer but the 101, and those for want of a place (503, 429), and only over
+    /// TLS: that of the transport, or that which [`Policy::secure`] tells of. An answer that has it already keeps its own. Browsers take it for all ports
     /// of the host, those too on which there is no TLS.
     pub hsts: Option<Duration>,
     /// Compression of messages (RFC 7692).
