@@ -6,10 +6,11 @@
 
 mod bounds;
 mod compression;
+mod tls;
 
 use std::ffi::{OsStr, OsString};
 
-use clap::builder::{NonEmptyStringValueParser, Resettable};
+use clap::builder::{ArgPredicate, NonEmptyStringValueParser, Resettable};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{
@@ -18,6 +19,7 @@ use clap::{
 
 pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
+pub(crate) use self::tls::Tls;
 use crate::health;
 use crate::lab::{check, verdict};
 use crate::listen::DEFAULT_LISTEN;
@@ -33,7 +35,7 @@ use crate::variables;
 #[command(
     after_help = "Sizes: 65536, 64KiB, 16MiB. Durations: 500ms, 10s, 2m; a bare number is seconds.\n\
     Variables hold several values separated by commas where a flag may be repeated.\n\
-    Exit status of serve: 0 after SIGINT, SIGTERM or SIGHUP, 1 failed, 2 bad usage."
+    Exit status of serve: 0 after SIGINT or SIGTERM, or SIGHUP without TLS files, 1 failed, 2 bad usage."
 )]
 struct Cli {
     #[command(flatten)]
@@ -63,12 +65,15 @@ pub(crate) enum Action {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Serve {
     /// Address to listen on; port 0 takes any free one, localhost means both families [repeatable]
+    ///
+    /// Where --listen-tls is given there is no default.
     #[arg(
         long,
         env = "STICKLER_LISTEN",
         value_name = "ADDR:PORT",
         default_value = DEFAULT_LISTEN
     )]
+    #[arg(default_value_if("listen_tls", ArgPredicate::IsPresent, None::<&str>))]
     #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "Server")]
     pub(crate) listen: Vec<String>,
 
@@ -119,6 +124,9 @@ pub(crate) struct Serve {
         help_heading = "Opening handshake"
     )]
     pub(crate) own_host: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) tls: Tls,
 
     #[command(flatten)]
     pub(crate) bounds: Bounds,
@@ -280,6 +288,9 @@ impl Serve {
         self.from_variables = ids.map(str::to_owned).collect();
         for (id, values) in [
             ("listen", &mut self.listen),
+            ("listen_tls", &mut self.tls.listen_tls),
+            ("tls_cert", &mut self.tls.tls_cert),
+            ("tls_key", &mut self.tls.tls_key),
             ("path", &mut self.path),
             ("subprotocol", &mut self.subprotocol),
             ("allowed_origin", &mut self.allowed_origin),
@@ -329,6 +340,10 @@ mod tests {
         assert!(serve.path.is_empty() && serve.subprotocol.is_empty() && serve.own_host.is_empty());
         assert_eq!(serve.allowed_origin, ["any"]);
         assert_eq!((serve.health_path, serve.workers), (None, None));
+        assert!(serve.tls.listen_tls.is_empty() && serve.tls.tls_cert.is_empty());
+        assert!(serve.tls.tls_key.is_empty());
+        assert_eq!((serve.tls.tls_client_ca, serve.tls.tls_self_signed), (None, None));
+        assert_eq!(serve.tls.hsts, None);
         assert_eq!(
             (serve.bounds.max_message_size, serve.bounds.max_frame_size),
             (Size(16 << 20), None)
@@ -377,6 +392,30 @@ mod tests {
     fn serve_is_the_default_command() {
         assert_eq!(serve("--listen [::1]:0").listen, ["[::1]:0"]);
         assert_eq!(serve("serve --listen [::1]:0").listen, ["[::1]:0"]);
+    }
+
+    #[test]
+    fn there_is_a_plain_listener_by_default_only_where_there_is_none_of_tls() {
+        let tls = serve("--listen-tls [::1]:0");
+        assert_eq!((tls.listen, tls.tls.listen_tls), (vec![], vec!["[::1]:0".to_owned()]));
+        let both = serve("--listen-tls [::1]:0 --listen [::1]:1");
+        assert_eq!(both.listen, ["[::1]:1"]);
+    }
+
+    #[test]
+    fn what_flags_of_tls_mean_without_a_value() {
+        let bare = serve("--tls-self-signed --hsts").tls;
+        assert_eq!(bare.tls_self_signed.as_deref(), Some("localhost"));
+        assert_eq!(bare.hsts, Some(365 * 86_400));
+        let valued = serve("--tls-self-signed chat.example --hsts 0").tls;
+        assert_eq!(valued.tls_self_signed.as_deref(), Some("chat.example"));
+        assert_eq!(valued.hsts, Some(0));
+        assert_eq!(serve("--tls-self-signed ::1").tls.tls_self_signed.as_deref(), Some("::1"));
+        for line in
+            ["--tls-self-signed a_b!", "--tls-self-signed *.example", "--hsts 1y", "--hsts -1"]
+        {
+            assert_eq!(parse_line(line).unwrap_err().exit_code(), 2, "{line}");
+        }
     }
 
     #[test]

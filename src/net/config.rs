@@ -43,6 +43,13 @@ pub struct Config {
     /// It is compared with the path of the request-target, which is not decoded. It holds where the
     /// library reads the request itself, and not behind another HTTP server.
     pub health_path: Option<String>,
+    /// How long browsers are to reach this host by TLS alone (`Strict-Transport-Security`, RFC 6797), in whole
+    /// seconds; `None` by default: they are told nothing. 0 takes back what they were told before.
+    ///
+    /// The field goes with every answer but the 101, and those for want of a place (503, 429), and only over
+    /// TLS: that of the transport, or that which [`Policy::secure`] tells of. An answer that has it already keeps its own. Browsers take it for all ports
+    /// of the host, those too on which there is no TLS.
+    pub hsts: Option<Duration>,
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
@@ -64,6 +71,7 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             policy: Policy::default(),
             health_path: None,
+            hsts: None,
             #[cfg(feature = "deflate")]
             deflate: DeflateConfig::default(),
             max_memory: 1 << 30,
@@ -97,6 +105,13 @@ impl Config {
     #[must_use]
     pub fn health_path(mut self, health_path: impl Into<Option<String>>) -> Config {
         self.health_path = health_path.into();
+        self
+    }
+
+    /// Sets the field `hsts`.
+    #[must_use]
+    pub fn hsts(mut self, hsts: impl Into<Option<Duration>>) -> Config {
+        self.hsts = hsts.into();
         self
     }
 

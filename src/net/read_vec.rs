@@ -47,7 +47,7 @@ pub(crate) trait ReadVec {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// Whether TLS secures it. Asked once, when the opening handshake is judged.
+    /// Whether TLS secures it, which is so from the beginning or never.
     fn is_secure(&self) -> bool {
         false
     }

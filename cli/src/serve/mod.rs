@@ -7,16 +7,17 @@ mod filter;
 mod logging;
 mod memory;
 mod signals;
+mod tls;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::thread;
 
-use stickler::{Config, Drained, Server};
+use stickler::{Binding, BoundAddress, Config, Drained, Server};
 
 use self::config::{read_config, read_each};
+use self::tls::Certificates;
 use crate::apps::echo::echo;
 use crate::cli::{Serve, usage_error};
 use crate::listen::{self, Listen};
@@ -29,6 +30,7 @@ use crate::listen::{self, Listen};
 pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     allocator::give_large_buffers_back();
     let listen = read_listen(options)?;
+    let certificates = Certificates::read(options, &listen.tls)?;
     let config = read_config(options)?;
     if options
         .bounds
@@ -42,7 +44,7 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
-    let served = serve(options, &listen, config);
+    let served = serve(options, &listen, certificates, config);
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
         let _ = writeln!(io::stderr(), "stickler: {error}");
@@ -51,10 +53,27 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     Ok(if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
+/// Where to listen.
+struct Places {
+    plain: Vec<Listen>,
+    tls: Vec<Listen>,
+}
+
+fn serve(
+    options: &Serve,
+    listen: &Places,
+    certificates: Option<Certificates>,
+    config: Config,
+) -> io::Result<()> {
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = options.workers.unwrap_or_else(cores);
+    // Before anything is bound: nobody connects to a server that cannot serve.
+    let loaded = certificates.as_ref().map(Certificates::load).transpose();
+    let loaded = loaded.map_err(io::Error::other)?;
     let mut server = bind(listen)?.config(config).workers(workers);
+    if let Some(loaded) = &loaded {
+        server = server.tls(loaded.tls.clone());
+    }
     descriptors::check(workers, server.local_addrs().len())?;
     let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
     if let Some(most) = options.bounds.max_connections {
@@ -76,28 +95,42 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
         server = server.unsent_low_water(bytes.0);
     }
     // Before the line on standard output: who has read it may send a signal at once.
-    signals::watch(server.handle(), options.times.shutdown_timeout)?;
+    let reload = match certificates.zip(loaded) {
+        Some((certificates, loaded)) => {
+            certificates.report();
+            loaded.report();
+            certificates.watch(loaded, server.handle())?
+        }
+        None => None,
+    };
+    signals::watch(server.handle(), options.times.shutdown_timeout, reload)?;
     let serving = server.start(echo)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;
-    let addresses = serving.handle().local_addrs();
-    if let Err(error) = announce(addresses) {
+    let urls: Vec<_> = handle.bindings().iter().map(url).collect();
+    if let Err(error) = announce(&urls) {
         tracing::warn!(%error, "standard output is closed");
     }
-    tracing::info!(?addresses, version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(addresses = urls.join(" "), version = env!("CARGO_PKG_VERSION"), "serving");
     serving.wait()?;
     let Drained { clean, unclean, cut, .. } = handle.drained();
     tracing::info!(clean, unclean, cut, "gone");
     Ok(())
 }
 
-fn bind(listen: &[Listen]) -> io::Result<Server> {
+fn bind(listen: &Places) -> io::Result<Server> {
     let mut server: Option<Server> = None;
-    let groups = listen::groups(listen).map_err(cannot_listen)?;
-    for addresses in groups {
+    for addresses in listen::groups(&listen.plain).map_err(cannot_listen)? {
         let bound = match server {
             None => Server::bind(&addresses[..]),
             Some(server) => server.bind_also(&addresses[..]),
+        };
+        server = Some(bound.map_err(cannot_listen)?);
+    }
+    for addresses in listen::groups(&listen.tls).map_err(cannot_listen)? {
+        let bound = match server {
+            None => Server::bind_tls(&addresses[..]),
+            Some(server) => server.bind_also_tls(&addresses[..]),
         };
         server = Some(bound.map_err(cannot_listen)?);
     }
@@ -109,15 +142,28 @@ fn cannot_listen(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {error}{hint}"))
 }
 
+/// How clients reach what is bound.
+fn url(binding: &Binding) -> String {
+    let scheme = if binding.is_tls { "wss" } else { "ws" };
+    match &binding.address {
+        BoundAddress::Tcp(address) => format!("{scheme}://{address}"),
+        // As in ws+unix:/run/stickler.sock.
+        other => format!("{scheme}+{other}"),
+    }
+}
+
 /// Standard output has these lines and no others: a program may wait for them.
-fn announce(addresses: &[SocketAddr]) -> io::Result<()> {
+fn announce(urls: &[String]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    for address in addresses {
-        writeln!(stdout, "listening on ws://{address}")?;
+    for url in urls {
+        writeln!(stdout, "listening on {url}")?;
     }
     stdout.flush()
 }
 
-fn read_listen(options: &Serve) -> Result<Vec<Listen>, clap::Error> {
-    read_each(&options.listen, &options.name_of("listen"), Listen::parse)
+fn read_listen(options: &Serve) -> Result<Places, clap::Error> {
+    Ok(Places {
+        plain: read_each(&options.listen, &options.name_of("listen"), Listen::parse)?,
+        tls: read_each(&options.tls.listen_tls, &options.name_of("listen_tls"), Listen::parse)?,
+    })
 }

@@ -1,6 +1,7 @@
 //! Signals. The first of SIGINT, SIGTERM and SIGHUP ends the server gracefully; SIGINT or SIGTERM after that at
-//! once. A terminal that goes away may send SIGHUP twice, so a second one changes nothing. SIGUSR1 and SIGUSR2
-//! mean nothing here, and do not end the server either.
+//! once. A terminal that goes away may send SIGHUP twice, so a second one changes nothing. Where TLS has files,
+//! SIGHUP ends nothing: it loads them anew, and during a shutdown it means nothing. SIGUSR1 and SIGUSR2 mean
+//! nothing here, and do not end the server either.
 
 use std::time::Duration;
 use std::{io, process, thread};
@@ -8,32 +9,38 @@ use std::{io, process, thread};
 use stickler::Handle;
 use tokio::runtime::Builder;
 
+use super::tls::Reload;
+
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     /// The end; the second time at once.
     End(&'static str),
-    /// The end, as often as it comes.
+    /// The end, as often as it comes, or to load certificates anew.
     HangUp,
 }
 
-/// Watches from now on; a signal that comes before the server starts ends it too.
+/// Watches from now on; a signal that comes before the server starts ends it too. With `reload` SIGHUP does not.
 ///
 /// # Errors
 ///
 /// When the signals cannot be watched.
-pub(crate) fn watch(handle: Handle, within: Duration) -> io::Result<()> {
+pub(crate) fn watch(handle: Handle, within: Duration, reload: Option<Reload>) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_io().build().map_err(cannot_watch)?;
     let mut signals = {
         let _entered = runtime.enter();
-        Signals::new().map_err(cannot_watch)?
+        Signals::new(reload.is_some()).map_err(cannot_watch)?
     };
     let thread = thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async {
-            let signal = match signals.next().await {
-                Asked::End(signal) => signal,
-                Asked::HangUp => "SIGHUP",
+            let signal = loop {
+                match (signals.next().await, &reload) {
+                    (Asked::End(signal), _) => break signal,
+                    (Asked::HangUp, None) => break "SIGHUP",
+                    (Asked::HangUp, Some(reload)) => reload.ask(),
+                }
             };
+            drop(reload);
             tracing::info!(signal, ?within, "shutting down");
             handle.shutdown(within);
             while signals.next().await == Asked::HangUp {}
@@ -51,20 +58,21 @@ fn cannot_watch(error: io::Error) -> io::Error {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// Not watched where it was ignored from the start, as under nohup.
+    /// Not watched where it would end the server and was ignored from the start, as under nohup.
     hangup: Option<tokio::signal::unix::Signal>,
     users: [tokio::signal::unix::Signal; 2],
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    fn new(reloads: bool) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let hangup = SignalKind::hangup();
+        let is_watched = reloads || !is_ignored(hangup.as_raw_value());
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: (!is_ignored(hangup.as_raw_value())).then(|| signal(hangup)).transpose()?,
+            hangup: is_watched.then(|| signal(hangup)).transpose()?,
             users: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
         })
     }
@@ -107,7 +115,7 @@ struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    fn new(_reloads: bool) -> io::Result<Self> {
         Ok(Self)
     }
 

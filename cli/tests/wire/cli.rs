@@ -303,13 +303,14 @@ fn bad_usage_is_told_in_a_sentence() {
     }
 }
 
-/// The help is the list of flags; each has its row in docs/command-line.md or docs/limits.md, with the default
-/// that the help names.
+/// The help is the list of flags; each has its row in docs/command-line.md, docs/limits.md or docs/tls.md, with
+/// the default that the help names.
 #[test]
 fn every_flag_is_in_a_table() {
     const PAGE: &str = concat!(
         include_str!("../../../docs/command-line.md"),
-        include_str!("../../../docs/limits.md")
+        include_str!("../../../docs/limits.md"),
+        include_str!("../../../docs/tls.md")
     );
     let help = String::from_utf8(output(stickler().arg("--help")).unwrap().stdout).unwrap();
     let flags: Vec<_> = help.split("\n      --").skip(1).collect();

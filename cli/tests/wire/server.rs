@@ -115,6 +115,7 @@ impl Server {
         for line in self.stdout_lines() {
             let address = line
                 .strip_prefix("listening on ws://")
+                .or_else(|| line.strip_prefix("listening on wss://"))
                 .and_then(|rest| rest.parse().ok())
                 .ok_or_else(|| format!("standard output holds {line:?}, not a listening line"))?;
             self.addresses.push(address);

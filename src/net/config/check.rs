@@ -49,6 +49,7 @@ impl Config {
             timeouts,
             policy,
             health_path,
+            hsts: _,
             #[cfg(feature = "deflate")]
             deflate,
             max_memory,

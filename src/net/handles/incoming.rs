@@ -171,18 +171,18 @@ impl Incoming {
     }
 
     /// Answers without a WebSocket.
-    pub(super) fn answer(mut self, response: &Response) {
+    pub(super) fn answer(mut self, response: Response) {
         self.inner = None;
         let mut state = self.shared.lock();
         if state.life.is_deciding() {
-            state.reject(response);
+            state.reject(response, &self.shared);
             state.wake_task();
         }
     }
 
     /// Whether the log does not say yet why this is left unanswered. The caller says it then.
     pub(super) fn is_first_to_tell(&self) -> bool {
-        !std::mem::replace(&mut self.shared.lock().is_failure_told, true)
+        !self.shared.lock().marks.tell_failure()
     }
 
     /// The header fields that the application adds to the 101.
@@ -221,7 +221,7 @@ impl Drop for Incoming {
             let is_draining = self.shared.context.is_draining();
             let rejection =
                 if is_draining { Rejection::ShuttingDown } else { Rejection::HandlerFailed };
-            state.refuse(&rejection.into());
+            state.refuse(&rejection.into(), &self.shared);
             state.wake_task();
         }
     }

@@ -35,7 +35,7 @@ impl Incoming {
     pub fn reject<B: Into<Bytes>>(self, response: http::Response<B>) -> Result<(), RejectError> {
         match convert(response) {
             Ok(response) => {
-                self.answer(&response);
+                self.answer(response);
                 Ok(())
             }
             Err(fault) => Err(RejectError { incoming: Some(Box::new(self)), fault }),

@@ -5,6 +5,7 @@
 //! ends a connection wakes the task after.
 
 use super::State;
+use super::hsts::HSTS;
 use super::life::Deadline;
 use super::queue::Voice;
 use super::shared::Shared;
@@ -210,7 +211,7 @@ impl State {
     }
 
     /// Queues a refusal of the opening handshake.
-    pub(in crate::net) fn refuse(&mut self, refusal: &Refusal) {
+    pub(in crate::net) fn refuse(&mut self, refusal: &Refusal, shared: &Shared) {
         self.life.initiate(match refusal.rejection {
             Rejection::ShuttingDown => Initiator::Shutdown,
             Rejection::HandshakeTooSlow | Rejection::HandlerTooSlow => Initiator::Timeout,
@@ -219,19 +220,19 @@ impl State {
             _ => Initiator::Peer,
         });
         self.note_refusal(refusal.rejection);
-        self.send_response(&Response::from(*refusal), refusal.head_only);
+        self.send_response(Response::from(*refusal), refusal.head_only, shared);
     }
 
     /// Queues the application's own answer to an opening handshake.
-    pub(in crate::net) fn reject(&mut self, response: &Response) {
-        self.answer(response, false);
+    pub(in crate::net) fn reject(&mut self, response: Response, shared: &Shared) {
+        self.answer(response, false, shared);
     }
 
     /// Queues the answer to a request, without its content for HEAD (RFC 9110 §9.3.2).
-    pub(in crate::net) fn answer(&mut self, response: &Response, head_only: bool) {
+    pub(in crate::net) fn answer(&mut self, response: Response, head_only: bool, shared: &Shared) {
         self.life.initiate(Initiator::Application);
         self.life.ending().answered = Some(response.status());
-        self.send_response(response, head_only);
+        self.send_response(response, head_only, shared);
     }
 
     /// A plain request was answered with this status: by the application, unless we had a reason of
@@ -260,7 +261,13 @@ impl State {
         ending.refused = Some(rejection.status());
     }
 
-    fn send_response(&mut self, response: &Response, head_only: bool) {
+    fn send_response(&mut self, mut response: Response, head_only: bool, shared: &Shared) {
+        if let Some(hsts) = shared.hsts(self)
+            && !response.fields().contains(HSTS)
+        {
+            // It cannot fail: the name is a token, the value visible ASCII.
+            let _ = response.insert(HSTS, hsts);
+        }
         let date = http_date(std::time::SystemTime::now());
         self.queue.append(|_, batch| response.encode(date.as_deref(), head_only, batch));
         // RFC 6455 §4.2.2: behind a refusal no frame is read or sent.

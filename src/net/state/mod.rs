@@ -18,8 +18,10 @@ pub(super) mod counted;
 pub(super) mod drain;
 mod glance;
 mod held;
+mod hsts;
 pub(super) mod latest;
 mod life;
+mod marks;
 mod memory;
 mod pacing;
 mod pings;
@@ -45,6 +47,7 @@ use self::context::Place;
 use self::counted::Counted;
 use self::glance::{Glance, Looks};
 use self::life::Life;
+use self::marks::Marks;
 use self::pings::{Pings, Rate};
 use self::queue::Queue;
 pub(super) use self::queue::Voice;
@@ -71,8 +74,7 @@ pub(super) struct State {
     pub(super) place: Place,
     /// Whether the connection has an account in the memory of all.
     is_charged: bool,
-    /// Whether the log says why the opening handshake is left unanswered.
-    pub(super) is_failure_told: bool,
+    pub(super) marks: Marks,
     pub(super) task: Option<Waker>,
     /// The task on which the Receiver was asked last; `None` where that was no task of tokio's.
     receiving_task: Option<Id>,
@@ -129,7 +131,7 @@ impl State {
             armed: u32::MAX,
             place: Place::default(),
             is_charged: false,
-            is_failure_told: false,
+            marks: Marks::default(),
             task: None,
             receiving_task: None,
             told: None,

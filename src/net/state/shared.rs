@@ -204,7 +204,7 @@ impl Shared {
             state.life.hurry(Deadline::at(Some(now + LATE_MOMENT)));
             state.timer_due = true;
         } else if state.life.is_deciding() {
-            state.refuse(&Rejection::ShuttingDown.into());
+            state.refuse(&Rejection::ShuttingDown.into(), self);
         } else if state.life.was_answered() {
             // A peer that has its answer is given a moment to take it and to end its side.
             state.life.hurry(self.answered_deadline());

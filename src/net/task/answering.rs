@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use ::http::header::{HeaderValue, STRICT_TRANSPORT_SECURITY};
 use ::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{Builder, Connection, Parts};
@@ -213,7 +214,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Answering<T> {
             // The head waited for the first of the content: there is still time to say so.
             if written == Written::Nothing {
                 let refusal = Refusal::from(Rejection::HandlerFailed);
-                state.refuse(&Refusal { head_only: self.is_head, ..refusal });
+                state.refuse(&Refusal { head_only: self.is_head, ..refusal }, shared);
                 return true;
             }
         }
@@ -282,11 +283,16 @@ impl hyper::service::Service<Request<Incoming>> for Answerer {
         let (shared, outcome) = (self.shared.clone(), self.outcome.clone());
         let service = self.service.clone();
         Box::pin(async move {
-            let (response, rejection) = match answer(&service, request, &shared).await {
+            let (mut response, rejection) = match answer(&service, request, &shared).await {
                 Ok(response) => (response, None),
                 Err(rejection) => (Response::from(rejection), Some(rejection)),
             };
             let status = response.status().as_u16();
+            let hsts = shared.hsts(&shared.lock());
+            if let Some(hsts) = hsts.and_then(|value| HeaderValue::try_from(value).ok()) {
+                // The application's own stays as it is.
+                response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert(hsts);
+            }
             *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some((status, rejection));
             Ok(response)
         })

@@ -65,6 +65,9 @@ where
     E: Into<BoxError>,
 {
     let shared = Shared::new(context, peer);
+    if io.is_secure() {
+        shared.lock().marks.secure();
+    }
     let stage = Stage::Opening { opening: Opening::default(), handler: Some(handler) };
     Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
 }

@@ -44,7 +44,9 @@ pub(super) fn end_handler(shared: &Shared, outcome: Outcome) {
         }
         _ => state.close(initiator, code, ""),
     }
-    state.is_failure_told |= !matches!(outcome, Outcome::Done);
+    if !matches!(outcome, Outcome::Done) {
+        state.marks.tell_failure();
+    }
     drop(state);
     // An error may have the handshake in it, which is refused now.
     drop_caught(outcome, |panic| report_panic(shared, panic));

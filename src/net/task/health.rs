@@ -55,6 +55,6 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> Result<bool, Refusal
     let response = Response::of(status).with_fields(fields).with_body(body);
     let mut state = shared.lock();
     state.set_path(request.path());
-    state.answer(&response, head_only);
+    state.answer(response, head_only, shared);
     Ok(true)
 }

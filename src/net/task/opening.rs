@@ -56,7 +56,7 @@ impl Opening {
                 Ok(None) => {}
                 Ok(Some(opened)) => return Poll::Ready(opened),
                 Err(refusal) => {
-                    shared.lock().refuse(&refusal);
+                    shared.lock().refuse(&refusal, shared);
                     return Poll::Ready(Opened::Finished);
                 }
             }

@@ -158,7 +158,7 @@ impl Shared {
     /// A handler that failed or panicked was logged as that, and so was an answer that is invalid.
     fn report_unanswered(&self) {
         let state = self.lock();
-        if state.is_failure_told {
+        if state.marks.is_failure_told() {
             return;
         }
         let path = state.path().to_string();

@@ -19,14 +19,14 @@ impl Shared {
         }
         state.timer_due = false;
         if self.context.is_draining() && !opening.is_silent() {
-            return state.refuse(&opening.refusal(Rejection::ShuttingDown));
+            return state.refuse(&opening.refusal(Rejection::ShuttingDown), self);
         }
         let deadline = state.life.deadline();
         if !deadline.is_past(self.context.clock.judged()) {
             return self.arm(&mut state, deadline);
         }
         if !opening.is_silent() {
-            state.refuse(&opening.refusal(Rejection::HandshakeTooSlow));
+            state.refuse(&opening.refusal(Rejection::HandshakeTooSlow), self);
         }
         if self.context.is_draining() {
             state.end_by_shutdown();
@@ -53,7 +53,7 @@ impl Shared {
         let now = self.context.clock.judged();
         let next = if state.life.is_deciding() {
             if state.life.deadline().is_past(now) {
-                state.refuse(&Rejection::HandlerTooSlow.into());
+                state.refuse(&Rejection::HandlerTooSlow.into(), self);
                 state.expire(TimeoutKind::Handshake);
             }
             state.life.deadline()

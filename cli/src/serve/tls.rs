@@ -1,0 +1,101 @@
+//! The certificates of `stickler serve`: from files, or made at the start to try things out.
+//!
+//! Everything is read and checked before anything of it is in force, at the start and with each reload.
+
+mod ends;
+mod flags;
+mod made;
+mod reload;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use stickler::{Handle, Tls, TlsError};
+
+use self::ends::{End, look};
+use self::made::Made;
+pub(super) use self::reload::Reload;
+
+/// What the server shows to clients, and what it asks of them.
+pub(super) struct Certificates {
+    own: Own,
+    client_ca: Option<PathBuf>,
+}
+
+/// The certificates that clients are shown.
+enum Own {
+    /// The first is for clients whose host none of them is for.
+    Files(Pair, Vec<Pair>),
+    Made(Made),
+}
+
+/// The files of a certificate and its key.
+struct Pair {
+    cert: PathBuf,
+    key: PathBuf,
+}
+
+/// Certificates that were read and are fit for use.
+pub(super) struct Loaded {
+    pub(super) tls: Tls,
+    /// When those end that came from files.
+    ends: Vec<End>,
+}
+
+impl Certificates {
+    /// Reads and checks all there is.
+    ///
+    /// # Errors
+    /// Something is not fit for use: a sentence that names the file.
+    pub(super) fn load(&self) -> Result<Loaded, TlsError> {
+        let (tls, ends) = match &self.own {
+            Own::Made(made) => (made.tls()?, Vec::new()),
+            Own::Files(first, others) => load_files(first, others)?,
+        };
+        let tls = match &self.client_ca {
+            Some(path) => tls.client_ca_file(path)?,
+            None => tls,
+        };
+        Ok(Loaded { tls, ends })
+    }
+
+    /// Tells in the log what people have to know of a certificate that was made.
+    pub(super) fn report(&self) {
+        if let Own::Made(made) = &self.own {
+            made.report();
+        }
+    }
+
+    /// From now on they can be loaded anew, and the log says when they end soon. `None` where there is no
+    /// file.
+    ///
+    /// # Errors
+    /// There can be no thread for it.
+    pub(super) fn watch(self, loaded: Loaded, handle: Handle) -> io::Result<Option<Reload>> {
+        let has_files = matches!(self.own, Own::Files(..)) || self.client_ca.is_some();
+        has_files.then(|| reload::watch(self, loaded.ends, handle)).transpose()
+    }
+}
+
+impl Loaded {
+    /// Tells in the log what is not as it should be, and yet can be used.
+    pub(super) fn report(&self) {
+        for warning in self.tls.warnings() {
+            tracing::warn!("{warning}");
+        }
+        look(&self.ends, SystemTime::now()).report_soon();
+    }
+}
+
+fn load_files(first: &Pair, others: &[Pair]) -> Result<(Tls, Vec<End>), TlsError> {
+    let mut tls = Tls::from_pem_files(&first.cert, &first.key)?;
+    let end = |pair: &Pair, tls: &Tls| tls.expires().map(|at| End { file: pair.cert.clone(), at });
+    let mut ends: Vec<End> = end(first, &tls).into_iter().collect();
+    for pair in others {
+        // By itself too: together they only tell which of them ends first.
+        ends.extend(end(pair, &Tls::from_pem_files(&pair.cert, &pair.key)?));
+        tls = tls.with_pem_files(&pair.cert, &pair.key)?;
+    }
+    Ok((tls, ends))
+}
