@@ -5,10 +5,14 @@
 //! message. On a runtime of the application there is one worker, which is a task and
 //! whose connections are tasks. This room knows connections, not what they say.
 
+mod accepting;
+mod binding;
 mod buffers;
 mod counters;
 mod door;
+mod handover;
 mod limits;
+mod listen;
 mod listener;
 mod permit;
 mod rates;
@@ -16,6 +20,8 @@ mod refusal;
 mod serving;
 mod shutdown;
 mod socket;
+#[cfg(unix)]
+mod unix;
 mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -26,10 +32,13 @@ use std::{fmt, io, thread};
 
 use tokio::runtime;
 
+pub use self::binding::{Binding, BoundAddress};
 use self::buffers::Buffers;
 use self::counters::Tally;
 pub use self::counters::{Counters, Drained};
+use self::handover::HandOver;
 use self::limits::{Admission, Caps};
+pub use self::listen::Listen;
 use self::listener::Bound;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
@@ -89,8 +98,21 @@ impl Server {
     /// When an address cannot be listened on; the message names it. Its port is
     /// taken also when another server of this kind has it.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self {
-            bound: bind(address)?,
+        Self::listen(Listen::tcp(address)?)
+    }
+
+    /// Listens on another address too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bind`](Self::bind).
+    pub fn bind_also(self, address: impl ToSocketAddrs) -> io::Result<Self> {
+        self.listen_also(Listen::tcp(address)?)
+    }
+
+    fn of(bound: Vec<Bound>) -> Self {
+        Self {
+            bound,
             workers: None,
             config: Config::default(),
             http: None,
@@ -103,17 +125,7 @@ impl Server {
                 tally: Tally::default(),
                 contexts: OnceLock::new(),
             }),
-        })
-    }
-
-    /// Listens on another address too.
-    ///
-    /// # Errors
-    ///
-    /// As for [`bind`](Self::bind).
-    pub fn bind_also(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
-        self.bound.append(&mut bind(address)?);
-        Ok(self)
+        }
     }
 
     /// Sets the number of worker threads, which is not 0; one per core unless set.
@@ -289,17 +301,27 @@ impl Server {
         self
     }
 
-    /// The addresses that are listened on, with their real ports, in the order in
+    /// The addresses of TCP that are listened on, with their real ports, in the order in
     /// which they were bound.
     #[must_use]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.bound.iter().map(|bound| bound.address).collect()
+        self.bound.iter().filter_map(|bound| bound.address.tcp()).collect()
+    }
+
+    /// All listeners, Unix sockets too, in the order in which they were bound.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<Binding> {
+        self.bound.iter().map(Bound::binding).collect()
     }
 
     /// A handle to the server, for other threads and for handlers.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { control: self.control.clone(), local_addrs: self.local_addrs().into() }
+        Handle {
+            control: self.control.clone(),
+            local_addrs: self.local_addrs().into(),
+            bindings: self.bindings().into(),
+        }
     }
 
     /// Serves until [`Handle::shutdown`], calling the handler once for every opening
@@ -403,6 +425,9 @@ impl Server {
         if self.blocking_warning == Some(Duration::ZERO) {
             return Err(invalid("blocking_warning is 0: every handler would be warned of"));
         }
+        if self.bound.iter().any(|bound| bound.is_tls) {
+            return Err(invalid("a listener is for TLS, and there is no certificate"));
+        }
         self.buffers.check().map_err(invalid)?;
         self.config.check().map_err(invalid)
     }
@@ -414,9 +439,11 @@ impl Server {
         let config = Arc::new(self.config);
         let contexts = Context::several(&config, self.http.as_ref(), &watchman, count);
         let contexts = self.control.contexts.get_or_init(|| contexts);
-        let shared = Shared::new(self.control.clone(), self.caps, self.buffers);
+        let hands = deal(self.bound, count)?;
+        let hand_over = HandOver::new(hands.iter().flatten().map(|listener| listener.rest));
+        let shared = Shared::new(self.control.clone(), self.caps, self.buffers, hand_over);
         let shared = Arc::new(shared);
-        let hands = deal(self.bound, count)?.into_iter().zip(contexts);
+        let hands = hands.into_iter().zip(contexts);
         let workers = hands.map(|(listeners, context)| Worker {
             listeners,
             context: context.clone(),
@@ -431,7 +458,7 @@ fn invalid(sentence: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io:
 }
 
 /// Gives every worker a listener of each address.
-fn deal(bound: Vec<Bound>, workers: usize) -> io::Result<Vec<Vec<std::net::TcpListener>>> {
+fn deal(bound: Vec<Bound>, workers: usize) -> io::Result<Vec<Vec<Bound>>> {
     let mut hands: Vec<_> = (0..workers).map(|_| Vec::with_capacity(bound.len())).collect();
     for bound in bound {
         for (hand, listener) in hands.iter_mut().zip(bound.into_listeners(workers)?) {
@@ -441,14 +468,9 @@ fn deal(bound: Vec<Bound>, workers: usize) -> io::Result<Vec<Vec<std::net::TcpLi
     Ok(hands)
 }
 
-fn bind(address: impl ToSocketAddrs) -> io::Result<Vec<Bound>> {
-    let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-    listener::bind_all(&addresses)
-}
-
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("local_addrs", &self.local_addrs()).finish_non_exhaustive()
+        f.debug_struct("Server").field("bindings", &self.bindings()).finish_non_exhaustive()
     }
 }
 

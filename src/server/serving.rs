@@ -9,6 +9,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use super::Control;
+use super::binding::Binding;
 use super::counters::{Counters, Drained};
 use super::limits::Overload;
 use crate::net::{Context, Counted, Farewell};
@@ -108,6 +109,7 @@ impl Drop for Serving {
 pub struct Handle {
     pub(super) control: Arc<Control>,
     pub(super) local_addrs: Arc<[SocketAddr]>,
+    pub(super) bindings: Arc<[Binding]>,
 }
 
 impl Handle {
@@ -135,10 +137,16 @@ impl Handle {
         Ok(())
     }
 
-    /// The addresses that were bound when the handle was made.
+    /// The addresses of TCP that were bound when the handle was made.
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
+    }
+
+    /// All listeners that were bound when the handle was made, Unix sockets too.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<Binding> {
+        self.bindings.to_vec()
     }
 
     /// How connections have ended since the shutdown was asked for. Once the server is gone, as when
@@ -197,7 +205,7 @@ impl Handle {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
-            .field("local_addrs", &self.local_addrs)
+            .field("bindings", &self.bindings)
             .field("counters", &self.counters())
             .finish_non_exhaustive()
     }

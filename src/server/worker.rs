@@ -10,16 +10,18 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime::{self, Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Control;
+use super::accepting::Listener;
 use super::buffers::Buffers;
 use super::counters::OncePerSecond;
 use super::door::Door;
+use super::handover::HandOver;
 use super::limits::{Caps, descriptor_limit};
+use super::listener::Bound;
 use super::refusal::Refusals;
 use crate::net::{BoxError, Context, Farewell, Incoming};
 
@@ -30,10 +32,16 @@ pub(super) struct Shared {
     pub(super) buffers: Buffers,
     pub(super) refusals: Refusals,
     pub(super) accept_errors_told: OncePerSecond,
+    pub(super) hand_over: HandOver,
 }
 
 impl Shared {
-    pub(super) fn new(control: Arc<Control>, caps: Caps, buffers: Buffers) -> Self {
+    pub(super) fn new(
+        control: Arc<Control>,
+        caps: Caps,
+        buffers: Buffers,
+        hand_over: HandOver,
+    ) -> Self {
         let descriptors = descriptor_limit();
         Self {
             control,
@@ -41,13 +49,14 @@ impl Shared {
             buffers,
             refusals: Refusals::new(descriptors),
             accept_errors_told: OncePerSecond::new(),
+            hand_over,
         }
     }
 }
 
 /// What a worker begins with.
 pub(super) struct Worker {
-    pub(super) listeners: Vec<std::net::TcpListener>,
+    pub(super) listeners: Vec<Bound>,
     pub(super) context: Arc<Context>,
     pub(super) shared: Arc<Shared>,
 }
@@ -118,7 +127,7 @@ impl Worker {
     }
 
     /// Accepts until the shutdown, then waits for the connections or the deadline.
-    async fn run<H, F, E>(self, listeners: Vec<TcpListener>, handler: Arc<H>, left: Left)
+    async fn run<H, F, E>(self, listeners: Vec<Listener>, handler: Arc<H>, left: Left)
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -170,18 +179,13 @@ impl Worker {
     }
 
     /// The listeners, on the runtime of the worker.
-    fn listen(&mut self) -> io::Result<Vec<TcpListener>> {
-        let mut listeners = Vec::with_capacity(self.listeners.len());
-        for listener in self.listeners.drain(..) {
-            let listener = TcpListener::from_std(listener)?;
-            self.shared.buffers.set_on_listener(&listener)?;
-            listeners.push(listener);
-        }
-        Ok(listeners)
+    fn listen(&mut self) -> io::Result<Vec<Listener>> {
+        let buffers = self.shared.buffers;
+        self.listeners.drain(..).map(|bound| Listener::new(bound, buffers)).collect()
     }
 }
 
-fn prepare(worker: &mut Worker) -> io::Result<(Runtime, Vec<TcpListener>)> {
+fn prepare(worker: &mut Worker) -> io::Result<(Runtime, Vec<Listener>)> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
