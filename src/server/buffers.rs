@@ -48,11 +48,20 @@ impl Buffers {
         let _ = self.set(&SockRef::from(stream));
     }
 
+    /// Sets the bound of a connection of a Unix socket. What is sent there is at the peer at once, so there is
+    /// nothing unsent.
+    #[cfg(unix)]
+    pub(super) fn set_on_unix(self, stream: &tokio::net::UnixStream) {
+        let _ = self.set_send(&SockRef::from(stream));
+    }
+
+    fn set_send(self, socket: &SockRef<'_>) -> io::Result<()> {
+        // The kernel takes a C `int`.
+        self.send.map_or(Ok(()), |send| socket.set_send_buffer_size(send.min(i32::MAX as usize)))
+    }
+
     fn set(self, socket: &SockRef<'_>) -> io::Result<()> {
-        if let Some(send) = self.send {
-            // The kernel takes a C `int`.
-            socket.set_send_buffer_size(send.min(i32::MAX as usize))?;
-        }
+        self.set_send(socket)?;
         // What is beyond 32 bits is as good as no bound, which the largest number stands for.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket.set_tcp_notsent_lowat(

@@ -1,20 +1,22 @@
 //! One listener of one worker: accepting, the caps, and what those get that have no place.
 
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::Duration;
 
-use socket2::SockRef;
-use tokio::io::AsyncWrite;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Control;
+use super::accepting::{Accepted, Listener};
+use super::handover::{LONGEST, LONGEST_QUEUE, LOOK_AGAIN, QUIET, Rest};
 use super::limits::{Caps, Overload};
 use super::listener;
 use super::permit::Permit;
@@ -22,6 +24,8 @@ use super::shutdown::Watch;
 use super::socket::Socket;
 #[cfg(feature = "tls")]
 use super::tls;
+#[cfg(unix)]
+use super::unix::UnixSocket;
 use super::worker::Shared;
 use crate::net::{self, BoxError, Context, Ending, Incoming, ReadVec};
 
@@ -46,7 +50,7 @@ impl Security {
 
 /// One listener of one worker, and what its connections need.
 pub(super) struct Door<H> {
-    pub(super) listener: TcpListener,
+    pub(super) listener: Listener,
     pub(super) security: Security,
     pub(super) context: Arc<Context>,
     pub(super) shared: Arc<Shared>,
@@ -77,20 +81,24 @@ where
                 self.wait_out(&trouble).await;
             }
         };
+        self.listener.turn_away();
+        if self.shared.hand_over.is_meant() {
+            self.hand_over().await;
+        }
         self.context.drain(farewell);
         self.accept_rest().await;
         self.connections
     }
 
     /// Takes what the kernel has ready, so that a burst costs one wake-up.
-    async fn accept_batch(&mut self, first: io::Result<(TcpStream, SocketAddr)>) -> io::Result<()> {
+    async fn accept_batch(&mut self, first: io::Result<Accepted>) -> io::Result<()> {
         if let Some(connections) = &mut self.connections {
             // Otherwise a flood keeps those that have ended.
             while connections.try_join_next().is_some() {}
         }
         self.open(first, self.shared.caps)?;
         for _ in 1..BATCH {
-            match self.accept_now().await {
+            match self.listener.accept_now().await {
                 Some(accepted) => self.open(accepted, self.shared.caps)?,
                 None => {
                     self.is_new = false;
@@ -101,15 +109,60 @@ where
         Ok(())
     }
 
+    /// Serves or leaves what waits in the queue, where a successor is expected; then lets the opening handshakes
+    /// that go on come to their end. All of it takes a short time at most, and no longer than the shutdown.
+    async fn hand_over(&mut self) {
+        let mut shutdown = self.shutdown.clone();
+        let rest = self.listener.rest;
+        let shared = self.shared.clone();
+        let handing_over = async {
+            if rest == Rest::Served {
+                self.serve_waiting().await;
+            }
+            if rest != Rest::Refused {
+                self.listener.close();
+            }
+            if rest == Rest::Served {
+                shared.hand_over.note_closed();
+            }
+            shared.hand_over.openings_over(&shared.control.admission).await;
+        };
+        tokio::select! {
+            () = handing_over => {}
+            () = sleep(LONGEST) => {}
+            () = shutdown.expired() => {}
+        }
+        if rest == Rest::Left {
+            self.listener.close();
+        }
+    }
+
+    /// Accepts what waits, as at any time, until the queue stays empty.
+    async fn serve_waiting(&mut self) {
+        let began = Instant::now();
+        let mut taken_at = began;
+        while taken_at.elapsed() < QUIET && began.elapsed() < LONGEST_QUEUE {
+            match self.listener.accept_waiting() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(LOOK_AGAIN).await,
+                accepted => {
+                    taken_at = Instant::now();
+                    if self.open(accepted, self.shared.caps).is_err() {
+                        sleep(PAUSE).await;
+                    }
+                    yield_now().await;
+                }
+            }
+        }
+    }
+
     /// Connections that the kernel accepted for us would be reset when the listener closes; they are
-    /// owed an answer like all others. The socket itself is asked until it has none: the runtime may
-    /// not know yet that some wait, and it hides them from a task that has taken its share of a turn. No
-    /// caps: all get the same answer.
+    /// owed an answer like all others. The socket itself is asked until it has none. No caps: all get the
+    /// same answer.
     async fn accept_rest(&mut self) {
         let (mut taken, mut troubles) = (0, 0);
         // All that are older than the request to shut down fit into the queue of the kernel.
         while taken <= listener::BACKLOG.unsigned_abs() && troubles < MOST_TROUBLES {
-            match accept_from(&self.listener) {
+            match self.listener.accept_waiting() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 accepted => match self.open(accepted, Caps::default()) {
                     Ok(()) => taken += 1,
@@ -126,56 +179,62 @@ where
         }
     }
 
-    async fn accept_now(&self) -> Option<io::Result<(TcpStream, SocketAddr)>> {
-        poll_fn(|context| match self.listener.poll_accept(context) {
-            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
+    /// Starts the connection, if the caps have a place for it. Only troubles of our own come back as errors.
+    fn open(&mut self, accepted: io::Result<Accepted>, caps: Caps) -> io::Result<()> {
+        match accepted {
+            Ok(Accepted::Tcp(stream, peer)) => self.open_tcp(stream, peer, caps),
+            #[cfg(unix)]
+            Ok(Accepted::Unix(stream)) => self.open_unix(stream, caps),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
-    /// Starts the connection, if the caps have a place for it. Only troubles of our own come back as errors.
-    fn open(
-        &mut self,
-        accepted: io::Result<(TcpStream, SocketAddr)>,
-        caps: Caps,
-    ) -> io::Result<()> {
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) if is_of_one_connection(&error) => return Ok(()),
-            Err(error) => return Err(error),
-        };
+    /// Each kind of transport is a type of its own, so that no connection is larger for the sake of another
+    /// kind.
+    fn open_tcp(&mut self, stream: TcpStream, peer: SocketAddr, caps: Caps) {
         // Replies leave in one write, so Nagle's algorithm could only delay them.
         // It fails when the peer is gone already, which the first read tells.
         let _ = stream.set_nodelay(true);
         if self.is_new {
             self.shared.buffers.set_on_connection(&stream);
         }
-        let admission = &self.shared.control.admission;
-        if self.context.is_out_of_memory() {
-            admission.count_out_of_memory();
-            self.refuse(stream, peer, Overload::Memory);
-            return Ok(());
-        }
-        match Permit::ask(admission, peer.ip(), caps) {
-            Ok(permit) => self.admit(stream, peer, permit),
-            Err(overload) => self.refuse(stream, peer, overload),
-        }
-        Ok(())
-    }
-
-    /// Serves a connection that has a place. Each kind of transport is a type of its own, so that no
-    /// connection is larger for the sake of another kind.
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, permit: Permit) {
-        match &self.security {
-            Security::Plain => self.serve(Socket::new(stream, permit), Some(peer)),
+        match (self.admit(Some(peer), caps), &self.security) {
+            (Ok(permit), Security::Plain) => self.serve(Socket::new(stream, permit), Some(peer)),
+            (Err(overload), Security::Plain) => self.refuse(stream, Some(peer), overload),
             #[cfg(feature = "tls")]
-            Security::Tls(tls) => {
+            (Ok(permit), Security::Tls(tls)) => {
                 if let Some(socket) = tls.admit(stream, peer, permit) {
                     self.serve(socket, Some(peer));
                 }
             }
+            // The answer goes behind the handshake, so this costs more: the number of refusals is bounded.
+            #[cfg(feature = "tls")]
+            (Err(overload), Security::Tls(tls)) => {
+                if let Some(socket) = tls.refuse(stream, peer) {
+                    self.refuse(socket, Some(peer), overload);
+                }
+            }
         }
+    }
+
+    #[cfg(unix)]
+    fn open_unix(&mut self, stream: UnixStream, caps: Caps) {
+        self.shared.buffers.set_on_unix(&stream);
+        match self.admit(None, caps) {
+            Ok(permit) => self.serve(UnixSocket::new(stream, permit), None),
+            Err(overload) => self.refuse(stream, None, overload),
+        }
+    }
+
+    fn admit(&self, peer: Option<SocketAddr>, caps: Caps) -> Result<Permit, Overload> {
+        let admission = &self.shared.control.admission;
+        if self.context.is_out_of_memory() {
+            admission.count_out_of_memory();
+            return Err(Overload::Memory);
+        }
+        Permit::ask(admission, peer.map(|peer| peer.ip()), caps)
     }
 
     /// Starts the task of one connection.
@@ -193,21 +252,15 @@ where
         }
     }
 
-    fn refuse(&self, stream: TcpStream, peer: SocketAddr, overload: Overload) {
+    fn refuse<T>(&self, stream: T, peer: Option<SocketAddr>, overload: Overload)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         if let Some(suppressed) = self.context.admit_line_of_place(peer) {
-            tracing::warn!(%peer, %overload, suppressed, "refused a connection");
+            let peer = peer.map(tracing::field::display);
+            tracing::warn!(peer, %overload, suppressed, "refused a connection");
         }
-        let rejection = overload.rejection();
-        match &self.security {
-            Security::Plain => self.shared.refusals.spawn(stream, rejection),
-            // The answer goes behind the handshake, so this costs more: the number of refusals is bounded.
-            #[cfg(feature = "tls")]
-            Security::Tls(tls) => {
-                if let Some(socket) = tls.refuse(stream, peer) {
-                    self.shared.refusals.spawn(socket, rejection);
-                }
-            }
-        }
+        self.shared.refusals.spawn(stream, overload.rejection());
     }
 
     /// Out of descriptors or memory: the connection stays in the kernel's queue, and
@@ -233,14 +286,6 @@ async fn forget_ended(connections: &mut Option<JoinSet<Ending>>) {
     if ended.is_none() {
         pending::<()>().await;
     }
-}
-
-/// The next connection that waits at this listener, without asking the runtime.
-fn accept_from(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    let (socket, peer) = SockRef::from(listener).accept()?;
-    socket.set_nonblocking(true)?;
-    let peer = peer.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
-    Ok((TcpStream::from_std(socket.into())?, peer))
 }
 
 /// The connection failed before it was accepted; the next one may be fine.

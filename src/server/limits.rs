@@ -108,9 +108,14 @@ impl Overload {
 }
 
 impl Admission {
-    /// Counts a connection and its opening handshake. The handshake is to be given to
+    /// Counts a connection and its opening handshake; one without an address under the caps over all of them
+    /// only. The handshake is to be given to
     /// [`open`](Self::open) or [`dismiss`](Self::dismiss), the connection to `dismiss`, with the answer.
-    pub(super) fn admit(&self, peer: IpAddr, caps: Caps) -> Result<Option<Source>, Overload> {
+    pub(super) fn admit(
+        &self,
+        peer: Option<IpAddr>,
+        caps: Caps,
+    ) -> Result<Option<Source>, Overload> {
         match self.admit_all(peer, caps) {
             Ok(source) => {
                 self.accepted.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +128,7 @@ impl Admission {
         }
     }
 
-    fn admit_all(&self, peer: IpAddr, caps: Caps) -> Result<Option<Source>, Overload> {
+    fn admit_all(&self, peer: Option<IpAddr>, caps: Caps) -> Result<Option<Source>, Overload> {
         admit(&self.live, caps.connections, Overload::Connections)?;
         let handshake = admit(&self.handshakes, caps.handshakes, Overload::Handshakes);
         let source = handshake
@@ -133,8 +138,8 @@ impl Admission {
 
     /// Counts a connection for its address. The rate comes last: a connection that is refused has not begun
     /// an opening handshake.
-    fn admit_source(&self, peer: IpAddr, caps: Caps) -> Result<Option<Source>, Overload> {
-        let source = Source::of(peer);
+    fn admit_source(&self, peer: Option<IpAddr>, caps: Caps) -> Result<Option<Source>, Overload> {
+        let Some(source) = peer.map(Source::of) else { return Ok(None) };
         let is_too_often =
             || caps.handshakes_per_address.is_some_and(|rate| !self.rates.admit(source, rate));
         let Some(cap) = caps.per_address else {
@@ -235,8 +240,8 @@ mod tests {
         Overload::ALL.into_iter().map(|overload| admission.refused(overload)).sum()
     }
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn ip(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
     }
 
     #[test]
@@ -277,6 +282,21 @@ mod tests {
         admission.dismiss(third);
         assert_eq!(admission.live(), 0);
         assert!(admission.by_source.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn peers_without_an_address_have_no_cap_per_address() {
+        let admission = Admission::default();
+        let caps = Caps {
+            connections: Some(3),
+            per_address: Some(1),
+            handshakes_per_address: Some(1),
+            ..OPEN
+        };
+        for _ in 0..3 {
+            assert_eq!(admission.admit(None, caps), Ok(None));
+        }
+        assert_eq!(admission.admit(None, caps), Err(Overload::Connections));
     }
 
     #[test]

@@ -5,11 +5,14 @@
 //! message. On a runtime of the application there is one worker, which is a task and
 //! whose connections are tasks. This room knows connections, not what they say.
 
+mod accepting;
 mod binding;
 mod buffers;
 mod counters;
 mod door;
+mod handover;
 mod limits;
+mod listen;
 mod listener;
 mod permit;
 mod rates;
@@ -19,6 +22,8 @@ mod shutdown;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(unix)]
+mod unix;
 mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -33,7 +38,9 @@ pub use self::binding::{Binding, BoundAddress};
 use self::buffers::Buffers;
 use self::counters::Tally;
 pub use self::counters::{Counters, Drained};
+use self::handover::HandOver;
 use self::limits::{Admission, Caps};
+pub use self::listen::Listen;
 use self::listener::Bound;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
@@ -41,7 +48,7 @@ use self::shutdown::Shutdown;
 use self::tls::InForce;
 #[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsCounters, TlsError};
-use self::worker::{Listener, Shared, Worker};
+use self::worker::{Shared, Worker};
 use crate::net::{
     Answer, Body, BoxError, Config, Context, HttpService, Incoming, Limits, Timeouts, Watchman,
 };
@@ -100,7 +107,7 @@ impl Server {
     /// When an address cannot be listened on; the message names it. Its port is
     /// taken also when another server of this kind has it.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self::of(bind(address)?))
+        Self::listen(Listen::tcp(address)?)
     }
 
     /// As [`bind`](Self::bind), for connections that begin with TLS: `wss://`. [`tls`](Self::tls) is to be
@@ -111,7 +118,7 @@ impl Server {
     /// As for [`bind`](Self::bind).
     #[cfg(feature = "tls")]
     pub fn bind_tls(address: impl ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self::of(bind_for_tls(address)?))
+        Self::listen(Listen::tcp(address)?.tls())
     }
 
     fn of(bound: Vec<Bound>) -> Self {
@@ -139,9 +146,8 @@ impl Server {
     /// # Errors
     ///
     /// As for [`bind`](Self::bind).
-    pub fn bind_also(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
-        self.bound.append(&mut bind(address)?);
-        Ok(self)
+    pub fn bind_also(self, address: impl ToSocketAddrs) -> io::Result<Self> {
+        self.listen_also(Listen::tcp(address)?)
     }
 
     /// Listens on another address too, for connections that begin with TLS. Plain listeners and those of TLS
@@ -151,9 +157,8 @@ impl Server {
     ///
     /// As for [`bind`](Self::bind).
     #[cfg(feature = "tls")]
-    pub fn bind_also_tls(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
-        self.bound.append(&mut bind_for_tls(address)?);
-        Ok(self)
+    pub fn bind_also_tls(self, address: impl ToSocketAddrs) -> io::Result<Self> {
+        self.listen_also(Listen::tcp(address)?.tls())
     }
 
     /// Sets the certificates and keys of all TLS listeners. [`Handle::reload_tls`] replaces them while the
@@ -342,15 +347,17 @@ impl Server {
         self
     }
 
-    /// The addresses that are listened on, with their real ports, in the order in
+    /// The addresses of TCP that are listened on, with their real ports, in the order in
     /// which they were bound.
     #[must_use]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.bound.iter().map(|bound| bound.address).collect()
+        self.bound.iter().filter_map(|bound| bound.address.tcp()).collect()
     }
 
-    fn bindings(&self) -> Arc<[Binding]> {
-        self.bound.iter().map(|bound| Binding::tcp(bound.address, bound.is_tls)).collect()
+    /// All listeners, Unix sockets too, in the order in which they were bound.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<Binding> {
+        self.bound.iter().map(Bound::binding).collect()
     }
 
     /// A handle to the server, for other threads and for handlers.
@@ -358,8 +365,8 @@ impl Server {
     pub fn handle(&self) -> Handle {
         Handle {
             control: self.control.clone(),
-            bindings: self.bindings(),
             local_addrs: self.local_addrs().into(),
+            bindings: self.bindings().into(),
         }
     }
 
@@ -479,9 +486,11 @@ impl Server {
         let config = Arc::new(self.config);
         let contexts = Context::several(&config, self.http.as_ref(), &watchman, count);
         let contexts = self.control.contexts.get_or_init(|| contexts);
-        let shared = Shared::new(self.control.clone(), self.caps, self.buffers);
+        let hands = deal(self.bound, count)?;
+        let hand_over = HandOver::new(hands.iter().flatten().map(|listener| listener.rest));
+        let shared = Shared::new(self.control.clone(), self.caps, self.buffers, hand_over);
         let shared = Arc::new(shared);
-        let hands = deal(self.bound, count)?.into_iter().zip(contexts);
+        let hands = hands.into_iter().zip(contexts);
         let workers = hands.map(|(listeners, context)| Worker {
             listeners,
             context: context.clone(),
@@ -496,32 +505,19 @@ fn invalid(sentence: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io:
 }
 
 /// Gives every worker a listener of each address.
-fn deal(bound: Vec<Bound>, workers: usize) -> io::Result<Vec<Vec<Listener>>> {
+fn deal(bound: Vec<Bound>, workers: usize) -> io::Result<Vec<Vec<Bound>>> {
     let mut hands: Vec<_> = (0..workers).map(|_| Vec::with_capacity(bound.len())).collect();
     for bound in bound {
-        let is_tls = bound.is_tls;
         for (hand, listener) in hands.iter_mut().zip(bound.into_listeners(workers)?) {
-            hand.push(Listener { listener, is_tls });
+            hand.push(listener);
         }
     }
     Ok(hands)
 }
 
-fn bind(address: impl ToSocketAddrs) -> io::Result<Vec<Bound>> {
-    let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-    listener::bind_all(&addresses)
-}
-
-#[cfg(feature = "tls")]
-fn bind_for_tls(address: impl ToSocketAddrs) -> io::Result<Vec<Bound>> {
-    let mut bound = bind(address)?;
-    bound.iter_mut().for_each(|bound| bound.is_tls = true);
-    Ok(bound)
-}
-
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("local_addrs", &self.local_addrs()).finish_non_exhaustive()
+        f.debug_struct("Server").field("bindings", &self.bindings()).finish_non_exhaustive()
     }
 }
 

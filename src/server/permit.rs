@@ -18,7 +18,7 @@ impl Permit {
     /// Counts a connection until the permit is dropped.
     pub(super) fn ask(
         admission: &Arc<Admission>,
-        peer: IpAddr,
+        peer: Option<IpAddr>,
         caps: Caps,
     ) -> Result<Self, Overload> {
         let source = admission.admit(peer, caps)?;

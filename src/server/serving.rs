@@ -111,8 +111,8 @@ impl Drop for Serving {
 #[derive(Clone)]
 pub struct Handle {
     pub(super) control: Arc<Control>,
-    pub(super) bindings: Arc<[Binding]>,
     pub(super) local_addrs: Arc<[SocketAddr]>,
+    pub(super) bindings: Arc<[Binding]>,
 }
 
 impl Handle {
@@ -140,13 +140,13 @@ impl Handle {
         Ok(())
     }
 
-    /// The addresses that were bound when the handle was made.
+    /// The addresses of TCP that were bound when the handle was made.
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
     }
 
-    /// What was listened on when the handle was made, in the order in which it was bound.
+    /// All listeners that were bound when the handle was made, Unix sockets too.
     #[must_use]
     pub fn bindings(&self) -> Vec<Binding> {
         self.bindings.to_vec()
@@ -230,7 +230,7 @@ impl Handle {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
-            .field("local_addrs", &self.local_addrs)
+            .field("bindings", &self.bindings)
             .field("counters", &self.counters())
             .finish_non_exhaustive()
     }

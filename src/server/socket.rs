@@ -296,7 +296,7 @@ mod tests {
         peer.set_read_timeout(Some(PATIENCE)).unwrap();
         let (stream, address) = listener.accept().await.unwrap();
         let admission = Arc::new(Admission::default());
-        let permit = Permit::ask(&admission, address.ip(), Caps::default()).ok().unwrap();
+        let permit = Permit::ask(&admission, Some(address.ip()), Caps::default()).ok().unwrap();
         (Socket::new(stream, permit), peer)
     }
 

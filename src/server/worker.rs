@@ -10,16 +10,18 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime::{self, Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Control;
+use super::accepting::Listener;
 use super::buffers::Buffers;
 use super::counters::OncePerSecond;
 use super::door::{Door, Security};
+use super::handover::HandOver;
 use super::limits::{Caps, descriptor_limit};
+use super::listener::Bound;
 use super::refusal::Refusals;
 use crate::net::{BoxError, Context, Farewell, Incoming};
 
@@ -30,10 +32,16 @@ pub(super) struct Shared {
     pub(super) buffers: Buffers,
     pub(super) refusals: Refusals,
     pub(super) accept_errors_told: OncePerSecond,
+    pub(super) hand_over: HandOver,
 }
 
 impl Shared {
-    pub(super) fn new(control: Arc<Control>, caps: Caps, buffers: Buffers) -> Self {
+    pub(super) fn new(
+        control: Arc<Control>,
+        caps: Caps,
+        buffers: Buffers,
+        hand_over: HandOver,
+    ) -> Self {
         let descriptors = descriptor_limit();
         Self {
             control,
@@ -41,20 +49,14 @@ impl Shared {
             buffers,
             refusals: Refusals::new(descriptors),
             accept_errors_told: OncePerSecond::new(),
+            hand_over,
         }
     }
 }
 
-/// A listener of one worker.
-pub(super) struct Listener<L = std::net::TcpListener> {
-    pub(super) listener: L,
-    /// Whether its connections begin with TLS.
-    pub(super) is_tls: bool,
-}
-
 /// What a worker begins with.
 pub(super) struct Worker {
-    pub(super) listeners: Vec<Listener>,
+    pub(super) listeners: Vec<Bound>,
     pub(super) context: Arc<Context>,
     pub(super) shared: Arc<Shared>,
 }
@@ -125,7 +127,7 @@ impl Worker {
     }
 
     /// Accepts until the shutdown, then waits for the connections or the deadline.
-    async fn run<H, F, E>(self, listeners: Vec<Listener<TcpListener>>, handler: Arc<H>, left: Left)
+    async fn run<H, F, E>(self, listeners: Vec<Listener>, handler: Arc<H>, left: Left)
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -133,10 +135,11 @@ impl Worker {
     {
         let control = &self.shared.control;
         let mut accepting = JoinSet::new();
-        for Listener { listener, is_tls } in listeners {
+        for listener in listeners {
+            let security = Security::of(listener.is_tls, control, &self.context);
             let door = Door {
                 listener,
-                security: Security::of(is_tls, control, &self.context),
+                security,
                 context: self.context.clone(),
                 shared: self.shared.clone(),
                 handler: handler.clone(),
@@ -178,18 +181,13 @@ impl Worker {
     }
 
     /// The listeners, on the runtime of the worker.
-    fn listen(&mut self) -> io::Result<Vec<Listener<TcpListener>>> {
-        let mut listeners = Vec::with_capacity(self.listeners.len());
-        for Listener { listener, is_tls } in self.listeners.drain(..) {
-            let listener = TcpListener::from_std(listener)?;
-            self.shared.buffers.set_on_listener(&listener)?;
-            listeners.push(Listener { listener, is_tls });
-        }
-        Ok(listeners)
+    fn listen(&mut self) -> io::Result<Vec<Listener>> {
+        let buffers = self.shared.buffers;
+        self.listeners.drain(..).map(|bound| Listener::new(bound, buffers)).collect()
     }
 }
 
-fn prepare(worker: &mut Worker) -> io::Result<(Runtime, Vec<Listener<TcpListener>>)> {
+fn prepare(worker: &mut Worker) -> io::Result<(Runtime, Vec<Listener>)> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()

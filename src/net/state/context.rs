@@ -238,8 +238,8 @@ impl Context {
 
     /// Whether to tell that there is no place for this peer; if so, how many were not told since the last time.
     #[cfg(feature = "server")]
-    pub(crate) fn admit_line_of_place(&self, peer: SocketAddr) -> Option<u64> {
-        self.told.places.admit(Some(peer.ip()), self.told.now())
+    pub(crate) fn admit_line_of_place(&self, peer: Option<SocketAddr>) -> Option<u64> {
+        self.told.places.admit(peer.map(|peer| peer.ip()), self.told.now())
     }
 
     /// As `admit_line_of_place`, for a TLS handshake that failed.
