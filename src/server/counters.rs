@@ -54,7 +54,7 @@ pub struct Counters {
     pub memory_refused: u64,
 }
 
-/// How connections have ended since a shutdown was asked for.
+/// How connections have ended since a shutdown was asked for, and its delay was over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {

@@ -46,7 +46,7 @@ where
         let farewell = loop {
             let accepted = tokio::select! {
                 biased;
-                farewell = self.shutdown.requested() => break farewell,
+                farewell = self.shutdown.listeners_close() => break farewell,
                 accepted = self.listener.accept() => accepted,
                 () = forget_ended(&mut self.connections) => continue,
             };
@@ -171,7 +171,7 @@ where
             tracing::error!(error = %trouble, suppressed, "cannot accept connections; trying again");
         });
         tokio::select! {
-            _ = self.shutdown.requested() => {}
+            _ = self.shutdown.listeners_close() => {}
             () = sleep(PAUSE) => {}
         }
     }

@@ -414,6 +414,10 @@ impl Server {
         let config = Arc::new(self.config);
         let contexts = Context::several(&config, self.http.as_ref(), &watchman, count);
         let contexts = self.control.contexts.get_or_init(|| contexts);
+        if let Some(farewell) = self.control.shutdown.farewell() {
+            // It was asked for before there was a context to tell.
+            contexts.iter().for_each(|context| context.announce(farewell.clone()));
+        }
         let shared = Shared::new(self.control.clone(), self.caps, self.buffers);
         let shared = Arc::new(shared);
         let hands = deal(self.bound, count)?.into_iter().zip(contexts);

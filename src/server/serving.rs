@@ -117,22 +117,36 @@ impl Handle {
     /// Does not wait: [`Server::serve`](super::Server::serve) returns when it is done, and so does a
     /// [`Serving`] that is waited for. Called again, the earlier deadline holds.
     pub fn shutdown(&self, within: Duration) {
-        self.control.shutdown.request(Farewell::default(), within);
+        self.request(Farewell::default(), within);
     }
 
     /// As [`shutdown`](Self::shutdown), with another Close, a message before it, or some time
-    /// before that in which handlers may end; `within` bounds all of it.
+    /// before that in which the server goes on or handlers may end, and with the Closes spread over a time:
+    /// see [`Farewell`]. `within` bounds all of it: what does not fit is cut short, and the closing handshakes
+    /// have what is left.
     ///
-    /// Called again, or after `shutdown`, the first farewell counts, and the earlier end of its
-    /// grace and the earlier deadline.
+    /// Called again, or after `shutdown`, the first farewell counts, and the earlier end of its delay, its
+    /// grace and its window and the earlier deadline. So `shutdown` after this one ends all three.
     ///
     /// # Errors
     ///
     /// As [`Farewell::check`]; nothing is shut down then.
     pub fn shutdown_with(&self, farewell: Farewell, within: Duration) -> Result<(), SendError> {
         farewell.check()?;
-        self.control.shutdown.request(farewell, within);
+        self.request(farewell, within);
         Ok(())
+    }
+
+    fn request(&self, farewell: Farewell, within: Duration) {
+        let farewell = self.control.shutdown.request(farewell, within);
+        self.contexts().for_each(|context| context.announce(farewell.clone()));
+    }
+
+    /// Whether a shutdown has been asked for. It is true at once, also while the delay of the [`Farewell`]
+    /// goes on, and stays so.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.control.shutdown.farewell().is_some()
     }
 
     /// The addresses that were bound when the handle was made.
@@ -141,7 +155,7 @@ impl Handle {
         &self.local_addrs
     }
 
-    /// How connections have ended since the shutdown was asked for. Once the server is gone, as when
+    /// How connections have ended since the delay of a shutdown was over. Once the server is gone, as when
     /// [`Serving::wait`] has returned, it is what the shutdown came to.
     #[must_use]
     pub fn drained(&self) -> Drained {

@@ -157,6 +157,10 @@ impl Worker {
         let mut shutdown = control.shutdown.watch();
         let deadline = async {
             shutdown.grace_over().await;
+            for departure in self.context.departures() {
+                shutdown.due(&departure).await;
+                self.context.depart(&departure);
+            }
             self.context.shutdown();
             // One after the other: however late this task is polled, the Close goes first.
             tokio::join!(shutdown.expired(), sleep(LAST_WORDS));

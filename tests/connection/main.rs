@@ -27,6 +27,7 @@ mod handing_random;
 mod handles;
 mod health;
 mod heard;
+mod leaving;
 mod messages;
 mod opening;
 mod pace;

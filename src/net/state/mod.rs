@@ -19,6 +19,7 @@ pub(super) mod drain;
 mod glance;
 mod held;
 pub(super) mod latest;
+pub(super) mod leaving;
 mod life;
 mod memory;
 mod pacing;
