@@ -11,6 +11,7 @@ mod door;
 mod limits;
 mod listener;
 mod permit;
+mod pulse;
 mod rates;
 mod refusal;
 mod serving;
@@ -31,6 +32,7 @@ use self::counters::Tally;
 pub use self::counters::{Counters, Drained};
 use self::limits::{Admission, Caps};
 use self::listener::Bound;
+use self::pulse::Pulse;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
 use self::worker::{Shared, Worker};
@@ -70,6 +72,7 @@ pub struct Server {
 /// What handles and workers share.
 pub(super) struct Control {
     shutdown: Arc<Shutdown>,
+    pulse: Arc<Pulse>,
     admission: Arc<Admission>,
     tally: Tally,
     /// One per worker, once they have been started.
@@ -99,6 +102,7 @@ impl Server {
             blocking_warning: Some(BLOCKING_WARNING),
             control: Arc::new(Control {
                 shutdown: Arc::new(Shutdown::new()),
+                pulse: Arc::default(),
                 admission: Arc::default(),
                 tally: Tally::default(),
                 contexts: OnceLock::new(),

@@ -149,6 +149,20 @@ impl Handle {
         self.control.shutdown.farewell().is_some()
     }
 
+    /// Waits until every worker has taken a turn: it has run the tasks that were ready before, and has asked
+    /// the system for input. A handler that blocks the thread of its worker keeps this waiting, so it is what a
+    /// watchdog needs. Workers that have ended are not waited for, and those of
+    /// [`Server::start_on`](super::Server::start_on) are one: the runtime, whichever of its threads turns.
+    ///
+    /// It can be awaited anywhere, also without tokio.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is left of it but a task for each worker, which ends when it runs.
+    pub async fn workers_turned(&self) {
+        self.control.pulse.beat().await;
+    }
+
     /// The addresses that were bound when the handle was made.
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
