@@ -3,6 +3,7 @@
 mod allocator;
 mod config;
 mod descriptors;
+mod drain;
 mod filter;
 mod logging;
 mod memory;
@@ -17,11 +18,12 @@ use std::thread;
 use stickler::{Config, Drained, Server};
 
 use self::config::{read_config, read_each};
+use self::drain::Drain;
 use crate::apps::echo::echo;
 use crate::cli::{Serve, usage_error};
 use crate::listen::{self, Listen};
 
-/// Serves until a signal; 0 then, 1 when it cannot.
+/// Serves until a signal; 0 then, or 5 where that is asked for and connections were cut; 1 when it cannot.
 ///
 /// # Errors
 ///
@@ -30,6 +32,7 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     allocator::give_large_buffers_back();
     let listen = read_listen(options)?;
     let config = read_config(options)?;
+    let drain = Drain::read(options)?;
     if options
         .bounds
         .send_buffer
@@ -42,16 +45,16 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
-    let served = serve(options, &listen, config);
+    let served = serve(options, &listen, config, &drain);
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
         let _ = writeln!(io::stderr(), "stickler: {error}");
     }
     log.flush();
-    Ok(if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(served.map_or(ExitCode::FAILURE, |drained| drain.status(&drained)))
 }
 
-fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
+fn serve(options: &Serve, listen: &[Listen], config: Config, drain: &Drain) -> io::Result<Drained> {
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = options.workers.unwrap_or_else(cores);
     let mut server = bind(listen)?.config(config).workers(workers);
@@ -76,7 +79,7 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
         server = server.unsent_low_water(bytes.0);
     }
     // Before the line on standard output: who has read it may send a signal at once.
-    signals::watch(server.handle(), options.times.shutdown_timeout)?;
+    signals::watch(server.handle(), drain.clone())?;
     let serving = server.start(echo)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;
@@ -86,9 +89,10 @@ fn serve(options: &Serve, listen: &[Listen], config: Config) -> io::Result<()> {
     }
     tracing::info!(?addresses, version = env!("CARGO_PKG_VERSION"), "serving");
     serving.wait()?;
-    let Drained { clean, unclean, cut, .. } = handle.drained();
+    let drained = handle.drained();
+    let Drained { clean, unclean, cut, .. } = drained;
     tracing::info!(clean, unclean, cut, "gone");
-    Ok(())
+    Ok(drained)
 }
 
 fn bind(listen: &[Listen]) -> io::Result<Server> {

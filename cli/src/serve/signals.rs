@@ -2,11 +2,12 @@
 //! once. A terminal that goes away may send SIGHUP twice, so a second one changes nothing. SIGUSR1 and SIGUSR2
 //! mean nothing here, and do not end the server either.
 
-use std::time::Duration;
 use std::{io, process, thread};
 
 use stickler::Handle;
 use tokio::runtime::Builder;
+
+use super::drain::Drain;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ enum Asked {
 /// # Errors
 ///
 /// When the signals cannot be watched.
-pub(crate) fn watch(handle: Handle, within: Duration) -> io::Result<()> {
+pub(super) fn watch(handle: Handle, drain: Drain) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_io().build().map_err(cannot_watch)?;
     let mut signals = {
         let _entered = runtime.enter();
@@ -34,8 +35,7 @@ pub(crate) fn watch(handle: Handle, within: Duration) -> io::Result<()> {
                 Asked::End(signal) => signal,
                 Asked::HangUp => "SIGHUP",
             };
-            tracing::info!(signal, ?within, "shutting down");
-            handle.shutdown(within);
+            drain.begin(&handle, signal);
             while signals.next().await == Asked::HangUp {}
             process::exit(1);
         });
