@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stickler::{Drained, Farewell, Handle};
 
+use super::notify;
 use crate::cli::{Serve, usage_error};
 
 /// How the server goes away.
@@ -44,6 +45,7 @@ impl Drain {
         // These codes can be sent, and there is no reason.
         let _ = handle.shutdown_with(self.farewell.clone(), self.within);
         tracing::info!(signal, within = ?self.within, ?delay, ?window, "shutting down");
+        notify::stopping(self.within);
     }
 
     /// What the process ends with.

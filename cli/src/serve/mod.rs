@@ -7,6 +7,7 @@ mod drain;
 mod filter;
 mod logging;
 mod memory;
+mod notify;
 mod signals;
 
 use std::io::{self, Write};
@@ -88,6 +89,10 @@ fn serve(options: &Serve, listen: &[Listen], config: Config, drain: &Drain) -> i
         tracing::warn!(%error, "standard output is closed");
     }
     tracing::info!(?addresses, version = env!("CARGO_PKG_VERSION"), "serving");
+    if !handle.is_draining() {
+        notify::ready();
+    }
+    notify::answer_watchdog(handle.clone())?;
     serving.wait()?;
     let drained = handle.drained();
     let Drained { clean, unclean, cut, .. } = drained;

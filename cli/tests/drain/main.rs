@@ -1,4 +1,4 @@
-//! The end of the `stickler` binary: what its flags change, and a crowd at SIGTERM.
+//! The end of the `stickler` binary: what its flags change, what a service manager is told, and a crowd at SIGTERM.
 //!
 //! The crowd is small by default, so that two busy cores do for it. `run.sh` beside this file runs the whole: 10,000
 //! clients, in a release build.
@@ -13,4 +13,8 @@ mod server;
 
 mod crowd;
 mod flags;
+#[cfg(target_os = "linux")]
+mod manager;
 mod support;
+#[cfg(target_os = "linux")]
+mod units;
