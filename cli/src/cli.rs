@@ -6,6 +6,7 @@
 
 mod bounds;
 mod compression;
+mod drain;
 mod tls;
 
 use std::ffi::{OsStr, OsString};
@@ -19,6 +20,7 @@ use clap::{
 
 pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
+pub(crate) use self::drain::Drain;
 pub(crate) use self::tls::Tls;
 use crate::health;
 use crate::lab::{check, verdict};
@@ -35,7 +37,8 @@ use crate::variables;
 #[command(
     after_help = "Sizes: 65536, 64KiB, 16MiB. Durations: 500ms, 10s, 2m; a bare number is seconds.\n\
     Variables hold several values separated by commas where a flag may be repeated.\n\
-    Exit status of serve: 0 after SIGINT or SIGTERM, or SIGHUP without TLS files, 1 failed, 2 bad usage."
+    Exit status of serve: 0 after SIGINT or SIGTERM, or SIGHUP without TLS files, 1 failed, 2 bad usage,\n\
+    5 as --drain-strict has it."
 )]
 struct Cli {
     #[command(flatten)]
@@ -136,6 +139,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) compression: Compression,
+
+    #[command(flatten)]
+    pub(crate) drain: Drain,
 
     /// What to log, such as debug, or info,stickler::net=trace [default: RUST_LOG, else info]
     ///
@@ -486,6 +492,11 @@ mod tests {
             "--send-buffer 0",
             "--unsent-low-water 0",
             "--close-timeout 0",
+            "--drain-delay soon",
+            "--drain-window -1",
+            "--drain-code 1000",
+            "--drain-code",
+            "--drain-strict yes",
             "--deflate",
             "--deflate yes",
             "--deflate ON",
@@ -523,7 +534,8 @@ mod tests {
             let flag = arg.get_long().unwrap();
             let variable = format!("STICKLER_{}", flag.to_uppercase().replace('-', "_"));
             assert_eq!(arg.get_env(), Some(OsStr::new(&variable)));
-            assert!(help.contains(&format!("--{flag} ")) && help.contains(&variable), "{flag}");
+            let is_named = [' ', '\n'].iter().any(|end| help.contains(&format!("--{flag}{end}")));
+            assert!(is_named && help.contains(&variable), "{flag}");
             let mut serve = serve("");
             assert_eq!(serve.name_of(arg.get_id().as_str()), format!("--{flag}"));
             serve.from_variables = vec![arg.get_id().to_string()];

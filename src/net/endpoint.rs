@@ -12,6 +12,7 @@ use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite};
 #[cfg(feature = "axum")]
 use tokio::runtime::{Handle, Id};
+use tokio::time::{Instant, sleep};
 
 use super::config::Config;
 use super::ending::Ending;
@@ -203,24 +204,43 @@ impl Endpoint {
     }
 
     /// As [`Endpoint::shutdown`], with another Close, a message before it, or some time before that
-    /// in which handlers may end. Asked twice, the first farewell counts; [`Endpoint::shutdown`]
-    /// ends its grace.
+    /// in which handlers may end; and with the delay and the window of the farewell. Asked twice, the first
+    /// farewell counts; [`Endpoint::shutdown`] ends its delay, its grace and its window.
+    ///
+    /// Before the first connection nobody is there to wait for, and new ones are refused at once.
     ///
     /// # Errors
     /// As [`Farewell::check`]; nothing is shut down then.
     pub fn shutdown_with(&self, farewell: Farewell) -> Result<(), SendError> {
         farewell.check()?;
-        let grace = farewell.grace;
-        self.context.drain(Arc::new(farewell));
-        if grace.is_zero() {
-            self.context.shutdown();
-        } else {
-            let context = self.context.clone();
-            self.context.spawn(async move {
-                tokio::time::sleep(grace).await;
-                context.shutdown();
-            });
+        let Farewell { delay, grace, window, .. } = farewell;
+        let farewell = Arc::new(farewell);
+        self.context.announce(farewell.clone());
+        let is_delayed = !delay.is_zero() && self.context.has_runtime();
+        if !is_delayed {
+            self.context.drain(farewell.clone());
+            if grace.is_zero() && window.is_zero() {
+                self.context.shutdown();
+                return Ok(());
+            }
         }
+        let context = self.context.clone();
+        self.context.spawn(async move {
+            if is_delayed {
+                sleep(delay).await;
+                context.drain(farewell);
+            }
+            sleep(grace).await;
+            let begun = Instant::now();
+            for departure in context.departures() {
+                let left = departure.after(window).saturating_sub(begun.elapsed());
+                if !left.is_zero() {
+                    sleep(left).await;
+                }
+                context.depart(&departure);
+            }
+            context.shutdown();
+        });
         Ok(())
     }
 

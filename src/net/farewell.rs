@@ -1,4 +1,4 @@
-//! What connections are told when their server shuts down.
+//! What connections are told when their server shuts down, and when.
 
 use std::time::Duration;
 
@@ -9,6 +9,10 @@ use crate::proto::prepared::Prepared;
 /// What connections are told when their server shuts down; by default a Close with 1001 and no
 /// reason, at once.
 ///
+/// ```text
+///  asked for --delay--> the listeners close --grace--> the first Close --window--> the last Close
+/// ```
+///
 /// ```
 /// use std::time::Duration;
 ///
@@ -18,7 +22,8 @@ use crate::proto::prepared::Prepared;
 ///     .code(CloseCode::SERVICE_RESTART)
 ///     .reason("a new version")
 ///     .message(Prepared::text("back in a minute"))
-///     .grace(Duration::from_secs(5));
+///     .grace(Duration::from_secs(5))
+///     .window(Duration::from_secs(3));
 /// # assert_eq!(farewell.code.get(), 1012);
 /// ```
 #[derive(Clone, Debug)]
@@ -31,11 +36,22 @@ pub struct Farewell {
     /// A message that goes just before the Close; none by default. It is left out where the queue
     /// to the peer is full, or a message is being sent in fragments.
     pub message: Option<Prepared>,
-    /// How long handlers may go on; not at all by default.
+    /// How long everything goes on as before; not at all by default.
     ///
-    /// [`Sender::draining`](super::Sender::draining) resolves at once. The Close goes out when the
-    /// handler returns, or after this time.
+    /// New connections and their messages are served. [`Config::health_path`](crate::Config::health_path)
+    /// answers 503 and [`Handle::is_draining`](crate::Handle::is_draining) is true from the beginning on, so
+    /// that a load balancer sends its clients elsewhere before the listeners close.
+    pub delay: Duration,
+    /// How long handlers may go on after the delay; not at all by default.
+    ///
+    /// [`Sender::draining`](super::Sender::draining) resolves when the delay is over. The Close goes out when
+    /// the handler returns, or after this time.
     pub grace: Duration,
+    /// Over how long the Closes are spread after the grace; by default they go at once.
+    ///
+    /// Each connection has a moment of chance in it, and before that it is served. The moments are evenly
+    /// spread, so that not all clients come back together.
+    pub window: Duration,
 }
 
 impl Default for Farewell {
@@ -44,7 +60,9 @@ impl Default for Farewell {
             code: CloseCode::GOING_AWAY,
             reason: String::new(),
             message: None,
+            delay: Duration::ZERO,
             grace: Duration::ZERO,
+            window: Duration::ZERO,
         }
     }
 }
@@ -71,10 +89,24 @@ impl Farewell {
         self
     }
 
+    /// Sets how long everything goes on as before.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Farewell {
+        self.delay = delay;
+        self
+    }
+
     /// Sets how long handlers may go on.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Farewell {
         self.grace = grace;
+        self
+    }
+
+    /// Sets over how long the Closes are spread.
+    #[must_use]
+    pub fn window(mut self, window: Duration) -> Farewell {
+        self.window = window;
         self
     }
 

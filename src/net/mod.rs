@@ -72,6 +72,8 @@ pub(crate) use state::context::Context;
 #[cfg(feature = "server")]
 pub(crate) use state::counted::Counted;
 pub(crate) use state::latest::{Key, Latest};
+#[cfg(feature = "server")]
+pub(crate) use state::leaving::Departure;
 pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
 pub(crate) use state::source::Source;

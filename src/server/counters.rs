@@ -60,7 +60,7 @@ pub struct Counters {
     pub tls: TlsCounters,
 }
 
-/// How connections have ended since a shutdown was asked for.
+/// How connections have ended since a shutdown was asked for, and its delay was over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {

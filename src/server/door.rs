@@ -73,7 +73,7 @@ where
         let farewell = loop {
             let accepted = tokio::select! {
                 biased;
-                farewell = self.shutdown.requested() => break farewell,
+                farewell = self.shutdown.listeners_close() => break farewell,
                 accepted = self.listener.accept() => accepted,
                 () = forget_ended(&mut self.connections) => continue,
             };
@@ -271,7 +271,7 @@ where
             tracing::error!(error = %trouble, suppressed, "cannot accept connections; trying again");
         });
         tokio::select! {
-            _ = self.shutdown.requested() => {}
+            _ = self.shutdown.listeners_close() => {}
             () = sleep(PAUSE) => {}
         }
     }

@@ -15,6 +15,7 @@ mod limits;
 mod listen;
 mod listener;
 mod permit;
+mod pulse;
 mod rates;
 mod refusal;
 mod serving;
@@ -42,6 +43,7 @@ use self::handover::HandOver;
 use self::limits::{Admission, Caps};
 pub use self::listen::Listen;
 use self::listener::Bound;
+use self::pulse::Pulse;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
 #[cfg(feature = "tls")]
@@ -85,6 +87,7 @@ pub struct Server {
 /// What handles and workers share.
 pub(super) struct Control {
     shutdown: Arc<Shutdown>,
+    pulse: Arc<Pulse>,
     admission: Arc<Admission>,
     tally: Tally,
     /// What new TLS connections are served with.
@@ -132,6 +135,7 @@ impl Server {
             blocking_warning: Some(BLOCKING_WARNING),
             control: Arc::new(Control {
                 shutdown: Arc::new(Shutdown::new()),
+                pulse: Arc::default(),
                 admission: Arc::default(),
                 tally: Tally::default(),
                 #[cfg(feature = "tls")]
@@ -486,6 +490,10 @@ impl Server {
         let config = Arc::new(self.config);
         let contexts = Context::several(&config, self.http.as_ref(), &watchman, count);
         let contexts = self.control.contexts.get_or_init(|| contexts);
+        if let Some(farewell) = self.control.shutdown.farewell() {
+            // It was asked for before there was a context to tell.
+            contexts.iter().for_each(|context| context.announce(farewell.clone()));
+        }
         let hands = deal(self.bound, count)?;
         let hand_over = HandOver::new(hands.iter().flatten().map(|listener| listener.rest));
         let shared = Shared::new(self.control.clone(), self.caps, self.buffers, hand_over);

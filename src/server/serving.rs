@@ -122,22 +122,50 @@ impl Handle {
     /// Does not wait: [`Server::serve`](super::Server::serve) returns when it is done, and so does a
     /// [`Serving`] that is waited for. Called again, the earlier deadline holds.
     pub fn shutdown(&self, within: Duration) {
-        self.control.shutdown.request(Farewell::default(), within);
+        self.request(Farewell::default(), within);
     }
 
     /// As [`shutdown`](Self::shutdown), with another Close, a message before it, or some time
-    /// before that in which handlers may end; `within` bounds all of it.
+    /// before that in which the server goes on or handlers may end, and with the Closes spread over a time:
+    /// see [`Farewell`]. `within` bounds all of it: what does not fit is cut short, and the closing handshakes
+    /// have what is left.
     ///
-    /// Called again, or after `shutdown`, the first farewell counts, and the earlier end of its
-    /// grace and the earlier deadline.
+    /// Called again, or after `shutdown`, the first farewell counts, and the earlier end of its delay, its
+    /// grace and its window and the earlier deadline. So `shutdown` after this one ends all three.
     ///
     /// # Errors
     ///
     /// As [`Farewell::check`]; nothing is shut down then.
     pub fn shutdown_with(&self, farewell: Farewell, within: Duration) -> Result<(), SendError> {
         farewell.check()?;
-        self.control.shutdown.request(farewell, within);
+        self.request(farewell, within);
         Ok(())
+    }
+
+    fn request(&self, farewell: Farewell, within: Duration) {
+        let farewell = self.control.shutdown.request(farewell, within);
+        self.contexts().for_each(|context| context.announce(farewell.clone()));
+    }
+
+    /// Whether a shutdown has been asked for. It is true at once, also while the delay of the [`Farewell`]
+    /// goes on, and stays so.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.control.shutdown.farewell().is_some()
+    }
+
+    /// Waits until every worker has taken a turn: it has run the tasks that were ready before, and has asked
+    /// the system for input. A handler that blocks the thread of its worker keeps this waiting, so it is what a
+    /// watchdog needs. Workers that have ended are not waited for, and those of
+    /// [`Server::start_on`](super::Server::start_on) are one: the runtime, whichever of its threads turns.
+    ///
+    /// It can be awaited anywhere, also without tokio.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is left of it but a task for each worker, which ends when it runs.
+    pub async fn workers_turned(&self) {
+        self.control.pulse.beat().await;
     }
 
     /// The addresses of TCP that were bound when the handle was made.
@@ -159,7 +187,7 @@ impl Handle {
     /// force. Once a shutdown was asked for, nothing is replaced.
     #[cfg(feature = "tls")]
     pub fn reload_tls(&self, tls: Tls) {
-        if !self.control.shutdown.is_requested() {
+        if !self.is_draining() {
             self.control.tls.replace(tls);
         }
     }
@@ -172,7 +200,7 @@ impl Handle {
         self.control.tls.expires()
     }
 
-    /// How connections have ended since the shutdown was asked for. Once the server is gone, as when
+    /// How connections have ended since the delay of a shutdown was over. Once the server is gone, as when
     /// [`Serving::wait`] has returned, it is what the shutdown came to.
     #[must_use]
     pub fn drained(&self) -> Drained {

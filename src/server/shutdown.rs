@@ -1,9 +1,9 @@
 //! Graceful shutdown: one request, seen by every worker and by whoever waits for them.
 //!
-//! A worker then stops accepting and lets its handlers know. After the grace it tells its
-//! connections 1001 (RFC 6455 §7.4.1), or what was asked for, and waits until they are gone or the
-//! deadline has come. The waiting thread or task gives the workers a little longer than that and
-//! returns without those that application code still blocks.
+//! After the delay a worker stops accepting and lets its handlers know. After the grace it tells its
+//! connections 1001 (RFC 6455 §7.4.1), or what was asked for, one after the other over the window, and waits
+//! until they are gone or the deadline has come. The waiting thread or task gives the workers a little longer
+//! than that and returns without those that application code still blocks.
 
 use std::future::pending;
 use std::pin::pin;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep_until;
 
-use crate::net::Farewell;
+use crate::net::{Departure, Farewell};
 
 /// When the server is to be gone, and how many workers still run.
 #[derive(Debug)]
@@ -30,9 +30,37 @@ pub(super) struct Shutdown {
 #[derive(Clone, Debug)]
 struct Asked {
     farewell: Arc<Farewell>,
-    /// When the Close goes to those that are still open.
-    close_at: Instant,
+    times: Times,
+}
+
+/// When a shutdown does what; each of them comes before the next one, or with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Times {
+    /// When the listeners close, and handlers are told.
+    stop_at: Instant,
+    /// When the first Close goes to those that are still open, and when the last.
+    close_from: Instant,
+    close_by: Instant,
     deadline: Instant,
+}
+
+impl Times {
+    fn new(now: Instant, farewell: &Farewell, within: Duration) -> Times {
+        let deadline = now.checked_add(within).unwrap_or(now + FAR_AWAY);
+        let later = |time: Instant, by| time.checked_add(by).unwrap_or(deadline).min(deadline);
+        let stop_at = later(now, farewell.delay);
+        let close_from = later(stop_at, farewell.grace);
+        Times { stop_at, close_from, close_by: later(close_from, farewell.window), deadline }
+    }
+
+    fn earlier(self, other: Times) -> Times {
+        Times {
+            stop_at: self.stop_at.min(other.stop_at),
+            close_from: self.close_from.min(other.close_from),
+            close_by: self.close_by.min(other.close_by),
+            deadline: self.deadline.min(other.deadline),
+        }
+    }
 }
 
 impl Shutdown {
@@ -46,29 +74,28 @@ impl Shutdown {
     }
 
     /// Asks for the end within this time. Asked twice, the first farewell and the earlier times
-    /// hold.
-    pub(super) fn request(&self, farewell: Farewell, within: Duration) {
-        let now = Instant::now();
-        let deadline = now.checked_add(within).unwrap_or(now + FAR_AWAY);
-        let close_at = now.checked_add(farewell.grace).unwrap_or(deadline).min(deadline);
+    /// hold. Gives the farewell that holds.
+    pub(super) fn request(&self, farewell: Farewell, within: Duration) -> Arc<Farewell> {
+        let times = Times::new(Instant::now(), &farewell, within);
+        let mut farewell = Arc::new(farewell);
         let _running = self.running();
         self.asked.send_if_modified(|asked| {
             let Some(known) = asked else {
-                *asked = Some(Asked { farewell: Arc::new(farewell), close_at, deadline });
+                *asked = Some(Asked { farewell: farewell.clone(), times });
                 return true;
             };
-            let is_earlier = deadline < known.deadline || close_at < known.close_at;
-            known.deadline = deadline.min(known.deadline);
-            known.close_at = close_at.min(known.close_at);
-            is_earlier
+            farewell = known.farewell.clone();
+            let before = known.times;
+            known.times = before.earlier(times);
+            known.times != before
         });
         self.changed.notify_all();
+        farewell
     }
 
-    /// Whether the end was asked for.
-    #[cfg(feature = "tls")]
-    pub(super) fn is_requested(&self) -> bool {
-        self.asked.borrow().is_some()
+    /// What connections are to be told, once the end has been asked for.
+    pub(super) fn farewell(&self) -> Option<Arc<Farewell>> {
+        self.asked.borrow().as_ref().map(|asked| asked.farewell.clone())
     }
 
     /// What a worker watches.
@@ -86,7 +113,7 @@ impl Shutdown {
     pub(super) fn wait(&self) {
         let mut running = self.running();
         while *running > 0 {
-            let deadline = self.asked.borrow().as_ref().map(|asked| asked.deadline);
+            let deadline = self.asked.borrow().as_ref().map(|asked| asked.times.deadline);
             running = match deadline {
                 None => self.changed.wait(running).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
@@ -153,12 +180,50 @@ impl Drop for Running {
 pub(super) struct Watch(watch::Receiver<Option<Asked>>);
 
 impl Watch {
-    /// Waits for the request, and gives what connections are to be told.
+    /// Waits for the request and for the end of its delay, also when that moves forward meanwhile. Gives what
+    /// connections are to be told.
     ///
     /// # Cancel safety
     ///
     /// A request is never lost: it stays.
-    pub(super) async fn requested(&mut self) -> Arc<Farewell> {
+    pub(super) async fn listeners_close(&mut self) -> Arc<Farewell> {
+        self.reached(|times| times.stop_at).await;
+        self.requested().await
+    }
+
+    /// Waits for the end of the grace, likewise.
+    ///
+    /// # Cancel safety
+    ///
+    /// Holds no state.
+    pub(super) async fn grace_over(&mut self) {
+        self.reached(|times| times.close_from).await;
+    }
+
+    /// Waits for the moment of this departure within the window, likewise.
+    ///
+    /// # Cancel safety
+    ///
+    /// Holds no state.
+    pub(super) async fn due(&mut self, departure: &Departure) {
+        let moment = |times: &Times| {
+            let window = times.close_by.saturating_duration_since(times.close_from);
+            times.close_from + departure.after(window)
+        };
+        self.reached(moment).await;
+    }
+
+    /// Waits for the deadline, likewise.
+    ///
+    /// # Cancel safety
+    ///
+    /// Holds no state.
+    pub(super) async fn expired(&mut self) {
+        self.reached(|times| times.deadline).await;
+    }
+
+    /// Waits for the request, and gives what connections are to be told.
+    async fn requested(&mut self) -> Arc<Farewell> {
         // The server outlives its workers; were it gone, nobody could ask.
         let farewell = match self.0.wait_for(Option::is_some).await {
             Ok(asked) => asked.as_ref().map(|asked| asked.farewell.clone()),
@@ -170,27 +235,9 @@ impl Watch {
         }
     }
 
-    /// Waits for the end of the grace, also when it moves forward meanwhile.
-    ///
-    /// # Cancel safety
-    ///
-    /// Holds no state.
-    pub(super) async fn grace_over(&mut self) {
-        self.reached(|asked| asked.close_at).await;
-    }
-
-    /// Waits for the deadline, also when it moves forward meanwhile.
-    ///
-    /// # Cancel safety
-    ///
-    /// Holds no state.
-    pub(super) async fn expired(&mut self) {
-        self.reached(|asked| asked.deadline).await;
-    }
-
-    async fn reached(&mut self, time: fn(&Asked) -> Instant) {
+    async fn reached(&mut self, time: impl Fn(&Times) -> Instant) {
         loop {
-            let asked = self.0.borrow_and_update().as_ref().map(time);
+            let asked = self.0.borrow_and_update().as_ref().map(|asked| time(&asked.times));
             let Some(time) = asked else {
                 self.requested().await;
                 continue;
@@ -218,6 +265,8 @@ const FAR_AWAY: Duration = Duration::from_hours(24 * 365);
 mod tests {
     use std::thread;
 
+    use tokio::runtime::Builder;
+
     use super::*;
 
     #[test]
@@ -229,7 +278,7 @@ mod tests {
             move || {
                 let _running = shutdown.started();
                 started.send(()).unwrap();
-                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let runtime = Builder::new_current_thread().build().unwrap();
                 runtime.block_on(shutdown.watch().requested());
             }
         });
@@ -260,6 +309,53 @@ mod tests {
         assert!(poll_once(expired.as_mut()).await.is_none());
         shutdown.request(Farewell::default(), Duration::ZERO);
         expired.await;
+    }
+
+    /// How many seconds after the request the listeners close, the grace is over and the deadline has come.
+    async fn seconds(watch: &mut Watch, begun: tokio::time::Instant) -> [u64; 3] {
+        let seconds = || (begun.elapsed() + Duration::from_millis(500)).as_secs();
+        watch.listeners_close().await;
+        let stop = seconds();
+        watch.grace_over().await;
+        let close = seconds();
+        watch.expired().await;
+        [stop, close, seconds()]
+    }
+
+    #[test]
+    fn the_delay_comes_before_the_grace_and_the_deadline_bounds_all() {
+        let time = Duration::from_secs;
+        for (delay, grace, within, expected) in [
+            (time(2), time(3), time(10), [2, 5, 10]),
+            (time(0), time(3), time(10), [0, 3, 10]),
+            (time(2), time(0), time(10), [2, 2, 10]),
+            (time(20), time(3), time(10), [10, 10, 10]),
+            (time(2), Duration::MAX, time(10), [2, 10, 10]),
+        ] {
+            let shutdown = Shutdown::new();
+            let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+            let seen = runtime.unwrap().block_on(async {
+                let begun = tokio::time::Instant::now();
+                shutdown.request(Farewell::default().delay(delay).grace(grace), within);
+                seconds(&mut shutdown.watch(), begun).await
+            });
+            assert_eq!(seen, expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_request_ends_the_delay_of_the_first_and_keeps_its_words() {
+        let shutdown = Shutdown::new();
+        let mut watch = shutdown.watch();
+        let first = Farewell::default().delay(Duration::MAX).reason("first");
+        assert_eq!(shutdown.request(first, Duration::MAX).reason, "first");
+        assert!(shutdown.farewell().is_some());
+        let mut closing = Box::pin(watch.listeners_close());
+        assert!(poll_once(closing.as_mut()).await.is_none());
+        let second = Farewell::default().reason("second");
+        assert_eq!(shutdown.request(second, Duration::MAX).reason, "first");
+        assert_eq!(closing.await.reason, "first");
+        watch.grace_over().await;
     }
 
     async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {

@@ -91,6 +91,7 @@ impl Worker {
             match prepared.unwrap_or_else(|_| Err(io::Error::other(NO_RUNTIME))) {
                 Err(error) => drop(ready.send(Err(error))),
                 Ok((runtime, listeners)) => {
+                    let _felt = self.shared.control.pulse.feel(runtime.handle().clone());
                     drop(ready.send(Ok(())));
                     drop(ready);
                     runtime.block_on(self.run(listeners, handler, Left::ToRuntime));
@@ -119,8 +120,9 @@ impl Worker {
         let _entered = runtime.enter();
         let running = self.shared.control.shutdown.started();
         let listeners = self.listen()?;
+        let felt = self.shared.control.pulse.feel(runtime.clone());
         runtime.spawn(async move {
-            let _running = running;
+            let (_running, _felt) = (running, felt);
             self.run(listeners, handler, Left::ToWorker).await;
         });
         Ok(())
@@ -168,6 +170,10 @@ impl Worker {
         let mut shutdown = control.shutdown.watch();
         let deadline = async {
             shutdown.grace_over().await;
+            for departure in self.context.departures() {
+                shutdown.due(&departure).await;
+                self.context.depart(&departure);
+            }
             self.context.shutdown();
             // One after the other: however late this task is polled, the Close goes first.
             tokio::join!(shutdown.expired(), sleep(LAST_WORDS));

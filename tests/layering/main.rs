@@ -153,6 +153,8 @@ const ROOMS: [Room; 20] = [
             "http_body",
             "tower_service",
             "pin_project_lite",
+            "rustls",
+            "x509_parser",
         ],
         // The highest room of its crate: whatever stands at the root comes from here or below, but
         // for topics, which stand beside it.
@@ -371,6 +373,7 @@ fn the_guard_sees_what_it_is_for() {
         units,
         variables,
         listen,
+        tls_client,
         connect,
         apps,
         lab,
@@ -427,6 +430,7 @@ fn the_guard_sees_what_it_is_for() {
         (listen, "use crate::cli::Serve;"),
         (variables, "use crate::cli::Serve;"),
         (connect, "use crate::lab::check;"),
+        (tls_client, "use crate::connect;"),
         (units, "use crate::cli::Serve;"),
     ] {
         assert!(!faults_of(room, text).is_empty(), "{}: {text}", room.name);

@@ -3,9 +3,11 @@
 mod allocator;
 mod config;
 mod descriptors;
+mod drain;
 mod filter;
 mod logging;
 mod memory;
+mod notify;
 mod signals;
 mod tls;
 
@@ -17,12 +19,13 @@ use std::thread;
 use stickler::{Binding, BoundAddress, Config, Drained, Server};
 
 use self::config::{read_config, read_each};
+use self::drain::Drain;
 use self::tls::Certificates;
 use crate::apps::echo::echo;
 use crate::cli::{Serve, usage_error};
 use crate::listen::{self, Listen};
 
-/// Serves until a signal; 0 then, 1 when it cannot.
+/// Serves until a signal; 0 then, or 5 where that is asked for and connections were cut; 1 when it cannot.
 ///
 /// # Errors
 ///
@@ -32,6 +35,7 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let listen = read_listen(options)?;
     let certificates = Certificates::read(options, &listen.tls)?;
     let config = read_config(options)?;
+    let drain = Drain::read(options)?;
     if options
         .bounds
         .send_buffer
@@ -44,13 +48,13 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
-    let served = serve(options, &listen, certificates, config);
+    let served = serve(options, &listen, certificates, config, &drain);
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
         let _ = writeln!(io::stderr(), "stickler: {error}");
     }
     log.flush();
-    Ok(if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(served.map_or(ExitCode::FAILURE, |drained| drain.status(&drained)))
 }
 
 /// Where to listen.
@@ -64,7 +68,8 @@ fn serve(
     listen: &Places,
     certificates: Option<Certificates>,
     config: Config,
-) -> io::Result<()> {
+    drain: &Drain,
+) -> io::Result<Drained> {
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = options.workers.unwrap_or_else(cores);
     // Before anything is bound: nobody connects to a server that cannot serve.
@@ -103,7 +108,7 @@ fn serve(
         }
         None => None,
     };
-    signals::watch(server.handle(), options.times.shutdown_timeout, reload)?;
+    signals::watch(server.handle(), drain.clone(), reload)?;
     let serving = server.start(echo)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;
@@ -112,10 +117,15 @@ fn serve(
         tracing::warn!(%error, "standard output is closed");
     }
     tracing::info!(addresses = urls.join(" "), version = env!("CARGO_PKG_VERSION"), "serving");
+    if !handle.is_draining() {
+        notify::ready();
+    }
+    notify::answer_watchdog(handle.clone())?;
     serving.wait()?;
-    let Drained { clean, unclean, cut, .. } = handle.drained();
+    let drained = handle.drained();
+    let Drained { clean, unclean, cut, .. } = drained;
     tracing::info!(clean, unclean, cut, "gone");
-    Ok(())
+    Ok(drained)
 }
 
 fn bind(listen: &Places) -> io::Result<Server> {

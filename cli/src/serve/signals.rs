@@ -3,12 +3,12 @@
 //! SIGHUP ends nothing: it loads them anew, and during a shutdown it means nothing. SIGUSR1 and SIGUSR2 mean
 //! nothing here, and do not end the server either.
 
-use std::time::Duration;
 use std::{io, process, thread};
 
 use stickler::Handle;
 use tokio::runtime::Builder;
 
+use super::drain::Drain;
 use super::tls::Reload;
 
 /// What a signal asks for.
@@ -25,7 +25,7 @@ enum Asked {
 /// # Errors
 ///
 /// When the signals cannot be watched.
-pub(crate) fn watch(handle: Handle, within: Duration, reload: Option<Reload>) -> io::Result<()> {
+pub(super) fn watch(handle: Handle, drain: Drain, reload: Option<Reload>) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_io().build().map_err(cannot_watch)?;
     let mut signals = {
         let _entered = runtime.enter();
@@ -41,8 +41,7 @@ pub(crate) fn watch(handle: Handle, within: Duration, reload: Option<Reload>) ->
                 }
             };
             drop(reload);
-            tracing::info!(signal, ?within, "shutting down");
-            handle.shutdown(within);
+            drain.begin(&handle, signal);
             while signals.next().await == Asked::HangUp {}
             process::exit(1);
         });

@@ -303,21 +303,26 @@ fn bad_usage_is_told_in_a_sentence() {
     }
 }
 
-/// The help is the list of flags; each has its row in docs/command-line.md, docs/limits.md or docs/tls.md, with
-/// the default that the help names.
+/// The help is the list of flags; each has its row in docs/command-line.md, docs/limits.md, docs/drain.md or
+/// docs/tls.md, with the default that the help names.
 #[test]
 fn every_flag_is_in_a_table() {
     const PAGE: &str = concat!(
         include_str!("../../../docs/command-line.md"),
         include_str!("../../../docs/limits.md"),
+        include_str!("../../../docs/drain.md"),
         include_str!("../../../docs/tls.md")
     );
     let help = String::from_utf8(output(stickler().arg("--help")).unwrap().stdout).unwrap();
     let flags: Vec<_> = help.split("\n      --").skip(1).collect();
     assert!(flags.len() >= 16, "{help}");
     for flag in &flags {
-        let (name, rest) = flag.split_once(' ').unwrap();
-        let row = PAGE.lines().find(|line| line.starts_with(&format!("| `--{name} ")));
+        let (name, rest) = flag.split_once([' ', '\n']).unwrap();
+        let is_row = |line: &str| {
+            let rest = line.strip_prefix("| `--").and_then(|line| line.strip_prefix(name));
+            rest.is_some_and(|rest| rest.starts_with([' ', '`']))
+        };
+        let row = PAGE.lines().find(|line| is_row(line));
         let row = row.unwrap_or_else(|| panic!("the page lacks a row for --{name}"));
         let default = rest.split("\n          [default: ").nth(1);
         if let Some((default, _)) = default.and_then(|text| text.split_once(']')) {

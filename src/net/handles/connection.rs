@@ -39,9 +39,10 @@ macro_rules! connection_methods {
                 std::future::poll_fn(|cx| waiting.poll(cx, Awaited::PeerClose, close)).await
             }
 
-            /// Waits until a shutdown of the server or endpoint has been asked for. Where its
-            /// [`Farewell`](crate::Farewell) gives a grace, the handler has that long to send what it has
-            /// to and return; else the Close has been queued already.
+            /// Waits until a shutdown of the server or endpoint has been asked for, and the delay of its
+            /// [`Farewell`](crate::Farewell) is over. Where that gives a grace, the handler has that long to
+            /// send what it has to and return; where it has a window, until the moment of this connection in
+            /// it; else the Close has been queued already.
             ///
             /// It resolves for nothing else, so wait for it beside something that ends, in a `select!`.
             ///

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 #[cfg(feature = "server")]
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -15,13 +15,13 @@ use tokio::sync::Notify;
 
 use super::clock::Clock;
 use super::counted::{Counted, Counts};
+use super::leaving::Leaving;
 use super::memory::Memory;
 use super::rate_limit::Told;
 use super::settings::AtHand;
 use super::shared::Shared;
 use super::watchman::Watchman;
 use crate::net::config::Config;
-use crate::net::farewell::Farewell;
 use crate::net::http::HttpService;
 use crate::net::lent::pool;
 use crate::proto::deflate::budget::Budget;
@@ -39,9 +39,8 @@ pub(crate) struct Context {
     pub(in crate::net) http: Option<HttpService>,
     /// The time in which this process was awake.
     pub(in crate::net) clock: Clock,
-    /// What connections are told, from when a shutdown was asked for.
-    farewell: OnceLock<Arc<Farewell>>,
-    draining: Notify,
+    /// The shutdown, from when it was asked for.
+    pub(super) leaving: Leaving,
     live: AtomicUsize,
     counts: Counts,
     register: Mutex<Register>,
@@ -66,6 +65,13 @@ struct Register {
     has_ticker: bool,
     /// Where the clock runs, or ran last: the runtime of the connections.
     runtime: Option<Handle>,
+}
+
+impl Register {
+    fn at(&self, place: Place) -> Option<Arc<Shared>> {
+        let slot = self.slots.get(place.slot as usize);
+        slot.filter(|slot| slot.generation == place.generation)?.connection.clone()
+    }
 }
 
 #[derive(Default)]
@@ -107,8 +113,7 @@ impl Context {
             number: next_number(),
             http,
             clock: Clock::new(),
-            farewell: OnceLock::new(),
-            draining: Notify::new(),
+            leaving: Leaving::default(),
             live: AtomicUsize::new(0),
             counts: Counts::default(),
             register: Mutex::default(),
@@ -143,45 +148,34 @@ impl Context {
         std::iter::once(first).chain(more).take(count).map(Arc::new).collect()
     }
 
-    /// Lets handlers know of a shutdown, refuses undecided opening handshakes with 503 and all
-    /// later ones too. The first farewell counts.
-    pub(crate) fn drain(&self, farewell: Arc<Farewell>) {
-        // Before the register is looked at: who enters it later sees this.
-        if self.farewell.set(farewell).is_ok() {
-            self.draining.notify_waiters();
-        }
-        self.everyone().iter().for_each(|connection| connection.drain());
-    }
-
-    /// As `drain`, and tells every connection 1001, or what the farewell says.
-    pub(crate) fn shutdown(&self) {
-        self.drain(Arc::default());
-        self.everyone().iter().for_each(|connection| connection.shutdown());
-    }
-
-    fn everyone(&self) -> Vec<Arc<Shared>> {
+    pub(super) fn everyone(&self) -> Vec<Arc<Shared>> {
         self.register().slots.iter().filter_map(|slot| slot.connection.clone()).collect()
     }
 
-    /// Waits until a shutdown has been asked for.
-    ///
-    /// # Cancel safety
-    /// Holds no state.
-    pub(in crate::net) async fn draining(&self) {
-        let mut draining = std::pin::pin!(self.draining.notified());
-        // From here on no notification is missed.
-        draining.as_mut().enable();
-        if !self.is_draining() {
-            draining.await;
-        }
+    /// Where everyone is registered.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let register = self.register();
+        let slots = (0..).zip(&register.slots).filter(|(_, slot)| slot.connection.is_some());
+        slots.map(|(at, slot)| Place { slot: at, generation: slot.generation }).collect()
     }
 
-    /// Runs a task on the runtime of the connections. It is dropped when that has ended.
+    /// The connection that has this place, unless it has ended.
+    pub(super) fn at(&self, place: Place) -> Option<Arc<Shared>> {
+        self.register().at(place)
+    }
+
+    /// Runs a task on the runtime of the connections. It is dropped when that has ended, and at once where
+    /// there has been none.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let runtime = self.register().runtime.clone();
         if let Some(runtime) = runtime {
             runtime.spawn(task);
         }
+    }
+
+    /// Whether connections have a runtime to run tasks on.
+    pub(crate) fn has_runtime(&self) -> bool {
+        self.register().runtime.is_some()
     }
 
     /// Bytes that may wait for one peer.
@@ -225,15 +219,6 @@ impl Context {
             }
             emptied.await;
         }
-    }
-
-    pub(in crate::net) fn is_draining(&self) -> bool {
-        self.farewell().is_some()
-    }
-
-    /// What connections are told, once a shutdown was asked for.
-    pub(in crate::net) fn farewell(&self) -> Option<&Farewell> {
-        self.farewell.get().map(|farewell| &**farewell)
     }
 
     /// Whether to tell that there is no place for this peer; if so, how many were not told since the last time.
@@ -313,11 +298,8 @@ impl Context {
                 let next = at(*entry.key());
                 return (connections, Some(next));
             }
-            for place in entry.remove() {
-                let slot = register.slots.get(place.slot as usize);
-                let live = slot.filter(|slot| slot.generation == place.generation);
-                connections.extend(live.and_then(|slot| slot.connection.clone()));
-            }
+            let places = entry.remove();
+            connections.extend(places.into_iter().filter_map(|place| register.at(place)));
         }
         (connections, None)
     }

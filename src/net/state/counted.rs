@@ -21,12 +21,12 @@ pub(crate) enum Counted {
     PingFlood,
     /// A connection was failed for its messages.
     MessageFlood,
-    /// After a shutdown was asked for, a connection ended in which each side said what it had to, or nothing
+    /// After the delay of a shutdown, a connection ended in which each side said what it had to, or nothing
     /// was ever said.
     DrainedClean,
     /// As before, but the peer, or its transport, did not keep to the closing handshake.
     DrainedUnclean,
-    /// After a shutdown was asked for, a connection was dropped before its end.
+    /// After the delay of a shutdown, a connection was dropped before its end.
     DrainedCut,
 }
 

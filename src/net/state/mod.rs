@@ -20,6 +20,7 @@ mod glance;
 mod held;
 mod hsts;
 pub(super) mod latest;
+pub(super) mod leaving;
 mod life;
 mod marks;
 mod memory;

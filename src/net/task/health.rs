@@ -41,7 +41,7 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> Result<bool, Refusal
         return Ok(false);
     }
     let (status, body) = match request.method() {
-        "GET" | "HEAD" if context.is_draining() => (503, "shutting down\n"),
+        "GET" | "HEAD" if context.is_announced() => (503, "shutting down\n"),
         "GET" | "HEAD" => (200, "ok\n"),
         _ => (405, "GET and HEAD are answered here\n"),
     };

@@ -8,6 +8,7 @@ use stickler::Handle;
 
 use super::Certificates;
 use super::ends::{End, look};
+use crate::serve::notify;
 
 /// Asks for the certificates to be loaded anew. Once it is dropped, nothing is loaded any more.
 pub(in crate::serve) struct Reload(SyncSender<()>);
@@ -55,6 +56,7 @@ impl Watch {
 
     /// Puts in force what is in the files by now, if all of it is fit for use.
     fn load_anew(&mut self) {
+        notify::reloading();
         match self.certificates.load() {
             Ok(loaded) => {
                 self.handle.reload_tls(loaded.tls.clone());
@@ -65,6 +67,9 @@ impl Watch {
             Err(error) => {
                 tracing::error!(%error, "cannot load the certificates anew; the old ones stay in force");
             }
+        }
+        if !self.handle.is_draining() {
+            notify::ready();
         }
     }
 }

@@ -1,0 +1,166 @@
+//! What a service manager is told, on a socket of ours in the place of systemd's.
+
+use std::io::ErrorKind;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::server::{Server, stickler};
+use crate::support::{PATIENCE, answer, echo, exit, open, run, start, terminate};
+
+/// The socket of a service manager.
+struct Manager {
+    socket: UnixDatagram,
+    /// What `NOTIFY_SOCKET` says.
+    name: String,
+    file: Option<PathBuf>,
+}
+
+impl Manager {
+    fn at_a_path(test: &str) -> Manager {
+        let file = std::env::temp_dir().join(format!("stickler-{}-{test}", std::process::id()));
+        let socket = UnixDatagram::bind(&file).unwrap();
+        Manager::new(socket, file.to_str().unwrap().to_owned(), Some(file))
+    }
+
+    fn abstract_name(test: &str) -> Manager {
+        let name = format!("stickler-{}-{test}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        Manager::new(UnixDatagram::bind_addr(&address).unwrap(), format!("@{name}"), None)
+    }
+
+    fn new(socket: UnixDatagram, name: String, file: Option<PathBuf>) -> Manager {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Manager { socket, name, file }
+    }
+
+    /// The program, told of this manager.
+    fn start(&self, variables: &[(&str, &str)], flags: &[&str]) -> Server {
+        start(&[variables, &[("NOTIFY_SOCKET", &self.name)]].concat(), flags)
+    }
+
+    /// The lines of the next message.
+    fn told(&self) -> Vec<String> {
+        let mut buffer = [0; 4096];
+        let count = self.socket.recv(&mut buffer).expect("a message in time");
+        let text = std::str::from_utf8(&buffer[..count]).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// The next one that is not for the watchdog.
+    fn told_of_state(&self) -> Vec<String> {
+        std::iter::repeat_with(|| self.told()).find(|told| told != &["WATCHDOG=1"]).unwrap()
+    }
+
+    fn has_more(&self) -> bool {
+        self.socket.set_nonblocking(true).unwrap();
+        match self.socket.recv(&mut [0; 4096]) {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                false
+            }
+        }
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+#[test]
+fn the_manager_is_told_of_the_start_and_of_the_end() {
+    for manager in [Manager::at_a_path("ends"), Manager::abstract_name("ends")] {
+        let server = manager.start(&[], &["--shutdown-timeout=200s"]);
+        assert_eq!(manager.told(), ["READY=1", "STATUS=serving"]);
+        assert_eq!(server.stdout_lines().len(), 1);
+        run(async {
+            let mut peer = open(&server).await;
+            terminate(&server);
+            // systemd gives a service 90 s to stop, unless it is told.
+            let stopping = ["STOPPING=1", "STATUS=shutting down", "EXTEND_TIMEOUT_USEC=201000000"];
+            assert_eq!(manager.told(), stopping);
+            answer(&mut peer).await;
+        });
+        assert_eq!(exit(&server), 0);
+        assert!(!manager.has_more());
+    }
+}
+
+#[test]
+fn the_manager_is_told_of_the_end_before_the_delay() {
+    let manager = Manager::at_a_path("delay");
+    let server = manager.start(&[], &["--drain-delay=200s", "--shutdown-timeout=300s"]);
+    assert_eq!(manager.told()[0], "READY=1");
+    run(async {
+        terminate(&server);
+        assert_eq!(manager.told()[0], "STOPPING=1");
+        echo(&mut open(&server).await).await;
+    });
+    assert_eq!(server.status(), None);
+}
+
+#[test]
+fn the_watchdog_is_answered_at_half_of_its_time_also_during_the_drain() {
+    let manager = Manager::abstract_name("watchdog");
+    let flags = ["--workers=2", "--drain-delay=1s"];
+    let server = manager.start(&[("WATCHDOG_USEC", "200000")], &flags);
+    assert_eq!(manager.told()[0], "READY=1");
+    let begun = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(manager.told(), ["WATCHDOG=1"]);
+    }
+    // The first is sent at once.
+    assert!(begun.elapsed() >= Duration::from_millis(4 * 100 - 50), "{:?}", begun.elapsed());
+    terminate(&server);
+    assert_eq!(manager.told_of_state()[0], "STOPPING=1");
+    assert_eq!(manager.told(), ["WATCHDOG=1"]);
+    assert_eq!(exit(&server), 0);
+}
+
+#[test]
+fn a_watchdog_that_is_not_for_this_process_is_not_answered() {
+    for variables in [
+        &[][..],
+        &[("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")],
+        &[("WATCHDOG_USEC", "0")],
+        &[("WATCHDOG_USEC", "soon")],
+    ] {
+        let manager = Manager::at_a_path("other");
+        let server = manager.start(variables, &[]);
+        assert_eq!(manager.told()[0], "READY=1");
+        run(async { echo(&mut open(&server).await).await });
+        terminate(&server);
+        assert_eq!(manager.told()[0], "STOPPING=1", "{variables:?}");
+        assert_eq!(exit(&server), 0);
+    }
+}
+
+#[test]
+fn a_manager_that_cannot_be_told_is_a_warning() {
+    for name in ["/nowhere/notify", "vsock:2:1234", &"x".repeat(200)] {
+        let server = start(&[("NOTIFY_SOCKET", name)], &[]);
+        server.expect_logged("cannot tell the service manager").unwrap();
+        server.retire().unwrap();
+    }
+    let server = start(&[("NOTIFY_SOCKET", "")], &[]);
+    server.retire().unwrap();
+    assert!(!server.log().contains("service manager"), "{}", server.log());
+}
+
+/// A start that fails tells of nothing: the manager sees the exit status.
+#[test]
+fn a_start_that_fails_is_not_called_ready() {
+    let manager = Manager::at_a_path("fails");
+    let other = start(&[], &[]);
+    let mut command = stickler();
+    command.args(["serve", "--listen", &other.address().to_string()]);
+    let ended = command.env("NOTIFY_SOCKET", &manager.name).output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(!manager.has_more());
+}
