@@ -137,7 +137,11 @@ impl Session {
             match &self.stage {
                 Stage::Failed(_) | Stage::Ended => return self.poll_discard(cx, buffer, limit),
                 Stage::Undecided(_) => return Poll::Ready(Err(ready!(self.poll_decide(cx)))),
-                Stage::Handshaking(_) => ready!(self.poll_send_records(cx))?,
+                Stage::Handshaking(_) => {
+                    if let Err(error) = ready!(self.poll_send_records(cx)) {
+                        return Poll::Ready(Err(self.lose(error)));
+                    }
+                }
                 Stage::Open => match self.take_content(buffer, limit) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     taken => return Poll::Ready(taken),
@@ -154,8 +158,8 @@ impl Session {
                 Poll::Pending => {
                     self.unpaused = 0;
                     // Tickets, and answers to key updates: nothing else may be written for long.
-                    if let Poll::Ready(Err(error)) = self.poll_send_records(cx) {
-                        return Poll::Ready(Err(error));
+                    if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
+                        return Poll::Ready(Err(self.lose(error)));
                     }
                     return Poll::Pending;
                 }
@@ -343,8 +347,22 @@ impl Session {
         }
     }
 
+    /// Writes what rustls holds, as long as it is to be written: an alert waits for our end.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.stage {
+            Stage::Handshaking(_) | Stage::Open => self.poll_send_records(cx),
+            Stage::Undecided(_) | Stage::Failed(_) | Stage::Ended => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// As [`Session::poll_flush`], whatever is known of readiness.
+    pub(super) fn try_flush(&mut self) -> io::Result<()> {
+        self.check_open()?;
+        self.try_send_records()
+    }
+
     /// Writes the records that rustls holds.
-    pub(super) fn poll_send_records(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_send_records(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.tls.wants_write() {
             match self.tls.write_tls(&mut Writing { stream: &self.stream, cx }) {
                 Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
@@ -371,7 +389,7 @@ impl Session {
         }
     }
 
-    pub(super) fn try_send_records(&mut self) -> io::Result<()> {
+    fn try_send_records(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
             if self.tls.write_tls(&mut Trying(&self.stream))? == 0 {
                 return Err(ErrorKind::WriteZero.into());
