@@ -130,6 +130,27 @@ fn with_authorities_for_clients_only_their_clients_come_in() {
     server.retire().unwrap();
 }
 
+/// RFC 9110 §7.4: what is asked for over TLS is answered over TLS alone.
+#[test]
+fn a_target_of_https_is_for_connections_over_tls() {
+    let mut both = command(&["--tls-self-signed", "--health-path", "/healthz"]);
+    both.args(["--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"]);
+    let server = Server::spawn(both, 2, "").unwrap();
+    let [plain, tls] = server.addresses()[..] else { panic!() };
+    for (path, status) in [("/", 426), ("/healthz", 200)] {
+        let request = format!("GET https://localhost{path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let mut client = Client::connect(tls, "localhost", &Terms::insecure()).unwrap();
+        let head = client.ask(&request).unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        let mut client = TcpStream::connect(plain).unwrap();
+        client.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 421 "), "{answer}");
+    }
+    server.retire().unwrap();
+}
+
 #[test]
 fn a_client_that_speaks_plain_http_is_told_so() {
     let server = serve(&["--tls-self-signed"]);

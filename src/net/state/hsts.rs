@@ -7,12 +7,15 @@ use super::shared::Shared;
 pub(in crate::net) const HSTS: &str = "Strict-Transport-Security";
 
 impl Shared {
+    /// Whether TLS secures the connection, as far as the transport or the policy knows.
+    pub(in crate::net) fn is_secured(&self, state: &State) -> bool {
+        state.marks.is_secured() || self.context.config.policy.secure
+    }
+
     /// The value of the field for an answer on this connection, if it is to have one.
     pub(in crate::net) fn hsts(&self, state: &State) -> Option<String> {
-        let config = &self.context.config;
         // RFC 6797 §7.2: never over a transport that is not secured.
-        let is_secured = state.marks.is_secured() || config.policy.secure;
-        let max_age = config.hsts.filter(|_| is_secured)?;
+        let max_age = self.context.config.hsts.filter(|_| self.is_secured(state))?;
         // RFC 6797 §6.1.1: a number of seconds.
         Some(format!("max-age={}", max_age.as_secs()))
     }

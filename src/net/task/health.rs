@@ -6,7 +6,9 @@
 
 use crate::net::state::context::Context;
 use crate::net::state::shared::Shared;
-use crate::proto::handshake::{HeadLimits, Refusal, Request, Response, ResponseFields, is_plain};
+use crate::proto::handshake::{
+    HeadLimits, Refusal, Request, Response, ResponseFields, Scheme, is_plain,
+};
 use crate::proto::rejection::Rejection;
 
 /// Whether the request is for the health path.
@@ -37,7 +39,9 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> Result<bool, Refusal
     let context = &shared.context;
     let head_only = request.method() == "HEAD";
     let refuse = |rejection: Rejection| Refusal { head_only, ..rejection.into() };
-    if !is_plain(request, &context.config.policy).map_err(refuse)? {
+    let is_secured = shared.is_secured(&shared.lock());
+    let reached = if is_secured { Scheme::Https } else { Scheme::Http };
+    if !is_plain(reached, request, &context.config.policy).map_err(refuse)? {
         return Ok(false);
     }
     let (status, body) = match request.method() {

@@ -156,8 +156,12 @@ fn decide(reached: Scheme, request: &Request, policy: &Policy) -> Result<Verdict
 /// # Errors
 /// The first broken rule, in the order: scheme of an absolute request-target, Upgrade.
 #[cfg(feature = "net")]
-pub(crate) fn is_plain(request: &Request, policy: &Policy) -> Result<bool, Rejection> {
-    check_scheme(Scheme::of(policy), request, policy)?;
+pub(crate) fn is_plain(
+    reached: Scheme,
+    request: &Request,
+    policy: &Policy,
+) -> Result<bool, Rejection> {
+    check_scheme(reached, request, policy)?;
     asks_for_websocket(request).map(|asks| !asks)
 }
 
