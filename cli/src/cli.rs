@@ -464,7 +464,8 @@ mod tests {
             "--bogus",
             "bogus",
             "serve extra",
-            "health wss://example.com/",
+            "health wss://example.com/ --insecure --ca a.pem",
+            "check wss://example.com/ --insecure --ca a.pem",
             "verdict",
         ] {
             assert_eq!(parse_line(line).unwrap_err().exit_code(), 2, "{line}");

@@ -1,11 +1,12 @@
-//! The client's side of a connection: where the server is, and a TCP connection to it that keeps a deadline.
+//! The client's side of a connection: where the server is, and a connection to it, over TLS or not, that keeps a deadline.
 //!
 //! What a client has to ask and may let pass, the library knows (`stickler::proto::handshake::client`); here
 //! are the socket, the time and the randomness.
 
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,9 @@ use stickler::proto::frame::Opcode;
 use stickler::proto::handshake::HeadLimits;
 use stickler::proto::handshake::client::{Agreed, Opening, ResponseFault, ResponseReader};
 
-/// A `ws` URL (RFC 6455 §3), without a fragment.
+use crate::tls_client::{TlsClient, Trust, Wire, is_late};
+
+/// A `ws` or `wss` URL (RFC 6455 §3), without a fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
     text: String,
@@ -25,6 +28,8 @@ pub(crate) struct Url {
     port: u16,
     /// Path and query.
     target: String,
+    /// Whether it is a `wss` URL.
+    is_secure: bool,
 }
 
 impl FromStr for Url {
@@ -32,11 +37,15 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if text.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss://")) {
-            return Err("there is no TLS here, so the URL begins with ws://".into());
-        }
-        let rest = text.strip_prefix("ws://").filter(|_| is_plain);
-        let rest = rest.ok_or("wanted: a URL such as ws://127.0.0.1:9001/")?;
+        // RFC 3986 §3.1: a scheme is the same in any case.
+        let behind = |scheme: &str| {
+            let (start, rest) = text.split_at_checked(scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then_some(rest)
+        };
+        let is_secure = behind("wss://").is_some();
+        let rest = behind("ws://").or(behind("wss://")).filter(|_| is_plain);
+        let rest =
+            rest.ok_or("wanted: a URL such as ws://127.0.0.1:9001/ or wss://chat.example.com/")?;
         if rest.contains('#') {
             return Err("RFC 6455 3: there is no fragment in the URL of a WebSocket".into());
         }
@@ -46,7 +55,10 @@ impl FromStr for Url {
             None => (rest, "/".to_owned()),
         };
         let (host, port) = split_authority(authority)?;
-        Ok(Self { text: text.into(), authority: authority.into(), host: host.into(), port, target })
+        // RFC 6455 §3: the default port.
+        let port = port.unwrap_or(if is_secure { 443 } else { 80 });
+        let (text, authority, host) = (text.into(), authority.into(), host.into());
+        Ok(Self { text, authority, host, port, target, is_secure })
     }
 }
 
@@ -66,6 +78,31 @@ impl Url {
         &self.target
     }
 
+    /// Whether it wants TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    /// How to speak TLS with the server, where the URL wants that: with the one of this host, or of the URL's.
+    ///
+    /// # Errors
+    /// A sentence: what to trust is said and there is no TLS, or it cannot be read.
+    pub(crate) fn tls(
+        &self,
+        host: Option<&str>,
+        insecure: bool,
+        ca: Option<&Path>,
+    ) -> Result<Option<TlsClient>, String> {
+        if self.is_secure {
+            let name = host_of(host.unwrap_or(&self.authority))?;
+            return TlsClient::new(name, &Trust::of(insecure, ca)).map(Some);
+        }
+        match (insecure, ca) {
+            (false, None) => Ok(None),
+            _ => Err(format!("--insecure and --ca are about wss:// URLs, not {}", self.text)),
+        }
+    }
+
     /// Every address of the host; `localhost` means both families, as it does for `--listen`.
     pub(crate) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         if self.host.eq_ignore_ascii_case("localhost") {
@@ -76,7 +113,16 @@ impl Url {
     }
 }
 
-fn split_authority(authority: &str) -> Result<(&str, u16), String> {
+/// The host of what stands in a Host field, as certificates have it.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn host_of(authority: &str) -> Result<&str, String> {
+    split_authority(authority).map(|(host, _)| host)
+}
+
+/// The host, and the port where there is one.
+fn split_authority(authority: &str) -> Result<(&str, Option<u16>), String> {
     if authority.contains('@') {
         return Err("RFC 6455 3: there is no user in the URL of a WebSocket".into());
     }
@@ -90,11 +136,11 @@ fn split_authority(authority: &str) -> Result<(&str, u16), String> {
         return Err("the host is missing".into());
     }
     let port = match port {
-        "" => 80,
-        _ => port
-            .strip_prefix(':')
-            .and_then(|port| port.parse().ok())
-            .ok_or("the port is not a number")?,
+        "" => None,
+        _ => {
+            let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
+            Some(port.ok_or("the port is not a number")?)
+        }
     };
     Ok((host, port))
 }
@@ -117,7 +163,7 @@ pub(crate) enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Io(error) if is_timeout(error) => f.write_str("no answer in time"),
+            Failure::Io(error) if is_late(error) => f.write_str("no answer in time"),
             Failure::Io(error) => error.fmt(f),
             Failure::Ended => f.write_str("RFC 9112 8: closed before the response was whole"),
             Failure::Status(status) => write!(f, "RFC 6455 4.1: answered with {status}, not 101"),
@@ -154,21 +200,32 @@ pub(crate) fn random<const COUNT: usize>() -> io::Result<[u8; COUNT]> {
 
 /// A connection to a server, all of which has to be done by one deadline.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     deadline: Instant,
     /// What has arrived and was not read yet.
     unread: Vec<u8>,
 }
 
 impl Connection {
-    /// Tries the addresses in order, each for its share of the time that is left.
-    pub(crate) fn open(addresses: &[SocketAddr], within: Duration) -> io::Result<Connection> {
+    /// Tries the addresses in order, each for its share of the time that is left, and makes the TLS handshake with the
+    /// first that takes a connection.
+    ///
+    /// # Errors
+    /// No address takes a connection, or TLS fails: a sentence about why.
+    pub(crate) fn open(
+        addresses: &[SocketAddr],
+        tls: Option<&TlsClient>,
+        within: Duration,
+    ) -> io::Result<Connection> {
         let deadline = Instant::now() + within;
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for (at, address) in addresses.iter().enumerate() {
             let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
-            match TcpStream::connect_timeout(address, left(deadline)? / others) {
-                Ok(stream) => return Ok(Connection { stream, deadline, unread: Vec::new() }),
+            match Wire::connect(address, left(deadline)? / others) {
+                Ok(wire) => {
+                    let wire = wire.secure(tls, deadline)?;
+                    return Ok(Connection { wire, deadline, unread: Vec::new() });
+                }
                 Err(error) => last = error,
             }
         }
@@ -180,8 +237,7 @@ impl Connection {
     /// # Errors
     /// There is no response in time, or none that opens the connection.
     pub(crate) fn handshake(&mut self, opening: &Opening) -> Result<Agreed, Failure> {
-        self.stream.set_write_timeout(Some(left(self.deadline)?))?;
-        self.stream.write_all(&opening.encode())?;
+        self.wire.write_all(&opening.encode(), self.deadline)?;
         let mut reader = ResponseReader::new();
         let response = loop {
             if let Some(response) = reader.read(&self.unread, &HeadLimits::default())? {
@@ -207,7 +263,7 @@ impl Connection {
         let mut close = Vec::new();
         let code = CloseCode::NORMAL.get().to_be_bytes();
         encode_masked(FIN | Opcode::Close as u8, &code, random()?, &mut close);
-        let _ = self.stream.write_all(&close);
+        let _ = self.wire.write_all(&close, self.deadline);
         let mut context = ServerContext::default();
         loop {
             match self.next_frame(&mut context)? {
@@ -266,8 +322,7 @@ impl Connection {
     fn fill(&mut self, until: Instant) -> io::Result<usize> {
         let mut bytes = [0; 1024];
         loop {
-            self.stream.set_read_timeout(Some(left(until)?))?;
-            match self.stream.read(&mut bytes) {
+            match self.wire.read(&mut bytes, until) {
                 Ok(read) => {
                     self.unread.extend_from_slice(bytes.get(..read).unwrap_or_default());
                     return Ok(read);
@@ -284,10 +339,6 @@ fn left(deadline: Instant) -> io::Result<Duration> {
         Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
         left => Ok(left),
     }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// The bit of a frame's first byte that says that it is the last of its message.
@@ -320,6 +371,10 @@ mod tests {
             ("ws://[::1]:9001/echo?x=1", "::1", 9001, "/echo?x=1"),
             ("ws://[::1]", "::1", 80, "/"),
             ("ws://host:1?x", "host", 1, "/?x"),
+            ("wss://host/", "host", 443, "/"),
+            ("WSS://[::1]", "::1", 443, "/"),
+            ("wss://host:80/", "host", 80, "/"),
+            ("Ws://host/", "host", 80, "/"),
         ] {
             let url = url(text);
             assert_eq!((&url.host[..], url.port, &url.target[..]), (host, port, target), "{text}");
@@ -329,9 +384,10 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_url_is_said() {
         for (text, why) in [
-            ("wss://host/", "there is no TLS here, so the URL begins with ws://"),
-            ("WSS://host/", "there is no TLS here, so the URL begins with ws://"),
-            ("http://host/", "wanted: a URL such as ws://127.0.0.1:9001/"),
+            ("http://host/", WANTED),
+            ("wsx://host/", WANTED),
+            ("wss//host/", WANTED),
+            ("wss://user@host/", "RFC 6455 3: there is no user in the URL of a WebSocket"),
             ("ws://user@host/", "RFC 6455 3: there is no user in the URL of a WebSocket"),
             ("ws://user:word@host/", "RFC 6455 3: there is no user in the URL of a WebSocket"),
             ("ws://host/#top", "RFC 6455 3: there is no fragment in the URL of a WebSocket"),
@@ -342,11 +398,24 @@ mod tests {
     }
 
     #[test]
+    fn what_to_trust_is_only_said_where_there_is_tls() {
+        let (plain, secure) = (url("ws://host/"), url("wss://host/"));
+        assert!(plain.tls(None, false, None).unwrap().is_none());
+        assert!(secure.tls(None, true, None).unwrap().is_some());
+        for said in [plain.tls(None, true, None), plain.tls(None, false, Some(Path::new("a")))] {
+            assert!(said.unwrap_err().contains("about wss:// URLs, not ws://host/"));
+        }
+    }
+
+    const WANTED: &str = "wanted: a URL such as ws://127.0.0.1:9001/ or wss://chat.example.com/";
+
+    #[test]
     fn other_urls_are_refused() {
         for text in [
             "",
             "localhost:9001",
-            "wss://host/",
+            "wss://",
+            "wss:///",
             "http://host/",
             "ws://",
             "ws:///",

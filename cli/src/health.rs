@@ -1,33 +1,44 @@
 //! `stickler health`: one opening handshake as a client (RFC 6455 §4.1), for
 //! images that have no shell to do it with.
 //!
-//! Without a URL it looks where a `stickler serve` with the same variables listens.
+//! Without a URL it looks where a `stickler serve` with the same variables listens. Over TLS no certificate is verified
+//! then, unless it is said what to trust: the address is one of this machine, and no certificate has it.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use stickler::Authority;
 use stickler::proto::handshake::client::Opening;
 
-use crate::connect::{Connection, Failure, Url, random};
+use crate::connect::{Connection, Failure, Url, host_of, random};
 use crate::listen::{DEFAULT_LISTEN, Listen};
+use crate::tls_client::{TlsClient, Trust};
 use crate::units::parse_timeout;
 use crate::variables;
 
 /// What `stickler health` takes on its command line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Where the server is [default: the first address of STICKLER_LISTEN, the first path of
-    /// STICKLER_PATH, the first host of STICKLER_OWN_HOST]
+    /// Where the server is, ws:// or wss:// [default: the first address of STICKLER_LISTEN, else of
+    /// STICKLER_LISTEN_TLS, the first path of STICKLER_PATH, the first host of STICKLER_OWN_HOST]
     #[arg(env = "STICKLER_HEALTH_URL", value_name = "URL")]
     url: Option<Url>,
 
-    /// Host to ask for, whatever the address is
+    /// Host to ask for, whatever the address is; over TLS the certificate has to be for it
     #[arg(long, env = "STICKLER_HEALTH_HOST", value_name = "HOST[:PORT]")]
     #[arg(value_parser = parse_host)]
     host: Option<String>,
+
+    /// Over TLS: take whatever certificate the server has; nothing is verified
+    #[arg(long, env = "STICKLER_HEALTH_INSECURE")]
+    insecure: bool,
+
+    /// Over TLS: trust the certificates of this PEM file, and no others [default: the system's]
+    #[arg(long, env = "STICKLER_HEALTH_CA", value_name = "FILE", conflicts_with = "insecure")]
+    ca: Option<PathBuf>,
 
     /// Time for the whole handshake
     #[arg(long, env = "STICKLER_HEALTH_TIMEOUT", value_name = "TIME", default_value = "5s")]
@@ -48,18 +59,23 @@ struct Place {
 /// # Errors
 /// A variable of `serve` that says where to look is none.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
-    let (url, place) = match &options.url {
-        Some(url) => (url.text().to_owned(), Place::of_url(url)),
+    let host = options.host.as_deref();
+    let (url, place, tls) = match &options.url {
+        Some(url) => {
+            let tls = url.tls(host, options.insecure, options.ca.as_deref())?;
+            (url.text().to_owned(), Place::of_url(url), tls)
+        }
         None => {
             let served = Served::of_variables()?;
-            (served.url(), served.place())
+            let tls = served.tls(options)?;
+            (served.url(), served.place(), tls)
         }
     };
     let checked = place.map_err(Failure::Io).and_then(|mut place| {
         if let Some(host) = &options.host {
             place.host.clone_from(host);
         }
-        check(&place, options.timeout)
+        check(&place, tls.as_ref(), options.timeout)
     });
     Ok(match checked {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,11 +86,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     })
 }
 
-fn check(place: &Place, within: Duration) -> Result<(), Failure> {
+fn check(place: &Place, tls: Option<&TlsClient>, within: Duration) -> Result<(), Failure> {
     let opening = Opening::new(&place.target, &place.host, random()?)
         .and_then(|opening| opening.field("User-Agent", "stickler-health"))
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let mut connection = Connection::open(&place.addresses, within)?;
+    let mut connection = Connection::open(&place.addresses, tls, within)?;
     connection.handshake(&opening)?;
     connection.leave()
 }
@@ -94,6 +110,7 @@ struct Served {
     listen: Listen,
     path: String,
     own_host: Option<String>,
+    is_secure: bool,
 }
 
 impl Served {
@@ -102,10 +119,16 @@ impl Served {
             let Some(value) = variables::read(name)? else { return Ok(None) };
             Ok(variables::members(name, [&value[..]])?.into_iter().next())
         };
-        let listen = first("STICKLER_LISTEN")?.unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
-        let listen = Listen::parse(&listen).map_err(|why| format!("STICKLER_LISTEN: {why}"))?;
+        let (name, listen, is_secure) = match first("STICKLER_LISTEN")? {
+            Some(listen) => ("STICKLER_LISTEN", listen, false),
+            None => match first("STICKLER_LISTEN_TLS")? {
+                Some(listen) => ("STICKLER_LISTEN_TLS", listen, true),
+                None => ("STICKLER_LISTEN", DEFAULT_LISTEN.to_owned(), false),
+            },
+        };
+        let listen = Listen::parse(&listen).map_err(|why| format!("{name}: {why}"))?;
         if listen.port() == 0 {
-            return Err("STICKLER_LISTEN takes any free port: say by a URL where to look".into());
+            return Err(format!("{name} takes any free port: say by a URL where to look"));
         }
         let path = first("STICKLER_PATH")?.unwrap_or_else(|| "/".to_owned());
         let own_host = first("STICKLER_OWN_HOST")?;
@@ -114,11 +137,26 @@ impl Served {
         }
         // The host is looked at above, or is an address or a name.
         Opening::new(&path, "localhost", [0; 16]).map_err(|why| format!("STICKLER_PATH: {why}"))?;
-        Ok(Served { listen, path, own_host })
+        Ok(Served { listen, path, own_host, is_secure })
     }
 
     fn url(&self) -> String {
-        format!("ws://{}{}", self.authority(), self.path)
+        let scheme = if self.is_secure { "wss" } else { "ws" };
+        format!("{scheme}://{}{}", self.authority(), self.path)
+    }
+
+    /// How to speak TLS with it. Nothing is verified unless it is said what to trust.
+    fn tls(&self, options: &Options) -> Result<Option<TlsClient>, String> {
+        let ca = options.ca.as_deref();
+        if !self.is_secure {
+            return match (options.insecure, ca) {
+                (false, None) => Ok(None),
+                _ => Err(format!("--insecure and --ca are about TLS, not {}", self.url())),
+            };
+        }
+        let own = options.host.clone().or_else(|| self.own_host.clone());
+        let own = own.unwrap_or_else(|| self.authority());
+        TlsClient::new(host_of(&own)?, &Trust::of(ca.is_none(), ca)).map(Some)
     }
 
     /// The address as this machine reaches it.
@@ -178,18 +216,20 @@ mod tests {
 
     #[test]
     fn the_host_is_the_own_one_or_where_it_listens() {
-        let host = |listen: &str, own_host: Option<&str>| {
+        let host_over = |is_secure, listen: &str, own_host: Option<&str>| {
             let listen = Listen::parse(listen).unwrap();
             let own_host = own_host.map(str::to_owned);
-            let served = Served { listen, path: "/ws".into(), own_host };
+            let served = Served { listen, path: "/ws".into(), own_host, is_secure };
             let (url, place) = (served.url(), served.place().unwrap());
             (url, place.host)
         };
+        let host = |listen: &str, own_host| host_over(false, listen, own_host);
         let pair = |url: &str, host: &str| (url.to_owned(), host.to_owned());
         let own = Some("chat.example.com");
         assert_eq!(host("0.0.0.0:1", None), pair("ws://127.0.0.1:1/ws", "127.0.0.1:1"));
         assert_eq!(host("0.0.0.0:1", own), pair("ws://127.0.0.1:1/ws", "chat.example.com"));
         assert_eq!(host("[::]:1", None), pair("ws://[::1]:1/ws", "[::1]:1"));
         assert_eq!(host("LOCALHOST:1", None), pair("ws://localhost:1/ws", "localhost:1"));
+        assert_eq!(host_over(true, "[::]:1", own), pair("wss://[::1]:1/ws", "chat.example.com"));
     }
 }

@@ -9,6 +9,7 @@ mod health;
 mod lab;
 mod listen;
 mod serve;
+mod tls_client;
 mod units;
 mod variables;
 

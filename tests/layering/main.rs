@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 19] = [
+const ROOMS: [Room; 20] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -177,10 +177,17 @@ const ROOMS: [Room; 19] = [
         never: &[],
     },
     Room {
+        name: "tls_client",
+        at: "cli/src/tls_client",
+        crates: &["*"],
+        roots: &["tls_client"],
+        never: &[],
+    },
+    Room {
         name: "connect",
         at: "cli/src/connect.rs",
         crates: &["*"],
-        roots: &["connect"],
+        roots: &["connect", "tls_client"],
         never: &[],
     },
     Room { name: "apps", at: "cli/src/apps", crates: &["*"], roots: &["apps"], never: &[] },
@@ -188,14 +195,14 @@ const ROOMS: [Room; 19] = [
         name: "lab",
         at: "cli/src/lab",
         crates: &["*"],
-        roots: &["lab", "connect", "units"],
+        roots: &["lab", "connect", "tls_client", "units"],
         never: &[],
     },
     Room {
         name: "health",
         at: "cli/src/health.rs",
         crates: &["*"],
-        roots: &["health", "connect", "listen", "units", "variables"],
+        roots: &["health", "connect", "listen", "tls_client", "units", "variables"],
         never: &[],
     },
     Room {
@@ -364,6 +371,7 @@ fn the_guard_sees_what_it_is_for() {
         units,
         variables,
         listen,
+        tls_client,
         connect,
         apps,
         lab,
@@ -419,6 +427,7 @@ fn the_guard_sees_what_it_is_for() {
         (apps, "use crate::listen::Listen;"),
         (listen, "use crate::cli::Serve;"),
         (variables, "use crate::cli::Serve;"),
+        (tls_client, "use crate::connect::Url;"),
         (connect, "use crate::lab::check;"),
         (units, "use crate::cli::Serve;"),
     ] {

@@ -148,8 +148,9 @@ fn the_json_has_exactly_its_fields_and_counts_add_up() {
     let ours = Ours::start(&[]);
     let (_, json) = results(&ours.url, "fields", &["--only", "closing", "--only", "deflate"]);
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&json), ["complete", "counts", "gone", "results", "url", "why"]);
+    assert_eq!(keys(&json), ["complete", "counts", "gone", "results", "tls", "url", "why"]);
     assert_eq!(json["url"], ours.url.as_str());
+    assert_eq!(json["tls"], Value::Null);
     assert_eq!((&json["complete"], &json["why"]), (&true.into(), &Value::Null));
     let grades = ["acceptable", "incomplete", "skipped", "strict", "violation"];
     assert_eq!(keys(&json["counts"]), grades);
@@ -312,7 +313,10 @@ fn what_is_not_there_or_no_websocket_server_is_3() {
 #[test]
 fn bad_usage_is_2() {
     for (arguments, sentence) in [
-        (&["wss://127.0.0.1:1/"][..], "there is no TLS here"),
+        (&["ws://127.0.0.1:1/", "--insecure"][..], "--insecure and --ca are about wss:// URLs"),
+        (&["ws://127.0.0.1:1/", "--ca", "a.pem"], "--insecure and --ca are about wss:// URLs"),
+        (&["wss://127.0.0.1:1/", "--ca", "a.pem", "--insecure"], "cannot be used with"),
+        (&["wss://127.0.0.1:1/", "--ca", "no-such.pem"], "--ca no-such.pem: "),
         (&["http://127.0.0.1:1/"], "ws://"),
         (&["nonsense"], "ws://"),
         (&[], "required"),

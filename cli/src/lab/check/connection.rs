@@ -1,15 +1,17 @@
 //! One raw connection to the server: writes what it is told, reads frames strictly. Every step has a
 //! deadline and every buffer a bound, whatever the server does.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::ErrorKind;
+use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::agreement::Agreement;
 use super::frame::{Event, Fault, Frame, decode, dump};
 use super::inflate::inflate;
+use super::server::Place;
 use super::tape::Tapes;
+use crate::tls_client::{Session, Wire, is_late};
 
 /// What the next read brings.
 #[derive(Debug)]
@@ -27,7 +29,9 @@ pub(crate) enum Next {
 
 /// A client's end of one connection.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    wire: Wire,
+    /// How long TCP may take nothing while something is written.
+    patience: Duration,
     received: Vec<u8>,
     /// How much of `received` is consumed.
     read: usize,
@@ -48,13 +52,14 @@ struct Compression {
 }
 
 impl Connection {
-    /// Connects, with Nagle's algorithm off so that every write is a segment.
-    pub(crate) fn connect(address: SocketAddr, within: Duration) -> std::io::Result<Connection> {
-        let stream = TcpStream::connect_timeout(&address, within)?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(within))?;
+    /// Connects, with Nagle's algorithm off so that every write is a segment, or a record of TLS.
+    pub(crate) fn connect(to: &Place, within: Duration) -> std::io::Result<Connection> {
+        let until = Instant::now() + within;
+        let wire = Wire::connect(&to.address, within)?;
+        wire.tcp().set_nodelay(true)?;
         Ok(Connection {
-            stream,
+            wire: wire.secure(to.tls.as_ref(), until)?,
+            patience: within,
             received: Vec::new(),
             read: 0,
             finished: false,
@@ -66,29 +71,57 @@ impl Connection {
         })
     }
 
-    /// Writes as much as is taken; what became of it is seen by reading. While much is written, what
+    /// Writes as much as is taken; what became of it is seen by reading. While nothing is taken, what
     /// comes back is read: a server may echo before it has read everything.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.tapes.sent.note(bytes);
-        let writer = if bytes.len() > SMALL { self.stream.try_clone().ok() } else { None };
-        let Some(mut writer) = writer else {
-            let _ = self.stream.write_all(bytes);
-            return;
-        };
-        thread::scope(|scope| {
-            let writing = scope.spawn(move || drop(writer.write_all(bytes)));
-            while !writing.is_finished() {
-                let came = self.fill(Instant::now() + Duration::from_millis(10));
-                if matches!(came, Err(Next::Fault(_))) || Instant::now() > self.deadline {
-                    // Ends the writing too.
-                    let _ = self.stream.shutdown(Shutdown::Both);
-                    break;
+        let mut rest = bytes;
+        let mut progress = Instant::now();
+        loop {
+            match self.wire.write_some(rest, Instant::now() + TURN) {
+                Ok(_) if rest.is_empty() => return,
+                Ok(count) => {
+                    rest = rest.get(count..).unwrap_or_default();
+                    progress = Instant::now();
                 }
-                if self.finished || self.reset {
-                    thread::sleep(Duration::from_millis(1));
+                Err(error) if is_late(&error) => {
+                    if progress.elapsed() > self.patience || !self.read_what_came() {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Reads until nothing more is there; `false` when it is too much, or takes too long, and the connection is ended.
+    fn read_what_came(&mut self) -> bool {
+        loop {
+            if self.finished || self.reset {
+                thread::sleep(TURN);
+                return Instant::now() <= self.deadline;
+            }
+            match self.fill(Instant::now() + TURN) {
+                Ok(true) if Instant::now() <= self.deadline => {}
+                Ok(false) if Instant::now() <= self.deadline => return true,
+                Err(Next::Reset) => return true,
+                Ok(_) | Err(_) => {
+                    let _ = self.wire.tcp().shutdown(Shutdown::Both);
+                    return false;
                 }
             }
-        });
+        }
+    }
+
+    /// What was agreed with TLS.
+    pub(crate) fn session(&self) -> Option<Session> {
+        self.wire.session()
+    }
+
+    /// Whether the server's FIN has come without the close_notify that TLS wants before it.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.finished && self.wire.is_not_notified()
     }
 
     /// Forgets what was sent and received so far; the row begins now.
@@ -117,9 +150,9 @@ impl Connection {
         }
     }
 
-    /// FIN from our side.
+    /// FIN from our side, and close_notify before it where there is TLS.
     pub(crate) fn half_close(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.wire.finish();
     }
 
     /// Reads compressed messages from now on.
@@ -150,16 +183,12 @@ impl Connection {
         if self.reset {
             return Err(Next::Reset);
         }
-        let left = until.min(self.deadline).saturating_duration_since(Instant::now());
-        if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
-            return Ok(false);
-        }
         if self.unread().len() > MOST_UNREAD {
             let much = format!("more than {MOST_UNREAD} bytes of one frame or answer");
             return Err(Next::Fault(Fault::new("", much)));
         }
         let mut buffer = [0; 16 * 1024];
-        match self.stream.read(&mut buffer) {
+        match self.wire.read(&mut buffer, until.min(self.deadline)) {
             Ok(0) => {
                 self.finished = true;
                 Ok(true)
@@ -172,9 +201,7 @@ impl Connection {
                 self.tapes.received.note(bytes);
                 Ok(true)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                Ok(false)
-            }
+            Err(error) if is_late(&error) => Ok(false),
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
             Err(_) => {
                 self.reset = true;
@@ -302,14 +329,15 @@ fn judge_close(body: &[u8]) -> Result<(), Fault> {
 /// No row takes longer, whatever the server does.
 const LONGEST_ROW: Duration = Duration::from_secs(30);
 
-/// What a socket takes at once, whatever the peer does.
-const SMALL: usize = 16 << 10;
+/// How long is waited before it is looked the other way, while bytes go both ways.
+const TURN: Duration = Duration::from_millis(2);
 
 /// Bytes of one frame, message or answer that are kept.
 const MOST_UNREAD: usize = 20 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     use super::*;
@@ -330,7 +358,8 @@ mod tests {
                 stream.write_all(&buffer[..read]).unwrap();
             }
         });
-        let mut connection = Connection::connect(address, Duration::from_secs(10)).unwrap();
+        let mut connection =
+            Connection::connect(&Place { address, tls: None }, Duration::from_secs(10)).unwrap();
         connection.send(&vec![7; MUCH]);
         let until = Instant::now() + Duration::from_secs(10);
         while connection.unread().len() < MUCH && connection.fill(until).unwrap() {}

@@ -1,5 +1,5 @@
 //! Request heads: the plainest good opening handshake, and what can be changed in it. `{path}` and
-//! `{host}` in a request line or field stand for those of the URL.
+//! `{host}` in a request line or field stand for those of the URL, `{scheme}` for `http`, or `https` over TLS.
 
 /// The key of RFC 6455 §1.3; its accept value is known from there.
 pub(crate) const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -129,8 +129,13 @@ impl Head {
         values.collect::<Vec<_>>().join(", ")
     }
 
-    /// Everything as it goes on the wire, to this path and host.
+    /// Everything as it goes on the wire, to this path and host, without TLS.
     pub(crate) fn bytes_for(&self, path: &str, host: &str) -> Vec<u8> {
+        self.bytes_with("http", path, host)
+    }
+
+    /// The same with this scheme in a target or an origin of the server's own.
+    pub(crate) fn bytes_with(&self, scheme: &str, path: &str, host: &str) -> Vec<u8> {
         let mut bytes = self.verbatim.clone().unwrap_or_else(|| {
             let mut bytes = [&self.before[..], &self.line[..], b"\r\n"].concat();
             for field in &self.fields {
@@ -140,6 +145,11 @@ impl Head {
             bytes.extend_from_slice(b"\r\n");
             bytes
         });
+        if bytes.contains(&b'{') {
+            bytes = replaced(&bytes, b"{scheme}", scheme.as_bytes());
+            bytes = replaced(&bytes, b"{SCHEME}", scheme.to_ascii_uppercase().as_bytes());
+            bytes = replaced(&bytes, b"{sChEmE}", mixed(scheme).as_bytes());
+        }
         bytes = replaced(&bytes, b"{path}", path.as_bytes());
         bytes = replaced(&bytes, b"{host}", host.as_bytes());
         bytes.extend_from_slice(&self.after);
@@ -166,6 +176,12 @@ impl Head {
     pub(crate) fn is_head(&self) -> bool {
         !self.is_verbatim() && self.line.starts_with(b"HEAD ")
     }
+}
+
+/// Every other letter in upper case.
+fn mixed(word: &str) -> String {
+    let letters = word.chars().enumerate();
+    letters.map(|(at, c)| if at % 2 == 1 { c.to_ascii_uppercase() } else { c }).collect()
 }
 
 fn is_named(line: &[u8], name: &str) -> bool {

@@ -4,7 +4,7 @@
 //! duty not done in ample time. A server that fails a connection without a Close frame, or with another status
 //! code, does less than is recommended and nothing wrong (RFC 6455 §7.1.7, §10.7).
 
-use super::case::{Content, Delivery, Duty, End, Exchange, Row};
+use super::case::{Content, Delivery, Duty, End, Exchange, Grade, Row};
 use super::frame::{Event, quote};
 use super::play::{Ending, Transcript};
 use super::server::Wait;
@@ -45,6 +45,22 @@ pub(crate) fn judge(row: &Row, exchange: &Exchange, seen: &Transcript, echoes: b
         }
         End::FailEarly(code) => judging.failure(*code),
         End::Closed(body) => judging.closing(body),
+    }
+}
+
+/// The same, where TLS has to end as it should before TCP does.
+pub(crate) fn judge_notified(
+    row: &Row,
+    exchange: &Exchange,
+    seen: &Transcript,
+    echoes: bool,
+) -> Verdict {
+    let verdict = judge(row, exchange, seen, echoes);
+    match (&seen.end, verdict.grade) {
+        (Ending::Fin, Grade::Strict | Grade::Acceptable) if seen.is_cut_off => {
+            Verdict::violation(format!("{} without a close_notify (RFC 8446 6.1)", story(seen)))
+        }
+        _ => verdict,
     }
 }
 
@@ -345,7 +361,7 @@ const FOLLOWED: &str = "other rows ask whether the bad frame fails the connectio
 
 #[cfg(test)]
 mod tests {
-    use super::super::case::{Context, Grade, Play};
+    use super::super::case::{Context, Play};
     use super::*;
 
     fn row(replies: Vec<Event>, end: End) -> Row {
@@ -436,6 +452,21 @@ mod tests {
             must(Transcript { end: Ending::Fin, ..Transcript::default() }),
             Grade::Violation
         );
+    }
+
+    #[test]
+    fn s8446_6_1_fin_without_a_close_notify_is_a_violation_where_it_is_asked_for() {
+        let closing = row(vec![], End::Closed(vec![3, 232]));
+        let Play::Exchange(exchange) = &closing.play else { panic!("an exchange") };
+        let grade_of = |is_cut_off, end| {
+            let seen = Transcript { is_cut_off, ..closed(1000, end) };
+            let notified = judge_notified(&closing, exchange, &seen, true).grade;
+            (notified, judge(&closing, exchange, &seen, true).grade)
+        };
+        let strict = (Grade::Strict, Grade::Strict);
+        assert_eq!(grade_of(false, Ending::Fin), strict);
+        assert_eq!(grade_of(true, Ending::Fin), (Grade::Violation, Grade::Strict));
+        assert_eq!(grade_of(true, Ending::Reset), (Grade::Acceptable, Grade::Acceptable));
     }
 
     #[test]

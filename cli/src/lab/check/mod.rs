@@ -42,9 +42,17 @@ use crate::units::parse_timeout;
 /// What `stickler check` takes on its command line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The server, such as ws://127.0.0.1:9001/
+    /// The server, such as ws://127.0.0.1:9001/ or wss://chat.example.com/
     #[arg(value_name = "URL")]
     url: Target,
+
+    /// With wss://: take whatever certificate the server has; nothing is verified
+    #[arg(long)]
+    insecure: bool,
+
+    /// With wss://: trust the certificates of this PEM file, and no others [default: the system's]
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    ca: Option<PathBuf>,
 
     /// Play only this: a group (handshake, framing, closing, utf8, limits, deflate), a case, or a
     /// requirement such as 6455-5.1-01 [repeatable]
@@ -76,7 +84,7 @@ pub(crate) struct Options {
     html: Option<PathBuf>,
 }
 
-/// A `ws` URL, and why it is none.
+/// A `ws` or `wss` URL, and why it is none.
 #[derive(Clone, Debug)]
 struct Target(Url);
 
@@ -93,10 +101,11 @@ impl FromStr for Target {
 /// # Errors
 /// When the usage is bad: `--only` names nothing, or a file cannot be written.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
-    let cases = selected(&options.only)?;
-    let files = Files::create(options)?;
     let Target(url) = &options.url;
-    let server = match probe::probe(url) {
+    let cases = selected(&options.only, url)?;
+    let tls = url.tls(None, options.insecure, options.ca.as_deref())?;
+    let files = Files::create(options)?;
+    let server = match probe::probe(url, tls.as_ref()) {
         Ok(server) => server,
         Err(why) => return Ok(gone(&format!("{}: {why}", url.text()))),
     };
@@ -121,11 +130,15 @@ fn gone(why: &str) -> ExitCode {
 }
 
 /// The cases that `--only` names, all of them without it.
-fn selected(only: &[String]) -> Result<Vec<Case>, String> {
+fn selected(only: &[String], url: &Url) -> Result<Vec<Case>, String> {
     let names = |case: &Case, name: &str| {
         case.group.name() == name || case.id == name || case.requirements.contains(&name)
     };
     let mut cases = cases::all();
+    if url.is_secure() {
+        cases.extend(cases::over_tls());
+        cases.sort_by_key(|case| case.group);
+    }
     if let Some(unknown) = only.iter().find(|name| !cases.iter().any(|case| names(case, name))) {
         let groups = Group::ALL.map(Group::name).join(", ");
         return Err(format!(

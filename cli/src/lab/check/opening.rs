@@ -36,7 +36,7 @@ enum Exchanged {
 /// Connects and sends the head.
 pub(crate) fn send(server: &Server, row: &Opening) -> Result<Connection, Unplayed> {
     let mut connection = connect(server)?;
-    deliver(&mut connection, &row.head.bytes_for(&server.path, &server.host), row.delivery);
+    deliver(&mut connection, &server.bytes_of(&row.head), row.delivery);
     Ok(connection)
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Transcript {
     pub(crate) both_closed: bool,
     /// Whether the end came only after the client's Close.
     pub(crate) ended_late: bool,
+    /// Whether FIN came over TLS without a close_notify before it.
+    pub(crate) is_cut_off: bool,
 }
 
 /// How the connection ended.
@@ -89,7 +91,7 @@ pub(crate) struct Opened {
 /// Connects.
 pub(crate) fn connect(server: &Server) -> Result<Connection, Unplayed> {
     let begun = Instant::now();
-    Connection::connect(server.address, server.pace.answer)
+    Connection::connect(&server.place, server.pace.answer)
         .map_err(|error| Unplayed::Unreachable(error, begun))
 }
 
@@ -133,7 +135,7 @@ pub(crate) fn ask(
 ) -> std::io::Result<Answered> {
     let key = STANDARD.encode(random::<16>()?);
     let head = head.clone().set("Sec-WebSocket-Key", key);
-    connection.send(&head.bytes_for(&server.path, &server.host));
+    connection.send(&server.bytes_of(&head));
     Ok(http::read(connection, Instant::now() + within, false))
 }
 
@@ -201,6 +203,7 @@ pub(crate) fn finish(
             server.pace.note_in_vain(Wait::Fin);
         }
     }
+    seen.is_cut_off = connection.is_cut_off();
     connection.half_close();
 }
 

@@ -9,22 +9,25 @@ use super::frame::{Event, close, ping, text};
 use super::head::Head;
 use super::http::{Answered, Response};
 use super::play::{Unplayed, ask, shake_hands};
-use super::server::{Echo, Pace, Server};
+use super::server::{Echo, Pace, Place, Server};
 use crate::connect::Url;
+use crate::tls_client::TlsClient;
 
 /// A server that completes an opening handshake.
 ///
 /// # Errors
 /// Says which address was tried and what came of it.
-pub(crate) fn probe(url: &Url) -> Result<Server, String> {
+pub(crate) fn probe(url: &Url, tls: Option<&TlsClient>) -> Result<Server, String> {
     let addresses = url.addresses().map_err(|error| format!("the host is not found: {error}"))?;
     let mut tried = String::new();
     for address in addresses {
         let begun = Instant::now();
-        match Connection::connect(address, PATIENCE) {
+        let place = Place { address, tls: tls.cloned() };
+        match Connection::connect(&place, PATIENCE) {
             Ok(connection) => {
                 let mut server = Server {
-                    address,
+                    place,
+                    session: connection.session(),
                     path: url.target().to_owned(),
                     host: url.authority().to_owned(),
                     echo: Echo::No(String::new()),
@@ -62,7 +65,7 @@ fn greet(mut connection: Connection, server: &mut Server, begun: Instant) -> Res
         if !matches!(server.echo, Echo::Unknown(_)) {
             break;
         }
-        let Ok(mut connection) = Connection::connect(server.address, PATIENCE) else { continue };
+        let Ok(mut connection) = Connection::connect(&server.place, PATIENCE) else { continue };
         if open(&mut connection, server, &Head::new()).is_ok() {
             server.echo = echo_of(&mut connection, &mut server.pace);
             connection.half_close();
@@ -137,7 +140,7 @@ fn open(connection: &mut Connection, server: &Server, head: &Head) -> Result<Res
         Answered::Response(response) if response.status == 101 => Ok(response),
         other => Err(format!(
             "no WebSocket server: an opening handshake with {} got {other}",
-            server.address
+            server.place.address
         )),
     }
 }
@@ -145,7 +148,7 @@ fn open(connection: &mut Connection, server: &Server, head: &Head) -> Result<Res
 fn compresses(server: &Server) -> bool {
     const OFFER: &str = "permessage-deflate; client_max_window_bits";
     // A wrong answer, or none, is not that the offer is declined, and the cases will tell.
-    let Ok(mut connection) = Connection::connect(server.address, PATIENCE) else { return true };
+    let Ok(mut connection) = Connection::connect(&server.place, PATIENCE) else { return true };
     let head = Head::new().set("Sec-WebSocket-Extensions", OFFER);
     match open(&mut connection, server, &head) {
         Ok(response) => {
@@ -170,7 +173,7 @@ pub(crate) enum Alive {
 pub(crate) fn knock(server: &Server) -> Alive {
     let begun = Instant::now();
     let patience = (server.pace.quiet * 2).max(KNOCK);
-    let mut connection = match Connection::connect(server.address, patience) {
+    let mut connection = match Connection::connect(&server.place, patience) {
         Ok(connection) => connection,
         Err(error) => return Alive::No(format!("no connection: {error}")),
     };

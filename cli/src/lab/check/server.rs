@@ -4,9 +4,21 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::head::Head;
+use crate::tls_client::{Session, TlsClient};
+
+/// Where the server is, and how it is spoken to.
+pub(crate) struct Place {
+    pub(crate) address: SocketAddr,
+    /// Where there is TLS.
+    pub(crate) tls: Option<TlsClient>,
+}
+
 /// The server under check.
 pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+    pub(crate) place: Place,
+    /// What the first TLS handshake came to.
+    pub(crate) session: Option<Session>,
     /// Path and query of the URL.
     pub(crate) path: String,
     /// As it stands in the Host field.
@@ -28,6 +40,12 @@ pub(crate) enum Echo {
 }
 
 impl Server {
+    /// A head as it goes to this server.
+    pub(crate) fn bytes_of(&self, head: &Head) -> Vec<u8> {
+        let scheme = if self.place.tls.is_some() { "https" } else { "http" };
+        head.bytes_with(scheme, &self.path, &self.host)
+    }
+
     /// Whether what comes back for a message is judged.
     pub(crate) fn echoes(&self) -> bool {
         self.echo == Echo::Yes

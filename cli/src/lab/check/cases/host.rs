@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
             rows: vec![
                 refused("no Host", &[400], Head::new().without("Host")).with_status(),
                 refused("an absolute target", &[400], {
-                    Head::new().target("http://{host}{path}").without("Host")
+                    Head::new().target("{scheme}://{host}{path}").without("Host")
                 })
                 .with_status(),
             ],
@@ -161,11 +161,11 @@ pub(super) fn cases() -> Vec<Case> {
                     refused(what, &[400], host(value)).open_by(basis)
                 })
                 .chain([refused("bad beside an absolute target", &[400], {
-                    Head::new().target("http://{host}{path}").set("Host", "a b")
+                    Head::new().target("{scheme}://{host}{path}").set("Host", "a b")
                 })
                 .open_by(IGNORED)])
                 .chain([refused("two beside an absolute target", &[400], {
-                    Head::new().target("http://{host}{path}").add("Host", "{host}")
+                    Head::new().target("{scheme}://{host}{path}").add("Host", "{host}")
                 })
                 .open_by(IGNORED)])
                 .collect(),

@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
                 refused("with an expectation", &[400], {
                     line("GET {path} HTTP/1.0").add("Expect", "100-continue")
                 }),
-                refused("an absolute target", &[400], line("GET http://{host}{path} HTTP/1.0")),
+                refused("an absolute target", &[400], line("GET {scheme}://{host}{path} HTTP/1.0")),
             ],
         },
         Case {

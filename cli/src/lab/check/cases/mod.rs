@@ -30,6 +30,7 @@ mod lengths;
 mod limits;
 mod messages;
 mod negotiation;
+mod over_tls;
 mod places;
 mod request;
 mod request_line;
@@ -45,7 +46,9 @@ use super::case::{
 use super::frame::Event;
 use super::head::Head;
 
-/// Every case, in the order of the groups.
+pub(crate) use self::over_tls::{CLOSE_NOTIFY, WITHOUT_TLS, over_tls};
+
+/// Every case that needs no TLS, in the order of the groups.
 pub(crate) fn all() -> Vec<Case> {
     [of_handshake(), of_framing(), of_closing_utf8_and_limits(), of_deflate()]
         .into_iter()
@@ -259,7 +262,7 @@ mod tests {
     #[test]
     fn cases_have_ids_of_their_own_rows_and_requirements() {
         let mut ids = HashSet::new();
-        for case in super::all() {
+        for case in super::all().into_iter().chain(super::over_tls()) {
             assert!(ids.insert(case.id), "{} twice", case.id);
             assert!(!case.rows.is_empty() && !case.requirements.is_empty(), "{}", case.id);
             assert!(case.section.starts_with("RFC "), "{}", case.id);
@@ -267,5 +270,6 @@ mod tests {
             assert!(case.id.chars().all(named), "{}", case.id);
         }
         assert!(super::all().is_sorted_by_key(|case| case.group));
+        assert!(ids.contains(super::CLOSE_NOTIFY) && ids.contains(super::WITHOUT_TLS));
     }
 }

@@ -203,24 +203,26 @@ pub(super) fn cases() -> Vec<Case> {
             requirements: &["6455-4.2.1-12", "9112-3.2.2-01"],
             rule: "The absolute form of the target is accepted, and its host counts, not the Host field",
             rows: vec![
-                accepted("http://host/", Head::new().target("http://{host}{path}")),
-                accepted("HTTP://host/", Head::new().target("HTTP://{host}{path}")),
-                accepted("hTtP://host/", Head::new().target("hTtP://{host}{path}")),
+                accepted("http://host/", Head::new().target("{scheme}://{host}{path}")),
+                accepted("HTTP://host/", Head::new().target("{SCHEME}://{host}{path}")),
+                accepted("hTtP://host/", Head::new().target("{sChEmE}://{host}{path}")),
                 accepted("another Host", {
-                    Head::new().target("http://{host}{path}").set("Host", "other.example")
+                    Head::new().target("{scheme}://{host}{path}").set("Host", "other.example")
                 }),
                 accepted("another Host with a port", {
-                    Head::new().target("http://{host}{path}").set("Host", "other.example:81")
+                    Head::new().target("{scheme}://{host}{path}").set("Host", "other.example:81")
                 }),
                 accepted("an address as another Host", {
-                    Head::new().target("http://{host}{path}").set("Host", "[2001:db8::1]:443")
+                    Head::new().target("{scheme}://{host}{path}").set("Host", "[2001:db8::1]:443")
                 }),
                 accepted("another host in both", {
-                    Head::new().target("http://other.example{path}").set("Host", "other.example")
+                    Head::new()
+                        .target("{scheme}://other.example{path}")
+                        .set("Host", "other.example")
                 })
                 .open_by(MISDIRECTED),
                 accepted("another host in the target", {
-                    Head::new().target("http://other.example{path}")
+                    Head::new().target("{scheme}://other.example{path}")
                 })
                 .open_by(MISDIRECTED),
             ],
@@ -280,7 +282,7 @@ pub(super) fn browser() -> Head {
         .add("Accept", "*/*")
         .add("Accept-Language", "en-US,en;q=0.5")
         .add("Accept-Encoding", "gzip, deflate, br, zstd")
-        .add("Origin", "http://{host}")
+        .add("Origin", "{scheme}://{host}")
         .set("Connection", "keep-alive, Upgrade")
         .add("Sec-Fetch-Dest", "empty")
         .add("Pragma", "no-cache")

@@ -53,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// A good head in which a value, a name and the target have some length.
 fn good() -> Head {
-    Head::new().query("a=b").add("Origin", "http://{host}").add("Cookie", "a=b; c=d")
+    Head::new().query("a=b").add("Origin", "{scheme}://{host}").add("Cookie", "a=b; c=d")
 }
 
 /// The bytes for a short host and path.

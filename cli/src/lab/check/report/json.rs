@@ -15,8 +15,16 @@ pub(in super::super) fn render(report: &Report<'_>) -> String {
         .collect();
     let incomplete = report.incomplete();
     let deaths: Vec<String> = report.deaths.iter().map(|death| report.told(death)).collect();
+    let tls = report.server.session.as_ref().map(|session| {
+        json!({
+            "version": session.version,
+            "cipher": session.cipher,
+            "verified": session.is_verified,
+        })
+    });
     let all = json!({
         "url": report.url,
+        "tls": tls,
         "complete": incomplete.is_none(),
         "why": incomplete,
         "gone": deaths,

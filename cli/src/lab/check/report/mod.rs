@@ -49,7 +49,10 @@ impl<'a> Report<'a> {
             Echo::Unknown(what) => format!("perhaps an echo ({what})"),
         };
         let deflate = if self.server.compresses { "permessage-deflate" } else { "no compression" };
-        format!("{echo}, {deflate}")
+        match &self.server.session {
+            Some(session) => format!("{echo}, {deflate}, over {session}"),
+            None => format!("{echo}, {deflate}"),
+        }
     }
 
     /// Why the run is not complete, if it is not.
@@ -148,7 +151,7 @@ const LEGEND: [(&str, &str); 5] = [
         "lawful: the RFC leaves it open, or this is a weaker way; what it rests on is told",
     ),
     ("violation", "a MUST or MUST NOT is broken"),
-    ("skipped", "it needs an echo, or an extension or agreement that is not there"),
+    ("skipped", "it needs an echo, an extension or an agreement that is not there, or no TLS"),
     ("incomplete", "a row of it was not played, so nothing is known; the run is incomplete too"),
 ];
 

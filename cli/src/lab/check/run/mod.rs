@@ -28,6 +28,7 @@ pub(crate) use self::schedule::{Death, Limits, all};
 use self::alive::Watch;
 use self::schedule::Lanes;
 use super::case::{Case, Exchange, Group, Opening, Play, Row};
+use super::cases::{CLOSE_NOTIFY, WITHOUT_TLS};
 use super::connection::Connection;
 use super::judge;
 use super::opening;
@@ -75,6 +76,9 @@ impl Run<'_> {
         let row = self.row(at);
         if self.case(at).group == Group::Deflate && !self.server.compresses {
             return Some(Outcome::skipped("permessage-deflate is not negotiated"));
+        }
+        if self.case(at).id == WITHOUT_TLS && self.server.place.tls.is_some() {
+            return Some(Outcome::skipped("it is about connections without TLS"));
         }
         match &self.server.echo {
             Echo::No(what) if row.needs_echo() => {
@@ -242,7 +246,11 @@ impl Run<'_> {
         if seen.is_answered() {
             self.watch.is_answered(at);
         }
-        let verdict = judge::judge(row, exchange, &seen, self.server.echoes());
+        let judge = match self.case(at).id {
+            CLOSE_NOTIFY => judge::judge_notified,
+            _ => judge::judge,
+        };
+        let verdict = judge(row, exchange, &seen, self.server.echoes());
         Ok(Outcome { took: begun.elapsed(), ..self.judged(verdict, connection.tapes()) })
     }
 }

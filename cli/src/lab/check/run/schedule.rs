@@ -197,7 +197,7 @@ impl Run<'_> {
         let mut tape = Tape::default();
         match &self.row(at).play {
             Play::Opening(opening) => {
-                tape.note(&opening.head.bytes_for(&self.server.path, &self.server.host));
+                tape.note(&self.server.bytes_of(&opening.head));
             }
             Play::Exchange(exchange) => {
                 exchange.first.iter().for_each(|round| tape.note(&round.bytes));
