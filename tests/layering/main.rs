@@ -432,6 +432,7 @@ fn the_guard_sees_what_it_is_for() {
         (apps, "use crate::listen::Listen;"),
         (listen, "use crate::cli::Serve;"),
         (variables, "use crate::cli::Serve;"),
+        (tls_client, "use crate::connect::Url;"),
         (connect, "use crate::lab::check;"),
         (tls_client, "use crate::connect;"),
         (units, "use crate::cli::Serve;"),
