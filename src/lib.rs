@@ -238,6 +238,8 @@ mod pages {
     mod from_tungstenite {}
     #[doc = include_str!("../docs/limits.md")]
     mod limits {}
+    #[doc = include_str!("../docs/restart.md")]
+    mod restart {}
     #[doc = include_str!("../docs/compression.md")]
     mod compression {}
     #[cfg(all(feature = "json", feature = "futures"))]

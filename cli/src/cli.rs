@@ -7,6 +7,7 @@
 mod bounds;
 mod compression;
 mod drain;
+mod listening;
 mod tls;
 
 use std::ffi::{OsStr, OsString};
@@ -21,6 +22,7 @@ use clap::{
 pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
 pub(crate) use self::drain::Drain;
+pub(crate) use self::listening::Listening;
 pub(crate) use self::tls::Tls;
 use crate::health;
 use crate::lab::{check, verdict};
@@ -67,18 +69,22 @@ pub(crate) enum Action {
 /// The flags of `stickler serve`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Serve {
-    /// Address to listen on; port 0 takes any free one, localhost means both families [repeatable]
+    /// Where to listen; port 0 takes any free one, localhost means both families [repeatable]
     ///
-    /// Where --listen-tls is given there is no default.
+    /// Without it a server listens on what it was handed by whoever started it (LISTEN_FDS), where that is
+    /// something. Where --listen-tls is given there is no default.
     #[arg(
         long,
         env = "STICKLER_LISTEN",
-        value_name = "ADDR:PORT",
+        value_name = "ADDR:PORT|unix:PATH",
         default_value = DEFAULT_LISTEN
     )]
     #[arg(default_value_if("listen_tls", ArgPredicate::IsPresent, None::<&str>))]
     #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "Server")]
     pub(crate) listen: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) listening: Listening,
 
     /// Worker threads [default: one per core]
     #[arg(long, env = "STICKLER_WORKERS", value_name = "N", value_parser = parse_workers, help_heading = "Server")]
@@ -162,6 +168,10 @@ pub(crate) struct Serve {
     /// The flags whose values came from their variables, by their names in clap.
     #[arg(skip)]
     from_variables: Vec<String>,
+
+    /// Whether `listen` was said.
+    #[arg(skip)]
+    pub(crate) is_listen_said: bool,
 }
 
 /// How log lines are written.
@@ -292,6 +302,7 @@ impl Serve {
         let is_variable = |id: &str| matches.value_source(id) == Some(ValueSource::EnvVariable);
         let ids = matches.ids().map(|id| id.as_str()).filter(|id| is_variable(id));
         self.from_variables = ids.map(str::to_owned).collect();
+        self.is_listen_said = matches.value_source("listen") != Some(ValueSource::DefaultValue);
         for (id, values) in [
             ("listen", &mut self.listen),
             ("listen_tls", &mut self.tls.listen_tls),
@@ -343,6 +354,7 @@ mod tests {
     fn no_arguments_serve_with_the_documented_defaults() {
         let serve = serve("");
         assert_eq!(serve.listen, ["127.0.0.1:9001"]);
+        assert!(!serve.is_listen_said && !serve.listening.reuse_port);
         assert!(serve.path.is_empty() && serve.subprotocol.is_empty() && serve.own_host.is_empty());
         assert_eq!(serve.allowed_origin, ["any"]);
         assert_eq!((serve.health_path, serve.workers), (None, None));
@@ -394,9 +406,21 @@ mod tests {
         assert_eq!((serve.log, serve.log_format), (None, LogFormat::Text));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_octal() {
+        let mode = |text| parse_line(&format!("--unix-mode {text}")).map(|_| ());
+        assert_eq!(serve("--unix-mode 0666").listening.unix_mode, Some(0o666));
+        assert_eq!(serve("--unix-mode 600").listening.unix_mode, Some(0o600));
+        for text in ["rw", "0888", "1777", "+7", "0o660", "''"] {
+            assert!(mode(text).is_err(), "{text}");
+        }
+    }
+
     #[test]
     fn serve_is_the_default_command() {
         assert_eq!(serve("--listen [::1]:0").listen, ["[::1]:0"]);
+        assert!(serve("--listen [::1]:0").is_listen_said);
         assert_eq!(serve("serve --listen [::1]:0").listen, ["[::1]:0"]);
     }
 

@@ -2,11 +2,67 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+#[cfg(unix)]
+use std::path::{Path, PathBuf};
 
 /// Where `serve` listens unless it is told.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:9001";
 
-/// One `--listen`: what a name and a port are to be resolved into.
+/// One `--listen` of `serve`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Tcp(Listen),
+    /// The path of a socket.
+    #[cfg(unix)]
+    Unix(PathBuf),
+}
+
+impl Place {
+    /// Reads `ADDR:PORT`, or `unix:PATH`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about what is missing.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix(UNIX) {
+            #[cfg(unix)]
+            Some("") => Err("the path is missing, as in unix:/run/stickler.sock".into()),
+            #[cfg(unix)]
+            Some(path) if path.starts_with('@') => {
+                Err("only sockets with a file are listened on; write ./ before a path with @"
+                    .into())
+            }
+            #[cfg(unix)]
+            Some(path) => Ok(Self::Unix(path.into())),
+            #[cfg(not(unix))]
+            Some(_) => Err("this system has no Unix sockets".into()),
+            None => Listen::parse(text).map(Self::Tcp),
+        }
+    }
+
+    /// The address, if it is one.
+    pub(crate) fn tcp(&self) -> Option<&Listen> {
+        match self {
+            Self::Tcp(listen) => Some(listen),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The path, if it is one.
+    #[cfg(unix)]
+    pub(crate) fn unix(&self) -> Option<&Path> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(path) => Some(path),
+        }
+    }
+}
+
+/// How the path of a Unix socket begins.
+const UNIX: &str = "unix:";
+
+/// An address of TCP: what a name and a port are to be resolved into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Listen {
     Address(SocketAddr),
@@ -24,6 +80,9 @@ impl Listen {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Ok(address) = text.parse() {
             return Ok(Self::Address(address));
+        }
+        if text.starts_with(UNIX) {
+            return Err("a Unix socket has no place here; wanted ADDR:PORT".into());
         }
         let (host, port) = text.rsplit_once(':').ok_or("the port is missing; wanted ADDR:PORT")?;
         let is_number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
@@ -86,7 +145,9 @@ impl Listen {
 /// # Errors
 ///
 /// When a name cannot be resolved.
-pub(crate) fn groups(listen: &[Listen]) -> io::Result<Vec<Vec<SocketAddr>>> {
+pub(crate) fn groups<'a>(
+    listen: impl IntoIterator<Item = &'a Listen>,
+) -> io::Result<Vec<Vec<SocketAddr>>> {
     let is_whole_family = |one: &SocketAddr| one.ip().is_unspecified();
     let mut groups: Vec<Vec<SocketAddr>> = Vec::new();
     for listen in listen {
@@ -123,6 +184,18 @@ mod tests {
         );
         assert_eq!(Listen::parse("LocalHost:80"), Ok(Listen::Localhost(80)));
         assert_eq!(Listen::parse("host.example:80"), Ok(Listen::Name("host.example".into(), 80)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn paths_are_told_from_addresses() {
+        assert_eq!(Place::parse("unix:/run/a:1"), Ok(Place::Unix("/run/a:1".into())));
+        assert_eq!(Place::parse("unix:a.sock"), Ok(Place::Unix("a.sock".into())));
+        assert_eq!(Place::parse("localhost:1"), Ok(Place::Tcp(Listen::Localhost(1))));
+        for text in ["unix:", "unix:@name", "unix", "/run/a", "Unix:/run/a"] {
+            assert!(Place::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Listen::parse("unix:/run/a:1").is_err());
     }
 
     #[test]

@@ -85,6 +85,9 @@ impl Listen {
     /// then are connections told of the shutdown. Clients whose connection was turned away are a second late:
     /// then their kernel tries again. Where no other server listens, they are refused then.
     ///
+    /// A server of several workers that does not share its port cannot keep another one out that does: its
+    /// workers share it in the same way.
+    ///
     /// On Linux and Android; elsewhere listening fails with [`Unsupported`](io::ErrorKind::Unsupported).
     #[must_use]
     pub fn reuse_port(mut self, is_shared: bool) -> Self {

@@ -1,5 +1,6 @@
 //! `stickler serve`: the echo, with every limit and time of the command line.
 
+mod activation;
 mod allocator;
 mod config;
 mod descriptors;
@@ -8,6 +9,7 @@ mod filter;
 mod logging;
 mod memory;
 mod notify;
+mod places;
 mod signals;
 mod tls;
 
@@ -16,14 +18,15 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::thread;
 
-use stickler::{Binding, BoundAddress, Config, Drained, Server};
+use stickler::{Config, Drained};
 
-use self::config::{read_config, read_each};
+use self::activation::Handed;
+use self::config::read_config;
 use self::drain::Drain;
+use self::places::Places;
 use self::tls::Certificates;
 use crate::apps::echo::echo;
 use crate::cli::{Serve, usage_error};
-use crate::listen::{self, Listen};
 
 /// Serves until a signal; 0 then, or 5 where that is asked for and connections were cut; 1 when it cannot.
 ///
@@ -32,8 +35,11 @@ use crate::listen::{self, Listen};
 /// On bad usage that only shows when values are read together.
 pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     allocator::give_large_buffers_back();
-    let listen = read_listen(options)?;
-    let certificates = Certificates::read(options, &listen.tls)?;
+    // While there is one thread: it changes the environment.
+    let handed = activation::take();
+    let places = Places::read(options)?;
+    let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
+    let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
     let config = read_config(options)?;
     let drain = Drain::read(options)?;
     if options
@@ -48,7 +54,8 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
-    let served = serve(options, &listen, certificates, config, &drain);
+    let served =
+        handed.and_then(|handed| serve(options, &places, handed, certificates, config, &drain));
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
         let _ = writeln!(io::stderr(), "stickler: {error}");
@@ -57,15 +64,10 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     Ok(served.map_or(ExitCode::FAILURE, |drained| drain.status(&drained)))
 }
 
-/// Where to listen.
-struct Places {
-    plain: Vec<Listen>,
-    tls: Vec<Listen>,
-}
-
 fn serve(
     options: &Serve,
-    listen: &Places,
+    places: &Places,
+    handed: Vec<Handed>,
     certificates: Option<Certificates>,
     config: Config,
     drain: &Drain,
@@ -75,11 +77,11 @@ fn serve(
     // Before anything is bound: nobody connects to a server that cannot serve.
     let loaded = certificates.as_ref().map(Certificates::load).transpose();
     let loaded = loaded.map_err(io::Error::other)?;
-    let mut server = bind(listen)?.config(config).workers(workers);
+    let mut server = places.bind(options, handed)?.config(config).workers(workers);
     if let Some(loaded) = &loaded {
         server = server.tls(loaded.tls.clone());
     }
-    descriptors::check(workers, server.local_addrs().len())?;
+    descriptors::check(workers, server.bindings().len())?;
     let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
     if let Some(most) = options.bounds.max_connections {
         server = server.max_connections(count(most));
@@ -112,11 +114,12 @@ fn serve(
     let serving = server.start(echo)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;
-    let urls: Vec<_> = handle.bindings().iter().map(url).collect();
-    if let Err(error) = announce(&urls) {
+    let bindings = handle.bindings();
+    if let Err(error) = places::announce(&bindings) {
         tracing::warn!(%error, "standard output is closed");
     }
-    tracing::info!(addresses = urls.join(" "), version = env!("CARGO_PKG_VERSION"), "serving");
+    let addresses = bindings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    tracing::info!(addresses, version = env!("CARGO_PKG_VERSION"), "serving");
     if !handle.is_draining() {
         notify::ready();
     }
@@ -126,54 +129,4 @@ fn serve(
     let Drained { clean, unclean, cut, .. } = drained;
     tracing::info!(clean, unclean, cut, "gone");
     Ok(drained)
-}
-
-fn bind(listen: &Places) -> io::Result<Server> {
-    let mut server: Option<Server> = None;
-    for addresses in listen::groups(&listen.plain).map_err(cannot_listen)? {
-        let bound = match server {
-            None => Server::bind(&addresses[..]),
-            Some(server) => server.bind_also(&addresses[..]),
-        };
-        server = Some(bound.map_err(cannot_listen)?);
-    }
-    for addresses in listen::groups(&listen.tls).map_err(cannot_listen)? {
-        let bound = match server {
-            None => Server::bind_tls(&addresses[..]),
-            Some(server) => server.bind_also_tls(&addresses[..]),
-        };
-        server = Some(bound.map_err(cannot_listen)?);
-    }
-    server.ok_or_else(|| io::Error::other("there is no address to listen on"))
-}
-
-fn cannot_listen(error: io::Error) -> io::Error {
-    let hint = if error.kind() == io::ErrorKind::AddrInUse { "; the port is taken" } else { "" };
-    io::Error::new(error.kind(), format!("cannot listen on {error}{hint}"))
-}
-
-/// How clients reach what is bound.
-fn url(binding: &Binding) -> String {
-    let scheme = if binding.is_tls { "wss" } else { "ws" };
-    match &binding.address {
-        BoundAddress::Tcp(address) => format!("{scheme}://{address}"),
-        // As in ws+unix:/run/stickler.sock.
-        other => format!("{scheme}+{other}"),
-    }
-}
-
-/// Standard output has these lines and no others: a program may wait for them.
-fn announce(urls: &[String]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    for url in urls {
-        writeln!(stdout, "listening on {url}")?;
-    }
-    stdout.flush()
-}
-
-fn read_listen(options: &Serve) -> Result<Places, clap::Error> {
-    Ok(Places {
-        plain: read_each(&options.listen, &options.name_of("listen"), Listen::parse)?,
-        tls: read_each(&options.tls.listen_tls, &options.name_of("listen_tls"), Listen::parse)?,
-    })
 }

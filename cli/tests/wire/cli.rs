@@ -283,6 +283,11 @@ fn bad_usage_is_told_in_a_sentence() {
         (&["--workers", "0"], "from 1 to"),
         (&["--listen", "127.0.0.1"], "the port is missing"),
         (&["--listen", "::1:9001"], "in brackets"),
+        (&["--listen", "unix:"], "the path is missing"),
+        (&["--listen", "unix:@name"], "sockets with a file"),
+        (&["--unix-mode", "0660"], "--unix-mode is for a path"),
+        (&["--listen", "unix:a", "--unix-mode", "rw"], "in octal"),
+        (&["--listen", "unix:a", "--reuse-port"], "--reuse-port is for a port"),
         (&["--path", "echo"], "--path"),
         (&["--subprotocol", "a b"], "--subprotocol"),
         (&["--subprotocol", "any", "--subprotocol", "a"], "it stands alone"),
@@ -303,26 +308,23 @@ fn bad_usage_is_told_in_a_sentence() {
     }
 }
 
-/// The help is the list of flags; each has its row in docs/command-line.md, docs/limits.md, docs/drain.md or
-/// docs/tls.md, with the default that the help names.
+/// The help is the list of flags; each has its row in one of the pages, with the default that the help names.
 #[test]
 fn every_flag_is_in_a_table() {
     const PAGE: &str = concat!(
         include_str!("../../../docs/command-line.md"),
         include_str!("../../../docs/limits.md"),
         include_str!("../../../docs/drain.md"),
+        include_str!("../../../docs/restart.md"),
         include_str!("../../../docs/tls.md")
     );
     let help = String::from_utf8(output(stickler().arg("--help")).unwrap().stdout).unwrap();
     let flags: Vec<_> = help.split("\n      --").skip(1).collect();
     assert!(flags.len() >= 16, "{help}");
     for flag in &flags {
-        let (name, rest) = flag.split_once([' ', '\n']).unwrap();
-        let is_row = |line: &str| {
-            let rest = line.strip_prefix("| `--").and_then(|line| line.strip_prefix(name));
-            rest.is_some_and(|rest| rest.starts_with([' ', '`']))
-        };
-        let row = PAGE.lines().find(|line| is_row(line));
+        let (name, rest) = flag.split_once(char::is_whitespace).unwrap();
+        let begins = [" ", "`"].map(|end| format!("| `--{name}{end}"));
+        let row = PAGE.lines().find(|line| begins.iter().any(|begin| line.starts_with(begin)));
         let row = row.unwrap_or_else(|| panic!("the page lacks a row for --{name}"));
         let default = rest.split("\n          [default: ").nth(1);
         if let Some((default, _)) = default.and_then(|text| text.split_once(']')) {

@@ -22,6 +22,8 @@ pub(crate) struct Server {
     /// The threads that read both.
     readers: Mutex<Vec<JoinHandle<()>>>,
     addresses: Vec<SocketAddr>,
+    /// Listening lines, those of Unix sockets too.
+    lines: usize,
     flags: String,
 }
 
@@ -92,6 +94,7 @@ impl Server {
             stderr,
             readers: Mutex::new(vec![reader_of_lines, reader_of_log]),
             addresses: Vec::new(),
+            lines: 0,
             flags: flags.to_owned(),
         };
         server.await_listening(lines)?;
@@ -112,7 +115,9 @@ impl Server {
             }
             thread::sleep(Duration::from_millis(2));
         }
-        for line in self.stdout_lines() {
+        let lines = self.stdout_lines();
+        self.lines = lines.len();
+        for line in lines.into_iter().filter(|line| !line.starts_with("listening on ws+unix:/")) {
             let address = line
                 .strip_prefix("listening on ws://")
                 .or_else(|| line.strip_prefix("listening on wss://"))
@@ -258,7 +263,7 @@ impl Server {
             return Err(format!("standard error holds a panic: {}", self.log_tail()));
         }
         let lines = self.stdout_lines();
-        if lines.len() != self.addresses.len() {
+        if lines.len() != self.lines {
             return Err(format!("standard output holds more than its listening lines: {lines:?}"));
         }
         Ok(())

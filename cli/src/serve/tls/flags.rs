@@ -7,15 +7,17 @@ use crate::cli::{Serve, usage_error};
 use crate::listen::Listen;
 
 impl Certificates {
-    /// What the flags ask for; `None` where nothing listens with TLS. No file is read yet.
+    /// What the flags ask for; `None` where nothing listens with TLS, here or on a socket that was handed
+    /// over. No file is read yet.
     ///
     /// # Errors
     /// The flags do not go together, or no certificate can be made for the name.
     pub(in crate::serve) fn read(
         options: &Serve,
         listen_tls: &[Listen],
+        is_one_handed: bool,
     ) -> Result<Option<Certificates>, clap::Error> {
-        if listen_tls.is_empty() {
+        if listen_tls.is_empty() && !is_one_handed {
             return refuse_all(options).map(|()| None);
         }
         let own = match &options.tls.tls_self_signed {
