@@ -39,7 +39,7 @@ pub struct Farewell {
     /// How long everything goes on as before; not at all by default.
     ///
     /// New connections and their messages are served. [`Config::health_path`](crate::Config::health_path)
-    /// answers 503 and [`Handle::is_draining`](crate::Handle::is_draining) is true from the beginning on, so
+    /// answers 503, and `Handle::is_draining` of a server is true, from the beginning on, so
     /// that a load balancer sends its clients elsewhere before the listeners close.
     pub delay: Duration,
     /// How long handlers may go on after the delay; not at all by default.

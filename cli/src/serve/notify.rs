@@ -168,7 +168,9 @@ mod tests {
         });
         let serving = serving.unwrap();
         let (alive, is_alive) = mpsc::channel();
-        let tell = move || drop(alive.send(()));
+        let tell = move || {
+            let _ = alive.send(());
+        };
         manager::watch(serving.handle().clone(), Duration::from_millis(10), tell).unwrap();
         for _ in 0..3 {
             is_alive.recv_timeout(PATIENCE).unwrap();
