@@ -123,11 +123,11 @@ impl ReportedCase {
     }
 }
 
+/// Servers and their cases.
+type Agents<'a> = Vec<(String, &'a Map<String, Value>)>;
+
 /// These servers and their cases, or the only server's.
-fn agents<'a>(
-    index: &'a Value,
-    servers: &[String],
-) -> Result<Vec<(String, &'a Map<String, Value>)>, String> {
+fn agents<'a>(index: &'a Value, servers: &[String]) -> Result<Agents<'a>, String> {
     let agents = index.as_object().ok_or("index.json is not an object")?;
     let wanted: Vec<&String> = match servers {
         [] => agents.keys().collect(),
