@@ -151,7 +151,11 @@ impl Served {
         if !self.is_secure {
             return match (options.insecure, ca) {
                 (false, None) => Ok(None),
-                _ => Err(format!("--insecure and --ca are about TLS, not {}", self.url())),
+                _ => Err(format!(
+                    "--insecure and --ca, or STICKLER_HEALTH_INSECURE and STICKLER_HEALTH_CA, are about TLS, \
+                     and {} has none",
+                    self.url()
+                )),
             };
         }
         let own = options.host.clone().or_else(|| self.own_host.clone());
