@@ -61,7 +61,10 @@ fn without_a_url_it_looks_where_the_server_listens_with_tls() {
     assert_eq!(health(&[tls, ("STICKLER_LISTEN", &plain)], &[]), (0, String::new()));
     let (status, said) = health(&[tls, ("STICKLER_LISTEN", &plain)], &["--insecure"]);
     assert_eq!(status, 2, "{said}");
-    assert!(said.contains("--insecure and --ca are about TLS"), "{said}");
+    assert!(
+        said.contains("--ca, or STICKLER_HEALTH_INSECURE") && said.contains("are about TLS"),
+        "{said}"
+    );
     let (status, said) = health(&[("STICKLER_LISTEN_TLS", "0.0.0.0:0")], &[]);
     assert_eq!(status, 2, "{said}");
     assert!(said.contains("STICKLER_LISTEN_TLS takes any free port"), "{said}");
