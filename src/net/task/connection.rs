@@ -223,7 +223,7 @@ where
             }
             Poll::Ready(Opened::Plain(plain)) => match self.transport.io.take() {
                 Some(io) => {
-                    let answering = Box::new(Answering::new(io, plain, shared));
+                    let answering = Box::new(Answering::new(io, *plain, shared));
                     Stage::Answering { answering }
                 }
                 None => Stage::Over,

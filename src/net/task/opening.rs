@@ -28,7 +28,7 @@ pub(super) enum Opened {
     /// The application is to decide.
     Incoming(Incoming),
     /// The application's service is to answer.
-    Plain(Plain),
+    Plain(Box<Plain>),
     /// It was answered, or the transport ended.
     Finished,
 }
@@ -179,7 +179,7 @@ fn answer(plain: Plain, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
     state.life.answer();
     state.set_path(plain.path());
     drop(state);
-    Ok(Opened::Plain(plain))
+    Ok(Opened::Plain(Box::new(plain)))
 }
 
 /// The refusal of a whole request; the answer to HEAD has no content (RFC 9110 §9.3.2).
