@@ -273,6 +273,39 @@ fn two_servers_in_one_report_exit_with_3() {
 }
 
 #[test]
+fn several_servers_are_judged_together_where_they_are_named() {
+    let folder = Folder::as_expected("named_servers");
+    let worse = Folder::as_expected("named_servers_worse").alter("2.1", "behavior", "FAILED");
+    let judge = |index: Value, servers: &[&str]| {
+        fs::write(folder.dir.join("index.json"), index.to_string()).unwrap();
+        let named = servers.iter().flat_map(|name| ["--server", name]);
+        verdict(&folder.dir, &named.chain(["--pages"]).collect::<Vec<_>>())
+    };
+    let both = || json!({ "plain": folder.index, "tls": folder.index });
+    let good = judge(both(), &["plain", "tls"]);
+    good.is(0, "Autobahn report of plain, begun ");
+    good.is(0, "Autobahn report of tls, begun ");
+    assert_eq!(good.text.matches("\nverdict: as expected (517 cases)\n").count(), 2);
+    let page = fs::read_to_string(folder.dir.join("verdict.html")).unwrap();
+    assert!(page.contains("<h1>plain: verdict: as expected (517 cases); tls: verdict: "), "{page}");
+    let made = fs::read_to_string(folder.dir.join("made.js")).unwrap();
+    assert_eq!(made.matches("514 OK, 3 informational").count(), 2, "{made}");
+    // One that is missing, or was not asked for, proves that the run was another.
+    judge(both(), &["plain"]).is(3, "tells of tls, a server that was not asked for");
+    judge(json!({ "plain": folder.index }), &["plain", "tls"]).is(3, "tells of no case of tls");
+    judge(json!({ "plain": folder.index, "tls": {} }), &["plain", "tls"]).is(3, "no case of tls");
+    // The worst of them decides; each case is looked up in its own report.
+    fs::copy(worse.dir.join("stickler_case_2_1.json"), folder.dir.join("worse_case_2_1.json"))
+        .unwrap();
+    let mut index = worse.index.clone();
+    index["2.1"]["reportfile"] = json!("worse_case_2_1.json");
+    for (first, second) in [(&folder.index, &index), (&index, &folder.index)] {
+        let verdict = judge(json!({ "plain": first, "tls": second }), &["plain", "tls"]);
+        verdict.is(1, "verdict: regression in 1 of 517 cases");
+    }
+}
+
+#[test]
 fn a_stale_report_exits_with_3() {
     let later = "2026-03-01T12:00:01Z";
     Folder::as_expected("unfinished")

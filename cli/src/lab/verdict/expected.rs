@@ -10,13 +10,13 @@ use super::case_id::CaseId;
 use super::comparison::Grade;
 
 /// The expected file, whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Expected {
     pub(super) cases: BTreeMap<CaseId, ExpectedCase>,
 }
 
 /// What one case ought to come to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ExpectedCase {
     pub(super) grade: Grade,
     /// Why the case is not OK; empty where it is.

@@ -11,7 +11,21 @@ use super::page::{
 };
 
 /// The page `verdict.html`.
-pub(super) fn render(comparison: &Comparison) -> String {
+pub(super) fn render(all: &[Comparison]) -> String {
+    page(&headline(all), &all.iter().map(section).collect::<String>())
+}
+
+/// What each server came to, by its name where there are several.
+fn headline(all: &[Comparison]) -> String {
+    let told = |one: &Comparison| match all {
+        [_] => last_line(one),
+        _ => format!("{}: {}", one.agent, last_line(one)),
+    };
+    all.iter().map(told).collect::<Vec<_>>().join("; ")
+}
+
+/// What is told of one server.
+fn section(comparison: &Comparison) -> String {
     let mut body = format!("<p>{}</p>\n{}", escape(&first_line(comparison)), table(comparison));
     let reasons = reasons(comparison);
     if !reasons.is_empty() {
@@ -27,14 +41,24 @@ pub(super) fn render(comparison: &Comparison) -> String {
     if !faults.is_empty() {
         body += &format!("<h2>Not as expected</h2>\n<pre>{}</pre>\n", escape(faults.trim_start()));
     }
-    page(&last_line(comparison), &body)
+    body
 }
 
 /// The script `made.js`, by which `reports/index.html` knows that there is a report, and what it came to.
-pub(super) fn summarize(comparison: &Comparison) -> String {
-    let (_, total) = count(comparison);
-    let counts = format!("{} OK, {} informational", total.ok, total.informational);
-    made(&format!("{}: {counts}", last_line(comparison)), &reasons(comparison))
+pub(super) fn summarize(all: &[Comparison]) -> String {
+    let counts = all.iter().map(|one| {
+        let (_, total) = count(one);
+        format!("{} OK, {} informational", total.ok, total.informational)
+    });
+    let counts = counts.collect::<Vec<_>>().join("; ");
+    // Each reason once, however many servers it is told of.
+    let mut told = Vec::new();
+    for reason in all.iter().flat_map(reasons) {
+        if !told.contains(&reason) {
+            told.push(reason);
+        }
+    }
+    made(&format!("{}: {counts}", headline(all)), &told)
 }
 
 /// The page and the script when there is nothing to compare.

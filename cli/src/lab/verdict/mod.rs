@@ -45,6 +45,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
     except: Vec<String>,
 
+    /// A server that the report is of, by the name that the run gave it; with this the report is of these, all of
+    /// them and no others [repeatable] [default: of one, whatever its name]
+    #[arg(long = "server", value_name = "NAME")]
+    servers: Vec<String>,
+
     /// Also write DIR/verdict.html, and DIR/made.js, which has reports/index.html show the verdict
     #[arg(long)]
     pages: bool,
@@ -73,14 +78,17 @@ enum Failure {
 pub(crate) fn run(options: &Options) -> ExitCode {
     let judged = judge(options);
     let (text, mut outcome) = match &judged {
-        Ok(comparison) => (page::render(comparison), comparison.outcome()),
+        Ok(all) => {
+            let pages: Vec<String> = all.iter().map(page::render).collect();
+            (pages.join("\n"), all.iter().fold(Outcome::AsExpected, |so_far, one| so_far.and(one)))
+        }
         Err(failure) => (format!("{failure}\n"), failure.outcome()),
     };
     // A reader that went away changes nothing about the verdict.
     let _ = io::stdout().lock().write_all(text.as_bytes());
     if options.pages
         && outcome != Outcome::BadUsage
-        && let Err(error) = write_pages(&options.dir, judged.as_ref())
+        && let Err(error) = write_pages(&options.dir, judged.as_deref())
     {
         let _ = writeln!(io::stderr(), "verdict: cannot write the pages: {error}");
         // Whatever stands there is of another run; a regression is worse still.
@@ -91,21 +99,34 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     ExitCode::from(outcome as u8)
 }
 
-fn write_pages(dir: &Path, judged: Result<&Comparison, &Failure>) -> io::Result<()> {
+fn write_pages(dir: &Path, judged: Result<&[Comparison], &Failure>) -> io::Result<()> {
     let (page, summary) = match judged {
-        Ok(comparison) => (html::render(comparison), html::summarize(comparison)),
+        Ok(all) => (html::render(all), html::summarize(all)),
         Err(failure) => html::render_failure(&failure.to_string()),
     };
     fs::write(dir.join("verdict.html"), page)?;
     fs::write(dir.join("made.js"), summary)
 }
 
-fn judge(options: &Options) -> Result<Comparison, Failure> {
+/// One comparison for each server, at least one.
+fn judge(options: &Options) -> Result<Vec<Comparison>, Failure> {
     let expected = Expected::read(&options.expected).map_err(Failure::BadUsage)?;
     let selection = Selection::new(expected.cases.keys(), &options.only, &options.except)
         .map_err(Failure::BrokenRun)?;
-    let report = Report::read(&options.dir).map_err(Failure::BrokenRun)?;
-    Ok(Comparison::new(expected, &selection, report))
+    let reports = Report::read(&options.dir, &options.servers).map_err(Failure::BrokenRun)?;
+    let compare = |report| Comparison::new(expected.clone(), &selection, report);
+    Ok(reports.into_iter().map(compare).collect())
+}
+
+impl Outcome {
+    /// What two servers come to together: the first of a broken run, a regression and what is better.
+    fn and(self, other: &Comparison) -> Outcome {
+        use Outcome::{AsExpected, BadUsage, Better, BrokenRun, Regression};
+        let all = [self, other.outcome()];
+        let first =
+            [BrokenRun, BadUsage, Regression, Better].into_iter().find(|it| all.contains(it));
+        first.unwrap_or(AsExpected)
+    }
 }
 
 impl Failure {

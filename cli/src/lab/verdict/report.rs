@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::case_id::CaseId;
 use super::comparison::Grade;
@@ -30,11 +30,17 @@ pub(super) struct ReportedCase {
 }
 
 impl Report {
+    /// The reports of these servers, or of the only one.
+    ///
     /// # Errors
-    /// In words, when there is no `index.json` or it does not tell of exactly one server.
-    pub(super) fn read(dir: &Path) -> Result<Report, String> {
+    /// In words, when there is no `index.json` or it does not tell of exactly these servers, or of one.
+    pub(super) fn read(dir: &Path, servers: &[String]) -> Result<Vec<Report>, String> {
         let index = read_json(&dir.join("index.json"))?;
-        let (agent, entries) = sole_agent(&index)?;
+        let agents = agents(&index, servers)?;
+        agents.into_iter().map(|(agent, cases)| Report::of(dir, agent, cases)).collect()
+    }
+
+    fn of(dir: &Path, agent: String, entries: &Map<String, Value>) -> Result<Report, String> {
         let mut report = Report { agent, cases: BTreeMap::new(), faults: Vec::new() };
         for (id, entry) in entries {
             let parsed =
@@ -117,17 +123,30 @@ impl ReportedCase {
     }
 }
 
-fn sole_agent(index: &Value) -> Result<(String, &serde_json::Map<String, Value>), String> {
+/// A server's name, and its cases.
+type Agent<'a> = (String, &'a Map<String, Value>);
+
+/// These servers, or the only one.
+fn agents<'a>(index: &'a Value, servers: &[String]) -> Result<Vec<Agent<'a>>, String> {
     let agents = index.as_object().ok_or("index.json is not an object")?;
-    let mut entries = agents.iter();
-    match (entries.next(), entries.next()) {
-        (Some((agent, cases)), None) => {
-            let cases = cases.as_object().filter(|cases| !cases.is_empty());
-            Ok((agent.clone(), cases.ok_or("index.json tells of no case")?))
-        }
-        (None, _) => Err("index.json is empty: no case ran".to_owned()),
-        _ => Err("index.json tells of more than one server".to_owned()),
+    let wanted: Vec<&String> = match servers {
+        [] => agents.keys().collect(),
+        _ => servers.iter().collect(),
+    };
+    if wanted.is_empty() {
+        return Err("index.json is empty: no case ran".to_owned());
     }
+    if servers.is_empty() && wanted.len() > 1 {
+        return Err("index.json tells of more than one server".to_owned());
+    }
+    if let Some(other) = agents.keys().find(|agent| !wanted.contains(agent)) {
+        return Err(format!("index.json tells of {other}, a server that was not asked for"));
+    }
+    let cases = |agent: &&String| {
+        let cases = agents.get(*agent).and_then(Value::as_object).filter(|all| !all.is_empty());
+        Ok(((*agent).clone(), cases.ok_or(format!("index.json tells of no case of {agent}"))?))
+    };
+    wanted.iter().map(cases).collect()
 }
 
 fn read_json(path: &Path) -> Result<Value, String> {
