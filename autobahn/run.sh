@@ -5,12 +5,14 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-usage: autobahn/run.sh [--cases PATTERNS] [--exclude PATTERNS] [--shards N] [--out DIR] [-- SERVER FLAGS]
+usage: autobahn/run.sh [--tls] [--cases PATTERNS] [--exclude PATTERNS] [--shards N] [--out DIR] [-- SERVER FLAGS]
+
+  --tls               speak wss:// with the server, which makes a certificate for itself
 
   --cases PATTERNS    run a sample, such as '1.*,7.13.1' (default: all cases)
   --exclude PATTERNS  leave cases out, such as '9.*'
   --shards N          share the cases out over N clients at a time (default 1)
-  --out DIR           where the report goes (default reports/autobahn)
+  --out DIR           where the report goes (default reports/autobahn, or reports/autobahn-tls with --tls)
 
 environment:
   STICKLER_BIN        the binary to test (default: cargo build --release)
@@ -23,7 +25,8 @@ TEXT
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 venv=$here/.venv
-out=$root/reports/autobahn
+out=''
+agent=stickler scheme=ws listen=(--listen 127.0.0.1:0)
 cases='' exclude='' shards=1
 server_flags=()
 server_pid='' suite_pid='' server_fault='' temp=''
@@ -43,6 +46,7 @@ main() {
 parse_arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
+            --tls) agent=stickler-tls scheme=wss listen=(--listen-tls 127.0.0.1:0 --tls-self-signed); shift ;;
             --cases) cases=$(value "$@"); shift 2 ;;
             --exclude) exclude=$(value "$@"); shift 2 ;;
             --shards) shards=$(value "$@"); shift 2 ;;
@@ -52,6 +56,7 @@ parse_arguments() {
             *) usage >&2 && fail 2 "unknown argument: $1" ;;
         esac
     done
+    [ -n "$out" ] || out=$root/reports/autobahn${agent#stickler}
     [[ $shards =~ ^[1-9][0-9]?$ ]] || fail 2 "--shards takes a number from 1 to 99"
 }
 
@@ -114,11 +119,11 @@ empty_report() {
 # The server chooses a free port and names it on the line that says that it is ready.
 start_server() {
     : >"$temp/listening"
-    "$bin" serve --listen 127.0.0.1:0 "${server_flags[@]}" >"$temp/listening" 2>"$out/server.log" &
+    "$bin" serve "${listen[@]}" "${server_flags[@]}" >"$temp/listening" 2>"$out/server.log" &
     server_pid=$!
     local tries
     for ((tries = 0; tries < 200; tries++)); do
-        url=$(sed -n 's|^listening on \(ws://.*\)$|\1|p' "$temp/listening" | head -n 1)
+        url=$(sed -n "s|^listening on \\($scheme://.*\\)\$|\\1|p" "$temp/listening" | head -n 1)
         [ -n "$url" ] && return
         kill -0 "$server_pid" 2>/dev/null || break
         sleep 0.05
@@ -128,7 +133,7 @@ start_server() {
 }
 
 run_suite() {
-    "$venv/bin/python" "$here/suite.py" --url "$url" --out "$out" --log "$out/suite.log" \
+    "$venv/bin/python" "$here/suite.py" --url "$url" --agent "$agent" --out "$out" --log "$out/suite.log" \
         --cases "${cases:-*}" --exclude "$exclude" --shards "$shards" &
     suite_pid=$!
     wait "$suite_pid" || {
@@ -150,7 +155,7 @@ stop_server() {
 }
 
 judge() {
-    local arguments=("$out" --expected "$here/expected.json" --pages) status=0
+    local arguments=("$out" --expected "$here/expected.json" --server "$agent" --pages) status=0
     [ -z "$cases" ] || arguments+=(--only "$cases")
     [ -z "$exclude" ] || arguments+=(--except "$exclude")
     "$bin" verdict "${arguments[@]}" || status=$?

@@ -9,7 +9,8 @@ root=$(dirname "$here")
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
 
-suite_image=$(sed -n 's/^ *image: *\(crossbario.*\)/\1/p' "$here/compose.yaml")
+# A name with a digest is that of the real image alone.
+suite_image=$(sed -n 's/^ *image: *\(crossbario[^@]*\).*/\1/p' "$here/compose.yaml")
 builder_image=$(sed -n 's/^FROM \(.*\) AS builder/\1/p' "$root/Dockerfile")
 runtime_image=$(sed -n 's/^FROM \([^ ]*\)$/\1/p' "$root/Dockerfile")
 

@@ -44,6 +44,7 @@ def main():
 def parse_arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument('--url', required=True)
+    parser.add_argument('--agent', default='stickler', help='the name of the server in the report')
     parser.add_argument('--out', required=True, help='folder for the report')
     parser.add_argument('--log', required=True, help='file for what the clients print')
     parser.add_argument('--cases', default='*', help='patterns with commas between them')
@@ -85,8 +86,7 @@ def share_out(ids, shards):
 def start_client(options, share, log):
     with open(os.path.join(HERE, 'fuzzingclient.json')) as template:
         spec = json.load(template)
-    for server in spec['servers']:
-        server['url'] = options.url
+    spec['servers'] = [{'agent': options.agent, 'url': options.url}]
     spec['cases'] = share
     handle, path = tempfile.mkstemp(prefix='autobahn-client-')
     with os.fdopen(handle, 'wb') as out:

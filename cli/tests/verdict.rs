@@ -273,6 +273,23 @@ fn two_servers_in_one_report_exit_with_3() {
 }
 
 #[test]
+fn the_compose_file_judges_the_servers_that_its_suite_asks_and_pins_the_suite() {
+    let read = |name: &str| fs::read_to_string(Path::new(ROOT).join(name)).unwrap();
+    let compose = read("autobahn/compose.yaml");
+    let client: Value = serde_json::from_str(&read("autobahn/fuzzingclient.json")).unwrap();
+    let servers = client["servers"].as_array().unwrap();
+    assert_eq!(compose.matches("\"--server\"").count(), servers.len());
+    for server in servers {
+        let (agent, url) = (server["agent"].as_str().unwrap(), server["url"].as_str().unwrap());
+        assert!(compose.contains(&format!("\"--server\", \"{agent}\"")), "{agent}");
+        assert_eq!(agent.ends_with("-tls"), url.starts_with("wss://server:"), "{agent}: {url}");
+    }
+    let image = compose.lines().find(|line| line.contains("image: crossbario/")).unwrap();
+    let (name, digest) = image.split_once("@sha256:").unwrap();
+    assert!(name.ends_with(":25.10.1") && digest.len() == 64, "{image}");
+}
+
+#[test]
 fn several_servers_are_judged_together_where_they_are_named() {
     let folder = Folder::as_expected("named_servers");
     let worse = Folder::as_expected("named_servers_worse").alter("2.1", "behavior", "FAILED");

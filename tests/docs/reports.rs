@@ -52,6 +52,7 @@ fn every_report_that_a_command_makes_is_named_with_its_command() {
         ("autobahn", "autobahn/run.sh", " --pages"),
         ("autobahn", "autobahn/compose.yaml", "\"--pages\""),
         ("autobahn-takeover", ".ci/steps/takeover", "./autobahn --out reports/autobahn-takeover"),
+        ("autobahn-tls", "autobahn/run.sh", " --pages"),
         ("benchmarks", "benches/run.sh", "reports/benchmarks/made.js"),
     ];
     let mut folders: Vec<_> = makers.map(|(folder, ..)| folder).into();
