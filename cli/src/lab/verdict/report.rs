@@ -123,11 +123,11 @@ impl ReportedCase {
     }
 }
 
-/// Servers and their cases.
-type Agents<'a> = Vec<(String, &'a Map<String, Value>)>;
+/// A server's name, and its cases.
+type Agent<'a> = (String, &'a Map<String, Value>);
 
-/// These servers and their cases, or the only server's.
-fn agents<'a>(index: &'a Value, servers: &[String]) -> Result<Agents<'a>, String> {
+/// These servers, or the only one.
+fn agents<'a>(index: &'a Value, servers: &[String]) -> Result<Vec<Agent<'a>>, String> {
     let agents = index.as_object().ok_or("index.json is not an object")?;
     let wanted: Vec<&String> = match servers {
         [] => agents.keys().collect(),
