@@ -29,7 +29,7 @@ pub(super) fn take() -> io::Result<Vec<Handed>> {
         return Ok(Vec::new());
     };
     let count = count.to_str().and_then(|text| text.parse().ok());
-    if !count.is_some_and(|count: usize| count <= MOST) {
+    if count.is_none_or(|count: usize| count > MOST) {
         return Err(invalid(format!("LISTEN_FDS is not a number from 0 to {MOST}")));
     }
     let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
