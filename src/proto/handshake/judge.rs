@@ -166,8 +166,8 @@ pub(crate) fn is_plain(
 }
 
 fn check_scheme(reached: Scheme, request: &Request, policy: &Policy) -> Result<(), Rejection> {
-    // RFC 9110 §7.4: what was asked for under TLS is not answered in clear.
     let is_secured = reached == Scheme::Https || policy.trusted_proxy;
+    // RFC 9110 §7.4: what was asked for under TLS is not answered in clear.
     if request.scheme() == Some(Scheme::Https) && !is_secured {
         return Err(Rejection::SchemeNotSecured);
     }
