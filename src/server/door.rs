@@ -39,6 +39,7 @@ pub(super) enum Security {
 impl Security {
     #[cfg(feature = "tls")]
     pub(super) fn of(is_tls: bool, control: &Arc<Control>, context: &Arc<Context>) -> Security {
+        // RFC 6455 §10.6, §4.2.2: TLS comes first, and everything else is inside of it.
         if is_tls { Security::Tls(tls::Receiving::new(control, context)) } else { Security::Plain }
     }
 

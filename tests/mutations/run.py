@@ -40,7 +40,7 @@ RESULTS = schema.HERE / "results.tsv"
 # The test binaries with claims, from the core in memory to the program over TCP.
 ORDER = [
     "rfc6455", "handshake", "deflate", "rfc7692", "chunking", "cancellation", "connection", "tcp", "server", "shutdown",
-    "wire", "codec_memory", "topic",
+    "tls", "wire", "codec_memory", "topic",
 ]
 # Of this one only the cases of one rule are played, so it need not be known which of its tests claim the rule.
 BY_CASE = "wire"

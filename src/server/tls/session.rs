@@ -244,6 +244,7 @@ impl Session {
                 Beginning::PlainHttp => {
                     handshake.failed(Outcome::PlainHttp, &PLAIN_HTTP);
                     let answer = PlainAnswer { bytes: plain_http::answer(), written: 0 };
+                    // RFC 6455 §4.2.2: who speaks no TLS is told so in clear, and is gone then.
                     self.stage = Stage::Failed(Some(answer));
                     return Poll::Ready(io::Error::new(ErrorKind::InvalidData, PLAIN_HTTP));
                 }
@@ -375,6 +376,7 @@ impl Session {
                 // There is nothing that could be ended.
                 Stage::Handshaking(_) | Stage::Undecided(_) => break,
                 Stage::Open => {
+                    // RFC 9112 §9.8: nobody is to take the end for one that was cut off.
                     self.tls.send_close_notify();
                     ready!(self.poll_send_records(cx))?;
                     break;
