@@ -203,7 +203,11 @@ impl Ending {
             return Some(Error::Overload);
         }
         let kind = self.transport.unwrap_or(io::ErrorKind::UnexpectedEof);
-        let sentence = "the transport ended without a closing handshake";
+        let sentence = if self.is_truncated {
+            "TCP ended without the end of TLS, and without a closing handshake"
+        } else {
+            "the transport ended without a closing handshake"
+        };
         Some(Error::Transport(io::Error::new(kind, sentence)))
     }
 }

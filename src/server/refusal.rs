@@ -70,6 +70,8 @@ async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(mut io: T, rejection: Rejecti
     let mut bytes = [0; 512];
     let answer = match within(REFUSAL_TIME, io.read(&mut bytes)).await {
         Some(Ok(read @ 1..)) => answer(rejection, bytes.get(..read).unwrap_or_default()),
+        // What came cannot be read: TLS has an alert for that, or an answer of its own.
+        Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Vec::new(),
         // Nobody asked anything: silence, as for a handshake that never began.
         _ => return,
     };

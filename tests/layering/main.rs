@@ -151,6 +151,9 @@ const ROOMS: [Room; 19] = [
             "rustix",
             "http",
             "http_body",
+            // Of the feature `tls`.
+            "rustls",
+            "x509_parser",
             "tower_service",
             "pin_project_lite",
         ],

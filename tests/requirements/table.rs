@@ -79,7 +79,7 @@ fn totals(report: &Report) -> String {
     let is_new = |shown: &Shown| shown.rule.is_to_be_claimed() && shown.is_missed_by_autobahn();
     format!(
         "There are {} rules. {} are proven by tests, {} of these never exercised by Autobahn; \
-         {} wait for TLS, HTTP/2 and HTTP/3, and {} do not apply.",
+         {} wait for HTTP/2 and HTTP/3, and {} do not apply.",
         report.rules.len(),
         report.count(|shown| shown.rule.is_to_be_claimed()),
         report.count(is_new),

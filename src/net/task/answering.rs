@@ -42,7 +42,7 @@ pub(super) struct Plain {
     early: Lease,
     service: HttpService,
     #[cfg(feature = "tls")]
-    tls: Option<TlsSession>,
+    tls: Option<Box<TlsSession>>,
 }
 
 impl Plain {
@@ -72,7 +72,7 @@ impl Plain {
     /// It came over TLS, as far as there is a session.
     #[cfg(feature = "tls")]
     pub(super) fn over(self, tls: Option<TlsSession>) -> Plain {
-        Plain { tls, ..self }
+        Plain { tls: tls.map(Box::new), ..self }
     }
 
     /// Whether the answer has no content (RFC 9110 §9.3.2).
@@ -260,7 +260,7 @@ struct Answerer {
     /// How long the content of the request is waited for.
     patience: Duration,
     #[cfg(feature = "tls")]
-    tls: Option<TlsSession>,
+    tls: Option<Box<TlsSession>>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Answerer {
@@ -277,7 +277,7 @@ impl hyper::service::Service<Request<Incoming>> for Answerer {
         }
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            request.extensions_mut().insert(tls.clone());
+            request.extensions_mut().insert(TlsSession::clone(tls));
         }
         let (shared, outcome) = (self.shared.clone(), self.outcome.clone());
         let service = self.service.clone();

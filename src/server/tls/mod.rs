@@ -9,6 +9,7 @@ mod certificate;
 mod credentials;
 mod error;
 mod failure;
+mod handshake;
 mod hosts;
 mod plain_http;
 mod session;

@@ -17,15 +17,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustls::{ProtocolVersion, ServerConfig, ServerConnection};
+use rustls::{ServerConfig, ServerConnection};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-use super::certificate;
 use super::failure::{Observer, Outcome, to_io};
+use super::handshake::{self, Handshake};
 use super::plain_http::{self, Beginning, ENOUGH};
-use super::wire::{First, Reading, Trying, Writing};
-use crate::net::{TlsSession, TlsVersion};
+use super::wire::{Reading, Trying, Writing};
+use crate::net::TlsSession;
 use crate::server::socket::raw;
 
 /// A socket with TLS on it.
@@ -35,8 +35,6 @@ pub(super) struct Session {
     stage: Stage,
     /// Bytes of records since there was content in one.
     barren: usize,
-    /// Bytes that were read since the task last waited.
-    unpaused: usize,
 }
 
 /// How far it has come.
@@ -45,55 +43,17 @@ enum Stage {
     /// What came is no TLS, and may be the beginning of a method.
     Undecided(Box<Handshake>),
     Open,
-    /// What comes is thrown away. An answer in clear is to be written, or the alert that rustls has.
+    /// What comes is thrown away. An answer or alert in clear is to be written, or the alert that rustls has.
     Failed(Option<PlainAnswer>),
     /// As `Failed`, and our FIN is out.
     Ended,
 }
 
-/// The answer to plain HTTP.
+/// What is said in clear: the answer to plain HTTP, or an alert.
 struct PlainAnswer {
     bytes: Vec<u8>,
     /// 0 <= written <= bytes.len()
     written: usize,
-}
-
-/// What is known of a handshake that goes on. It is settled, or else it was not completed in time.
-struct Handshake {
-    first: First,
-    peer: SocketAddr,
-    observer: Arc<Observer>,
-    is_settled: bool,
-}
-
-impl Handshake {
-    fn completed(&mut self) {
-        self.is_settled = true;
-        self.observer.count(Outcome::Completed);
-    }
-
-    fn failed(&mut self, outcome: Outcome, reason: &dyn std::fmt::Display) {
-        self.is_settled = true;
-        self.observer.fail(self.peer, outcome, reason);
-    }
-
-    /// The transport is gone. A peer that has said nothing is not told of.
-    fn ended_early(&mut self, error: &io::Error) {
-        if self.first.octets().is_empty() {
-            self.is_settled = true;
-            self.observer.count(Outcome::EndedEarly);
-        } else {
-            self.failed(Outcome::EndedEarly, error);
-        }
-    }
-}
-
-impl Drop for Handshake {
-    fn drop(&mut self) {
-        if !self.is_settled {
-            self.failed(Outcome::TimedOut, &"it was not completed in time");
-        }
-    }
 }
 
 impl Session {
@@ -105,25 +65,13 @@ impl Session {
     ) -> Result<Box<Session>, rustls::Error> {
         let mut tls = ServerConnection::new(config)?;
         tls.set_buffer_limit(Some(MOST_HELD));
-        let handshake = Handshake { first: First::default(), peer, observer, is_settled: false };
-        let stage = Stage::Handshaking(Box::new(handshake));
-        Ok(Box::new(Session { tls, stream, stage, barren: 0, unpaused: 0 }))
+        let stage = Stage::Handshaking(Box::new(Handshake::new(peer, observer)));
+        Ok(Box::new(Session { tls, stream, stage, barren: 0 }))
     }
 
     /// What the handshake agreed on, once it is complete.
     pub(super) fn agreed(&self) -> Option<TlsSession> {
-        let version = match self.tls.protocol_version()? {
-            ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
-            _ => TlsVersion::Tls13,
-        };
-        let suite = self.tls.negotiated_cipher_suite()?.suite();
-        // rustls has a prefix of its own.
-        let cipher = suite.as_str().unwrap_or("unknown").replace("TLS13_", "TLS_");
-        let mut agreed = TlsSession::new(version, cipher);
-        agreed.server_name = self.tls.server_name().map(str::to_ascii_lowercase);
-        let client = self.tls.peer_certificates().and_then(<[_]>::first);
-        agreed.client = client.map(|der| certificate::client(der));
-        Some(agreed)
+        handshake::agreed(&self.tls)
     }
 
     /// As `ReadVec::poll_read_vec`.
@@ -137,25 +85,24 @@ impl Session {
             match &self.stage {
                 Stage::Failed(_) | Stage::Ended => return self.poll_discard(cx, buffer, limit),
                 Stage::Undecided(_) => return Poll::Ready(Err(ready!(self.poll_decide(cx)))),
-                Stage::Handshaking(_) => ready!(self.poll_send_records(cx))?,
+                Stage::Handshaking(_) => {
+                    if let Err(error) = ready!(self.poll_send_records(cx)) {
+                        return Poll::Ready(Err(self.lose(error)));
+                    }
+                }
                 Stage::Open => match self.take_content(buffer, limit) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     taken => return Poll::Ready(taken),
                 },
             }
-            if self.unpaused > MOST_UNPAUSED {
-                // Others get their turn, however little content there is in the records.
-                self.unpaused = 0;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+            // The runtime lets a task make 128 of these calls before others get their turn: half a megabyte of
+            // records, however little content there is in them.
             match self.poll_receive(cx) {
                 Poll::Ready(received) => received?,
                 Poll::Pending => {
-                    self.unpaused = 0;
                     // Tickets, and answers to key updates: nothing else may be written for long.
-                    if let Poll::Ready(Err(error)) = self.poll_send_records(cx) {
-                        return Poll::Ready(Err(error));
+                    if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
+                        return Poll::Ready(Err(self.lose(error)));
                     }
                     return Poll::Pending;
                 }
@@ -175,7 +122,6 @@ impl Session {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Poll::Pending,
             Err(error) => return Poll::Ready(Err(self.lose(error))),
         };
-        self.unpaused += read;
         self.barren += read;
         if let Err(error) = self.tls.process_new_packets() {
             return self.fail(error, cx);
@@ -264,9 +210,26 @@ impl Session {
             }
             Stage::Handshaking(mut handshake) => {
                 handshake.failed(Outcome::of(&error), &error);
+                self.have_something_to_say();
                 Poll::Ready(Err(to_io(error)))
             }
-            _ => Poll::Ready(Err(to_io(error))),
+            _ => {
+                self.have_something_to_say();
+                Poll::Ready(Err(to_io(error)))
+            }
+        }
+    }
+
+    /// rustls has no alert for some faults.
+    fn have_something_to_say(&mut self) {
+        if self.tls.wants_write() {
+            return;
+        }
+        if self.tls.protocol_version().is_none() {
+            let answer = PlainAnswer { bytes: DECODE_ERROR.to_vec(), written: 0 };
+            self.stage = Stage::Failed(Some(answer));
+        } else {
+            self.tls.send_close_notify();
         }
     }
 
@@ -343,8 +306,22 @@ impl Session {
         }
     }
 
+    /// Writes what rustls holds, as long as it is to be written: an alert waits for our end.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.stage {
+            Stage::Handshaking(_) | Stage::Open => self.poll_send_records(cx),
+            Stage::Undecided(_) | Stage::Failed(_) | Stage::Ended => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// As [`Session::poll_flush`], whatever is known of readiness.
+    pub(super) fn try_flush(&mut self) -> io::Result<()> {
+        self.check_open()?;
+        self.try_send_records()
+    }
+
     /// Writes the records that rustls holds.
-    pub(super) fn poll_send_records(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_send_records(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.tls.wants_write() {
             match self.tls.write_tls(&mut Writing { stream: &self.stream, cx }) {
                 Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
@@ -371,7 +348,7 @@ impl Session {
         }
     }
 
-    pub(super) fn try_send_records(&mut self) -> io::Result<()> {
+    fn try_send_records(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
             if self.tls.write_tls(&mut Trying(&self.stream))? == 0 {
                 return Err(ErrorKind::WriteZero.into());
@@ -431,11 +408,11 @@ const MOST_HELD: usize = 32 << 10;
 /// How many bytes of records may come without any content.
 const MOST_BARREN: usize = 64 << 10;
 
-/// How many bytes are read before others get their turn, in bytes of records.
-const MOST_UNPAUSED: usize = 256 << 10;
-
 /// Room that is made where there is none.
 const LEAST_ROOM: usize = 4 << 10;
+
+/// The alert before there are keys (RFC 8446 §6): fatal, decode_error.
+const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
 
 const ENDED_EARLY: &str = "the connection ended before the TLS handshake did";
 const PLAIN_HTTP: &str = "plain HTTP on a TLS port";

@@ -41,7 +41,7 @@ impl ReadVec for TlsSocket {
     }
 
     fn try_flush(&mut self) -> io::Result<()> {
-        self.session.try_send_records()
+        self.session.try_flush()
     }
 
     fn is_secure(&self) -> bool {
@@ -68,7 +68,7 @@ impl AsyncWrite for TlsSocket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.session.poll_send_records(cx)
+        self.session.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -124,7 +124,7 @@ impl AsyncWrite for RefusedTls {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_send_records(cx)
+        self.0.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
