@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
 """Resident memory of the server per idle connection, keepalive on, before and after an echo.
 
-    .ci/idle.py PATH-OF-THE-PROGRAM MOST-BYTES NOTE-FILE
+    .ci/idle.py PATH-OF-THE-PROGRAM MOST-BYTES NOTE-FILE [--tls]
 
 Clients are here, the server is another process. A few hundred connections come first, so that what is taken
-once, by the allocator or by the thread, is not counted. Fails above the ceiling.
+once, by the allocator or by the thread, is not counted. Fails above the ceiling. With --tls the connections are over
+TLS, and the server makes itself a certificate.
 """
 
 import resource
 import socket
+import ssl
 import subprocess
 import sys
 import time
 
 FIRST = 300
 MANY = 5000
+MANY_OVER_TLS = 2000
 LEAST = 1000
 PATIENCE = 20
 REQUEST = (
@@ -29,15 +32,17 @@ FRAME = b"\x82\xfe" + len(PAYLOAD).to_bytes(2, "big") + KEY + bytes(
 ECHO = b"\x82\x7e" + len(PAYLOAD).to_bytes(2, "big") + PAYLOAD
 
 
-def main(program, ceiling, note):
-    count = raise_open_files()
+def main(program, ceiling, note, tls):
+    count = min(raise_open_files(), MANY_OVER_TLS if tls else MANY)
+    listen = ["--listen-tls", "127.0.0.1:0", "--tls-self-signed"] if tls else ["--listen", "127.0.0.1:0"]
     server = subprocess.Popen(
-        [program, "--listen", "127.0.0.1:0", "--workers", "1"],
+        [program, *listen, "--workers", "1"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )
     try:
-        host, port = server.stdout.readline().strip().removeprefix("listening on ws://").split(":")
-        address = (host, int(port))
+        ready = server.stdout.readline().strip().removeprefix("listening on ")
+        host, port = ready.removeprefix("wss://" if tls else "ws://").split(":")
+        address = (host, int(port), client() if tls else None)
         first = [connect(address) for _ in range(FIRST)]
         for peer in first:
             echo(peer)
@@ -50,7 +55,8 @@ def main(program, ceiling, note):
     finally:
         server.kill()
         server.wait()
-    said = f"{count} idle connections: {opened:.0f} B each, {echoed:.0f} after an echo; at most {ceiling}"
+    what = "idle connections over TLS" if tls else "idle connections"
+    said = f"{count} {what}: {opened:.0f} B each, {echoed:.0f} after an echo; at most {ceiling}"
     print(said)
     with open(note, "w") as file:
         print(said, file=file)
@@ -71,9 +77,20 @@ def raise_open_files():
     return count
 
 
+def client():
+    """Takes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def connect(address):
-    peer = socket.create_connection(address, timeout=PATIENCE)
+    host, port, tls = address
+    peer = socket.create_connection((host, port), timeout=PATIENCE)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if tls:
+        peer = tls.wrap_socket(peer)
     peer.sendall(REQUEST)
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -120,4 +137,4 @@ def resident(pid):
     sys.exit("idle.py: no Rss in smaps_rollup")
 
 
-sys.exit(main(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
+sys.exit(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], "--tls" in sys.argv[4:]))

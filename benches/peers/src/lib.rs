@@ -6,4 +6,6 @@
 pub mod accounting;
 pub mod echo;
 pub mod peers;
+pub mod raw;
 pub mod report;
+pub mod tls;

@@ -19,6 +19,8 @@ pub struct Peer {
     pub deflate: &'static [Deflate],
     /// The program, and its arguments, that sends one message to many; empty if there is none.
     pub broadcast: &'static [&'static str],
+    /// The program that speaks TLS, given a certificate and a key; empty if there is none.
+    pub tls: &'static str,
     /// Whether there may be no program, because it is not built with this package.
     pub is_optional: bool,
     /// The version in whose source `leaves_out` and `limits` were read.
@@ -43,6 +45,8 @@ impl Peer {
 
 /// The name of the server that everyone is measured against.
 pub const RAW: &str = "raw-tcp";
+/// Its name where TLS is measured.
+pub const RAW_TLS: &str = "raw-tls";
 
 const UWEBSOCKETS: &str = "uWebSockets";
 const LOCK: &str = include_str!("../Cargo.lock");
@@ -59,6 +63,7 @@ pub const PEERS: &[Peer] = &[
         forms: &[Form::Plain],
         deflate: &[],
         broadcast: &["raw-tcp", "--broadcast"],
+        tls: "raw-tls",
         is_optional: false,
         looked_at: "1.54.1",
         leaves_out: "WebSocket; it sends back what it reads, 64 KiB at a time",
@@ -77,6 +82,7 @@ pub const PEERS: &[Peer] = &[
             Deflate::Takeover,
         ],
         broadcast: &["broadcast-stickler"],
+        tls: "echo-stickler",
         is_optional: false,
         looked_at: "0.1.0",
         leaves_out: "nothing; permessage-deflate is on, and offered by the load only where it is measured",
@@ -88,6 +94,7 @@ pub const PEERS: &[Peer] = &[
         forms: &[Form::Plain, Form::Batch],
         deflate: &[],
         broadcast: &[],
+        tls: "echo-tokio-tungstenite",
         is_optional: false,
         looked_at: "0.30.0",
         leaves_out: "lengths in the shortest form are not asked for, nor Host, nor that there is one key",
@@ -99,6 +106,7 @@ pub const PEERS: &[Peer] = &[
         forms: &[Form::Plain, Form::Batch],
         deflate: &[],
         broadcast: &[],
+        tls: "",
         is_optional: false,
         looked_at: "0.13.3",
         leaves_out: "the method, Host and the key's length in the handshake; in --batch, reading flushes first, so that \
@@ -111,6 +119,7 @@ pub const PEERS: &[Peer] = &[
         forms: &[Form::Plain],
         deflate: &[],
         broadcast: &[],
+        tls: "",
         is_optional: false,
         looked_at: "0.10.0",
         leaves_out: "masks are not asked for, nor lengths in the shortest form; method, Host and the key's length in the \
@@ -123,6 +132,7 @@ pub const PEERS: &[Peer] = &[
         forms: &[Form::Plain, Form::Batch],
         deflate: BOTH,
         broadcast: &[],
+        tls: "",
         is_optional: false,
         looked_at: "3.1.0",
         leaves_out: "nothing that was found, but a second Host",
@@ -134,6 +144,7 @@ pub const PEERS: &[Peer] = &[
         forms: &[Form::Plain, Form::Batch],
         deflate: &[Deflate::EachMessage, Deflate::Level(1), Deflate::Takeover],
         broadcast: &[],
+        tls: "",
         is_optional: false,
         looked_at: "0.5.0",
         leaves_out: "lengths in the shortest form are not asked for; method, Host and the key's length in the handshake; \
@@ -146,6 +157,7 @@ pub const PEERS: &[Peer] = &[
         forms: &[Form::Plain, Form::Batch],
         deflate: &[],
         broadcast: &[],
+        tls: "",
         is_optional: false,
         looked_at: "0.8.9",
         leaves_out: "as tokio-tungstenite, which it uses in version 0.29; the key's length in the handshake",
@@ -157,6 +169,7 @@ pub const PEERS: &[Peer] = &[
         forms: &[Form::Plain],
         deflate: BOTH,
         broadcast: &["echo-uwebsockets", "--broadcast"],
+        tls: "echo-uwebsockets-tls",
         is_optional: true,
         looked_at: "0.0.10",
         leaves_out: "the version is that of the crate libuwebsockets-sys, whose C++ source is built, with -march=native. \

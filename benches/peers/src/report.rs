@@ -120,6 +120,9 @@ pub struct Handshakes {
     pub cpu_us_per_handshake: f64,
     /// The part of the time for which the server had a core.
     pub server_busy: f64,
+    /// How many of them went on with an earlier session of TLS.
+    #[serde(default)]
+    pub resumed: u64,
     /// Connections that were not through after 800 ms, and are not counted.
     pub given_up: u64,
     /// From connecting to the end of the 101.

@@ -1,12 +1,13 @@
 //! Every server under every load, each for a moment: that they understand each other.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use stickler_peers::echo::{Deflate, Form};
 use stickler_peers::peers::{PEERS, Peer, RAW};
+use stickler_peers::tls;
 
 struct Server(Child, String);
 
@@ -36,6 +37,23 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// A folder that is gone with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -92,6 +110,47 @@ fn who_compresses_does_so_and_makes_replies_smaller() {
         assert_eq!(takes_over, deflate == Deflate::Takeover, "{}: {extensions}", peer.name);
         let idle = server.load(&["--deflate", "--idle", "20"]);
         assert_eq!(idle["connections"], 20);
+    }
+}
+
+#[test]
+fn who_speaks_tls_echoes_and_shakes_hands_over_it_and_goes_on_with_sessions() {
+    let folder = Folder::new("certificate");
+    tls::write_certificate(&folder.0).unwrap();
+    let certificate = tls::flags(&folder.0);
+    let certificate = certificate.each_ref().map(String::as_str);
+    for peer in peers().filter(|peer| !peer.tls.is_empty()) {
+        let raw: &[&str] = if peer.name == RAW { &["--raw", "--tls"] } else { &["--tls"] };
+        let server = Server::start(peer.tls, &certificate);
+        for load in [&["--in-flight", "3", "--size", "1024"][..], &["--size", "70000"]] {
+            let report = server.load(&[load, raw].concat());
+            assert!(report["messages"].as_u64() > Some(0), "{}: {report}", peer.name);
+        }
+        assert_eq!(server.load(&[&["--idle", "20"], raw].concat())["connections"], 20);
+
+        let upgrade: &[&str] = if peer.name == RAW { &["--upgrade"] } else { &[] };
+        let server = Server::start(peer.tls, &[&certificate, upgrade].concat());
+        let shaken = server.load(&[&["--handshakes"], raw].concat());
+        assert!(shaken["handshakes"].as_u64() > Some(1), "{}: {shaken}", peer.name);
+        assert_eq!(shaken["resumed"], 0, "{}", peer.name);
+        let resumed = server.load(&[&["--handshakes", "--resume"], raw].concat());
+        assert!(resumed["resumed"].as_u64() > Some(1), "{}: {resumed}", peer.name);
+    }
+}
+
+#[test]
+fn an_idle_connection_over_tls_takes_little_more_than_a_bare_one() {
+    let folder = Folder::new("certificate-of-the-idle");
+    tls::write_certificate(&folder.0).unwrap();
+    let certificate = tls::flags(&folder.0);
+    let certificate = certificate.each_ref().map(String::as_str);
+    let idle = |program, load: &[&str]| {
+        Server::start(program, &certificate).load(&[&["--tls", "--idle", "500"], load].concat())
+    };
+    let (bare, ours) = (idle("raw-tls", &["--raw"]), idle("echo-stickler", &[]));
+    for when in ["bytes_per_connection", "bytes_per_connection_after_echo"] {
+        let ratio = ours[when].as_f64().unwrap() / bare[when].as_f64().unwrap();
+        assert!(ratio <= 1.2, "{when}: {ours}, bare {bare}");
     }
 }
 

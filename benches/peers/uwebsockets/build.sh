@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds `echo-uwebsockets` into the folder that is given, from the C++ source in the crate libuwebsockets-sys.
+# Builds `echo-uwebsockets` into the folder that is given, from the C++ source in the crate libuwebsockets-sys, and with
+# the headers of OpenSSL `echo-uwebsockets-tls` too.
 # It needs cargo, gcc and g++; with the headers of zlib it can compress. The flags are those of its own build.
 set -euo pipefail
 out=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -13,13 +14,30 @@ source=$(dirname "$manifest")/uWebSockets
 
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
-(cd "$objects" && gcc -DLIBUS_NO_SSL -std=c11 -O3 -flto -march=native -w -I"$source/uSockets/src" \
-    -c "$source"/uSockets/src/*.c "$source"/uSockets/src/eventing/*.c "$source"/uSockets/src/crypto/*.c)
-
 zlib=(-lz)
 if ! g++ -x c++ -include zlib.h -fsyntax-only /dev/null 2>/dev/null; then
     echo 'no headers of zlib: uWebSockets is built without compression'
     zlib=(-DUWS_NO_ZLIB)
 fi
-g++ -DLIBUS_NO_SSL -std=c++20 -O3 -flto -march=native -w -I"$source/src" -I"$source/uSockets/src" \
-    echo.cpp "$objects"/*.o "${zlib[@]}" -o "$out/echo-uwebsockets"
+
+# build PROGRAM TLS-FLAG [LIBRARY...]
+build() {
+    local program=$1 tls=$2
+    local compile=("$tls" -O3 -flto -march=native -w -I"$source/uSockets/src")
+    shift 2
+    rm -f "$objects"/*.o
+    (cd "$objects" && gcc -std=c11 "${compile[@]}" \
+        -c "$source"/uSockets/src/*.c "$source"/uSockets/src/eventing/*.c "$source"/uSockets/src/crypto/*.c &&
+        g++ -std=c++20 "${compile[@]}" -c "$source"/uSockets/src/crypto/*.cpp)
+    g++ -std=c++20 "${compile[@]}" -I"$source/src" \
+        echo.cpp "$objects"/*.o "${zlib[@]}" "$@" -o "$out/$program"
+}
+
+build echo-uwebsockets -DLIBUS_NO_SSL
+# An older one is not measured in its place.
+rm -f "$out/echo-uwebsockets-tls"
+if g++ -x c++ -include openssl/ssl.h -fsyntax-only /dev/null 2>/dev/null; then
+    build echo-uwebsockets-tls -DLIBUS_USE_OPENSSL -lssl -lcrypto
+else
+    echo 'no headers of OpenSSL: uWebSockets is built without TLS'
+fi

@@ -2,7 +2,7 @@
 //
 // With --deflate it compresses each message by itself, with the compressor that all connections share; with
 // --deflate-takeover each connection has its own of 4 KiB, as in its example EchoServer. With --broadcast what anyone
-// says is published to all.
+// says is published to all. Built with OpenSSL it is an SSLApp, and wants --tls-cert=FILE and --tls-key=FILE.
 
 #include "App.h"
 
@@ -31,12 +31,36 @@ uWS::CompressOptions compression(int argc, char **argv) {
     return uWS::DISABLED;
 }
 
+#ifdef LIBUS_USE_OPENSSL
+constexpr int IS_TLS = 1;
+
+const char *argument(int argc, char **argv, std::string_view prefix) {
+    for (int index = 1; index < argc; index++) {
+        if (std::string_view(argv[index]).starts_with(prefix)) return argv[index] + prefix.size();
+    }
+    return nullptr;
+}
+
+uWS::SSLApp makeApp(int argc, char **argv) {
+    return uWS::SSLApp({
+        .key_file_name = argument(argc, argv, "--tls-key="),
+        .cert_file_name = argument(argc, argv, "--tls-cert="),
+    });
+}
+#else
+constexpr int IS_TLS = 0;
+
+uWS::App makeApp(int, char **) {
+    return uWS::App();
+}
+#endif
+
 }  // namespace
 
 int main(int argc, char **argv) {
     constexpr unsigned MIB = 1024 * 1024;
     bool broadcasts = isAsked(argc, argv, "--broadcast");
-    uWS::App app;
+    auto app = makeApp(argc, argv);
     app.ws<Nothing>("/*", {
         .compression = compression(argc, argv),
         .maxPayloadLength = 16 * MIB,
@@ -58,7 +82,7 @@ int main(int argc, char **argv) {
             std::fputs("cannot listen\n", stderr);
             std::exit(1);
         }
-        int port = us_socket_local_port(0, reinterpret_cast<us_socket_t *>(listener));
+        int port = us_socket_local_port(IS_TLS, reinterpret_cast<us_socket_t *>(listener));
         std::printf("listening on 127.0.0.1:%d\n", port);
         std::fflush(stdout);
     });

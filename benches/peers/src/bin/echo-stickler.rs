@@ -2,11 +2,12 @@
 //!
 //! With `--workers=N` there are more workers. Compression is agreed on with who offers it, as shipped. With `--deflate`
 //! no message refers to an earlier one; `--deflate-level=N` sets the effort for that. With `--deflate-takeover` those of
-//! both sides do, with the program's window.
+//! both sides do, with the program's window. With `--tls-cert=FILE` and `--tls-key=FILE` it is over TLS.
 
 use stickler::proto::deflate::{Level, Policy, WindowBits};
-use stickler::{Config, Incoming, Server};
+use stickler::{Config, Incoming, Server, Tls};
 use stickler_peers::echo::{self, Deflate};
+use stickler_peers::tls;
 
 fn main() -> std::io::Result<()> {
     let workers = echo::argument("--workers=").and_then(|workers| workers.parse().ok());
@@ -32,10 +33,16 @@ fn main() -> std::io::Result<()> {
         // It is on as shipped.
         Deflate::AsShipped => {}
     }
-    let server = Server::bind("127.0.0.1:0")?.config(config);
+    let server = bind()?.config(config);
     let server = server.workers(workers.unwrap_or(1));
     println!("listening on {}", server.local_addrs()[0]);
     server.serve(echo)
+}
+
+fn bind() -> std::io::Result<Server> {
+    let Some((certificate, key)) = tls::files() else { return Server::bind("127.0.0.1:0") };
+    let tls = Tls::from_pem_files(certificate, key).map_err(std::io::Error::other)?;
+    Ok(Server::bind_tls("127.0.0.1:0")?.tls(tls))
 }
 
 async fn echo(incoming: Incoming) -> stickler::Result<()> {

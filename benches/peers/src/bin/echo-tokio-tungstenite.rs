@@ -1,29 +1,38 @@
 //! tokio-tungstenite: `accept_async`, then `next` and `send`; with `--batch`, `feed` and `flush`, which is what
-//! the `forward` of its own example amounts to.
+//! the `forward` of its own example amounts to. With `--tls-cert=FILE` and `--tls-key=FILE` it is over tokio-rustls.
 
 use std::io;
 
 use futures_util::{SinkExt, StreamExt};
 use stickler_peers::echo::{self, Form, Received};
-use tokio::net::TcpStream;
+use stickler_peers::tls;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, Result};
 
 fn main() -> io::Result<()> {
     let form = Form::asked();
-    echo::each_connection(move |stream| async move {
-        let socket = tokio_tungstenite::accept_async(stream).await?;
-        match form {
-            Form::Plain => echo_each(socket).await,
-            Form::Batch => {
-                echo::echo_in_batches(socket, classify).await;
-                Ok(())
-            }
-        }
+    let Some(acceptor) = tls::acceptor()? else {
+        return echo::each_connection(move |stream| serve(stream, form));
+    };
+    echo::each_connection(move |stream| {
+        let accept = acceptor.accept(stream);
+        async move { serve(accept.await?, form).await }
     })
 }
 
-async fn echo_each(mut socket: WebSocketStream<TcpStream>) -> Result<()> {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, form: Form) -> Result<()> {
+    let socket = tokio_tungstenite::accept_async(stream).await?;
+    match form {
+        Form::Plain => echo_each(socket).await,
+        Form::Batch => {
+            echo::echo_in_batches(socket, classify).await;
+            Ok(())
+        }
+    }
+}
+
+async fn echo_each(mut socket: WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>) -> Result<()> {
     while let Some(message) = socket.next().await {
         let message = message?;
         if message.is_text() || message.is_binary() {

@@ -9,14 +9,11 @@ use std::io;
 use std::rc::Rc;
 
 use stickler_peers::echo::{self, is_asked};
+use stickler_peers::raw;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const READ: usize = 64 << 10;
-const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
-    Upgrade: websocket\r\n\
-    Connection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 fn main() -> io::Result<()> {
     if is_asked("--broadcast") {
@@ -25,20 +22,10 @@ fn main() -> io::Result<()> {
     let upgrade = is_asked("--upgrade");
     echo::each_connection(move |mut stream| async move {
         if upgrade {
-            answer(&mut stream).await?;
+            raw::answer(&mut stream).await?;
         }
         echo_bytes(stream).await
     })
-}
-
-async fn answer(stream: &mut TcpStream) -> io::Result<()> {
-    let mut request = Vec::with_capacity(1024);
-    while !request.ends_with(b"\r\n\r\n") {
-        if stream.read_buf(&mut request).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    stream.write_all(SWITCHING).await
 }
 
 async fn echo_bytes(mut stream: TcpStream) -> io::Result<()> {

@@ -1,12 +1,14 @@
 //! The bars that stickler has set itself, and how far it is from each in this run.
 
+use stickler_peers::peers::{RAW, RAW_TLS};
+
 use crate::results::{Results, Rounds, Spread, ratio};
 use crate::scenarios::{
-    BROADCAST_BAR, GROWTH_BAR, HANDSHAKE_BAR, IDLE_BAR, SCENARIOS, SIXTEEN, USER_BAR,
+    BROADCAST_BAR, GROWTH_BAR, HANDSHAKE_BAR, IDLE_BAR, SCENARIOS, SIXTEEN, TLS_HANDSHAKE_BAR,
+    TLS_IDLE_BAR, TLS_SCENARIOS, USER_BAR,
 };
 
 const OURS: &str = "stickler";
-const RAW: &str = stickler_peers::peers::RAW;
 /// As far beyond a bar as rounds lie apart on a quiet machine.
 const NOISE: f64 = 1.1;
 
@@ -94,6 +96,22 @@ pub(crate) fn all(results: &Results) -> Vec<Bar> {
     add("bytes per idle connection".into(), IDLE_BAR, idle, 0);
     let echoed = spread(&results.idle, |idle| idle.bytes_per_connection_after_echo);
     add("bytes per idle connection that has echoed 1 KiB".into(), IDLE_BAR, echoed, 0);
+    for (title, rounds) in &results.tls {
+        let scenario = TLS_SCENARIOS.iter().find(|scenario| scenario.title == *title);
+        let measured = rounds.ratio(OURS, RAW_TLS, |messages| messages.cpu_us_per_message);
+        if let Some(scenario) = scenario {
+            add(format!("{title}: CPU per message, to raw-tls"), scenario.bar, measured, 2);
+        }
+    }
+    for (title, rounds) in &results.tls_handshakes {
+        let measured = rounds.ratio(OURS, RAW_TLS, |each| each.cpu_us_per_handshake);
+        let of = format!("{title}: CPU of both, to a fixed 101 of raw-tls");
+        add(of, TLS_HANDSHAKE_BAR, measured, 2);
+    }
+    let idle = results.tls_idle.ratio(OURS, RAW_TLS, |idle| idle.bytes_per_connection);
+    add("TLS, bytes per idle connection, to raw-tls".into(), TLS_IDLE_BAR, idle, 2);
+    let echoed = results.tls_idle.ratio(OURS, RAW_TLS, |idle| idle.bytes_per_connection_after_echo);
+    add("TLS, the same after an echo of 1 KiB, to raw-tls".into(), TLS_IDLE_BAR, echoed, 2);
     bars
 }
 

@@ -14,6 +14,7 @@ mod scenarios;
 mod servers;
 mod table;
 mod tables;
+mod tls;
 
 use std::error::Error;
 use std::fs;
@@ -45,9 +46,12 @@ struct Options {
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only scenarios whose title has this in it; also "handshakes", "probes", "growth", "broadcast", "workers",
-    /// "compressed", "idle".
+    /// "compressed", "idle", "TLS".
     #[arg(long, default_value = "")]
     scenario: String,
+    /// Over TLS, measure raw-tls with aws-lc-rs too; it has to be built with that feature.
+    #[arg(long)]
+    aws_lc_rs: bool,
     /// What is not measured now is taken from the results.json that is there.
     #[arg(long)]
     keep: bool,

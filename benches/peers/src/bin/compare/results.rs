@@ -29,6 +29,12 @@ pub(crate) struct Results {
     pub(crate) compressed: Vec<(String, Rounds<Compressed>)>,
     pub(crate) idle: Rounds<Idle>,
     pub(crate) compressed_idle: Rounds<Idle>,
+    #[serde(default)]
+    pub(crate) tls: Vec<(String, Rounds<Messages>)>,
+    #[serde(default)]
+    pub(crate) tls_handshakes: Vec<(String, Rounds<Handshakes>)>,
+    #[serde(default)]
+    pub(crate) tls_idle: Rounds<Idle>,
     /// Seconds that each scenario took.
     pub(crate) took: Vec<(String, f64)>,
 }
@@ -56,6 +62,9 @@ impl Results {
             compressed: named(self.compressed, earlier.compressed),
             idle: self.idle.or(earlier.idle),
             compressed_idle: self.compressed_idle.or(earlier.compressed_idle),
+            tls: named(self.tls, earlier.tls),
+            tls_handshakes: named(self.tls_handshakes, earlier.tls_handshakes),
+            tls_idle: self.tls_idle.or(earlier.tls_idle),
             ..self
         }
     }
@@ -100,6 +109,12 @@ impl Spread {
             _ => values[middle],
         };
         Some(Self { median, least: *values.first()?, most: *values.last()? })
+    }
+}
+
+impl<T> Default for Rounds<T> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
 

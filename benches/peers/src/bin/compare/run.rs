@@ -7,12 +7,14 @@ use std::time::Instant;
 use serde::de::DeserializeOwned;
 use stickler_peers::echo::Deflate;
 use stickler_peers::peers::{PEERS, Peer};
-use stickler_peers::report::{Broadcast, Compressed, Idle, Messages, Probe};
+use stickler_peers::report::{Broadcast, Compressed, Handshakes, Idle, Messages, Probe};
 
 use crate::Options;
 use crate::environment::Environment;
 use crate::results::{Results, Rounds};
-use crate::scenarios::{DEFLATE, GROWTH, SCENARIOS, Scenario, WORKERS};
+use crate::scenarios::{
+    DEFLATE, GROWTH, SCENARIOS, Scenario, TLS_HANDSHAKES, TLS_IDLE, TLS_SCENARIOS, WORKERS,
+};
 use crate::servers::{Cores, Machine, Server};
 
 /// Connections that are opened where each may cost hundreds of KiB.
@@ -53,6 +55,8 @@ impl<'o> Run<'o> {
             .iter()
             .map(|scenario| (scenario.title.to_owned(), self.rounds(self.echo(scenario))));
         let echo = echo.collect();
+        let tls = self.tls();
+        let tls_handshakes = self.tls_handshakes();
         let growth = self.growth();
         let broadcast = self.broadcast();
         let workers = self.workers();
@@ -65,6 +69,8 @@ impl<'o> Run<'o> {
             self.options.many.min(COMPRESSING),
             &["--deflate"],
         );
+        let tls_idle =
+            self.idle("TLS, idle", self.tls_servers(), self.options.many.min(TLS_IDLE), &[]);
         environment.ended();
         Results {
             environment,
@@ -87,6 +93,9 @@ impl<'o> Run<'o> {
             compressed,
             idle,
             compressed_idle,
+            tls,
+            tls_handshakes,
+            tls_idle,
             took: self.took,
         }
     }
@@ -144,11 +153,41 @@ impl<'o> Run<'o> {
     }
 
     fn handshakes(&self) -> Task {
-        let mut servers = self.echo_servers();
-        for server in servers.iter_mut().filter(|server| server.is_raw) {
-            server.arguments.push("--upgrade".into());
-        }
+        let servers = with_upgrade(self.echo_servers());
         self.task("handshakes", servers, &["--handshakes", "--connections", "32"])
+    }
+
+    fn tls_servers(&self) -> Vec<Server> {
+        let servers = self.peers.iter().filter_map(|peer| Server::tls(peer));
+        let mut servers: Vec<_> = servers.filter(|server| self.machine.is_built(server)).collect();
+        if self.options.aws_lc_rs {
+            let other = servers.iter().find(|server| server.is_raw).cloned();
+            servers.extend(other.map(|raw| Server {
+                name: format!("{}, aws-lc-rs", raw.name),
+                arguments: vec!["--provider=aws-lc-rs".into()],
+                ..raw
+            }));
+        }
+        servers
+    }
+
+    fn tls(&mut self) -> Vec<(String, Rounds<Messages>)> {
+        let servers = self.tls_servers();
+        let scenarios = TLS_SCENARIOS.iter();
+        scenarios
+            .map(|scenario| (scenario.title.to_owned(), self.echo_of(scenario, &servers)))
+            .collect()
+    }
+
+    fn tls_handshakes(&mut self) -> Vec<(String, Rounds<Handshakes>)> {
+        TLS_HANDSHAKES
+            .into_iter()
+            .map(|(title, arguments)| {
+                let arguments = [&["--handshakes", "--connections", "32"], arguments].concat();
+                let servers = with_upgrade(self.tls_servers());
+                (title.to_owned(), self.rounds(self.task(title, servers, &arguments)))
+            })
+            .collect()
     }
 
     fn growth(&mut self) -> Vec<(usize, Rounds<Messages>)> {
@@ -253,6 +292,14 @@ impl<'o> Run<'o> {
         self.took.push((task.title, began.elapsed().as_secs_f64()));
         Rounds(measured)
     }
+}
+
+/// The same, where those that speak no WebSocket answer a request for it.
+fn with_upgrade(mut servers: Vec<Server>) -> Vec<Server> {
+    for server in servers.iter_mut().filter(|server| server.is_raw) {
+        server.arguments.push("--upgrade".into());
+    }
+    servers
 }
 
 /// Says what went wrong, which leaves a gap in the report.

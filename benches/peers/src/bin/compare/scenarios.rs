@@ -34,6 +34,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { beside_the_best: true, ..large("1 MiB", MIB, 4, "binary", 1.0) },
 ];
 
+/// Over TLS, as ratios to raw-tls.
+pub(crate) const TLS_SCENARIOS: &[Scenario] = &[
+    small("TLS, 1 KiB, 64 connections", KIB, 64, 1, 1.10),
+    small("TLS, 1 KiB, 16 in flight", KIB, 64, 16, 1.10),
+    small("TLS, 16 KiB, 64 connections", 16 * KIB, 64, 1, 1.10),
+];
+
 /// What a build of the program is measured with beside an older one.
 pub(crate) const AGAINST: [&str; 5] =
     ["16 B, 64 connections", SIXTEEN, "1 KiB, 16 in flight", "16 KiB of multi-byte text", "64 KiB"];
@@ -46,6 +53,15 @@ pub(crate) const USER_BAR: f64 = 0.1;
 pub(crate) const IDLE_BAR: f64 = 1280.0;
 /// The most CPU for an opening handshake, as a ratio to a fixed answer over raw-tcp.
 pub(crate) const HANDSHAKE_BAR: f64 = 1.2;
+/// The most CPU for both handshakes over TLS, as a ratio to a fixed answer over raw-tls.
+pub(crate) const TLS_HANDSHAKE_BAR: f64 = 1.1;
+/// The most resident bytes for an idle connection over TLS, as a ratio to raw-tls.
+pub(crate) const TLS_IDLE_BAR: f64 = 1.2;
+/// Idle connections over TLS, as far as there are to be so many.
+pub(crate) const TLS_IDLE: usize = 2000;
+/// Without sessions of earlier connections, and with them.
+pub(crate) const TLS_HANDSHAKES: [(&str, &[&str]); 2] =
+    [("TLS handshakes", &[]), ("TLS handshakes, resumed", &["--resume"])];
 /// The most CPU for a delivery, as a ratio to a bare write.
 pub(crate) const BROADCAST_BAR: f64 = 1.1;
 /// The most CPU per message with all connections, as a multiple of that with the fewest.

@@ -12,7 +12,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::de::DeserializeOwned;
 use stickler_peers::echo::{Deflate, Form};
-use stickler_peers::peers::{PEERS, Peer, RAW};
+use stickler_peers::peers::{PEERS, Peer, RAW, RAW_TLS};
+use stickler_peers::tls;
 
 use crate::Options;
 
@@ -25,12 +26,15 @@ pub(crate) struct Server {
     pub(crate) arguments: Vec<String>,
     /// It speaks no WebSocket.
     pub(crate) is_raw: bool,
+    /// It speaks TLS.
+    pub(crate) is_tls: bool,
 }
 
 impl Server {
     fn new(peer: &Peer, name: String, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&argument| argument.into()).collect();
-        Self { name, program: peer.binary.into(), arguments, is_raw: peer.name == RAW }
+        let is_raw = peer.name == RAW;
+        Self { name, program: peer.binary.into(), arguments, is_raw, is_tls: false }
     }
 
     /// A peer in one of its forms.
@@ -57,13 +61,22 @@ impl Server {
     /// A build of the program `stickler`, wherever it lies.
     pub(crate) fn program(name: &str, path: &str) -> Self {
         let arguments = ["--listen", "127.0.0.1:0", "--workers", "1"].map(String::from).into();
-        Self { name: name.into(), program: path.into(), arguments, is_raw: false }
+        Self { name: name.into(), program: path.into(), arguments, is_raw: false, is_tls: false }
     }
 
     /// A peer that sends what anyone says to everyone, if it can.
     pub(crate) fn broadcast(peer: &Peer) -> Option<Self> {
         let (program, arguments) = peer.broadcast.split_first()?;
         Some(Self { program: (*program).into(), ..Self::new(peer, peer.name.into(), arguments) })
+    }
+}
+
+impl Server {
+    /// A peer over TLS, if it speaks that.
+    pub(crate) fn tls(peer: &Peer) -> Option<Self> {
+        let name = if peer.name == RAW { RAW_TLS } else { peer.name };
+        let server = Self { is_tls: true, ..Self::new(peer, name.into(), &[]) };
+        (!peer.tls.is_empty()).then(|| Self { program: peer.tls.into(), ..server })
     }
 }
 
@@ -79,6 +92,8 @@ pub(crate) enum Cores {
 /// Which core is whose, and where the programs are.
 pub(crate) struct Machine {
     programs: PathBuf,
+    /// Where the certificate of this run is.
+    certificate: PathBuf,
     server_core: usize,
     load_core: usize,
 }
@@ -89,7 +104,11 @@ impl Machine {
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
         let mut programs = std::env::current_exe()?;
         programs.pop();
-        Ok(Self { programs, server_core: options.server_core, load_core: options.load_core })
+        let certificate = std::env::temp_dir().join(format!("compare-{}", std::process::id()));
+        fs::create_dir(&certificate)?;
+        tls::write_certificate(&certificate)?;
+        let Options { server_core, load_core, .. } = *options;
+        Ok(Self { programs, certificate, server_core, load_core })
     }
 
     /// The peers that were asked for, raw-tcp first, without those that are optional and were not built.
@@ -105,6 +124,11 @@ impl Machine {
     /// Whether there is a program, or has to be one.
     pub(crate) fn has(&self, peer: &Peer) -> bool {
         !peer.is_optional || self.programs.join(peer.binary).exists()
+    }
+
+    /// Whether the program of a server is there.
+    pub(crate) fn is_built(&self, server: &Server) -> bool {
+        self.programs.join(&server.program).exists()
     }
 
     /// Starts `server`, lets `load` loose on it with `arguments`, and stops it.
@@ -128,6 +152,9 @@ impl Machine {
         if server.is_raw {
             load.arg("--raw");
         }
+        if server.is_tls {
+            load.arg("--tls");
+        }
         let output = spawn_on(load_cores, &mut load)?.wait_with_output()?;
         if !output.status.success() {
             return Err(format!("load ended with {}", output.status).into());
@@ -138,6 +165,9 @@ impl Machine {
     fn start(&self, server: &Server, cores: [usize; 2]) -> Result<Running, Box<dyn Error>> {
         let mut command = Command::new(self.programs.join(&server.program));
         command.args(&server.arguments);
+        if server.is_tls {
+            command.args(tls::flags(&self.certificate));
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let child = spawn_on(cores, &mut command)
             .map_err(|error| format!("{}: {error}; build all programs first", server.program))?;
@@ -151,6 +181,12 @@ impl Machine {
         // The program names a URL, the peers an address.
         running.address = address.strip_prefix("ws://").unwrap_or(address).into();
         Ok(running)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.certificate);
     }
 }
 
@@ -201,6 +237,15 @@ mod tests {
         let server = Server::deflate(yawc, Deflate::Takeover);
         assert_eq!(server.name, "yawc, takeover");
         assert_eq!(server.arguments, ["--batch", "--deflate-takeover"]);
+    }
+
+    #[test]
+    fn the_measure_has_another_name_and_program_over_tls() {
+        let server = |name| Server::tls(PEERS.iter().find(|peer| peer.name == name)?);
+        let raw = server(RAW).unwrap();
+        assert!(raw.is_tls && raw.is_raw);
+        assert_eq!((raw.name.as_str(), raw.program.as_str()), ("raw-tls", "raw-tls"));
+        assert!(server("axum").is_none());
     }
 
     #[test]

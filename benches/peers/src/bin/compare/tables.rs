@@ -3,10 +3,10 @@
 use stickler_peers::peers::PEERS;
 use stickler_peers::report::Outcome;
 
-use crate::bars;
 use crate::results::Results;
 use crate::scenarios::{BROADCAST_BAR, HANDSHAKE_BAR, IDLE_BAR, SCENARIOS};
 use crate::table::{Table, side_by_side, spread, strings, with_bar};
+use crate::{bars, tls};
 
 /// All tables of the report.
 pub(crate) fn all(results: &Results) -> Vec<Table> {
@@ -15,6 +15,7 @@ pub(crate) fn all(results: &Results) -> Vec<Table> {
     tables.extend([handshakes(results), broadcast(results), growth(results), workers(results)]);
     tables.extend(results.compressed.iter().map(|(title, _)| compressed(results, title)));
     tables.extend([idle(results), compressed_idle(results)]);
+    tables.extend(tls::tables(results));
     tables.extend([peers(results), machine(results), took(results)]);
     tables.retain(|table| !table.rows.is_empty());
     tables

@@ -1,13 +1,12 @@
 //! A connection of the load: opened, written to, read from. What has to come back is for the load to say.
 
 use std::error::Error;
-use std::io::{self, Read, Write};
-use std::net;
+use std::io;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use crate::transport::{Blocking, ReadUp, Transport};
 use crate::wire::Numbers;
 use crate::{Options, handshake};
 
@@ -15,8 +14,10 @@ const READ: usize = 256 << 10;
 
 /// One connection: what it sends at once, again and again, and how far it is.
 pub(crate) struct Connection<P> {
-    stream: TcpStream,
+    transport: Transport,
     pub(crate) batch: Vec<u8>,
+    /// The bytes of a message in the batch, of which TLS makes a record.
+    pub(crate) message: usize,
     written: usize,
     /// When the batch was begun.
     began: Instant,
@@ -50,11 +51,17 @@ pub(crate) fn open(
     numbers: &mut Numbers,
     number: usize,
     offer: Option<&str>,
-) -> io::Result<(net::TcpStream, String)> {
-    match options.raw {
-        true => Ok((handshake::connect_raw(options.address, number)?, String::new())),
-        false => handshake::open_offering(options.address, numbers, offer),
-    }
+) -> io::Result<(Blocking, String)> {
+    let stream = match options.raw {
+        true => handshake::connect_raw(options.address, number)?,
+        false => handshake::connect(options.address)?,
+    };
+    let mut stream = Blocking::new(stream, options.client.as_ref())?;
+    let extensions = match options.raw {
+        true => String::new(),
+        false => handshake::shake(&mut stream, numbers, offer)?,
+    };
+    Ok((stream, extensions))
 }
 
 /// What a read goes to, the same for all connections.
@@ -92,16 +99,16 @@ impl<P> Connection<P> {
     /// Has the poll tell, edge-triggered, what can be done: the first event says that it can be written to, if that
     /// is of interest.
     pub(crate) fn new(
-        stream: net::TcpStream,
+        opened: Blocking,
         poll: &Poll,
         token: Token,
         interest: Interest,
         progress: P,
     ) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
-        poll.registry().register(&mut stream, token, interest)?;
-        Ok(Self { stream, batch: Vec::new(), written: 0, began: Instant::now(), progress })
+        let mut transport = Transport::new(opened)?;
+        poll.registry().register(&mut transport.stream, token, interest)?;
+        let (batch, message, began) = (Vec::new(), usize::MAX, Instant::now());
+        Ok(Self { transport, batch, message, written: 0, began, progress })
     }
 
     /// Writes what is left of the batch, as far as the socket takes it; tells whether that is all.
@@ -109,14 +116,19 @@ impl<P> Connection<P> {
         if self.written == 0 {
             self.began = Instant::now();
         }
-        while self.written < self.batch.len() {
-            match self.stream.write(&self.batch[self.written..]) {
-                Ok(len) => self.written += len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
-            }
+        match self.write_all() {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(true)
+    }
+
+    fn write_all(&mut self) -> io::Result<()> {
+        while self.written < self.batch.len() {
+            let rest = &self.batch[self.written..];
+            self.written += self.transport.write(rest, self.message)?;
+        }
+        self.transport.flush()
     }
 
     /// Reads what is there, and begins anew when everything has come back, which it tells.
@@ -126,9 +138,9 @@ impl<P> Connection<P> {
         replies: &mut R,
     ) -> Result<bool, Box<dyn Error>> {
         loop {
-            let len = match self.stream.read(buffer) {
-                Ok(0) => return Err("the server closed a connection".into()),
-                Ok(len) => len,
+            let ReadUp { len, is_all } = match self.transport.read(buffer) {
+                Ok(ReadUp { len: 0, .. }) => return Err("the server closed a connection".into()),
+                Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error.into()),
             };
@@ -137,7 +149,7 @@ impl<P> Connection<P> {
                 self.written = 0;
                 return Ok(true);
             }
-            if len < buffer.len() {
+            if is_all {
                 return Ok(false);
             }
         }

@@ -59,12 +59,14 @@ fn open(options: &Options, poll: &Poll) -> io::Result<Vec<Connection<usize>>> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let mut connection = Connection::new(stream, poll, Token(index), interest, 0)?;
         let payload = options.kind.payload(options.size);
-        let batch = (0..options.in_flight).flat_map(|_| {
+        let batch = (0..options.in_flight).map(|_| {
             // raw-tcp sends back what it got, so there everything has to be the same.
             let key = if options.raw { [1, 2, 3, 4] } else { numbers.masking_key() };
             frame(options.kind.first_byte(), &payload, Some(key))
         });
-        connection.batch = batch.collect();
+        let batch: Vec<_> = batch.collect();
+        connection.message = batch[0].len();
+        connection.batch = batch.concat();
         Ok(connection)
     };
     (0..options.connections).map(open).collect()

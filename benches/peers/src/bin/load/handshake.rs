@@ -91,16 +91,17 @@ pub(crate) fn connect_raw(address: SocketAddr, number: usize) -> io::Result<TcpS
 
 /// A connection with the opening handshake behind it.
 pub(crate) fn open(address: SocketAddr, numbers: &mut Numbers) -> io::Result<TcpStream> {
-    Ok(open_offering(address, numbers, None)?.0)
+    let mut stream = connect(address)?;
+    shake(&mut stream, numbers, None)?;
+    Ok(stream)
 }
 
-/// The same, and the extensions that the server agreed to.
-pub(crate) fn open_offering(
-    address: SocketAddr,
+/// The opening handshake, and the extensions that the server agreed to.
+pub(crate) fn shake(
+    stream: &mut (impl Read + Write),
     numbers: &mut Numbers,
     offer: Option<&str>,
-) -> io::Result<(TcpStream, String)> {
-    let mut stream = connect(address)?;
+) -> io::Result<String> {
     let handshake = Handshake::new(numbers, offer);
     stream.write_all(&handshake.request)?;
     let mut response = Vec::new();
@@ -111,7 +112,7 @@ pub(crate) fn open_offering(
             len => response.extend_from_slice(&buffer[..len]),
         }
     }
-    Ok((stream, extensions(&response)))
+    Ok(extensions(&response))
 }
 
 fn extensions(response: &[u8]) -> String {

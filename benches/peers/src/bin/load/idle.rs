@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use stickler_peers::accounting::resident;
 use stickler_peers::report::Idle;
 
 use crate::deflate::{Agreement, OFFER, inflate};
+use crate::transport::Blocking;
 use crate::wire::{Kind, Numbers, frame, server_frame};
 use crate::{Options, connection, corpus};
 
@@ -71,7 +71,7 @@ impl Exchange {
         Ok(Self::Plain { sent, expected })
     }
 
-    fn run(&self, stream: &mut TcpStream) -> Result<(), Box<dyn Error>> {
+    fn run(&self, stream: &mut Blocking) -> Result<(), Box<dyn Error>> {
         let is_right = match self {
             Self::Plain { sent, expected } => {
                 stream.write_all(sent)?;
@@ -90,7 +90,7 @@ impl Exchange {
     }
 }
 
-fn read_frame(stream: &mut TcpStream) -> io::Result<(u8, Vec<u8>)> {
+fn read_frame(stream: &mut Blocking) -> io::Result<(u8, Vec<u8>)> {
     let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         if let Some((first_byte, payload)) = server_frame(&received) {

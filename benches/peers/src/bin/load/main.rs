@@ -13,15 +13,20 @@ mod handshake;
 mod idle;
 mod probe;
 mod setup;
+mod transport;
 mod wire;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 use serde::Serialize;
 use stickler_peers::report::Latency;
+use stickler_peers::tls;
 
 use self::wire::Kind;
 
@@ -62,6 +67,15 @@ struct Options {
     /// Agree on permessage-deflate, and send messages of JSON, 1 KiB each, compressed.
     #[arg(long, conflicts_with = "raw")]
     deflate: bool,
+    /// Speak TLS 1.3: AES-128-GCM, X25519, whatever the certificate. Each message is a record.
+    #[arg(long, conflicts_with_all = ["deflate", "broadcast", "probe"])]
+    tls: bool,
+    /// Go on with the session of an earlier connection, as tickets allow it.
+    #[arg(long, requires = "tls")]
+    resume: bool,
+    /// What makes the client's side of TLS.
+    #[arg(skip)]
+    client: Option<Arc<ClientConfig>>,
     /// Open this many connections that say nothing, and look at the server's memory.
     #[arg(long, value_name = "CONNECTIONS", group = "mode")]
     idle: Option<usize>,
@@ -82,6 +96,10 @@ impl Options {
         if self.sleeps { at_most } else { Duration::ZERO }
     }
 
+    fn resumption(&self) -> Resumption {
+        if self.resume { Resumption::in_memory_sessions(1) } else { Resumption::disabled() }
+    }
+
     fn phases(&self) -> Phases {
         let counting = Instant::now() + Duration::from_secs_f64(self.warm_up);
         Phases { counting, end: counting + Duration::from_secs_f64(self.seconds) }
@@ -96,7 +114,8 @@ struct Phases {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+    let mut options = Options::parse();
+    options.client = options.tls.then(|| tls::client(options.resumption()));
     if let Some(connections) = options.idle {
         print(idle::measure(&options, connections)?)
     } else if options.handshakes {

@@ -1,4 +1,4 @@
-//! Connect, opening handshake, close, and again: what it costs to set a connection up.
+//! Connect, opening handshake, close, and again: what it costs to set a connection up. Over TLS its handshake is before.
 //!
 //! The client ends each connection with a reset, so that no side is left with sockets in TIME_WAIT, and each of
 //! the connections that are under way at once has a loopback address of its own to come from: with some ten thousand
@@ -6,7 +6,7 @@
 //! left in TIME_WAIT. A connection that takes too long all the same is given up and counted.
 
 use std::error::Error;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use stickler_peers::accounting::Cpu;
 use stickler_peers::report::Handshakes;
 
 use crate::handshake::Handshake;
+use crate::transport::{Transport, is_early};
 use crate::wire::Numbers;
 use crate::{Durations, Options};
 
@@ -31,7 +32,7 @@ const SWEEP: Duration = Duration::from_millis(100);
 
 /// One connection after the other.
 struct Slot {
-    stream: TcpStream,
+    transport: Transport,
     request: usize,
     sent: bool,
     response: Vec<u8>,
@@ -44,6 +45,7 @@ struct Setup<'o> {
     handshakes: Vec<Handshake>,
     slots: Vec<Slot>,
     count: u64,
+    resumed: u64,
     given_up: u64,
     latency: Durations,
 }
@@ -53,7 +55,8 @@ pub(crate) fn measure(options: &Options) -> Result<Handshakes, Box<dyn Error>> {
     let mut setup = Setup::new(options)?;
     let phases = options.phases();
     setup.run(phases.counting)?;
-    (setup.count, setup.given_up, setup.latency) = (0, 0, Durations::new());
+    (setup.count, setup.resumed, setup.given_up) = (0, 0, 0);
+    setup.latency = Durations::new();
     let (began, before) = (Instant::now(), Cpu::of(options.pid)?);
     setup.run(phases.end)?;
     if setup.count == 0 {
@@ -65,6 +68,7 @@ pub(crate) fn measure(options: &Options) -> Result<Handshakes, Box<dyn Error>> {
         handshakes_per_second: setup.count as f64 / elapsed.as_secs_f64(),
         cpu_us_per_handshake: cpu.total.as_secs_f64() * 1e6 / setup.count as f64,
         server_busy: cpu.total.as_secs_f64() / elapsed.as_secs_f64(),
+        resumed: setup.resumed,
         given_up: setup.given_up,
         latency_us: setup.latency.latency(),
     })
@@ -76,7 +80,7 @@ impl<'o> Setup<'o> {
         let handshakes = (0..REQUESTS).map(|_| Handshake::new(&mut numbers, None)).collect();
         let poll = Poll::new()?;
         let slots = (0..options.connections)
-            .map(|index| Slot::open(&poll, options.address, index, index % REQUESTS))
+            .map(|index| Slot::open(&poll, options, index, index % REQUESTS))
             .collect::<io::Result<_>>()?;
         Ok(Self {
             options,
@@ -84,6 +88,7 @@ impl<'o> Setup<'o> {
             handshakes,
             slots,
             count: 0,
+            resumed: 0,
             given_up: 0,
             latency: Durations::new(),
         })
@@ -113,7 +118,7 @@ impl<'o> Setup<'o> {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.began.elapsed() >= PATIENCE {
                 self.given_up += 1;
-                *slot = Slot::open(&self.poll, self.options.address, index, slot.request)?;
+                *slot = Slot::open(&self.poll, self.options, index, slot.request)?;
             }
         }
         Ok(())
@@ -126,26 +131,33 @@ impl<'o> Setup<'o> {
         slot.send(&handshake.request)?;
         if slot.receive(handshake, self.options.raw)? {
             self.count += 1;
+            self.resumed += u64::from(slot.transport.is_resumed());
             self.latency.record(slot.began.elapsed(), 1);
             let request = (slot.request + 1) % REQUESTS;
-            *slot = Slot::open(&self.poll, self.options.address, index, request)?;
+            *slot = Slot::open(&self.poll, self.options, index, request)?;
         }
         Ok(())
     }
 }
 
 impl Slot {
-    fn open(poll: &Poll, address: SocketAddr, index: usize, request: usize) -> io::Result<Self> {
+    fn open(poll: &Poll, options: &Options, index: usize, request: usize) -> io::Result<Self> {
         let began = Instant::now();
-        let mut stream = connect(address, index)?;
+        let mut stream = connect(options.address, index)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(&mut stream, Token(index), interest)?;
-        Ok(Self { stream, request, sent: false, response: Vec::with_capacity(512), began })
+        let transport = Transport::connecting(stream, options.client.as_ref())?;
+        Ok(Self { transport, request, sent: false, response: Vec::with_capacity(512), began })
     }
 
     fn send(&mut self, request: &[u8]) -> Result<(), Box<dyn Error>> {
-        if !self.sent {
-            match self.stream.write(request) {
+        if self.sent {
+            match self.transport.flush() {
+                Err(error) if !is_early(&error) => return Err(error.into()),
+                _ => {}
+            }
+        } else {
+            match self.transport.write(request, request.len()) {
                 Ok(len) if len == request.len() => self.sent = true,
                 Ok(_) => return Err("a request was not taken whole".into()),
                 Err(error) if is_early(&error) => {}
@@ -157,10 +169,10 @@ impl Slot {
 
     fn receive(&mut self, handshake: &Handshake, fixed: bool) -> Result<bool, Box<dyn Error>> {
         let mut buffer = [0; 1024];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => Err("the server closed a connection".into()),
-            Ok(len) => {
-                self.response.extend_from_slice(&buffer[..len]);
+        match self.transport.read(&mut buffer) {
+            Ok(read) if read.len == 0 => Err("the server closed a connection".into()),
+            Ok(read) => {
+                self.response.extend_from_slice(&buffer[..read.len]);
                 Ok(handshake.is_answered(&self.response, fixed)?)
             }
             Err(error) if is_early(&error) => Ok(false),
@@ -181,9 +193,4 @@ fn connect(address: SocketAddr, place: usize) -> io::Result<TcpStream> {
         Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(error),
         _ => Ok(TcpStream::from_std(socket.into())),
     }
-}
-
-/// Nothing to read or no room to write yet, or not even connected.
-fn is_early(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected)
 }
