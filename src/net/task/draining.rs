@@ -135,10 +135,17 @@ mod tests {
         spare: usize,
         has_refused: bool,
         tries: usize,
+        /// Takes all that is written, and holds what there is no room for.
+        holds: bool,
+        held: Vec<u8>,
     }
 
     impl Wire {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.holds {
+                self.held.extend_from_slice(bytes);
+                return Ok(bytes.len());
+            }
             let len = bytes.len().min(self.room);
             if len == 0 {
                 self.has_refused = true;
@@ -171,8 +178,17 @@ mod tests {
             wire.write(bytes)
         }
 
+        fn unflushed(&mut self) -> usize {
+            self.0.lock().unwrap().held.len()
+        }
+
         fn try_flush(&mut self) -> io::Result<()> {
-            Ok(())
+            let wire = &mut *self.0.lock().unwrap();
+            wire.tries += 1;
+            let len = wire.held.len().min(wire.room);
+            wire.room -= len;
+            wire.taken.extend(wire.held.drain(..len));
+            if wire.held.is_empty() { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
         }
 
         fn make_room(&mut self) {
@@ -195,7 +211,8 @@ mod tests {
         }
 
         fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
+            let is_flushed = self.0.lock().unwrap().held.is_empty();
+            if is_flushed { Poll::Ready(Ok(())) } else { Poll::Pending }
         }
 
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -252,6 +269,25 @@ mod tests {
         assert_eq!(wire.taken.len() - head, ALL);
         // There is no other way that they went.
         assert!(wire.has_refused && wire.tries < 50, "{}", wire.tries);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_transport_holds_is_tried_too_and_counts_when_the_peer_has_it() {
+        let wire = Silent::default();
+        wire.0.lock().unwrap().holds = true;
+        let serving = serve(&wire);
+        let mut served = Box::pin(serving);
+        for _ in 0..10 {
+            // 2 KiB/s
+            tokio::select! {
+                ending = &mut served => panic!("{ending:?}"),
+                () = sleep(Duration::from_secs(64)) => {}
+            }
+            wire.0.lock().unwrap().room += 128 << 10;
+        }
+        let wire = wire.0.lock().unwrap();
+        assert!(wire.held.is_empty() && wire.taken.len() > ALL, "{} held", wire.held.len());
+        assert!(wire.tries < 50, "{}", wire.tries);
     }
 
     #[tokio::test(start_paused = true)]
