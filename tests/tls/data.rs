@@ -58,6 +58,44 @@ fn many_messages_may_come_at_once() {
     server.stop();
 }
 
+/// rustls takes 4 KiB of records at a time. The replies leave together all the same.
+#[test]
+fn messages_that_come_at_once_are_answered_at_once() {
+    let (authority, server) = echo_over_tls();
+    let mut client = Client::open(&server, authority.client());
+    client.wire.received.clear();
+    for _ in 0..16 {
+        client.tls.writer().write_all(&frame(0x82, bytes(1000))).unwrap();
+    }
+    client.stream().flush().unwrap();
+    for _ in 0..16 {
+        assert_eq!(client.frame().payload, bytes(1000));
+    }
+    // All of them fit into one record of 16 KiB.
+    let records = client.wire.record_types();
+    assert!(records.len() <= 2, "{records:?}");
+    server.stop();
+}
+
+/// Content that rustls has no room for waits, and so does what stands behind it.
+#[test]
+fn records_of_all_lengths_may_come_at_once() {
+    let (authority, server) = echo_over_tls();
+    let mut client = Client::open(&server, authority.client());
+    client.tls.set_buffer_limit(None);
+    let lengths = [16_000, 3, 16_300, 1, 9000, 40_000, 0, 700, 16_384, 16_384];
+    for _ in 0..20 {
+        for len in lengths {
+            client.tls.writer().write_all(&frame(0x82, bytes(len))).unwrap();
+        }
+        client.stream().flush().unwrap();
+        for len in lengths {
+            assert!(client.frame().payload == bytes(len), "{len}");
+        }
+    }
+    server.stop();
+}
+
 /// The request comes with the last flight of the TLS handshake, and the first message with the request.
 #[test]
 fn what_comes_right_behind_the_handshake_is_not_lost() {

@@ -24,7 +24,7 @@ use tokio::net::TcpStream;
 use super::failure::{Observer, Outcome, to_io};
 use super::handshake::{self, Handshake};
 use super::plain_http::{self, Beginning, ENOUGH};
-use super::wire::{Reading, Trying, Writing};
+use super::wire::{self, Reading, Trying, Writing};
 use crate::net::TlsSession;
 use crate::server::socket::raw;
 
@@ -33,6 +33,8 @@ pub(super) struct Session {
     tls: ServerConnection,
     stream: TcpStream,
     stage: Stage,
+    /// Bytes of records that were read and for whose content rustls had no room. Most often none.
+    rest: Vec<u8>,
     /// Bytes of records since there was content in one.
     barren: usize,
 }
@@ -66,7 +68,7 @@ impl Session {
         let mut tls = ServerConnection::new(config)?;
         tls.set_buffer_limit(Some(MOST_HELD));
         let stage = Stage::Handshaking(Box::new(Handshake::new(peer, observer)));
-        Ok(Box::new(Session { tls, stream, stage, barren: 0 }))
+        Ok(Box::new(Session { tls, stream, stage, rest: Vec::new(), barren: 0 }))
     }
 
     /// What the handshake agreed on, once it is complete.
@@ -95,8 +97,8 @@ impl Session {
                     taken => return Poll::Ready(taken),
                 },
             }
-            // The runtime lets a task make 128 of these calls before others get their turn: half a megabyte of
-            // records, however little content there is in them.
+            // The runtime lets a task make 128 of these calls before others get their turn. Of records without
+            // content there may be MOST_BARREN bytes.
             match self.poll_receive(cx) {
                 Poll::Ready(received) => received?,
                 Poll::Pending => {
@@ -114,6 +116,7 @@ impl Session {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let first = match &mut self.stage {
             Stage::Handshaking(handshake) => Some(&mut handshake.first),
+            Stage::Open => return self.poll_receive_records(cx),
             _ => None,
         };
         let mut reading = Reading { stream: &self.stream, cx, first };
@@ -142,6 +145,45 @@ impl Session {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// The same once the handshake is over: rustls reads 4 KiB at a time, so the thread's buffer stands between
+    /// it and the socket.
+    fn poll_receive_records(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.rest.is_empty() {
+            let rest = std::mem::take(&mut self.rest);
+            return self.receive(&rest, cx);
+        }
+        wire::lend(|records| {
+            let read = match ready!(raw::poll_recv_into(&self.stream, cx, records)) {
+                Ok(read) => read,
+                Err(error) => return Poll::Ready(Err(self.lose(error))),
+            };
+            self.barren += read;
+            self.receive(records.get(..read).unwrap_or_default(), cx)
+        })
+    }
+
+    /// Deals with the bytes of records that were read, of which none are the end.
+    fn receive(&mut self, mut records: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            // Behind close_notify rustls takes nothing.
+            let is_over = match self.tls.read_tls(&mut records) {
+                Ok(taken) => taken == 0 || records.is_empty(),
+                Err(error) => return Poll::Ready(Err(self.lose(error))),
+            };
+            let content = match self.tls.process_new_packets() {
+                Ok(state) => state.plaintext_bytes_to_read(),
+                Err(error) => return self.fail(error, cx),
+            };
+            if is_over {
+                return Poll::Ready(self.check_barren());
+            }
+            if content > MOST_CONTENT {
+                self.rest = records.to_vec();
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 
     /// RFC 8446 §5.1 allows records without content, and §4.6.3 updates of keys: they cost us more than the
@@ -406,6 +448,9 @@ impl Session {
 
 /// How many bytes of content rustls may hold encrypted: two records.
 const MOST_HELD: usize = 32 << 10;
+
+/// How many bytes of content rustls holds before it takes no more records.
+const MOST_CONTENT: usize = 16 << 10;
 
 /// How many bytes of records may come without any content.
 const MOST_BARREN: usize = 64 << 10;

@@ -1,5 +1,6 @@
 //! The socket as rustls reads and writes it: calls that block are calls that would block.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
 use std::task::{Context, Poll};
 
@@ -7,6 +8,22 @@ use tokio::net::TcpStream;
 
 use super::plain_http::ENOUGH;
 use crate::server::socket::raw;
+
+thread_local! {
+    static RECORDS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends the thread's buffer for records that are read. Within the loan it is empty.
+pub(super) fn lend<R>(read: impl FnOnce(&mut [u8]) -> R) -> R {
+    let mut records = RECORDS.try_with(RefCell::take).unwrap_or_default();
+    records.resize(READ, 0);
+    let result = read(&mut records);
+    let _ = RECORDS.try_with(|kept| kept.replace(records));
+    result
+}
+
+/// Bytes that are read at once: two records of the largest kind.
+const READ: usize = 33 << 10;
 
 /// Reads from the socket, and has the task woken where there is nothing.
 pub(super) struct Reading<'a, 'b> {
