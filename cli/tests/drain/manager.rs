@@ -6,6 +6,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::server::{Server, stickler};
 use crate::support::{PATIENCE, answer, echo, exit, open, run, start, terminate};
 
@@ -103,6 +105,35 @@ fn the_manager_is_told_of_the_end_before_the_delay() {
         echo(&mut open(&server).await).await;
     });
     assert_eq!(server.status(), None);
+}
+
+/// Also where what was to be loaded is not fit for use: the server serves on.
+#[test]
+fn the_manager_is_told_of_certificates_that_are_loaded_anew() {
+    let manager = Manager::abstract_name("reload");
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let path = std::env::temp_dir().join(format!("stickler-{}-reload.pem", std::process::id()));
+    let pem = made.cert.pem() + &made.signing_key.serialize_pem();
+    std::fs::write(&path, &pem).unwrap();
+    let file = path.to_str().unwrap();
+    let tls = ["--listen-tls=127.0.0.1:0", "--tls-cert", file, "--tls-key", file];
+    let mut command = stickler();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).args(tls);
+    command.env("NOTIFY_SOCKET", &manager.name);
+    let server = Server::spawn(command, 2, "loaded anew").unwrap();
+    assert_eq!(manager.told()[0], "READY=1");
+    for content in [&pem[..], "no certificate"] {
+        std::fs::write(&path, content).unwrap();
+        server.signal(Signal::HUP);
+        let told = manager.told();
+        assert_eq!(told[..2], ["RELOADING=1", "STATUS=loading anew"]);
+        assert!(told[2].starts_with("MONOTONIC_USEC="), "{told:?}");
+        assert_eq!(manager.told()[0], "READY=1");
+    }
+    std::fs::remove_file(&path).unwrap();
+    terminate(&server);
+    assert_eq!(manager.told()[0], "STOPPING=1");
+    assert_eq!(exit(&server), 0);
 }
 
 #[test]
