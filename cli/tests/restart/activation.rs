@@ -62,11 +62,16 @@ pub(crate) fn command(descriptors: &[OwnedFd], names: &str, args: &[&str]) -> Co
 }
 
 /// What the program says that cannot serve.
-fn says(mut command: Command) -> String {
+fn says(command: Command) -> String {
+    says_with(1, command)
+}
+
+/// The same, with another status.
+fn says_with(status: i32, mut command: Command) -> String {
     command.stdout(Stdio::piped());
     let ended = command.output().unwrap();
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert_eq!(ended.status.code(), Some(status), "{said}");
     said
 }
 
@@ -107,6 +112,18 @@ fn a_unix_socket_that_was_handed_over_is_served_and_its_file_stays() {
     server.retire().unwrap();
     assert!(path.exists());
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_socket_with_a_name_of_tls_is_served_with_tls() {
+    let listener = listener();
+    let args = ["serve", "--tls-self-signed"];
+    let server = Server::spawn(command(&[given(&listener)], "tls-web", &args), 1, "").unwrap();
+    let address = listener.local_addr().unwrap();
+    assert_eq!(server.stdout_lines(), [format!("listening on wss://{address}")]);
+    let health = stickler().args(["health", &format!("wss://{address}/"), "--insecure"]).status();
+    assert_eq!(health.unwrap().code(), Some(0));
+    server.retire().unwrap();
 }
 
 #[test]
@@ -165,8 +182,8 @@ fn a_number_that_is_none_is_an_error() {
 
 #[test]
 fn a_name_of_tls_needs_a_certificate() {
-    let said = says(command(&[given(&listener())], "tls-web", &["serve"]));
-    assert!(said.contains("certificate"), "{said}");
+    let said = says_with(2, command(&[given(&listener())], "tls-web", &["serve"]));
+    assert!(said.contains("was handed over") && said.contains("needs a certificate"), "{said}");
 }
 
 #[test]

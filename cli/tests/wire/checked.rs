@@ -4,12 +4,14 @@
 use crate::case::{Case, DEFAULT, Profile, run};
 use crate::check::case::{self as checked, Answer, Context, Exchange, Opening, Play, Row};
 use crate::check::cases;
+use crate::claims;
+use crate::cli::output;
 use crate::client::{Client, Outcome, PROMPT};
 use crate::deflate_frames::LEAN;
 use crate::deflate_negotiation::declines;
 use crate::exchange::{End, row_offering, row_on};
 use crate::opening::{self, opening, refused_bytes};
-use crate::server::Server;
+use crate::server::{Server, stickler};
 
 const TAKEOVER: Profile = &["--deflate", "takeover"];
 
@@ -120,4 +122,22 @@ fn checked_closing_utf8_and_limits() {
 #[test]
 fn checked_deflate() {
     run("checked_deflate", played(cases::of_deflate()));
+}
+
+/// By the program itself: the client here speaks no TLS.
+#[test]
+fn checked_over_tls() {
+    claims!("6455-7.1.1-02", "9112-9.8-01");
+    let mut command = stickler();
+    command.args(["serve", "--listen-tls", "127.0.0.1:0", "--tls-self-signed"]);
+    let server = Server::spawn(command, 1, "over TLS").unwrap();
+    let listening = server.stdout_lines().remove(0);
+    let url = listening.strip_prefix("listening on ").unwrap();
+    let mut check = stickler();
+    check.args(["check", url, "--insecure", "--only", cases::CLOSE_NOTIFY]);
+    let checked = output(&mut check).unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(0), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("strict     close-notify ")), "{said}");
+    server.retire().unwrap();
 }

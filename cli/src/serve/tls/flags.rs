@@ -20,6 +20,10 @@ impl Certificates {
         if listen_tls.is_empty() && !is_one_handed {
             return refuse_all(options).map(|()| None);
         }
+        let wants = match listen_tls {
+            [] => "a listener that was handed over, with a name of tls,".to_owned(),
+            _ => options.name_of("listen_tls"),
+        };
         let own = match &options.tls.tls_self_signed {
             Some(host) => {
                 refuse_files(options)?;
@@ -27,7 +31,7 @@ impl Certificates {
                 let made = Made::new(host, listen_tls);
                 Own::Made(made.map_err(|why| usage_error(format!("{name} {host}: {why}")))?)
             }
-            None => read_pairs(options)?,
+            None => read_pairs(options, &wants)?,
         };
         let client_ca = options.tls.tls_client_ca.as_ref().map(PathBuf::from);
         Ok(Some(Certificates { own, client_ca }))
@@ -66,7 +70,8 @@ fn refuse_files(options: &Serve) -> Result<(), clap::Error> {
     }
 }
 
-fn read_pairs(options: &Serve) -> Result<Own, clap::Error> {
+/// `wants` is what there has to be a certificate for.
+fn read_pairs(options: &Serve, wants: &str) -> Result<Own, clap::Error> {
     let (certs, keys) = (&options.tls.tls_cert, &options.tls.tls_key);
     let (cert, key) = (options.name_of("tls_cert"), options.name_of("tls_key"));
     if certs.len() != keys.len() {
@@ -80,10 +85,9 @@ fn read_pairs(options: &Serve) -> Result<Own, clap::Error> {
     match pairs.next() {
         Some(first) => Ok(Own::Files(first, pairs.collect())),
         None => {
-            let (listen, made) =
-                (options.name_of("listen_tls"), options.name_of("tls_self_signed"));
+            let made = options.name_of("tls_self_signed");
             Err(usage_error(format!(
-                "{listen} needs a certificate: {cert} and {key}, or {made} to try things out"
+                "{wants} needs a certificate: {cert} and {key}, or {made} to try things out"
             )))
         }
     }
