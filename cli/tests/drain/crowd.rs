@@ -13,7 +13,8 @@ use tokio::time::timeout;
 
 use crate::peer::Peer;
 use crate::server::Server;
-use crate::support::{open, run, start};
+use crate::support::{open, open_secure, run, start, start_tls};
+use crate::unverified::client_config;
 
 /// From SIGTERM to the exit, of the whole. The short test may run on a machine that is busy with others.
 const BAR: Duration = Duration::from_secs(10);
@@ -25,6 +26,24 @@ const BEGINNING: Duration = Duration::from_secs(120);
 /// True where `run.sh` asks for the numbers of the real thing.
 fn whole() -> bool {
     std::env::var_os("STICKLER_DRAIN").is_some_and(|value| value == "whole")
+}
+
+/// What the clients speak.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Plain,
+    OverTls,
+}
+
+impl Kind {
+    fn clients(self) -> usize {
+        match (self, whole()) {
+            (Kind::Plain, true) => 10_000,
+            (Kind::OverTls, true) => 2_000,
+            (Kind::Plain, false) => 500,
+            (Kind::OverTls, false) => 100,
+        }
+    }
 }
 
 /// What a client saw.
@@ -73,10 +92,14 @@ struct Outcome {
     exit: Duration,
 }
 
-async fn crowd(server: &Server, clients: usize, bar: Duration) -> Outcome {
+async fn crowd(server: &Server, kind: Kind, clients: usize, bar: Duration) -> Outcome {
+    let config = client_config(rustls::ALL_VERSIONS);
     let mut peers = Vec::new();
     for _ in 0..clients {
-        peers.push(open(server).await);
+        peers.push(match kind {
+            Kind::Plain => open(server).await,
+            Kind::OverTls => open_secure(server, config.clone()).await,
+        });
     }
     let (first, mut firsts) = mpsc::channel(clients);
     let ahead = [1, 1, 1, 4].into_iter().cycle();
@@ -97,24 +120,28 @@ async fn crowd(server: &Server, clients: usize, bar: Duration) -> Outcome {
     Outcome { talked, last_close, exit }
 }
 
-fn all_get_their_close(flags: &[&str]) {
+fn all_get_their_close(kind: Kind, flags: &[&str]) {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    let (clients, bar, within) = match whole() {
-        true => (10_000, BAR, "--shutdown-timeout=9s"),
-        false => (500, WIDE_BAR, "--shutdown-timeout=50s"),
+    let (bar, within) = match whole() {
+        true => (BAR, "--shutdown-timeout=9s"),
+        false => (WIDE_BAR, "--shutdown-timeout=50s"),
     };
+    let clients = kind.clients();
     let flags = [flags, &["--drain-strict", "--keepalive-interval=off", within]].concat();
-    let server = start(&[], &flags);
+    let server = match kind {
+        Kind::Plain => start(&[], &flags),
+        Kind::OverTls => start_tls(&flags),
+    };
     let outcome = run(async {
-        timeout(BEGINNING + 3 * bar, crowd(&server, clients, bar))
+        timeout(BEGINNING + 3 * bar, crowd(&server, kind, clients, bar))
             .await
             .expect("an end of the crowd")
     });
     let echoes: u64 = outcome.talked.iter().flatten().map(|talked| u64::from(talked.echoed)).sum();
     let faults: Vec<_> = outcome.talked.iter().filter_map(|talked| talked.as_ref().err()).collect();
     eprintln!(
-        "crowd: {clients} clients, {echoes} echoes, {} faults; after SIGTERM the last Close came in {:?}, and the \
+        "crowd: {clients} clients ({kind:?}), {echoes} echoes, {} faults; after SIGTERM the last Close came in {:?}, and the \
          exit in {:?}",
         faults.len(),
         outcome.last_close,
@@ -129,10 +156,21 @@ fn all_get_their_close(flags: &[&str]) {
 
 #[test]
 fn a_crowd_that_talks_gets_its_close_and_loses_nothing_that_was_acknowledged() {
-    all_get_their_close(&[]);
+    all_get_their_close(Kind::Plain, &[]);
 }
 
 #[test]
 fn a_crowd_that_talks_loses_nothing_over_a_window_either() {
-    all_get_their_close(&["--drain-window=2s"]);
+    all_get_their_close(Kind::Plain, &["--drain-window=2s"]);
+}
+
+/// Behind the Close comes close_notify: an end without it is a fault.
+#[test]
+fn a_crowd_over_tls_loses_nothing_either() {
+    all_get_their_close(Kind::OverTls, &[]);
+}
+
+#[test]
+fn a_crowd_over_tls_loses_nothing_over_a_window_either() {
+    all_get_their_close(Kind::OverTls, &["--drain-window=2s"]);
 }

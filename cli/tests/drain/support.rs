@@ -1,8 +1,10 @@
 //! A program that is to end, and clients of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use rustls::ClientConfig;
 use stickler_testing::frame::{close, text};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
@@ -26,6 +28,13 @@ pub(crate) fn start(variables: &[(&str, &str)], flags: &[&str]) -> Server {
     Server::spawn(command, 1, &flags.join(" ")).unwrap()
 }
 
+/// The same with a listener of TLS and no other.
+pub(crate) fn start_tls(flags: &[&str]) -> Server {
+    let mut command = stickler();
+    command.args(["serve", "--listen-tls", "127.0.0.1:0", "--tls-self-signed"]).args(flags);
+    Server::spawn(command, 1, &flags.join(" ")).unwrap()
+}
+
 /// Sends SIGTERM, and waits until the program says that it has seen it.
 pub(crate) fn terminate(server: &Server) {
     server.signal(Signal::TERM);
@@ -34,6 +43,12 @@ pub(crate) fn terminate(server: &Server) {
 
 pub(crate) async fn open(server: &Server) -> Peer {
     let opened = timeout(PATIENCE, Peer::open(server.address(), None)).await;
+    opened.expect("an answer in time").unwrap()
+}
+
+/// The same over TLS.
+pub(crate) async fn open_secure(server: &Server, config: Arc<ClientConfig>) -> Peer {
+    let opened = timeout(PATIENCE, Peer::open_secure(server.address(), config)).await;
     opened.expect("an answer in time").unwrap()
 }
 

@@ -86,18 +86,18 @@ const MESSAGE: usize = 16 << 20;
 
 /// What the process holds.
 #[derive(Clone, Copy, Debug)]
-struct Holds {
-    descriptors: usize,
-    resident_mib: u64,
+pub(crate) struct Holds {
+    pub(crate) descriptors: usize,
+    pub(crate) resident_mib: u64,
 }
 
 impl Holds {
-    fn now(server: &Server) -> Holds {
+    pub(crate) fn now(server: &Server) -> Holds {
         Holds { descriptors: server.descriptors(), resident_mib: server.resident() / 1024 }
     }
 
     /// Within a tenth of what it was, and what may stay in MiB.
-    fn is_near(self, before: Holds, stays: u64) -> bool {
+    pub(crate) fn is_near(self, before: Holds, stays: u64) -> bool {
         self.descriptors <= before.descriptors + before.descriptors / 10
             && self.resident_mib <= before.resident_mib + before.resident_mib / 10 + stays
     }

@@ -11,11 +11,20 @@ use tokio::time::{sleep, timeout};
 
 use crate::bytes::{DEFLATE, frame};
 use crate::peer::Peer;
+use crate::unverified::client_config;
 
 /// Honest peers on a thread of their own.
 pub(crate) struct Honest {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Vec<Echo>, String>>,
+}
+
+/// How a peer speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Plain,
+    Compressed,
+    OverTls,
 }
 
 /// When an echo was asked for, and how long it took.
@@ -31,13 +40,26 @@ pub(crate) struct Echoes(Vec<Echo>);
 impl Honest {
     /// So many peers, which agree on compression if `compressed`.
     pub(crate) fn start(address: SocketAddr, count: usize, compressed: bool) -> Honest {
+        Honest::start_as(
+            address,
+            count,
+            if compressed { Manner::Compressed } else { Manner::Plain },
+        )
+    }
+
+    /// So many peers over TLS.
+    pub(crate) fn start_over_tls(address: SocketAddr, count: usize) -> Honest {
+        Honest::start_as(address, count, Manner::OverTls)
+    }
+
+    fn start_as(address: SocketAddr, count: usize, manner: Manner) -> Honest {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let peers: Vec<_> = (0..count)
-                    .map(|number| tokio::spawn(echo(address, number, compressed, told.clone())))
+                    .map(|number| tokio::spawn(echo(address, number, manner, told.clone())))
                     .collect();
                 let mut echoes = Vec::new();
                 for peer in peers {
@@ -64,19 +86,23 @@ fn message(number: usize, round: u32) -> Vec<u8> {
 async fn echo(
     address: SocketAddr,
     number: usize,
-    compressed: bool,
+    manner: Manner,
     stop: Arc<AtomicBool>,
 ) -> Result<Vec<Echo>, String> {
     let lost = |why: String| format!("honest peer {number}: {why}");
-    let offer = compressed.then_some(DEFLATE);
-    let mut peer = Peer::open(address, offer).await.map_err(|error| lost(error.to_string()))?;
+    let opened = match manner {
+        Manner::Plain => Peer::open(address, None).await,
+        Manner::Compressed => Peer::open(address, Some(DEFLATE)).await,
+        Manner::OverTls => Peer::open_secure(address, client_config(rustls::ALL_VERSIONS)).await,
+    };
+    let mut peer = opened.map_err(|error| lost(error.to_string()))?;
     let mut echoes = Vec::new();
     let mut round = 0;
     while !stop.load(Ordering::Relaxed) {
         let payload = message(number, round);
-        let (first, wire) = match compressed {
-            true => (0xc1, stickler_testing::deflate::deflate(b"", &payload)),
-            false => (0x81, payload.clone()),
+        let (first, wire) = match manner {
+            Manner::Compressed => (0xc1, stickler_testing::deflate::deflate(b"", &payload)),
+            Manner::Plain | Manner::OverTls => (0x81, payload.clone()),
         };
         let asked = Instant::now();
         peer.send(&frame(first, &wire)).await.map_err(|error| lost(error.to_string()))?;

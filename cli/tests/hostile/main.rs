@@ -17,6 +17,7 @@ mod program;
 #[path = "../wire/server.rs"]
 #[allow(dead_code, reason = "what the tests beside it need is not all needed here")]
 mod server;
+mod unverified;
 
 mod crowd;
 mod descriptors;
@@ -27,6 +28,7 @@ mod queue_at_sigterm;
 mod slow_readers;
 mod stopped;
 mod stopped_readers;
+mod tls;
 mod turns;
 mod unfinished;
 

@@ -1,8 +1,11 @@
 //! One connection, cheap enough to have thousands of on one thread.
 
-use std::io;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use socket2::SockRef;
 use stickler_testing::frame::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,6 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 /// A client's end.
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     unread: Vec<u8>,
 }
 
@@ -30,7 +34,7 @@ impl Peer {
         }
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Peer { stream, unread: Vec::new() })
+        Ok(Peer { stream, tls: None, unread: Vec::new() })
     }
 
     /// Connects and completes an opening handshake, with this offer of extensions if there is one.
@@ -38,6 +42,49 @@ impl Peer {
         let mut peer = Peer::connect(address).await?;
         peer.upgrade(offer).await?;
         Ok(peer)
+    }
+
+    /// The same over TLS.
+    pub(crate) async fn open_secure(
+        address: SocketAddr,
+        config: Arc<ClientConfig>,
+    ) -> io::Result<Peer> {
+        let mut peer = Peer::connect(address).await?;
+        peer.secure(config).await?;
+        peer.upgrade(None).await?;
+        Ok(peer)
+    }
+
+    /// Completes a TLS handshake, and sends and reads over TLS from then on.
+    pub(crate) async fn secure(&mut self, config: Arc<ClientConfig>) -> io::Result<()> {
+        let tls = self.tls.insert(hello(config));
+        tls.set_buffer_limit(None);
+        while self.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) {
+            self.send(b"").await?;
+            if !self.fill().await? {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+        self.send(b"").await
+    }
+
+    /// Leaves out the end of what a client says last of the TLS handshake: its Finished is never whole.
+    pub(crate) async fn secure_but_for_the_last_byte(
+        &mut self,
+        config: Arc<ClientConfig>,
+    ) -> io::Result<()> {
+        self.tls = Some(hello(config));
+        self.send(b"").await?;
+        loop {
+            if !self.fill().await? {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            let Some(tls) = &mut self.tls else { return Ok(()) };
+            let said = records(tls)?;
+            if let Some((_, but_for_last)) = said.split_last() {
+                return self.stream.write_all(but_for_last).await;
+            }
+        }
     }
 
     pub(crate) async fn upgrade(&mut self, offer: Option<&str>) -> io::Result<()> {
@@ -64,8 +111,12 @@ impl Peer {
         }
     }
 
+    /// Over TLS what TLS itself has to say goes along.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        let Some(tls) = &mut self.tls else { return self.stream.write_all(bytes).await };
+        tls.writer().write_all(bytes)?;
+        let records = records(tls)?;
+        self.stream.write_all(&records).await
     }
 
     /// The next frame, `None` at the server's FIN.
@@ -81,12 +132,32 @@ impl Peer {
         }
     }
 
-    /// Reads some. False at the server's FIN.
+    /// Reads some. False at the server's FIN; over TLS it is an error without close_notify before it.
     async fn fill(&mut self) -> io::Result<bool> {
         let mut buffer = [0; 16 * 1024];
         let count = self.stream.read(&mut buffer).await?;
-        self.unread.extend_from_slice(&buffer[..count]);
-        Ok(count > 0)
+        let Some(tls) = &mut self.tls else {
+            self.unread.extend_from_slice(&buffer[..count]);
+            return Ok(count > 0);
+        };
+        let mut taken = &buffer[..count];
+        loop {
+            tls.read_tls(&mut taken)?;
+            tls.process_new_packets().map_err(io::Error::other)?;
+            match tls.reader().read_to_end(&mut self.unread) {
+                // There is close_notify; the answer to it may come too late.
+                Ok(_) => {
+                    tls.send_close_notify();
+                    let _ = self.send(b"").await;
+                    return Ok(false);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            if taken.is_empty() {
+                return Ok(true);
+            }
+        }
     }
 
     /// Reads and throws away until the server ends or resets the connection.
@@ -99,6 +170,21 @@ impl Peer {
     pub(crate) fn reset(self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
     }
+}
+
+/// A client of TLS that has said nothing so far.
+pub(crate) fn hello(config: Arc<ClientConfig>) -> Box<ClientConnection> {
+    let name = ServerName::try_from("localhost").unwrap();
+    Box::new(ClientConnection::new(config, name).unwrap())
+}
+
+/// What TLS has to say.
+pub(crate) fn records(tls: &mut ClientConnection) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// A request that is accepted, with this offer of extensions.

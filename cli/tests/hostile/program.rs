@@ -23,6 +23,14 @@ pub(crate) fn start_after(script: &str, flags: &[&str]) -> Server {
     Server::spawn(command, 1, &flags.join(" ")).unwrap()
 }
 
+/// The program with a listener of TLS beside the plain one; this is the second address.
+pub(crate) fn start_with_tls(flags: &[&str]) -> Server {
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"]);
+    command.arg("--tls-self-signed").args(flags);
+    Server::spawn(command, 2, &flags.join(" ")).unwrap()
+}
+
 fn program() -> Command {
     match std::env::var_os("STICKLER_HOSTILE_PROGRAM") {
         Some(path) => Command::new::<OsString>(path),
