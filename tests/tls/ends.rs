@@ -206,6 +206,22 @@ fn what_comes_behind_our_end_is_thrown_away_without_a_reset() {
     server.stop();
 }
 
+/// What came before it, in the same read, is not lost.
+#[test]
+fn a_broken_record_behind_a_close_leaves_the_close() {
+    use std::io::Write;
+
+    let (ended, _) = ending_at_a_listener(|client| {
+        client.tls.writer().write_all(&frame(0x88, CLOSE)).unwrap();
+        let mut records = Vec::new();
+        client.tls.write_tls(&mut records).unwrap();
+        records.extend_from_slice(&[23, 3, 3, 0, 20]);
+        records.extend_from_slice(&[7; 20]);
+        client.wire.write_all(&records).unwrap();
+    });
+    assert_eq!(ended.code(), stickler::CloseCode::NORMAL, "{ended:?}");
+}
+
 /// Records that cannot be decrypted fail the connection with an alert.
 #[test]
 fn a_broken_record_fails_the_connection_with_an_alert() {

@@ -35,6 +35,8 @@ pub(super) struct Session {
     stage: Stage,
     /// Bytes of records that were read and for whose content rustls had no room. Most often none.
     rest: Vec<u8>,
+    /// What the peer did wrong behind content that is to be taken first.
+    fault: Option<rustls::Error>,
     /// Bytes of records since there was content in one.
     barren: usize,
 }
@@ -68,7 +70,7 @@ impl Session {
         let mut tls = ServerConnection::new(config)?;
         tls.set_buffer_limit(Some(MOST_HELD));
         let stage = Stage::Handshaking(Box::new(Handshake::new(peer, observer)));
-        Ok(Box::new(Session { tls, stream, stage, rest: Vec::new(), barren: 0 }))
+        Ok(Box::new(Session { tls, stream, stage, rest: Vec::new(), fault: None, barren: 0 }))
     }
 
     /// What the handshake agreed on, once it is complete.
@@ -150,6 +152,9 @@ impl Session {
     /// The same once the handshake is over: rustls reads 4 KiB at a time, so the thread's buffer stands between
     /// it and the socket.
     fn poll_receive_records(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(fault) = self.fault.take() {
+            return self.fail(fault, cx);
+        }
         if !self.rest.is_empty() {
             let rest = std::mem::take(&mut self.rest);
             return self.receive(&rest, cx);
@@ -174,6 +179,10 @@ impl Session {
             };
             let content = match self.tls.process_new_packets() {
                 Ok(state) => state.plaintext_bytes_to_read(),
+                Err(error) if self.has_content() => {
+                    self.fault = Some(error);
+                    return Poll::Ready(Ok(()));
+                }
                 Err(error) => return self.fail(error, cx),
             };
             if is_over {
@@ -184,6 +193,10 @@ impl Session {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    fn has_content(&mut self) -> bool {
+        self.tls.reader().fill_buf().is_ok_and(|content| !content.is_empty())
     }
 
     /// RFC 8446 §5.1 allows records without content, and §4.6.3 updates of keys: they cost us more than the
