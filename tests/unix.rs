@@ -281,3 +281,19 @@ fn one_server_listens_on_both_kinds() {
     assert_eq!(client.frame(), Frame { first: 0x81, payload: b"both".to_vec() });
     server.stop();
 }
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_socket_of_tls_is_none_of_unix() {
+    let folder = Folder::new("tls");
+    let path = folder.socket();
+    let handed = UnixListener::bind(&path).unwrap();
+    for listen in [Listen::unix(folder.0.join("own")), Listen::from(handed)] {
+        // It would be served in clear.
+        let error = Server::listen(listen.tls()).unwrap_err();
+        assert_eq!(
+            (error.kind(), &*error.to_string()),
+            (ErrorKind::InvalidInput, "a Unix socket has no TLS")
+        );
+    }
+}
