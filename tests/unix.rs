@@ -297,3 +297,27 @@ fn a_socket_of_tls_is_none_of_unix() {
         );
     }
 }
+
+/// Two processes that start at the same time must not take the path from each other.
+#[test]
+fn of_those_that_find_a_stale_socket_at_once_one_listens() {
+    let folder = Folder::new("race");
+    let path = folder.socket();
+    for _ in 0..100 {
+        drop(UnixListener::bind(&path).unwrap());
+        let start = std::sync::Barrier::new(4);
+        let bind = || {
+            start.wait();
+            Server::bind_unix(&path)
+        };
+        let bound: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(bind)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let kinds: Vec<_> = bound.iter().filter_map(|bound| bound.as_ref().err()).collect();
+        assert!(kinds.iter().all(|error| error.kind() == ErrorKind::AddrInUse), "{kinds:?}");
+        assert_eq!(bound.iter().filter(|bound| bound.is_ok()).count(), 1);
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(bound);
+    }
+}
