@@ -281,3 +281,43 @@ fn one_server_listens_on_both_kinds() {
     assert_eq!(client.frame(), Frame { first: 0x81, payload: b"both".to_vec() });
     server.stop();
 }
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_socket_of_tls_is_none_of_unix() {
+    let folder = Folder::new("tls");
+    let path = folder.socket();
+    let handed = UnixListener::bind(&path).unwrap();
+    for listen in [Listen::unix(folder.0.join("own")), Listen::from(handed)] {
+        // It would be served in clear.
+        let error = Server::listen(listen.tls()).unwrap_err();
+        assert_eq!(
+            (error.kind(), &*error.to_string()),
+            (ErrorKind::InvalidInput, "a Unix socket has no TLS")
+        );
+    }
+}
+
+/// Two processes that start at the same time must not take the path from each other.
+#[test]
+fn of_those_that_find_a_stale_socket_at_once_one_listens() {
+    let folder = Folder::new("race");
+    let path = folder.socket();
+    for _ in 0..100 {
+        drop(UnixListener::bind(&path).unwrap());
+        let start = std::sync::Barrier::new(4);
+        let bind = || {
+            start.wait();
+            Server::bind_unix(&path)
+        };
+        let bound: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(bind)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let kinds: Vec<_> = bound.iter().filter_map(|bound| bound.as_ref().err()).collect();
+        assert!(kinds.iter().all(|error| error.kind() == ErrorKind::AddrInUse), "{kinds:?}");
+        assert_eq!(bound.iter().filter(|bound| bound.is_ok()).count(), 1);
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(bound);
+    }
+}

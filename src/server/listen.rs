@@ -104,7 +104,7 @@ impl Listen {
         self
     }
 
-    /// Its connections speak TLS.
+    /// Its connections speak TLS. A Unix socket has none: listening fails then.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self) -> Self {
@@ -121,6 +121,10 @@ impl Listen {
             At::Handed(socket) => vec![Bound::handed_in(socket)?],
         };
         for bound in &mut bound {
+            // What was handed in says only now what it is.
+            if self.is_tls && bound.address.tcp().is_none() {
+                return Err(super::invalid(NO_TLS));
+            }
             bound.is_tls = self.is_tls;
         }
         Ok(bound)
@@ -139,12 +143,14 @@ impl Listen {
                 return Err(super::invalid("unix_mode is for a path, and from 0 to 0o777"));
             }
             if self.is_tls && is_unix {
-                return Err(super::invalid("a Unix socket has no TLS"));
+                return Err(super::invalid(NO_TLS));
             }
         }
         Ok(())
     }
 }
+
+const NO_TLS: &str = "a Unix socket has no TLS";
 
 /// Where it listens beside what [`bind`](Server::bind) does.
 impl Server {

@@ -3,7 +3,7 @@
 //! A path is taken over only from a socket at which nobody listens. What is there otherwise stays there, and the
 //! file is removed at the end only while it is ours.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Metadata, Permissions, TryLockError};
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
 
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::io::AsyncWrite;
@@ -75,7 +77,24 @@ impl Drop for SocketFile {
 pub(super) fn listen(path: &Path, mode: u32) -> io::Result<(Socket, SocketFile)> {
     let name =
         |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let _alone = lock_folder(path);
     make_way(path).and_then(|()| bind(path, mode)).map_err(name)
+}
+
+/// Keeps other servers that start from looking at the path until this is dropped: a socket of ours that does not
+/// listen yet is one at which nobody listens, and they would remove it. Where the folder cannot be locked, or
+/// somebody else keeps it locked, all goes on without that.
+fn lock_folder(path: &Path) -> Option<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new("."))).ok()?;
+    for _ in 0..LOCK_TRIES {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    None
 }
 
 /// Removes what an earlier server left at the path.
@@ -216,3 +235,7 @@ const OF_THE_OWNER: u32 = 0o700;
 
 /// So many bytes more may be taken for the last that is written.
 const LAST: usize = 16 << 10;
+
+/// How often it is tried to lock the folder, and how long after each of them nothing is done.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
