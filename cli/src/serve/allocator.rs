@@ -16,14 +16,15 @@ pub(super) fn give_large_buffers_back() {
     unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM) };
 }
 
-/// Watches on a thread of its own how much the connections hold, and gives free memory back when that has fallen.
+/// Watches on a thread of its own how much the connections take, and gives free memory back when that has fallen.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn give_back_after_load(handle: Handle) -> std::io::Result<()> {
     let watch = move || {
         let mut most = 0;
         loop {
             std::thread::sleep(LOOK_EVERY);
-            let used = handle.counters().memory_used;
+            let counters = handle.counters();
+            let used = counters.memory_used + counters.connections * A_CONNECTION;
             most = most.max(used);
             if most - used >= WORTH_GIVING_BACK {
                 most = used;
@@ -56,6 +57,10 @@ const MAPPED_FROM: libc::c_int = 2 << 20;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// By so many bytes what connections hold is to have fallen.
+/// What one takes by itself over TLS. In clear it is less, and giving back once too often costs little.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const A_CONNECTION: usize = 10 << 10;
+
+/// By so many bytes what connections take is to have fallen.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const WORTH_GIVING_BACK: usize = 8 << 20;
