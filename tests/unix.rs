@@ -5,37 +5,16 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use stickler::{BoundAddress, Incoming, Limits, Listen, MessageLimits, Server};
+use stickler_testing::folder::Folder;
 use stickler_testing::frame::{Frame, REQUEST, binary, close, text};
 use stickler_testing::memory::echo;
 use stickler_testing::tcp::{PATIENCE, Running};
-
-/// A folder of one test, which goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        // A path of a socket is short: the folder of the target may be too deep.
-        let path = std::env::temp_dir().join(format!("stickler-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.0.join("socket")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 struct Client {
     stream: UnixStream,
@@ -190,8 +169,8 @@ fn what_is_no_socket_is_never_removed() {
     assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     // A link is no socket either, whatever it leads to.
-    let link = folder.0.join("link");
-    let stale = folder.0.join("stale");
+    let link = folder.path().join("link");
+    let stale = folder.path().join("stale");
     drop(UnixListener::bind(&stale).unwrap());
     std::os::unix::fs::symlink(&stale, &link).unwrap();
     assert_eq!(Server::bind_unix(&link).unwrap_err().kind(), ErrorKind::AlreadyExists);
@@ -201,7 +180,8 @@ fn what_is_no_socket_is_never_removed() {
 #[test]
 fn a_path_that_cannot_be_is_an_error_that_names_it() {
     let folder = Folder::new("paths");
-    for path in [folder.0.join("nowhere").join("socket"), folder.0.join("x".repeat(120))] {
+    for path in [folder.path().join("nowhere").join("socket"), folder.path().join("x".repeat(120))]
+    {
         let error = Server::bind_unix(&path).unwrap_err();
         assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
     }
@@ -288,7 +268,7 @@ fn a_socket_of_tls_is_none_of_unix() {
     let folder = Folder::new("tls");
     let path = folder.socket();
     let handed = UnixListener::bind(&path).unwrap();
-    for listen in [Listen::unix(folder.0.join("own")), Listen::from(handed)] {
+    for listen in [Listen::unix(folder.path().join("own")), Listen::from(handed)] {
         // It would be served in clear.
         let error = Server::listen(listen.tls()).unwrap_err();
         assert_eq!(

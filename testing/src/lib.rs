@@ -12,6 +12,7 @@ pub mod deflate;
 pub mod drive;
 #[cfg(feature = "faulty")]
 pub mod faulty;
+pub mod folder;
 pub mod frame;
 pub mod hex;
 #[cfg(feature = "net")]

@@ -5,11 +5,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use stickler_testing::folder::Folder;
 use stickler_testing::frame::{Frame, close, text};
 
 #[path = "../wire/server.rs"]
@@ -17,27 +18,6 @@ use stickler_testing::frame::{Frame, close, text};
 mod server;
 
 use server::{PATIENCE, Server, stickler};
-
-/// A folder of one test, which goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("stickler-cli-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.0.join("socket")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn serve(path: &Path, flags: &[&str]) -> Command {
     let mut command = stickler();
