@@ -1,0 +1,1 @@
+//! Topics over several machines, by NATS JetStream.
