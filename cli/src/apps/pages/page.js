@@ -54,10 +54,11 @@ function log(direction, kind, notes, body) {
     row.append(shown);
   }
   const list = byId("log");
-  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  const frame = byId("log-scroll");
+  const isAtEnd = frame.scrollHeight - frame.scrollTop - frame.clientHeight < 40;
   list.append(row);
   while (list.children.length > MOST_ROWS) list.firstElementChild.remove();
-  if (isAtEnd) list.scrollTop = list.scrollHeight;
+  if (isAtEnd) frame.scrollTop = frame.scrollHeight;
   byId("log-empty").hidden = true;
 }
 
@@ -221,7 +222,7 @@ function plot({ trips, count, size: each, at }) {
     most.push(part[part.length - 1]);
   }
   const top = Math.max(...most, 0.1);
-  const [left, right, high, low] = [64, 590, 30, 180];
+  const [left, right, high, low] = [92, 590, 34, 180];
   const width = ((right - left) * trips.length) / count;
   const line = (values) => values.map((value, index) => {
     const x = left + (width * (index + 0.5)) / columns;
@@ -231,11 +232,11 @@ function plot({ trips, count, size: each, at }) {
     drawn("path", { class: "axis", d: `M${left} ${high}V${low}H${right}M${left} ${high}H${right}` }),
     words(left - 6, high + 4, time(top), "end"),
     words(left - 6, low + 4, "0", "end"),
-    words(left, low + 18, "message 1", "start"),
-    words(right, low + 18, `message ${count}`, "end"),
-    words(left, 18, "round trip:", "start"),
-    words(left + 80, 18, "median", "start", "median-name"),
-    words(left + 140, 18, "longest", "start", "most-name"),
+    words(left, low + 26, "message 1", "start"),
+    words(right, low + 26, `message ${count}`, "end"),
+    words(left, 22, "round trip:", "start"),
+    words(left + 130, 22, "median", "start", "median-name"),
+    words(left + 230, 22, "longest", "start", "most-name"),
     drawn("path", { class: "most", d: line(most) }),
     drawn("path", { class: "median", d: line(median) }),
   );
