@@ -73,7 +73,7 @@ async fn answer(incoming: Incoming, open: Arc<Open>) -> stickler::Result<()> {
             Some(incoming) => Box::pin(chat::chat(incoming, rooms.clone())).await,
             None => Ok(()),
         },
-        (VIOLATIONS, _, _) if open.apps.page => {
+        (VIOLATIONS, ..) if open.apps.page => {
             match check_origin(incoming, &[AllowedOrigin::SameHost])? {
                 Some(incoming) => Box::pin(open.gallery.serve(incoming)).await,
                 None => Ok(()),
