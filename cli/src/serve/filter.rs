@@ -247,6 +247,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 const MODULES: &[&str] = &[
     "stickler::adapters::axum::upgrade",
     "stickler::adapters::hyper",
+    "stickler::apps",
     "stickler::net::handles::rejecting",
     "stickler::net::state::compression",
     "stickler::net::state::watchman",
