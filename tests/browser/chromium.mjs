@@ -1,6 +1,8 @@
 // Chromium, and pages in it that must not complain.
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 
 import { chromium } from "playwright-core";
@@ -10,7 +12,10 @@ export const SECONDS = 1000;
 export const PATIENCE = 10 * SECONDS;
 
 export function open_chromium() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
+  const args = ["--no-sandbox"];
+  // What playwright answers has no address, and Chromium lets such a page open no connection to this machine.
+  if (process.env.PAGES) args.push("--disable-features=LocalNetworkAccessChecks");
+  return chromium.launch({ executablePath: process.env.CHROMIUM, args });
 }
 
 /**
@@ -21,6 +26,7 @@ export async function open_page(browser, origins, options = {}) {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
+  if (process.env.PAGES) await context.route(/\.(html|js|css)$|\/$/, serve_from_disk);
   const complaints = [];
   page.on("console", (said) => {
     // While a server is away, Chromium itself reports each attempt to connect.
@@ -41,6 +47,14 @@ export async function open_page(browser, origins, options = {}) {
     assert_content: () => assert.deepEqual(complaints, []),
     close: () => context.close(),
   };
+}
+
+/** The program's answer, with the file of this name in PAGES for its body: a change of a page needs no build. */
+async function serve_from_disk(route) {
+  const name = new URL(route.request().url()).pathname.slice(1) || "index.html";
+  const path = join(process.env.PAGES, name);
+  if (!existsSync(path)) return route.continue();
+  await route.fulfill({ response: await route.fetch(), path });
 }
 
 /** Repeats `look` until it gives something true, and returns that. */
