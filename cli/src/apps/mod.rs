@@ -7,6 +7,7 @@
 pub(crate) mod chat;
 mod echo;
 mod pages;
+mod violations;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use stickler::{AllowedOrigin, Incoming, Server, Serving};
 use self::chat::Rooms;
 use self::echo::echo;
 use self::pages::Pages;
+use self::violations::Gallery;
 
 /// What is there, as the command line has it.
 pub(crate) struct Apps {
@@ -49,7 +51,7 @@ impl Apps {
                     .http(move |request| std::future::ready(pages.answer(&request)))
             }
         };
-        let open = Arc::new(Open { rooms: Arc::default(), apps: self });
+        let open = Arc::new(Open { rooms: Arc::default(), gallery: Gallery::new(), apps: self });
         server.start(move |incoming| answer(incoming, open.clone()))
     }
 }
@@ -58,6 +60,7 @@ impl Apps {
 struct Open {
     apps: Apps,
     rooms: Arc<Rooms>,
+    gallery: Gallery,
 }
 
 /// Gives a WebSocket to the application of its path. What is not the echo has a future on the heap, so that
@@ -68,6 +71,12 @@ async fn answer(incoming: Incoming, open: Arc<Open>) -> stickler::Result<()> {
             Some(incoming) => Box::pin(chat::chat(incoming, open.rooms.clone())).await,
             None => Ok(()),
         },
+        (VIOLATIONS, _) if open.apps.page => {
+            match check_origin(incoming, &[AllowedOrigin::SameHost])? {
+                Some(incoming) => Box::pin(open.gallery.serve(incoming)).await,
+                None => Ok(()),
+            }
+        }
         _ => {
             drop(open);
             echo(incoming).await
