@@ -66,7 +66,7 @@ async function use_page(page) {
   await page.locator('#log li[data-direction="in"]').nth(2).waitFor();
   await page.locator("#burst-count").fill("300");
   await page.locator("#burst").click();
-  await until("a throughput", async () => /300/.test(await page.locator("#throughput").innerText()));
+  await until("a throughput", async () => /300 of 300/.test(await page.locator("#throughput").innerText()));
   await page.locator("#rules button[data-rule]").nth(1).click();
   await page.locator("#played", { hasText: "RFC" }).waitFor();
 }

@@ -59,7 +59,7 @@ test("what is not hexadecimal is not sent", async () => {
   await connect();
   await page.locator("#hex").fill("0 xyz");
   await page.locator("#send-hex").click();
-  await logged("event", /hex/i);
+  await page.locator('#hex[aria-invalid="true"]').waitFor();
   assert.equal(await count("out"), 0);
 });
 
@@ -78,8 +78,9 @@ test("it closes with the code and the reason that the user gave", async () => {
   await page.locator("#close-reason").fill("good night");
   await page.locator("#close").click();
   await shows_state(page, "closed");
+  await logged("out", "3042");
+  await logged("out", "good night");
   await logged("event", "3042");
-  await logged("event", "good night");
 });
 
 test("it disconnects, and connects again", async () => {
@@ -120,7 +121,7 @@ test("a burst draws its latencies and tells the throughput", async () => {
   await page.locator("#burst-count").fill("500");
   await page.locator("#burst-size").fill("64");
   await page.locator("#burst").click();
-  await until("a throughput", async () => /500/.test(await page.locator("#throughput").innerText()));
+  await until("a throughput", async () => /500 of 500/.test(await page.locator("#throughput").innerText()));
   const drawn = await page.locator("#plot").screenshot();
   assert.ok(!empty.equals(drawn), "the plot is as empty as before");
 });
@@ -136,7 +137,7 @@ test("every rule of the gallery is played, with the code and the clause", async 
     await page.locator(`#rules button[data-rule="${rule}"]`).click();
     const shown = await until(`the result of ${rule}`, async () => {
       const now = await page.locator("#played").innerText();
-      return now !== before && /RFC \d{4}.*§/s.test(now) && now;
+      return now !== before && /RFC \d{4} \d/.test(now) && now;
     });
     assert.match(shown, /\b(1\d{3}|4\d{2})\b/, `${rule}: no code`);
     assert.match(shown, /\b[0-9a-f]{2}( ?[0-9a-f]{2})+\b|HTTP\/1\.1/i, `${rule}: no bytes`);

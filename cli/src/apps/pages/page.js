@@ -157,8 +157,10 @@ async function sendFile() {
 
 function close() {
   const reason = byId("close-reason").value;
+  const code = Number(byId("close-code").value);
   try {
-    socket.close(Number(byId("close-code").value), reason);
+    socket.close(code, reason);
+    log("out", "Close", [`status code ${code}`], reason);
     show("connecting", "Closing…");
   } catch (error) {
     log("event", "not closed", [], error.message);
@@ -408,7 +410,8 @@ async function begin() {
     byId("log-empty").hidden = false;
   });
   const about = await (await fetch("/page.json")).json();
-  byId("url").value = own(about.echo);
+  // Whatever was typed meanwhile stays.
+  if (byId("url").value === own("/")) byId("url").value = own(about.echo);
   byId("version").textContent = `a strict WebSocket server, version ${about.version}`;
   byId("chat-link").hidden = !about.chat;
   ask({ type: "rules" });
