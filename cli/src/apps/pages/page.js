@@ -54,10 +54,11 @@ function log(direction, kind, notes, body) {
     row.append(shown);
   }
   const list = byId("log");
-  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  const frame = byId("log-scroll");
+  const isAtEnd = frame.scrollHeight - frame.scrollTop - frame.clientHeight < 40;
   list.append(row);
   while (list.children.length > MOST_ROWS) list.firstElementChild.remove();
-  if (isAtEnd) list.scrollTop = list.scrollHeight;
+  if (isAtEnd) frame.scrollTop = frame.scrollHeight;
   byId("log-empty").hidden = true;
 }
 

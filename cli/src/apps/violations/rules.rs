@@ -96,7 +96,7 @@ pub(super) const RULES: &[Rule] = rules! {
     ));
     "not-utf8", "Text that is not UTF-8", Violation::TextNotUtf8, sends(frame(0x81, b"caf\xe9"));
     "surrogate", "Half of a surrogate pair in text", Violation::TextNotUtf8, sends(frame(0x81, b"\xed\xa0\x80"));
-    "overlong", "A slash in two octets", Violation::TextNotUtf8, sends(frame(0x81, b"\xc0\xaf"));
+    "overlong", "A slash spelt in two octets", Violation::TextNotUtf8, sends(frame(0x81, b"\xc0\xaf"));
     "cut-letter", "A letter that its message ends within", Violation::TextNotUtf8, sends(both(
         frame(0x01, b"caf"),
         frame(0x80, b"\xc3"),
@@ -107,9 +107,9 @@ pub(super) const RULES: &[Rule] = rules! {
     "close-1-byte", "A Close with half a status code", Violation::CloseBodyTooShort, sends(frame(0x88, b"\x03"));
     "close-999", "A Close with 999", Violation::CloseCodeNotAllowed, sends(close(999, b""));
     "close-1004", "A Close with 1004, which is reserved", Violation::CloseCodeNotAllowed, sends(close(1004, b""));
-    "close-1005", "A Close with 1005, which means that there is no code", Violation::CloseCodeNotAllowed, sends(close(1005, b""));
-    "close-1006", "A Close with 1006, which means that there was no Close", Violation::CloseCodeNotAllowed, sends(close(1006, b""));
-    "close-1015", "A Close with 1015, which means that TLS failed", Violation::CloseCodeNotAllowed, sends(close(1015, b""));
+    "close-1005", "A Close with 1005, for “no code”", Violation::CloseCodeNotAllowed, sends(close(1005, b""));
+    "close-1006", "A Close with 1006, for “no Close”", Violation::CloseCodeNotAllowed, sends(close(1006, b""));
+    "close-1015", "A Close with 1015, for “TLS failed”", Violation::CloseCodeNotAllowed, sends(close(1015, b""));
     "close-5000", "A Close with 5000", Violation::CloseCodeNotAllowed, sends(close(5000, b""));
     "reason-not-utf8", "A reason that is not UTF-8", Violation::CloseReasonNotUtf8, sends(close(1000, b"adi\xf3s"));
     }
