@@ -82,6 +82,7 @@ async function use_chat(ada, bob) {
 }
 
 async function judge(page, name) {
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: path_of(screens, `${name}.png`), fullPage: true });
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => globalThis.axe.run(document));
