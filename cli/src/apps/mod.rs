@@ -51,7 +51,8 @@ impl Apps {
                     .http(move |request| std::future::ready(pages.answer(&request)))
             }
         };
-        let open = Arc::new(Open { rooms: Arc::default(), gallery: Gallery::new(), apps: self });
+        let rooms = self.chat.as_ref().map(|_| chat::rooms_of_one_node()).transpose()?;
+        let open = Arc::new(Open { rooms, gallery: Gallery::new(), apps: self });
         server.start(move |incoming| answer(incoming, open.clone()))
     }
 }
@@ -59,19 +60,20 @@ impl Apps {
 /// The applications while the server runs.
 struct Open {
     apps: Apps,
-    rooms: Arc<Rooms>,
+    /// There are some where there is a chat.
+    rooms: Option<Arc<Rooms>>,
     gallery: Gallery,
 }
 
 /// Gives a WebSocket to the application of its path. What is not the echo has a future on the heap, so that
 /// connections of the echo take no more memory.
 async fn answer(incoming: Incoming, open: Arc<Open>) -> stickler::Result<()> {
-    match (incoming.path(), &open.apps.chat) {
-        (CHAT, Some(origins)) => match check_origin(incoming, origins)? {
-            Some(incoming) => Box::pin(chat::chat(incoming, open.rooms.clone())).await,
+    match (incoming.path(), &open.apps.chat, &open.rooms) {
+        (CHAT, Some(origins), Some(rooms)) => match check_origin(incoming, origins)? {
+            Some(incoming) => Box::pin(chat::chat(incoming, rooms.clone())).await,
             None => Ok(()),
         },
-        (VIOLATIONS, _) if open.apps.page => {
+        (VIOLATIONS, ..) if open.apps.page => {
             match check_origin(incoming, &[AllowedOrigin::SameHost])? {
                 Some(incoming) => Box::pin(open.gallery.serve(incoming)).await,
                 None => Ok(()),
