@@ -221,6 +221,8 @@ mod pages {
     mod library {}
     #[doc = include_str!("../docs/rooms.md")]
     mod rooms {}
+    #[doc = include_str!("../docs/page.md")]
+    mod page {}
     #[doc = include_str!("../docs/slow-peers.md")]
     mod slow_peers {}
     #[doc = include_str!("../docs/proxying.md")]
