@@ -224,7 +224,10 @@ function plot({ trips, count, size: each, at }) {
     most.push(part[part.length - 1]);
   }
   const top = Math.max(...most, 0.1);
-  const [left, right, high, low] = [64, 590, 30, 180];
+  // One unit is one pixel, so that the words are readable on a phone.
+  const whole = Math.max(byId("plot").clientWidth, 240);
+  byId("plot").setAttribute("viewBox", `0 0 ${whole} 220`);
+  const [left, right, high, low] = [64, whole - 10, 30, 180];
   const width = ((right - left) * trips.length) / count;
   const line = (values) => values.map((value, index) => {
     const x = left + (width * (index + 0.5)) / columns;
