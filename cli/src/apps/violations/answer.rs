@@ -46,7 +46,7 @@ impl Answer {
     fn take(&mut self, frame: &[u8]) {
         let Some((&[first, length], payload)) = frame.split_first_chunk() else { return };
         self.pieces.push(Piece::new(first_octet(first), [first]));
-        self.pieces.push(Piece::new(format!("not masked, {length} of payload"), [length]));
+        self.pieces.push(Piece::new(format!("not masked, {length} bytes of payload"), [length]));
         match payload.split_first_chunk() {
             Some((code, reason)) if first == CLOSE => {
                 let number = u16::from_be_bytes(*code);
