@@ -41,6 +41,15 @@ async fn keys_are_listed_below_their_first_parts() {
     names.sort_unstable();
     assert_eq!(names, ["*.> \u{1f600}", "ann"]);
     assert_eq!(bucket.list(&[]).await.unwrap().len(), 3);
+    // More than one answer has.
+    for at in 0..300 {
+        bucket.set(&["many", &at.to_string()], "x".into()).await.unwrap();
+    }
+    bucket.set(&["many", "0"], "y".into()).await.unwrap();
+    bucket.remove(&["many", "1"]).await.unwrap();
+    let entries = bucket.list(&["many"]).await.unwrap();
+    assert_eq!(entries.len(), 299);
+    assert_eq!(entries[0].value, "y");
 }
 
 #[tokio::test]
