@@ -157,6 +157,8 @@ pub mod proto;
 #[cfg(any(feature = "futures", feature = "hyper"))]
 mod adapters;
 #[cfg(feature = "net")]
+pub mod broker;
+#[cfg(feature = "net")]
 mod net;
 #[cfg(feature = "server")]
 mod server;

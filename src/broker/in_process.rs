@@ -1,0 +1,369 @@
+//! The broker of a single node: it keeps the newest messages of each topic in memory.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::feed::{Feed, FeedWriter};
+use super::{BoxFuture, Broker, Carried, Event, History, Position, PublishError};
+use crate::net::BoxError;
+
+/// A [`Broker`] within one process. Its epoch is the time at which it was made, in nanoseconds since 1970.
+///
+/// A message is kept until it is too old, or too many newer ones of its topic have come. Its id is known for
+/// as long. A topic without messages and feeds takes no memory.
+#[derive(Debug)]
+pub struct InProcess {
+    epoch: u64,
+    max_age: Duration,
+    max_messages: usize,
+    max_topics: usize,
+    store: Mutex<Store>,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    topics: HashMap<String, Stored>,
+    /// The newest offset of all topics, which share their numbers.
+    last: u64,
+    /// The highest offset that any topic has forgotten.
+    forgotten: u64,
+}
+
+/// What is kept of one topic.
+#[derive(Debug, Default)]
+struct Stored {
+    messages: VecDeque<Kept>,
+    /// The offset of each id. As many as `messages`.
+    ids: HashMap<String, u64>,
+    feeds: Vec<FeedWriter>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    offset: u64,
+    id: String,
+    came: Instant,
+    payload: Bytes,
+}
+
+impl InProcess {
+    /// An empty broker that keeps 1,000 messages of a topic, for an hour, of 10,000 topics.
+    pub fn new() -> InProcess {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        InProcess {
+            epoch: u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX),
+            max_age: Duration::from_secs(3_600),
+            max_messages: 1_000,
+            max_topics: 10_000,
+            store: Mutex::default(),
+        }
+    }
+
+    /// Forgets messages that are older.
+    #[must_use]
+    pub fn max_age(mut self, max_age: Duration) -> InProcess {
+        self.max_age = max_age;
+        self
+    }
+
+    /// Keeps at most so many messages of a topic; 0 keeps one.
+    #[must_use]
+    pub fn max_messages(mut self, max_messages: usize) -> InProcess {
+        self.max_messages = max_messages.max(1);
+        self
+    }
+
+    /// Refuses to publish or subscribe on one topic more.
+    #[must_use]
+    pub fn max_topics(mut self, max_topics: usize) -> InProcess {
+        self.max_topics = max_topics;
+        self
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn at(&self, offset: u64) -> Position {
+        Position { epoch: self.epoch, offset }
+    }
+
+    fn publish_now(&self, topic: &str, id: &str, payload: Bytes) -> Result<Position, PublishError> {
+        let mut store = self.store();
+        store.forget(topic, self.max_age, self.max_messages);
+        store.make(topic, self).map_err(PublishError::Refused)?;
+        let offset = store.last + 1;
+        let Some(stored) = store.topics.get_mut(topic) else {
+            return Err(PublishError::Refused("the topic is gone".into()));
+        };
+        if let Some(&first) = stored.ids.get(id) {
+            return Ok(self.at(first));
+        }
+        let position = self.at(offset);
+        stored.ids.insert(id.to_owned(), offset);
+        let (id, came) = (id.to_owned(), Instant::now());
+        stored.messages.push_back(Kept { offset, id, came, payload: payload.clone() });
+        stored.tell(&Event::Message(Carried { position, payload }));
+        store.last = offset;
+        store.forget(topic, self.max_age, self.max_messages);
+        Ok(position)
+    }
+
+    fn subscribe_now(&self, topic: &str, after: Option<Position>) -> Result<Feed, BoxError> {
+        let mut store = self.store();
+        store.forget(topic, self.max_age, self.max_messages);
+        store.make(topic, self)?;
+        let is_gap = after.is_some_and(|after| !store.is_whole_behind(topic, after, self.epoch));
+        let now = self.at(store.last);
+        let Some(stored) = store.topics.get_mut(topic) else {
+            return Err("the topic is gone".into());
+        };
+        let (writer, feed) =
+            Feed::bounded(CAPACITY, Some(after.filter(|_| !is_gap).unwrap_or(now)));
+        if is_gap {
+            writer.write(Event::Gap(None));
+        } else if let Some(after) = after {
+            let behind = stored.messages.iter().filter(|kept| kept.offset > after.offset);
+            behind.for_each(|kept| writer.write(Event::Message(kept.carried(self.epoch))));
+        }
+        stored.feeds.push(writer);
+        Ok(feed)
+    }
+
+    fn history_now(&self, topic: &str, since: Option<Position>, most: usize) -> History {
+        let mut store = self.store();
+        store.forget(topic, self.max_age, self.max_messages);
+        let is_gap = since.is_some_and(|since| !store.is_whole_behind(topic, since, self.epoch));
+        let end = self.at(store.last);
+        let all = store.topics.get(topic).map(|stored| &stored.messages);
+        let carried = |kept: &Kept| kept.carried(self.epoch);
+        let messages: Vec<Carried> = match (all, since.filter(|_| !is_gap)) {
+            (None, _) => Vec::new(),
+            (Some(all), Some(since)) => {
+                let from = all.partition_point(|kept| kept.offset <= since.offset);
+                all.range(from..).take(most).map(carried).collect()
+            }
+            (Some(all), None) => all.range(all.len().saturating_sub(most)..).map(carried).collect(),
+        };
+        let kept = messages.last().map(|message| message.position);
+        let last = kept.or(since.filter(|_| !is_gap)).unwrap_or(end);
+        History { messages, is_gap, last }
+    }
+}
+
+impl Default for InProcess {
+    fn default() -> InProcess {
+        InProcess::new()
+    }
+}
+
+impl Broker for InProcess {
+    fn publish<'a>(
+        &'a self,
+        topic: &'a str,
+        id: &'a str,
+        payload: Bytes,
+    ) -> BoxFuture<'a, Result<Position, PublishError>> {
+        Box::pin(async move { self.publish_now(topic, id, payload) })
+    }
+
+    fn signal<'a>(
+        &'a self,
+        topic: &'a str,
+        payload: Bytes,
+    ) -> BoxFuture<'a, Result<(), PublishError>> {
+        Box::pin(async move {
+            if let Some(stored) = self.store().topics.get_mut(topic) {
+                stored.tell(&Event::Signal(payload));
+            }
+            Ok(())
+        })
+    }
+
+    fn subscribe<'a>(
+        &'a self,
+        topic: &'a str,
+        after: Option<Position>,
+    ) -> BoxFuture<'a, Result<Feed, BoxError>> {
+        Box::pin(async move { self.subscribe_now(topic, after) })
+    }
+
+    fn history<'a>(
+        &'a self,
+        topic: &'a str,
+        since: Option<Position>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<History, BoxError>> {
+        Box::pin(async move { Ok(self.history_now(topic, since, most)) })
+    }
+
+    fn is_up(&self) -> bool {
+        true
+    }
+}
+
+impl Store {
+    /// Makes room for a topic that is not there yet.
+    fn make(&mut self, topic: &str, broker: &InProcess) -> Result<(), BoxError> {
+        if self.topics.contains_key(topic) {
+            return Ok(());
+        }
+        if self.topics.len() >= broker.max_topics {
+            let names: Vec<String> = self.topics.keys().cloned().collect();
+            names.iter().for_each(|name| self.forget(name, broker.max_age, broker.max_messages));
+        }
+        if self.topics.len() >= broker.max_topics {
+            return Err(format!("there are {} topics already", broker.max_topics).into());
+        }
+        self.topics.insert(topic.to_owned(), Stored::default());
+        Ok(())
+    }
+
+    /// Forgets what is too old or too much, and a topic that nothing is left of.
+    fn forget(&mut self, topic: &str, max_age: Duration, max_messages: usize) {
+        let Some(stored) = self.topics.get_mut(topic) else { return };
+        while let Some(first) = stored.messages.front() {
+            if stored.messages.len() <= max_messages && first.came.elapsed() <= max_age {
+                break;
+            }
+            self.forgotten = self.forgotten.max(first.offset);
+            stored.ids.remove(&first.id);
+            stored.messages.pop_front();
+        }
+        stored.feeds.retain(|feed| !feed.is_closed());
+        if stored.messages.is_empty() && stored.feeds.is_empty() {
+            self.topics.remove(topic);
+        }
+    }
+
+    /// Whether everything of the topic behind `since` is provably stored: its message there still is, or no
+    /// topic has forgotten anything behind it.
+    fn is_whole_behind(&self, topic: &str, since: Position, epoch: u64) -> bool {
+        if since.epoch != epoch || since.offset > self.last {
+            return false;
+        }
+        let stored = self.topics.get(topic);
+        let is_stored = stored.is_some_and(|stored| {
+            stored.messages.binary_search_by_key(&since.offset, |kept| kept.offset).is_ok()
+        });
+        is_stored || self.forgotten <= since.offset
+    }
+}
+
+impl Stored {
+    fn tell(&mut self, event: &Event) {
+        self.feeds.retain(|feed| !feed.is_closed());
+        self.feeds.iter().for_each(|feed| feed.write(event.clone()));
+    }
+}
+
+impl Kept {
+    fn carried(&self, epoch: u64) -> Carried {
+        let position = Position { epoch, offset: self.offset };
+        Carried { position, payload: self.payload.clone() }
+    }
+}
+
+/// Messages and signals that a feed holds for its reader.
+const CAPACITY: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn publish(broker: &InProcess, topic: &str, id: &str) -> Position {
+        broker.publish(topic, id, id.to_owned().into()).await.unwrap()
+    }
+
+    fn texts(history: &History) -> Vec<&str> {
+        history.messages.iter().map(|m| std::str::from_utf8(&m.payload).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn the_same_id_is_stored_once() {
+        let broker = InProcess::new();
+        let first = publish(&broker, "room", "a").await;
+        assert_eq!(publish(&broker, "room", "a").await, first);
+        assert_ne!(publish(&broker, "other", "a").await, first);
+        assert_eq!(texts(&broker.history("room", None, 9).await.unwrap()), ["a"]);
+    }
+
+    #[tokio::test]
+    async fn a_feed_goes_on_behind_a_position() {
+        let broker = InProcess::new();
+        let first = publish(&broker, "room", "a").await;
+        publish(&broker, "other", "x").await;
+        publish(&broker, "room", "b").await;
+        let mut feed = broker.subscribe("room", Some(first)).await.unwrap();
+        publish(&broker, "room", "c").await;
+        for expected in ["b", "c"] {
+            let Some(Event::Message(message)) = feed.next().await else { panic!("no message") };
+            assert_eq!(message.payload, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_forgotten_is_a_gap() {
+        let broker = InProcess::new().max_messages(2);
+        let first = publish(&broker, "room", "a").await;
+        for id in ["b", "c", "d"] {
+            publish(&broker, "room", id).await;
+        }
+        let history = broker.history("room", Some(first), 9).await.unwrap();
+        assert!(history.is_gap);
+        assert_eq!(texts(&history), ["c", "d"]);
+        let mut feed = broker.subscribe("room", Some(first)).await.unwrap();
+        assert!(matches!(feed.next().await, Some(Event::Gap(None))));
+        // "c" is still stored: exactly what is behind it, in pages.
+        let since = history.messages[0].position;
+        let history = broker.history("room", Some(since), 9).await.unwrap();
+        assert!(!history.is_gap);
+        assert_eq!(texts(&history), ["d"]);
+    }
+
+    #[tokio::test]
+    async fn another_epoch_and_the_future_are_gaps() {
+        let broker = InProcess::new();
+        let position = publish(&broker, "room", "a").await;
+        let other = Position { epoch: position.epoch + 1, ..position };
+        assert!(broker.history("room", Some(other), 9).await.unwrap().is_gap);
+        let ahead = Position { offset: position.offset + 1, ..position };
+        assert!(broker.history("room", Some(ahead), 9).await.unwrap().is_gap);
+    }
+
+    #[tokio::test]
+    async fn an_empty_topic_is_resumed_exactly() {
+        let broker = InProcess::new();
+        publish(&broker, "other", "x").await;
+        let history = broker.history("room", None, 9).await.unwrap();
+        assert!(!history.is_gap && history.messages.is_empty());
+        publish(&broker, "room", "a").await;
+        let history = broker.history("room", Some(history.last), 9).await.unwrap();
+        assert!(!history.is_gap);
+        assert_eq!(texts(&history), ["a"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn old_messages_and_empty_topics_go() {
+        let broker = InProcess::new().max_age(Duration::from_secs(10)).max_topics(1);
+        publish(&broker, "room", "a").await;
+        let refused = broker.publish("other", "b", Bytes::new()).await.unwrap_err();
+        assert!(matches!(refused, PublishError::Refused(_)), "{refused}");
+        tokio::time::advance(Duration::from_secs(11)).await;
+        publish(&broker, "other", "b").await;
+        assert!(broker.history("room", None, 9).await.unwrap().messages.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_signal_reaches_feeds_and_is_not_stored() {
+        let broker = InProcess::new();
+        let mut feed = broker.subscribe("room", None).await.unwrap();
+        broker.signal("room", "typing".into()).await.unwrap();
+        assert!(matches!(feed.next().await, Some(Event::Signal(_))));
+        assert!(broker.history("room", None, 9).await.unwrap().messages.is_empty());
+    }
+}
