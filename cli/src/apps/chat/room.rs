@@ -1,0 +1,506 @@
+//! The task of a room on this node.
+//!
+//! Messages come by the broker's feed only, the room's own ones too, so their order is that of all nodes.
+//! The task puts each into a topic, which has it for all members at once. It also lets members in: so it
+//! knows which message a new member gets next, and gives it exactly those before.
+//!
+//! | who | does |
+//! |---|---|
+//! | a member's handler | takes a nickname, gives [`Order::Join`], publishes to the broker |
+//! | the room's task | reads the feed, keeps the newest messages and the list of who is present |
+//! | a task beside it | makes nicknames last, and asks who is present on other nodes |
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stickler::broker::{Event, Feed, History, Position};
+use stickler::{BoxError, Prepared, Sender, Subscription, Topic};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::claim::{self, Claim};
+use super::past::{self, Joint, Past};
+use super::reply::{Joined, Limits, Reply, Said, Signal, to_json};
+use super::rooms::Rooms;
+
+/// What the task of a room is told.
+pub(super) enum Order {
+    Join(Admission),
+    /// A member is gone, with its connection or by its own wish.
+    Leave {
+        number: u64,
+        is_wish: bool,
+    },
+    /// Another connection has this member's nickname.
+    Evict(u64),
+    /// Who is present on all nodes, if that could be found out.
+    Present(Option<Vec<String>>),
+}
+
+/// Somebody to let in, who has a nickname already.
+pub(super) struct Admission {
+    pub(super) claim: Claim,
+    pub(super) sender: Sender,
+    pub(super) since: Since,
+    pub(super) answer: oneshot::Sender<Admitted>,
+}
+
+/// Which messages a new member gets first.
+pub(super) enum Since {
+    /// The newest ones.
+    Newest,
+    /// Those behind a position.
+    After(Position),
+    /// These, which the broker gave, and those behind.
+    Given { messages: Vec<Arc<str>>, end: Position },
+    /// The newest ones; others are missing.
+    Lost,
+}
+
+/// The answer to an [`Admission`].
+pub(super) enum Admitted {
+    In(Membership),
+    /// Only the broker knows what lies behind the position.
+    AskBroker,
+    Full,
+}
+
+/// A member's place in a room, given up when this is dropped.
+pub(super) struct Membership {
+    number: u64,
+    orders: UnboundedSender<Order>,
+    pub(super) subscription: Subscription,
+    pub(super) evicted: oneshot::Receiver<()>,
+    position: watch::Receiver<Position>,
+    /// Whether the member leaves by its own wish.
+    pub(super) is_wish: bool,
+}
+
+impl Membership {
+    /// Where the newest message of the room stands that was given to its members.
+    pub(super) fn position(&self) -> Position {
+        *self.position.borrow()
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        // A room that is gone has forgotten its members.
+        let _ = self.orders.send(Order::Leave { number: self.number, is_wish: self.is_wish });
+    }
+}
+
+struct Member {
+    claim: Claim,
+    evict: oneshot::Sender<()>,
+}
+
+pub(super) struct Room {
+    rooms: Arc<Rooms>,
+    name: String,
+    orders: UnboundedSender<Order>,
+    feed: Option<Feed>,
+    topic: Topic,
+    past: Past,
+    /// Where the newest message stands, for members who missed some.
+    position: watch::Sender<Position>,
+    members: BTreeMap<u64, Member>,
+    /// Which member has a key of the names.
+    by_key: HashMap<String, u64>,
+    next_number: u64,
+    /// Nicknames on all nodes, as far as this one knows.
+    present: BTreeSet<String>,
+    /// Those of them that came or left since the names were asked.
+    changed: BTreeSet<String>,
+    is_renewing: bool,
+    /// Who waits for messages that this node has not delivered yet.
+    parked: Vec<Admission>,
+    is_degraded: bool,
+}
+
+impl Room {
+    /// Serves a room until nobody is in it.
+    pub(super) async fn run(
+        rooms: Arc<Rooms>,
+        name: String,
+        to_itself: UnboundedSender<Order>,
+        mut orders: UnboundedReceiver<Order>,
+    ) {
+        match timeout(OPENED_WITHIN, Room::open(&rooms, &name, to_itself)).await {
+            Ok(Ok(room)) => return room.serve(orders).await,
+            Ok(Err(error)) => tracing::warn!(%error, "a room of the chat cannot be opened"),
+            Err(_) => tracing::warn!("a room of the chat cannot be opened in time"),
+        }
+        // Who waits for an answer hears that there is none.
+        while !rooms.close(&name, &mut orders) {
+            while orders.try_recv().is_ok() {}
+        }
+    }
+
+    async fn open(
+        rooms: &Arc<Rooms>,
+        name: &str,
+        orders: UnboundedSender<Order>,
+    ) -> Result<Room, BoxError> {
+        let history = rooms.broker.history(name, None, past::MOST).await?;
+        let feed = rooms.broker.subscribe(name, Some(history.last)).await?;
+        let present = present(rooms, name).await?;
+        let past = past_of(history);
+        Ok(Room {
+            rooms: rooms.clone(),
+            name: name.to_owned(),
+            orders,
+            feed: Some(feed),
+            topic: Topic::new(),
+            position: watch::Sender::new(past.end()),
+            past,
+            members: BTreeMap::new(),
+            by_key: HashMap::new(),
+            next_number: 0,
+            present: present.into_iter().collect(),
+            changed: BTreeSet::new(),
+            is_renewing: false,
+            parked: Vec::new(),
+            is_degraded: !rooms.broker.is_up(),
+        })
+    }
+
+    async fn serve(mut self, mut orders: UnboundedReceiver<Order>) {
+        let mut renewal = interval(RENEWED_EVERY);
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        renewal.reset();
+        let mut retry = interval(RETRIED_EVERY);
+        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(order) => self.obey(order),
+                    None => return,
+                },
+                event = next_event(&mut self.feed) => match event {
+                    Some(event) => self.take(event).await,
+                    None => self.feed = None,
+                },
+                _ = retry.tick(), if self.feed.is_none() => self.subscribe().await,
+                _ = renewal.tick() => self.renew(),
+            }
+            let is_empty = self.members.is_empty() && self.parked.is_empty();
+            if is_empty && self.rooms.close(&self.name, &mut orders) {
+                return;
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Join(admission) => self.admit(admission),
+            Order::Leave { number, is_wish } => self.leave(number, is_wish),
+            Order::Evict(number) => {
+                self.evict(number);
+            }
+            Order::Present(names) => self.compare(names),
+        }
+    }
+
+    /// Between two deliveries: what the member gets now and what the topic gives it fit together.
+    fn admit(&mut self, admission: Admission) {
+        if admission.answer.is_closed() {
+            return;
+        }
+        let is_back = self.by_key.contains_key(&admission.claim.key);
+        if self.members.len() >= MOST_MEMBERS && !is_back {
+            return answer(admission, Admitted::Full);
+        }
+        let (history, is_gap) = match &admission.since {
+            Since::Newest => (self.past.newest(), false),
+            Since::Lost => (self.past.newest(), true),
+            Since::After(position) => match self.past.behind(*position) {
+                Some(behind) => (behind, false),
+                None => return answer(admission, Admitted::AskBroker),
+            },
+            Since::Given { messages, end } => match self.past.joined_to(*end) {
+                Joint::Here(next) => (messages.iter().cloned().chain(next).collect(), false),
+                Joint::Later => return self.parked.push(admission),
+                Joint::Apart => return answer(admission, Admitted::AskBroker),
+            },
+        };
+        self.let_in(admission, &history, is_gap);
+    }
+
+    fn let_in(&mut self, admission: Admission, history: &[Arc<str>], is_gap: bool) {
+        let Admission { claim, sender, answer, .. } = admission;
+        if let Some(&earlier) = self.by_key.get(&claim.key)
+            && let Some(nickname) = self.evict(earlier)
+            && nickname != claim.nickname
+        {
+            self.goes(&nickname);
+        }
+        self.comes(&claim.nickname);
+        let end = self.past.end();
+        let joined = Joined {
+            kind: "joined",
+            room: &self.name,
+            nickname: &claim.nickname,
+            secret: &claim.secret,
+            epoch: end.epoch.to_string(),
+            offset: end.offset,
+            members: self.present.iter().map(String::as_str).collect(),
+            gap: is_gap,
+            limits: Limits::new(),
+        };
+        // Queued before the subscription, so before all that the topic gives. If it cannot be queued, the
+        // connection has ended, or its queue is full: the handler hears nothing and says so.
+        let mut queued = sender.send(joined.json(history));
+        if self.is_degraded {
+            queued = queued.and_then(|()| sender.send(Reply::Degraded.json()));
+        }
+        let subscription = self.topic.subscribe(&sender);
+        let number = self.next_number;
+        self.next_number += 1;
+        let (evict, evicted) = oneshot::channel();
+        self.signal(&Signal::Came { nickname: claim.nickname.clone() });
+        self.by_key.insert(claim.key.clone(), number);
+        self.members.insert(number, Member { claim, evict });
+        let orders = self.orders.clone();
+        let position = self.position.subscribe();
+        let membership =
+            Membership { number, orders, subscription, evicted, position, is_wish: false };
+        if queued.is_ok() {
+            // A handler that is gone drops the membership, and so leaves.
+            let _ = answer.send(Admitted::In(membership));
+        }
+    }
+
+    fn leave(&mut self, number: u64, is_wish: bool) {
+        let Some(member) = self.members.remove(&number) else { return };
+        self.by_key.remove(&member.claim.key);
+        let claim = member.claim;
+        self.goes(&claim.nickname);
+        self.signal(&Signal::Left { nickname: claim.nickname.clone() });
+        self.rooms.runtime.spawn(async move {
+            let done = if is_wish { claim.release().await } else { claim.keep().await };
+            if let Err(error) = done {
+                tracing::debug!(%error, "a nickname of the chat goes later");
+            }
+        });
+    }
+
+    /// Another connection has the nickname of a member, which stays present. Gives the nickname.
+    fn evict(&mut self, number: u64) -> Option<String> {
+        let member = self.members.remove(&number)?;
+        self.by_key.remove(&member.claim.key);
+        // Its handler may have gone.
+        let _ = member.evict.send(());
+        Some(member.claim.nickname)
+    }
+
+    fn comes(&mut self, nickname: &str) {
+        self.changed.insert(nickname.to_owned());
+        if self.present.insert(nickname.to_owned()) {
+            self.tell(&Reply::Came { nickname });
+        }
+    }
+
+    fn goes(&mut self, nickname: &str) {
+        self.changed.insert(nickname.to_owned());
+        if self.present.remove(nickname) {
+            self.tell(&Reply::Left { nickname });
+        }
+    }
+
+    fn tell(&self, reply: &Reply<'_>) {
+        self.topic.publish(Prepared::text(reply.json()));
+    }
+
+    /// Tells other nodes what they may miss.
+    fn signal(&self, signal: &Signal) {
+        let (rooms, name, payload) = (self.rooms.clone(), self.name.clone(), to_json(signal));
+        self.rooms.runtime.spawn(async move {
+            if let Err(error) = rooms.broker.signal(&name, payload.into()).await {
+                tracing::debug!(%error, "other nodes are not told who is present");
+            }
+        });
+    }
+
+    async fn take(&mut self, event: Event) {
+        match event {
+            Event::Message(message) => self.deliver(message.position, &message.payload),
+            Event::Signal(payload) => self.hear(&payload),
+            Event::Gap(_) => self.mend().await,
+            Event::Down => {
+                self.is_degraded = true;
+                self.tell(&Reply::Degraded);
+            }
+            Event::Up => {
+                self.is_degraded = false;
+                self.tell(&Reply::Restored);
+            }
+        }
+    }
+
+    fn deliver(&mut self, position: Position, payload: &[u8]) {
+        if position.epoch != self.past.end().epoch {
+            // The offsets count from another beginning.
+            self.past = Past::of(Vec::new(), Position { offset: 0, ..position });
+            self.tell(&Reply::gap(self.past.end()));
+        }
+        let Some(json) = message_json(position, payload) else { return };
+        if self.past.push(position, json.clone()) {
+            self.position.send_replace(position);
+            self.topic.publish(Prepared::text(json));
+            self.unpark();
+        }
+    }
+
+    /// Those who waited for a message may come in now, or wait for the next one.
+    fn unpark(&mut self) {
+        for admission in std::mem::take(&mut self.parked) {
+            self.admit(admission);
+        }
+    }
+
+    fn hear(&mut self, payload: &[u8]) {
+        match serde_json::from_slice(payload) {
+            Ok(Signal::Came { nickname }) => self.comes(&nickname),
+            Ok(Signal::Left { nickname }) if !self.is_here(&nickname) => self.goes(&nickname),
+            Ok(Signal::Typing { nickname }) => self.tell(&Reply::Typing { nickname: &nickname }),
+            Ok(Signal::Left { .. }) => {}
+            Err(error) => {
+                tracing::debug!(%error, "another program sends signals in a room of the chat")
+            }
+        }
+    }
+
+    fn is_here(&self, nickname: &str) -> bool {
+        self.members.values().any(|member| member.claim.nickname == nickname)
+    }
+
+    /// The feed has lost something: the broker's history has it, or all members hear of the gap.
+    async fn mend(&mut self) {
+        let end = self.past.end();
+        let asked = self.rooms.broker.history(&self.name, Some(end), MOST_MENDED);
+        match timeout(OPENED_WITHIN, asked).await {
+            Ok(Ok(history)) if !history.is_gap && history.messages.len() < MOST_MENDED => {
+                for message in history.messages {
+                    self.deliver(message.position, &message.payload);
+                }
+            }
+            Ok(Ok(history)) => {
+                self.past = past_of(history);
+                self.position.send_replace(self.past.end());
+                self.tell(&Reply::gap(self.past.end()));
+                self.unpark();
+            }
+            Ok(Err(_)) | Err(_) => self.feed = None,
+        }
+    }
+
+    /// A feed from where the last one ended.
+    async fn subscribe(&mut self) {
+        let asked = self.rooms.broker.subscribe(&self.name, Some(self.past.end()));
+        match timeout(OPENED_WITHIN, asked).await {
+            Ok(Ok(feed)) => {
+                self.feed = Some(feed);
+                if std::mem::take(&mut self.is_degraded) {
+                    self.tell(&Reply::Restored);
+                }
+            }
+            Ok(Err(_)) | Err(_) => {
+                if !std::mem::replace(&mut self.is_degraded, true) {
+                    self.tell(&Reply::Degraded);
+                }
+            }
+        }
+    }
+
+    /// Makes the nicknames of the members last, and asks who else is present.
+    fn renew(&mut self) {
+        self.parked.retain(|admission| !admission.answer.is_closed());
+        if std::mem::replace(&mut self.is_renewing, true) {
+            return;
+        }
+        self.changed.clear();
+        let claims: Vec<(u64, Claim)> =
+            self.members.iter().map(|(number, member)| (*number, member.claim.clone())).collect();
+        let (rooms, name, orders) = (self.rooms.clone(), self.name.clone(), self.orders.clone());
+        self.rooms.runtime.spawn(async move {
+            for (number, claim) in claims {
+                // What cannot be renewed now is tried again before it is over.
+                if let Ok(false) = claim.renew().await {
+                    let _ = orders.send(Order::Evict(number));
+                }
+            }
+            let present = present(&rooms, &name).await;
+            let _ = orders.send(Order::Present(present.ok()));
+        });
+    }
+
+    /// Nodes that died have told nobody that their members are gone.
+    fn compare(&mut self, names: Option<Vec<String>>) {
+        self.is_renewing = false;
+        let Some(names) = names else { return };
+        let names: BTreeSet<String> = names.into_iter().collect();
+        let changed = std::mem::take(&mut self.changed);
+        for nickname in
+            names.difference(&self.present.clone()).filter(|name| !changed.contains(*name))
+        {
+            self.comes(nickname);
+        }
+        let mine: BTreeSet<&str> =
+            self.members.values().map(|member| &*member.claim.nickname).collect();
+        let is_gone = |name: &&String| {
+            !names.contains(*name) && !changed.contains(*name) && !mine.contains(&***name)
+        };
+        let gone: Vec<String> = self.present.iter().filter(is_gone).cloned().collect();
+        gone.iter().for_each(|nickname| self.goes(nickname));
+    }
+}
+
+fn answer(admission: Admission, admitted: Admitted) {
+    // Its handler may have gone.
+    let _ = admission.answer.send(admitted);
+}
+
+async fn next_event(feed: &mut Option<Feed>) -> Option<Event> {
+    match feed {
+        Some(feed) => feed.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The nicknames that are present in a room, on all nodes.
+async fn present(rooms: &Rooms, name: &str) -> Result<Vec<String>, BoxError> {
+    let values = rooms.names.list(&claim::prefix(name)).await?;
+    let entries = values.iter().filter_map(|value| claim::entry(value));
+    Ok(entries.filter(|entry| entry.is_present).map(|entry| entry.nickname).collect())
+}
+
+fn past_of(history: History) -> Past {
+    let kept = history.messages.into_iter().filter_map(|message| {
+        Some((message.position, message_json(message.position, &message.payload)?))
+    });
+    Past::of(kept.collect(), history.last)
+}
+
+/// A stored message as members get it. Another program may have stored something else.
+pub(super) fn message_json(position: Position, payload: &[u8]) -> Option<Arc<str>> {
+    let said: Said = serde_json::from_slice(payload).ok()?;
+    Some(said.json(position).into())
+}
+
+/// Members of a room on this node.
+const MOST_MEMBERS: usize = 5_000;
+
+/// How often a nickname is made to last: three times before it is over.
+const RENEWED_EVERY: Duration = Duration::from_secs(10);
+
+/// How often the feed is asked for again, where it has ended.
+const RETRIED_EVERY: Duration = Duration::from_millis(500);
+
+/// How long the broker may take to open a room.
+const OPENED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Messages of a gap that are given to all members. With more, members ask for themselves.
+const MOST_MENDED: usize = 1_000;
