@@ -4,6 +4,7 @@
 //! that repeat are lists split on commas there. An empty variable is not set, and a bad
 //! one is reported by its own name.
 
+mod apps;
 mod bounds;
 mod compression;
 mod drain;
@@ -19,6 +20,7 @@ use clap::{
     Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
+pub(crate) use self::apps::Switch;
 pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
 pub(crate) use self::drain::Drain;
@@ -135,6 +137,9 @@ pub(crate) struct Serve {
     pub(crate) own_host: Vec<String>,
 
     #[command(flatten)]
+    pub(crate) apps: apps::Apps,
+
+    #[command(flatten)]
     pub(crate) tls: Tls,
 
     #[command(flatten)]
@@ -172,6 +177,10 @@ pub(crate) struct Serve {
     /// Whether `listen` was said.
     #[arg(skip)]
     pub(crate) is_listen_said: bool,
+
+    /// Whether `allowed_origin` was said.
+    #[arg(skip)]
+    pub(crate) is_allowed_origin_said: bool,
 }
 
 /// How log lines are written.
@@ -302,7 +311,9 @@ impl Serve {
         let is_variable = |id: &str| matches.value_source(id) == Some(ValueSource::EnvVariable);
         let ids = matches.ids().map(|id| id.as_str()).filter(|id| is_variable(id));
         self.from_variables = ids.map(str::to_owned).collect();
-        self.is_listen_said = matches.value_source("listen") != Some(ValueSource::DefaultValue);
+        let is_said = |id: &str| matches.value_source(id) != Some(ValueSource::DefaultValue);
+        self.is_listen_said = is_said("listen");
+        self.is_allowed_origin_said = is_said("allowed_origin");
         for (id, values) in [
             ("listen", &mut self.listen),
             ("listen_tls", &mut self.tls.listen_tls),

@@ -59,6 +59,8 @@ pub use handles::sender::{Sender, TrySendError};
 pub use handles::websocket::WebSocket;
 #[cfg(feature = "server")]
 pub(crate) use http::HttpService;
+#[cfg(feature = "server")]
+pub(crate) use http::Takes;
 #[cfg(feature = "http")]
 pub use http::{Answer, Body, BodyError};
 pub use negotiated::Negotiated;

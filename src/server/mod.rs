@@ -52,9 +52,9 @@ use self::tls::InForce;
 pub use self::tls::{Tls, TlsCounters, TlsError};
 use self::worker::{Shared, Worker};
 use crate::net::{
-    Answer, Body, BoxError, Config, Context, HttpService, Incoming, Limits, Timeouts, Watchman,
+    Answer, Body, BoxError, Config, Context, HttpService, Incoming, Limits, Takes, Timeouts, Watchman,
 };
-use crate::proto::handshake::Policy;
+use crate::proto::handshake::{Policy, Request};
 
 /// A WebSocket server that is bound to its addresses and not yet serving.
 ///
@@ -78,6 +78,7 @@ pub struct Server {
     workers: Option<usize>,
     config: Config,
     http: Option<HttpService>,
+    http_where: Option<Takes>,
     caps: Caps,
     buffers: Buffers,
     blocking_warning: Option<Duration>,
@@ -130,6 +131,7 @@ impl Server {
             workers: None,
             config: Config::default(),
             http: None,
+            http_where: None,
             caps: Caps::default(),
             buffers: Buffers::default(),
             blocking_warning: Some(BLOCKING_WARNING),
@@ -266,6 +268,31 @@ impl Server {
         B::Error: Into<BoxError>,
     {
         self.http = Some(HttpService::of_service(service));
+        self
+    }
+
+    /// Narrows what [`http`](Self::http) or [`http_service`](Self::http_service) answers to the requests of
+    /// which `takes` says so: a page beside WebSockets, for instance. All others are refused as if there was
+    /// no handler, with 404, 405 or 426. `takes` sees the head alone and is to return at once.
+    ///
+    /// ```no_run
+    /// use stickler::Server;
+    ///
+    /// # async fn chat(incoming: stickler::Incoming) -> stickler::Result<()> { Ok(()) }
+    /// # async fn page(_: stickler::http::Request<stickler::Body>) -> stickler::http::Response<&'static str> {
+    /// #     stickler::http::Response::new("hello")
+    /// # }
+    /// # fn main() -> std::io::Result<()> {
+    /// let server = Server::bind("127.0.0.1:9001")?.http(page);
+    /// server.http_where(|request| request.method() == "GET" && request.path() == "/page").serve(chat)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn http_where<P>(mut self, takes: P) -> Self
+    where
+        P: Fn(&Request) -> bool + Send + Sync + 'static,
+    {
+        self.http_where = Some(Arc::new(takes));
         self
     }
 
@@ -488,7 +515,8 @@ impl Server {
         let serving = Serving { handle: self.handle() };
         let watchman = Watchman::new(self.blocking_warning);
         let config = Arc::new(self.config);
-        let contexts = Context::several(&config, self.http.as_ref(), &watchman, count);
+        let http = self.http.map(|http| http.only_where(self.http_where));
+        let contexts = Context::several(&config, http.as_ref(), &watchman, count);
         let contexts = self.control.contexts.get_or_init(|| contexts);
         if let Some(farewell) = self.control.shutdown.farewell() {
             // It was asked for before there was a context to tell.

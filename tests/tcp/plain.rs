@@ -48,6 +48,45 @@ fn a_router_of_axum_and_websockets_share_a_port() {
     server.stop();
 }
 
+/// What the handler does not take is refused as if there was none: by path, by method, and with content.
+#[test]
+fn a_handler_for_some_requests_changes_nothing_for_the_others() {
+    let takes = |request: &stickler::proto::handshake::Request| {
+        request.path() == "/page" && ["GET", "HEAD"].contains(&request.method())
+    };
+    let policy = || stickler::Policy::default().paths(["/", "/page"]);
+    let config = || stickler::Config::default().policy(policy());
+    let handler = async |_: Request<Body>| Response::new("a page");
+    let some = server().config(config()).http(handler).http_where(takes);
+    let some = Running::of(some.start(echo).unwrap());
+    let none = Running::of(server().config(config()).start(echo).unwrap());
+    let ask = |server: &Running, request: &str| {
+        let mut client = server.connect();
+        client.send(request);
+        let head = client.head();
+        (head.status(), String::from_utf8(client.rest()).unwrap())
+    };
+    let get = "GET /page HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert_eq!(ask(&some, get), (200, "a page".into()));
+    assert_eq!(ask(&some, &get.replace("GET", "HEAD")), (200, String::new()));
+    let post = "POST /page HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
+    for request in [
+        "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n",
+        "BREW /page HTTP/1.1\r\nHost: h\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST *bad HTTP/1.1\r\nHost: h\r\n\r\n",
+        post,
+    ] {
+        let refused = ask(&none, request);
+        assert!(refused.0 >= 400, "{request}: {refused:?}");
+        assert_eq!(ask(&some, request), refused, "{request}");
+    }
+    some.stop();
+    none.stop();
+}
+
 /// The answer is not lost by a reset, although the client goes on sending.
 #[test]
 fn an_answer_before_the_content_arrives_whole() {

@@ -3,7 +3,7 @@
 use stickler::Incoming;
 
 /// Echoes until the closing handshake.
-pub(crate) async fn echo(incoming: Incoming) -> stickler::Result<()> {
+pub(super) async fn echo(incoming: Incoming) -> stickler::Result<()> {
     let (mut receiver, sender) = incoming.accept()?.split();
     while let Some(message) = receiver.recv().await? {
         sender.send(message)?;

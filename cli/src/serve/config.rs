@@ -10,7 +10,8 @@ use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, S
 use stickler::{Config, DeflateConfig, Limits, Timeouts};
 
 use super::memory::default_bound;
-use crate::cli::{Compression, Deflate, Serve, WhenFull, WhenTooFast, usage_error};
+use crate::apps::{Apps, CHAT, VIOLATIONS};
+use crate::cli::{Compression, Deflate, Serve, Switch, WhenFull, WhenTooFast, usage_error};
 use crate::units::Interval;
 
 pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
@@ -90,15 +91,11 @@ fn read_deflate(options: &Compression) -> DeflateConfig {
 const TAKEOVER_WINDOW: WindowBits = WindowBits::new(12).unwrap();
 
 fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
-    let origins = read_each(
-        &options.allowed_origin,
-        &options.name_of("allowed_origin"),
-        AllowedOrigin::from_str,
-    )?;
+    let origins = read_origins(options)?;
     let own_hosts =
         read_each(&options.own_host, &options.name_of("own_host"), Authority::from_str)?;
     let policy =
-        Policy::default().paths(read_paths(options)?).origins(origins).own_hosts(own_hosts);
+        Policy::default().paths(read_all_paths(options)?).origins(origins).own_hosts(own_hosts);
     let subprotocol = options.name_of("subprotocol");
     match &options.subprotocol[..] {
         [only] if only == ANY => Ok(policy.any_subprotocol(true)),
@@ -116,9 +113,56 @@ fn read_paths(options: &Serve) -> Result<Vec<String>, clap::Error> {
     }
 }
 
+/// The paths of the echo, and those of the applications that are on.
+fn read_all_paths(options: &Serve) -> Result<Vec<String>, clap::Error> {
+    let mut paths = read_paths(options)?;
+    for (path, flag) in taken(options) {
+        if paths.iter().any(|echo| echo == path) {
+            let name = options.name_of("path");
+            return Err(usage_error(format!(
+                "'{path}', which {name} names, is of --{flag}; --{flag} off leaves it to the echo"
+            )));
+        }
+        paths.push(path.into());
+    }
+    Ok(paths)
+}
+
+/// The paths of the applications that are on, and their flags.
+fn taken(options: &Serve) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let page = (options.apps.page == Switch::On).then_some((VIOLATIONS, "page"));
+    let chat = (options.apps.chat == Switch::On).then_some((CHAT, "chat"));
+    page.into_iter().chain(chat)
+}
+
+fn read_origins(options: &Serve) -> Result<Vec<AllowedOrigin>, clap::Error> {
+    let name = options.name_of("allowed_origin");
+    read_each(&options.allowed_origin, &name, AllowedOrigin::from_str)
+}
+
+/// What is served besides the echo.
+///
+/// # Errors
+/// A path or an origin is none.
+pub(super) fn read_apps(options: &Serve) -> Result<Apps, clap::Error> {
+    let origins = match options.is_allowed_origin_said {
+        true => read_origins(options)?,
+        // What people say in a room is not for every page that they have open.
+        false => vec![AllowedOrigin::SameHost],
+    };
+    Ok(Apps {
+        echo: read_paths(options)?.into_iter().next().unwrap_or_default(),
+        page: options.apps.page == Switch::On,
+        chat: (options.apps.chat == Switch::On).then_some(origins),
+    })
+}
+
 fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {
     let name = options.name_of("health_path");
     let path = read_each(options.health_path.as_slice(), &name, read_path)?.pop();
+    if let Some((taken, flag)) = taken(options).find(|(taken, _)| path.as_deref() == Some(*taken)) {
+        return Err(usage_error(format!("'{taken}', which {name} names, is of --{flag}")));
+    }
     match path {
         Some(path) if read_paths(options)?.contains(&path) => {
             Err(usage_error(format!("the echo answers on '{path}', which {name} names too")))

@@ -247,6 +247,10 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 const MODULES: &[&str] = &[
     "stickler::adapters::axum::upgrade",
     "stickler::adapters::hyper",
+    "stickler::apps",
+    "stickler::apps::chat::claim",
+    "stickler::apps::chat::member",
+    "stickler::apps::chat::room",
     "stickler::net::handles::rejecting",
     "stickler::net::state::compression",
     "stickler::net::state::watchman",

@@ -21,11 +21,11 @@ use std::thread;
 use stickler::{Config, Drained};
 
 use self::activation::Handed;
-use self::config::read_config;
+use self::config::{read_apps, read_config};
 use self::drain::Drain;
 use self::places::Places;
 use self::tls::Certificates;
-use crate::apps::echo::echo;
+use crate::apps::Apps;
 use crate::cli::{Serve, usage_error};
 
 /// Serves until a signal; 0 then, or 5 where that is asked for and connections were cut; 1 when it cannot.
@@ -41,6 +41,7 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
     let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
     let config = read_config(options)?;
+    let apps = read_apps(options)?;
     let drain = Drain::read(options)?;
     if options
         .bounds
@@ -54,8 +55,8 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
-    let served =
-        handed.and_then(|handed| serve(options, &places, handed, certificates, config, &drain));
+    let served = handed
+        .and_then(|handed| serve(options, &places, handed, certificates, (config, apps), &drain));
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
         let _ = writeln!(io::stderr(), "stickler: {error}");
@@ -69,7 +70,7 @@ fn serve(
     places: &Places,
     handed: Vec<Handed>,
     certificates: Option<Certificates>,
-    config: Config,
+    (config, apps): (Config, Apps),
     drain: &Drain,
 ) -> io::Result<Drained> {
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -111,7 +112,7 @@ fn serve(
         None => None,
     };
     signals::watch(server.handle(), drain.clone(), reload)?;
-    let serving = server.start(echo)?;
+    let serving = apps.start(server)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;
     let bindings = handle.bindings();

@@ -18,7 +18,7 @@ const PATTERNS: Profile =
 const SAME_HOST: Profile = &["--allowed-origin", "same-host"];
 const OURS: Profile =
     &["--own-host", "example.com:80", "--own-host", "example.net:8080", "--own-host", "[::1]:80"];
-const PATHS: Profile = &["--path", "/a/b", "--path", "/chat"];
+const PATHS: Profile = &["--path", "/a/b", "--path", "/chat", "--chat", "off"];
 
 fn origin(value: impl AsRef<[u8]>) -> Head {
     Head::new().add("Origin", value)

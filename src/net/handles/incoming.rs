@@ -26,7 +26,7 @@ use crate::proto::rejection::Rejection;
 pub struct Incoming {
     /// Taken by the answer.
     inner: Option<Box<Inner>>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 pub(super) struct Inner {

@@ -9,8 +9,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 
 use super::incoming::Incoming;
-use crate::proto::handshake::Request as Head;
 use crate::proto::handshake::fields::trim;
+use crate::proto::handshake::{AllowedOrigin, Request as Head, Scheme, judge_origin};
+use crate::proto::rejection::Rejection;
 
 impl Incoming {
     /// The request, in the types of the crate `http`; made when it is first asked for.
@@ -38,6 +39,18 @@ impl Incoming {
     /// The path of the request-target, undecoded.
     pub fn path(&self) -> &str {
         self.head().path()
+    }
+
+    /// Judges the Origin of the request by other rules than the policy's: where one path of a server is for
+    /// pages of fewer origins than another (RFC 6455 §10.2). A request without Origin passes, as no
+    /// browser sends one.
+    ///
+    /// # Errors
+    /// The Origin is allowed by none of the rules, or malformed: what to reject the handshake with.
+    pub fn check_origin(&self, allowed: &[AllowedOrigin]) -> Result<(), Rejection> {
+        let is_secured = self.shared.is_secured(&self.shared.lock());
+        let reached = if is_secured { Scheme::Https } else { Scheme::Http };
+        judge_origin(reached, self.head(), allowed)
     }
 
     /// The value of the first cookie of this name, without quotes around it (RFC 6265 §4.2.1). `None`

@@ -12,3 +12,5 @@ pub use answer::Answer;
 pub(in crate::net) use answer::{Fault, check};
 pub use body::{Body, BodyError};
 pub(crate) use service::HttpService;
+#[cfg(feature = "server")]
+pub(crate) use service::Takes;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use super::answering::Plain;
 use super::health;
 use crate::net::handles::incoming::Incoming;
+use crate::net::http::HttpService;
 use crate::net::lent::lease::Lease;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::shared::Shared;
@@ -111,7 +112,22 @@ fn parse(head: &[u8], limits: &HeadLimits, shared: &Shared) -> Result<Request, R
     match &context.http {
         None => Request::parse(head, limits)
             .or_else(|refusal| health::read_again(head, limits, &refusal, context).ok_or(refusal)),
+        Some(http) if http.is_choosy() => parse_chosen(head, limits, http)
+            .or_else(|refusal| health::read_again(head, limits, &refusal, context).ok_or(refusal)),
         Some(_) => Request::parse_any_method(head, limits),
+    }
+}
+
+/// A request that the application does not take is read as if there was no application: the refusal of
+/// its method is the same then.
+fn parse_chosen(
+    head: &[u8],
+    limits: &HeadLimits,
+    http: &HttpService,
+) -> Result<Request, Refusal> {
+    match Request::parse_any_method(head, limits) {
+        Ok(request) if request.method() == "GET" || http.takes(&request) => Ok(request),
+        _ => Request::parse(head, limits),
     }
 }
 
@@ -144,6 +160,9 @@ fn open<T: ReadVec>(
         Verdict::WebSocket(offer) => offer,
         Verdict::PlainHttp => {
             let refusal = refuse_plain(&request, policy);
+            if context.http.as_ref().is_some_and(|http| !http.takes(&request)) {
+                return Err(refusal);
+            }
             let plain = Plain::take(request, early, shared)?.ok_or(refusal)?;
             #[cfg(feature = "tls")]
             let plain = plain.over(io.tls_session());

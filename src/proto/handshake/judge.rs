@@ -11,6 +11,7 @@ use crate::proto::{
 
 use super::{
     accept::AcceptKey,
+    allowed_origin::AllowedOrigin,
     fields::{Single, is_token, list, token},
     origin,
     policy::{Policy, Subprotocol},
@@ -295,14 +296,28 @@ fn serves(policy: &Policy, path: &str) -> bool {
 
 /// RFC 6455 §10.2, RFC 6454 §7.3: at most one Origin, and a welcome one.
 fn check_origin(reached: Scheme, request: &Request, policy: &Policy) -> Result<(), Rejection> {
+    if policy.require_origin && request.origin().is_none() {
+        return Err(Rejection::OriginMissing);
+    }
+    judge_origin(reached, request, &policy.origins)
+}
+
+/// Whether a request may come from where it says that it comes from; without Origin it may.
+///
+/// # Errors
+/// The Origin is repeated, malformed, or allowed by none of the rules.
+pub(crate) fn judge_origin(
+    reached: Scheme,
+    request: &Request,
+    allowed: &[AllowedOrigin],
+) -> Result<(), Rejection> {
     match request.single("origin") {
-        Single::Missing if policy.require_origin => Err(Rejection::OriginMissing),
         Single::Missing => Ok(()),
         // RFC 6454 §7.3: not more than one Origin.
         Single::Repeated => Err(Rejection::OriginRepeated),
         Single::Value(value) => {
             let is_secure = reached == Scheme::Https;
-            origin::check(value, &policy.origins, request.authority(), is_secure)
+            origin::check(value, allowed, request.authority(), is_secure)
         }
     }
 }

@@ -33,7 +33,7 @@ pub use authority::{Authority, InvalidAuthority};
 pub use head::{HeadLimits, HeadScanner};
 pub use judge::{Offer, SubprotocolNotOffered, Verdict, judge, refuse_plain};
 #[cfg(feature = "net")]
-pub(crate) use judge::{is_plain, judge_over};
+pub(crate) use judge::{is_plain, judge_origin, judge_over};
 pub use policy::{InvalidSubprotocol, Policy, Subprotocol};
 pub use refusal::Refusal;
 pub use request::Request;

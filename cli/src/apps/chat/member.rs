@@ -32,11 +32,21 @@ pub(super) async fn serve(
     loop {
         tokio::select! {
             message = receiver.recv() => match message? {
-                Some(message) => member.hear(&message).await?,
+                Some(message) => {
+                    let request = read(message);
+                    member.hear(request).await?;
+                }
                 None => return Ok(()),
             },
             happened = happens(&mut member.place) => member.tell(happened).await?,
         }
+    }
+}
+
+fn read(message: Message<'_>) -> Result<Request, Fault> {
+    match message.as_text() {
+        Some(text) => parse(text),
+        None => Err(Fault::new("binary", "a message is text with one JSON object")),
     }
 }
 
@@ -95,12 +105,8 @@ async fn happens(place: &mut Option<Place>) -> Happened {
 }
 
 impl Member {
-    async fn hear(&mut self, message: &Message<'_>) -> stickler::Result<()> {
-        let Some(text) = message.as_text() else {
-            let fault = Fault::new("binary", "a message is text with one JSON object");
-            return self.reply(&Reply::Error(&fault)).await;
-        };
-        let done = match parse(text) {
+    async fn hear(&mut self, request: Result<Request, Fault>) -> stickler::Result<()> {
+        let done = match request {
             Ok(request) => self.follow(request).await,
             Err(fault) => Err(fault),
         };
@@ -162,7 +168,7 @@ impl Member {
         Err(given_up)
     }
 
-    async fn admit(&self, join: &Join, claim: &Claim) -> Result<Membership, Fault> {
+    async fn admit(&mut self, join: &Join, claim: &Claim) -> Result<Membership, Fault> {
         let mut since = join.after.map_or(Since::Newest, Since::After);
         for _ in 0..TRIES {
             match self.ask(join, claim, since).await? {
@@ -180,7 +186,7 @@ impl Member {
         }
     }
 
-    async fn ask(&self, join: &Join, claim: &Claim, since: Since) -> Result<Admitted, Fault> {
+    async fn ask(&mut self, join: &Join, claim: &Claim, since: Since) -> Result<Admitted, Fault> {
         let (answer, answered) = oneshot::channel();
         let (claim, sender) = (claim.clone(), self.sender.clone());
         let admission = Admission { claim, sender, since, answer };
@@ -192,7 +198,7 @@ impl Member {
     }
 
     /// What the broker has behind the last message that the client saw.
-    async fn look_up(&self, join: &Join) -> Result<Since, Fault> {
+    async fn look_up(&mut self, join: &Join) -> Result<Since, Fault> {
         let asked = self.rooms.broker.history(&join.room, join.after, MOST_MISSED);
         let history = match timeout(ANSWERED_WITHIN, asked).await {
             Ok(Ok(history)) => history,
@@ -279,7 +285,7 @@ impl Member {
     }
 
     /// Waits while the client does not read: it gets no answers to requests that it does not make.
-    async fn reply(&self, reply: &Reply<'_>) -> stickler::Result<()> {
+    async fn reply(&mut self, reply: &Reply<'_>) -> stickler::Result<()> {
         Ok(self.sender.send_ready(reply.json()).await?)
     }
 }
