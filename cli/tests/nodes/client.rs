@@ -235,6 +235,9 @@ impl Client {
                 self.record.counts.gaps += 1;
                 return Err("a gap: join again behind the last message".into());
             }
+            "error" if message["code"] == "unavailable" => {
+                return Err(format!("out of the room: {message}"));
+            }
             "degraded" => self.record.counts.degraded += 1,
             "came" | "left" | "typing" | "restored" => {}
             _ => self.record.faults.push(format!("the server has sent {message}")),

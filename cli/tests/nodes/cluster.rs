@@ -9,6 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// One `stickler serve`. It is killed when this is dropped.
 pub(crate) struct Node {
     child: Child,
@@ -134,6 +136,20 @@ impl Broker {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// It is there, and answers nothing, until [`thaw`](Broker::thaw). What it was given meanwhile it takes then.
+    pub(crate) fn freeze(&self) {
+        self.send(Signal::STOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.send(Signal::CONT);
+    }
+
+    fn send(&self, signal: Signal) {
+        let child = self.child.as_ref().unwrap();
+        kill_process(Pid::from_child(child), signal).unwrap();
     }
 
     pub(crate) fn url(&self) -> String {
