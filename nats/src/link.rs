@@ -24,7 +24,7 @@ pub(crate) struct Node {
     pub(crate) options: Options,
     pub(crate) link: watch::Receiver<Link>,
     /// Has the watching task look at once.
-    poke: mpsc::Sender<Event>,
+    poke: mpsc::Sender<()>,
     watcher: JoinHandle<()>,
 }
 
@@ -40,8 +40,10 @@ pub(crate) struct Link {
 impl Node {
     pub(crate) async fn connect(options: Options) -> Result<Arc<Node>, ConnectError> {
         store::check_name(&options.stream)?;
-        let (poke, events) = mpsc::channel(64);
-        let connected = connect_options(&options, poke.clone()).await?;
+        // One poke stands for all that came since the last look.
+        let (poke, pokes) = mpsc::channel(1);
+        let link = watch::Sender::default();
+        let connected = connect_options(&options, link.clone(), poke.clone()).await?;
         let connecting = connected.connect(options.servers.clone());
         let client =
             connecting.await.map_err(|error| ConnectError::Unreachable(Box::new(error)))?;
@@ -53,7 +55,7 @@ impl Node {
             client: client.clone(),
             jetstream: jetstream.clone(),
             options: options.clone(),
-            link: watch::Sender::default(),
+            link,
         };
         let is_away = options.may_be_away && client.connection_state() != State::Connected;
         match if is_away { Ok(()) } else { watcher.look().await } {
@@ -61,7 +63,7 @@ impl Node {
             _ => {}
         }
         let link = watcher.link.subscribe();
-        let watcher = tokio::spawn(async move { watcher.run(events).await });
+        let watcher = tokio::spawn(async move { watcher.run(pokes).await });
         Ok(Arc::new(Node { client, jetstream, options, link, poke, watcher }))
     }
 
@@ -77,8 +79,8 @@ impl Node {
 
     /// Has the watching task look at the stream now: something was odd.
     pub(crate) fn doubt(&self) {
-        // A full queue has it look too.
-        let _ = self.poke.try_send(Event::Connected);
+        // If there is no room, it will look anyway.
+        let _ = self.poke.try_send(());
     }
 }
 
@@ -96,26 +98,9 @@ struct Watcher {
 }
 
 impl Watcher {
-    async fn run(&mut self, mut events: mpsc::Receiver<Event>) {
-        loop {
-            match tokio::time::timeout(LOOK_EVERY, events.recv()).await {
-                // Only what the server closed for good ends here, or the node's end.
-                Ok(None) => return,
-                Ok(Some(Event::Disconnected | Event::Closed)) => {
-                    tracing::warn!("the connection to NATS is lost");
-                    self.set(None);
-                    continue;
-                }
-                Ok(Some(Event::Connected)) => self.link.send_modify(|link| link.doubts += 1),
-                Ok(Some(Event::SlowConsumer(_))) => {
-                    tracing::warn!(
-                        "this node was too slow for NATS: feeds read again what they missed"
-                    );
-                    self.link.send_modify(|link| link.doubts += 1);
-                    continue;
-                }
-                Ok(Some(_)) | Err(_) => {}
-            }
+    async fn run(&mut self, mut pokes: mpsc::Receiver<()>) {
+        // `Ok(None)`: the node has ended.
+        while tokio::time::timeout(LOOK_EVERY, pokes.recv()).await != Ok(None) {
             if let Err(error) = self.look().await {
                 tracing::debug!(%error, "NATS does not answer as it should");
             }
@@ -145,25 +130,49 @@ impl Watcher {
     }
 
     fn set(&self, opened: Option<Opened>) {
-        self.link.send_if_modified(|link| {
-            if link.opened == opened {
-                return false;
-            }
-            match (&link.opened, &opened) {
-                (Some(_), None) => tracing::warn!("the broker is down"),
-                (_, Some(opened)) => tracing::info!(epoch = opened.epoch, "the broker is up"),
-                (None, None) => {}
-            }
-            link.opened = opened;
-            link.doubts += 1;
-            true
-        });
+        set(&self.link, opened);
     }
+}
+
+fn set(link: &watch::Sender<Link>, opened: Option<Opened>) {
+    link.send_if_modified(|link| {
+        if link.opened == opened {
+            return false;
+        }
+        match (&link.opened, &opened) {
+            (Some(_), None) => tracing::warn!("the broker is down"),
+            (_, Some(opened)) => tracing::info!(epoch = opened.epoch, "the broker is up"),
+            (None, None) => {}
+        }
+        link.opened = opened;
+        link.doubts += 1;
+        true
+    });
+}
+
+/// Notes what happened to the connection, at once: the watching task may be waiting for an answer. Only its next
+/// look can be put off, never what feeds have to know.
+fn note(link: &watch::Sender<Link>, poke: &mpsc::Sender<()>, event: &Event) {
+    match event {
+        Event::Disconnected | Event::Closed => {
+            tracing::warn!("the connection to NATS is lost");
+            return set(link, None);
+        }
+        Event::Connected => link.send_modify(|link| link.doubts += 1),
+        Event::SlowConsumer(_) => {
+            tracing::warn!("this node was too slow for NATS: feeds read again what they missed");
+            return link.send_modify(|link| link.doubts += 1);
+        }
+        _ => {}
+    }
+    // If there is no room, the task looks anyway.
+    let _ = poke.try_send(());
 }
 
 async fn connect_options(
     options: &Options,
-    events: mpsc::Sender<Event>,
+    link: watch::Sender<Link>,
+    poke: mpsc::Sender<()>,
 ) -> Result<ConnectOptions, ConnectError> {
     let mut connect = ConnectOptions::new()
         .name("stickler")
@@ -175,8 +184,7 @@ async fn connect_options(
             Duration::from_millis(50 << attempt.min(3)).min(Duration::from_millis(400))
         })
         .event_callback(move |event| {
-            // A full queue has the task look anyway.
-            let _ = events.try_send(event);
+            note(&link, &poke, &event);
             std::future::ready(())
         });
     if options.may_be_away {
@@ -240,6 +248,18 @@ mod tests {
         ] {
             assert_eq!(version(text).is_some_and(|version| version >= OLDEST), is_enough, "{text}");
         }
+    }
+
+    #[test]
+    fn events_count_while_the_watching_task_has_pokes_to_follow() {
+        let link = watch::Sender::<Link>::default();
+        let (poke, _pokes) = mpsc::channel(1);
+        poke.try_send(()).unwrap();
+        let before = link.borrow().doubts;
+        note(&link, &poke, &Event::Connected);
+        assert!(link.borrow().doubts > before);
+        note(&link, &poke, &Event::SlowConsumer(1));
+        assert!(link.borrow().doubts > before + 1);
     }
 
     #[test]
