@@ -23,6 +23,8 @@ pub struct FeedWriter {
 struct Shared {
     queue: Mutex<Queue>,
     changed: Notify,
+    /// Told when the [`Feed`] is dropped.
+    left: Notify,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ struct Queue {
     /// Where the newest message stands that was queued.
     last: Option<Position>,
     is_ended: bool,
+    is_left: bool,
 }
 
 impl Feed {
@@ -47,8 +50,13 @@ impl Feed {
             capacity: capacity.max(1),
             last: after,
             is_ended: false,
+            is_left: false,
         };
-        let shared = Arc::new(Shared { queue: Mutex::new(queue), changed: Notify::new() });
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(queue),
+            changed: Notify::new(),
+            left: Notify::new(),
+        });
         (FeedWriter { shared: shared.clone() }, Feed { shared })
     }
 
@@ -84,9 +92,27 @@ impl FeedWriter {
         self.shared.changed.notify_one();
     }
 
+    /// Waits until the feed is dropped. One task may wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only looks.
+    pub async fn closed(&self) {
+        while !self.is_closed() {
+            self.shared.left.notified().await;
+        }
+    }
+
     /// Whether the feed was dropped, so that nobody reads what is written.
     pub fn is_closed(&self) -> bool {
-        Arc::strong_count(&self.shared) == 1
+        self.shared.lock().is_left
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.shared.lock().is_left = true;
+        self.shared.left.notify_one();
     }
 }
 
@@ -217,6 +243,6 @@ mod tests {
         tokio::task::yield_now().await;
         writer.write(Event::Up);
         assert!(reader.await.unwrap());
-        assert!(writer.is_closed());
+        writer.closed().await;
     }
 }
