@@ -7,9 +7,11 @@
 pub(crate) mod chat;
 mod echo;
 mod pages;
+mod told;
 mod violations;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use stickler::proto::handshake::Request;
 use stickler::{AllowedOrigin, Incoming, Server, Serving};
@@ -17,6 +19,7 @@ use stickler::{AllowedOrigin, Incoming, Server, Serving};
 use self::chat::Rooms;
 use self::echo::echo;
 use self::pages::Pages;
+use self::told::Told;
 use self::violations::Gallery;
 
 /// What is there, as the command line has it.
@@ -55,7 +58,8 @@ impl Apps {
             }
         };
         let rooms = self.chat.as_ref().map(|_| self.rooms()).transpose()?;
-        let open = Arc::new(Open { rooms, gallery: Gallery::new(), apps: self });
+        let (gallery, strangers) = (Gallery::new(), Told::default());
+        let open = Arc::new(Open { rooms, gallery, apps: self, strangers });
         server.start(move |incoming| answer(incoming, open.clone()))
     }
 
@@ -74,18 +78,20 @@ struct Open {
     /// There are some where there is a chat.
     rooms: Option<Arc<Rooms>>,
     gallery: Gallery,
+    /// How often pages of other origins were refused.
+    strangers: Told,
 }
 
 /// Gives a WebSocket to the application of its path. What is not the echo has a future on the heap, so that
 /// connections of the echo take no more memory.
 async fn answer(incoming: Incoming, open: Arc<Open>) -> stickler::Result<()> {
     match (incoming.path(), &open.apps.chat, &open.rooms) {
-        (CHAT, Some(origins), Some(rooms)) => match check_origin(incoming, origins)? {
+        (CHAT, Some(origins), Some(rooms)) => match open.check_origin(incoming, origins)? {
             Some(incoming) => Box::pin(chat::chat(incoming, rooms.clone())).await,
             None => Ok(()),
         },
         (VIOLATIONS, ..) if open.apps.page => {
-            match check_origin(incoming, &[AllowedOrigin::SameHost])? {
+            match open.check_origin(incoming, &[AllowedOrigin::SameHost])? {
                 Some(incoming) => Box::pin(open.gallery.serve(incoming)).await,
                 None => Ok(()),
             }
@@ -97,27 +103,33 @@ async fn answer(incoming: Incoming, open: Arc<Open>) -> stickler::Result<()> {
     }
 }
 
-/// Rejects a handshake from a page that may not use this path; gives back all others.
-///
-/// # Errors
-/// As [`Incoming::reject`].
-fn check_origin(
-    incoming: Incoming,
-    allowed: &[AllowedOrigin],
-) -> stickler::Result<Option<Incoming>> {
-    let Err(rejection) = incoming.check_origin(allowed) else { return Ok(Some(incoming)) };
-    let peer = incoming.peer_addr().map(tracing::field::display);
-    let origin = incoming.head().origin().unwrap_or_default().escape_ascii().to_string();
-    let (path, reason) = (incoming.path(), tracing::field::display(rejection));
-    // The page may be somebody's own, on another host: say what lets it in.
-    tracing::info!(
-        peer,
-        path,
-        origin,
-        reason,
-        "refused a page of another origin; for the chat --allowed-origin names those that may"
-    );
-    let response = stickler::http::Response::builder().status(rejection.status());
-    incoming.reject(response.body(format!("{rejection}\n"))?)?;
-    Ok(None)
+impl Open {
+    /// Rejects a handshake from a page that may not use this path; gives back all others.
+    ///
+    /// # Errors
+    /// As [`Incoming::reject`].
+    fn check_origin(
+        &self,
+        incoming: Incoming,
+        allowed: &[AllowedOrigin],
+    ) -> stickler::Result<Option<Incoming>> {
+        let Err(rejection) = incoming.check_origin(allowed) else { return Ok(Some(incoming)) };
+        if let Some(suppressed) = self.strangers.admit(Instant::now()) {
+            let peer = incoming.peer_addr().map(tracing::field::display);
+            let origin = incoming.head().origin().unwrap_or_default().escape_ascii().to_string();
+            let (path, reason) = (incoming.path(), tracing::field::display(rejection));
+            // The page may be somebody's own, on another host: say what lets it in.
+            tracing::info!(
+                peer,
+                path,
+                origin,
+                reason,
+                suppressed,
+                "refused a page of another origin; for the chat --allowed-origin names those that may"
+            );
+        }
+        let response = stickler::http::Response::builder().status(rejection.status());
+        incoming.reject(response.body(format!("{rejection}\n"))?)?;
+        Ok(None)
+    }
 }
