@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 
 export const SECONDS = 1000;
 /** How long a page may take to show what a test waits for. */
-export const PATIENCE = 10 * SECONDS;
+export const PATIENCE = 30 * SECONDS;
 
 export function open_chromium() {
   const args = ["--no-sandbox"];

@@ -72,7 +72,8 @@ async function use_page(page) {
 }
 
 async function use_chat(ada, bob) {
-  await say(ada, "Good morning");
+  await ada.locator("#text").fill("Good morning");
+  await ada.locator("#say").click();
   await say(bob, "صباح الخير");
   await say(ada, "<b>not bold</b> & a long word: " + "x".repeat(120));
   await say(bob, "A sentence that is long enough to be broken into more than one line on a telephone. ".repeat(3));

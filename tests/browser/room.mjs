@@ -21,7 +21,7 @@ export async function enter(page, room, nickname) {
 
 export async function say(page, text) {
   await page.locator("#text").fill(text);
-  await page.locator("#say").click();
+  await page.locator("#text").press("Enter");
 }
 
 /** What the page shows: the offset and the words of each stored message, from top to bottom. */
