@@ -9,6 +9,8 @@ mod bounds;
 mod compression;
 mod drain;
 mod listening;
+#[cfg(feature = "nats")]
+mod nats;
 mod tls;
 
 use std::ffi::{OsStr, OsString};
@@ -138,6 +140,10 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) apps: apps::Apps,
+
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    pub(crate) nats: nats::Nats,
 
     #[command(flatten)]
     pub(crate) tls: Tls,

@@ -1,5 +1,6 @@
 //! Keys that expire: who has which name, and who is where.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,11 +157,33 @@ impl Bucket {
         }
     }
 
-    /// Gives all keys that begin with these parts and have more.
+    /// Sets a key, whatever it was.
     ///
     /// # Errors
     ///
-    /// As of all. There may be at most 1,024 keys.
+    /// As of all.
+    pub async fn set(&self, key: &[&str], value: Bytes) -> Result<(), BoxError> {
+        self.check()?;
+        self.store.put(encode(key), value).await?;
+        Ok(())
+    }
+
+    /// Removes a key, whatever it was.
+    ///
+    /// # Errors
+    ///
+    /// As of all.
+    pub async fn remove(&self, key: &[&str]) -> Result<(), BoxError> {
+        self.check()?;
+        self.store.purge(encode(key)).await?;
+        Ok(())
+    }
+
+    /// Gives all keys that begin with these parts and have more, in the order of their keys.
+    ///
+    /// # Errors
+    ///
+    /// As of all.
     pub async fn list(&self, below: &[&str]) -> Result<Vec<Entry>, BoxError> {
         self.check()?;
         let before = format!("$KV.{}.", self.bucket);
@@ -168,15 +191,31 @@ impl Bucket {
         parts.push(">".to_owned());
         let pattern = format!("{before}{}", parts.join("."));
         let stream = format!("KV_{}", self.bucket);
-        let timeout = self.node.options.timeout;
-        let found = direct::read_newest(&self.node.client, &stream, &pattern, timeout).await?;
-        let set = found.into_iter().filter(|found| found.headers.get("KV-Operation").is_none());
-        let entries = set.filter_map(|found| {
-            let key = found.subject.strip_prefix(&before)?;
-            let key = key.split('.').map(name).collect::<Option<Vec<String>>>()?;
-            Some(Entry { key, value: found.payload, revision: found.sequence })
-        });
-        Ok(entries.collect())
+        let (client, timeout) = (&self.node.client, self.node.options.timeout);
+        let mut entries = BTreeMap::new();
+        let mut from = 1;
+        loop {
+            let found =
+                direct::read_subject(client, &stream, &pattern, from, BATCH, timeout).await?;
+            let is_last = found.last().is_none_or(|found| found.pending == 0);
+            for found in found {
+                from = found.sequence + 1;
+                let key = found.subject.strip_prefix(&before).unwrap_or_default();
+                let Some(key) = key.split('.').map(name).collect::<Option<Vec<String>>>() else {
+                    continue;
+                };
+                // One that is set again while this reads comes a second time, and the newest counts.
+                if found.headers.get("KV-Operation").is_some() {
+                    entries.remove(&key);
+                } else {
+                    let (value, revision) = (found.payload, found.sequence);
+                    entries.insert(key.clone(), Entry { key, value, revision });
+                }
+            }
+            if is_last {
+                return Ok(entries.into_values().collect());
+            }
+        }
     }
 
     fn check(&self) -> Result<(), BoxError> {
@@ -193,3 +232,6 @@ impl std::fmt::Debug for Bucket {
 fn encode(key: &[&str]) -> String {
     key.iter().map(|part| hex(part)).collect::<Vec<_>>().join(".")
 }
+
+/// Keys of one answer.
+const BATCH: u64 = 256;

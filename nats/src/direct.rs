@@ -17,7 +17,7 @@ pub(crate) struct Found {
     pub(crate) payload: Bytes,
 }
 
-/// Asks for the messages of a subject from a sequence number on, at most `most`.
+/// Asks for the messages of a subject, or of a pattern, from a sequence number on, at most `most`.
 pub(crate) async fn read_subject(
     client: &Client,
     stream: &str,
@@ -28,25 +28,6 @@ pub(crate) async fn read_subject(
 ) -> Result<Vec<Found>, BoxError> {
     let from = from.max(1);
     let request = format!(r#"{{"seq":{from},"next_by_subj":"{subject}","batch":{most}}}"#);
-    read(client, stream, request, timeout).await
-}
-
-/// Asks for the newest message of each subject that a pattern matches.
-pub(crate) async fn read_newest(
-    client: &Client,
-    stream: &str,
-    pattern: &str,
-    timeout: Duration,
-) -> Result<Vec<Found>, BoxError> {
-    read(client, stream, format!(r#"{{"multi_last":["{pattern}"]}}"#), timeout).await
-}
-
-async fn read(
-    client: &Client,
-    stream: &str,
-    request: String,
-    timeout: Duration,
-) -> Result<Vec<Found>, BoxError> {
     let inbox = client.new_inbox();
     let mut answers = client.subscribe(inbox.clone()).await?;
     let subject = format!("$JS.API.DIRECT.GET.{stream}");

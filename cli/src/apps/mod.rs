@@ -25,6 +25,9 @@ pub(crate) struct Apps {
     pub(crate) page: bool,
     /// Where pages may come from that use the chat; `None` without a chat.
     pub(crate) chat: Option<Vec<AllowedOrigin>>,
+    /// What carries the chat between nodes; `None` where this is the only one.
+    #[cfg(feature = "nats")]
+    pub(crate) nats: Option<stickler_nats::Options>,
 }
 
 /// The WebSocket of the gallery of rules.
@@ -37,7 +40,7 @@ impl Apps {
     /// Begins to serve.
     ///
     /// # Errors
-    /// As [`Server::start`].
+    /// As [`Server::start`]; or NATS cannot be used.
     pub(crate) fn start(self, server: Server) -> std::io::Result<Serving> {
         let server = match Pages::of(&self) {
             None => server,
@@ -49,9 +52,17 @@ impl Apps {
                     .http(move |request| std::future::ready(pages.answer(&request)))
             }
         };
-        let rooms = self.chat.as_ref().map(|_| chat::rooms_of_one_node()).transpose()?;
+        let rooms = self.chat.as_ref().map(|_| self.rooms()).transpose()?;
         let open = Arc::new(Open { rooms, apps: self });
         server.start(move |incoming| answer(incoming, open.clone()))
+    }
+
+    fn rooms(&self) -> std::io::Result<Arc<Rooms>> {
+        #[cfg(feature = "nats")]
+        if let Some(options) = &self.nats {
+            return chat::over_nats::rooms(options.clone());
+        }
+        chat::rooms_of_one_node()
     }
 }
 

@@ -143,8 +143,10 @@ fn read_origins(options: &Serve) -> Result<Vec<AllowedOrigin>, clap::Error> {
 /// What is served besides the echo.
 ///
 /// # Errors
-/// A path or an origin is none.
+/// A path or an origin is none, or what is said of NATS has no effect.
 pub(super) fn read_apps(options: &Serve) -> Result<Apps, clap::Error> {
+    #[cfg(feature = "nats")]
+    check_nats(options)?;
     let origins = match options.is_allowed_origin_said {
         true => read_origins(options)?,
         // What people say in a room is not for every page that they have open.
@@ -154,7 +156,22 @@ pub(super) fn read_apps(options: &Serve) -> Result<Apps, clap::Error> {
         echo: read_paths(options)?.into_iter().next().unwrap_or_default(),
         page: options.apps.page == Switch::On,
         chat: (options.apps.chat == Switch::On).then_some(origins),
+        #[cfg(feature = "nats")]
+        nats: options.nats.options(),
     })
+}
+
+#[cfg(feature = "nats")]
+fn check_nats(options: &Serve) -> Result<(), clap::Error> {
+    let (nats, optional) = (options.name_of("nats"), options.name_of("nats_optional"));
+    if options.nats.nats.is_empty() && options.nats.nats_optional {
+        return Err(usage_error(format!("{optional} has no effect without {nats}")));
+    }
+    if !options.nats.nats.is_empty() && options.apps.chat == Switch::Off {
+        let chat = options.name_of("chat");
+        return Err(usage_error(format!("{nats} carries the chat, which {chat} turns off")));
+    }
+    Ok(())
 }
 
 fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {

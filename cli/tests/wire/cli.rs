@@ -311,27 +311,31 @@ fn bad_usage_is_told_in_a_sentence() {
 /// The help is the list of flags; each has its row in one of the pages, with the default that the help names.
 #[test]
 fn every_flag_is_in_a_table() {
-    const PAGE: &str = concat!(
+    let mut page = concat!(
         include_str!("../../../docs/command-line.md"),
         include_str!("../../../docs/limits.md"),
         include_str!("../../../docs/drain.md"),
         include_str!("../../../docs/restart.md"),
         include_str!("../../../docs/tls.md")
-    );
+    )
+    .to_owned();
+    if cfg!(feature = "nats") {
+        page.push_str(include_str!("../../../docs/multi-node.md"));
+    }
     let help = String::from_utf8(output(stickler().arg("--help")).unwrap().stdout).unwrap();
     let flags: Vec<_> = help.split("\n      --").skip(1).collect();
     assert!(flags.len() >= 16, "{help}");
     for flag in &flags {
         let (name, rest) = flag.split_once(char::is_whitespace).unwrap();
         let begins = [" ", "`"].map(|end| format!("| `--{name}{end}"));
-        let row = PAGE.lines().find(|line| begins.iter().any(|begin| line.starts_with(begin)));
+        let row = page.lines().find(|line| begins.iter().any(|begin| line.starts_with(begin)));
         let row = row.unwrap_or_else(|| panic!("the page lacks a row for --{name}"));
         let default = rest.split("\n          [default: ").nth(1);
         if let Some((default, _)) = default.and_then(|text| text.split_once(']')) {
             assert!(row.contains(&format!("| `{default}` |")), "{row}: the default is {default}");
         }
     }
-    let rows = PAGE.lines().filter(|line| line.starts_with("| `--"));
+    let rows = page.lines().filter(|line| line.starts_with("| `--"));
     assert_eq!(rows.count(), flags.len(), "a row for a flag that is not there");
 }
 

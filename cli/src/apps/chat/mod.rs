@@ -7,6 +7,8 @@ mod claim;
 mod member;
 pub(crate) mod names;
 mod naming;
+#[cfg(feature = "nats")]
+pub(crate) mod over_nats;
 mod pace;
 mod past;
 mod reply;
