@@ -7,6 +7,7 @@
 pub(crate) mod chat;
 mod echo;
 mod pages;
+mod violations;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use stickler::{AllowedOrigin, Incoming, Server, Serving};
 use self::chat::Rooms;
 use self::echo::echo;
 use self::pages::Pages;
+use self::violations::Gallery;
 
 /// What is there, as the command line has it.
 pub(crate) struct Apps {
@@ -53,7 +55,7 @@ impl Apps {
             }
         };
         let rooms = self.chat.as_ref().map(|_| self.rooms()).transpose()?;
-        let open = Arc::new(Open { rooms, apps: self });
+        let open = Arc::new(Open { rooms, gallery: Gallery::new(), apps: self });
         server.start(move |incoming| answer(incoming, open.clone()))
     }
 
@@ -71,6 +73,7 @@ struct Open {
     apps: Apps,
     /// There are some where there is a chat.
     rooms: Option<Arc<Rooms>>,
+    gallery: Gallery,
 }
 
 /// Gives a WebSocket to the application of its path. What is not the echo has a future on the heap, so that
@@ -81,6 +84,12 @@ async fn answer(incoming: Incoming, open: Arc<Open>) -> stickler::Result<()> {
             Some(incoming) => Box::pin(chat::chat(incoming, rooms.clone())).await,
             None => Ok(()),
         },
+        (VIOLATIONS, ..) if open.apps.page => {
+            match check_origin(incoming, &[AllowedOrigin::SameHost])? {
+                Some(incoming) => Box::pin(open.gallery.serve(incoming)).await,
+                None => Ok(()),
+            }
+        }
         _ => {
             drop(open);
             echo(incoming).await

@@ -15,6 +15,8 @@ mod reply;
 mod request;
 mod room;
 mod rooms;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::{io, thread};

@@ -124,11 +124,13 @@ const FILES: &[(Owner, &str, &str, &str)] = &[
     (Owner::Page, "/page.js", SCRIPT, include_str!("page.js")),
     (Owner::Chat, "/chat.html", HTML, include_str!("chat.html")),
     (Owner::Chat, "/chat.js", SCRIPT, include_str!("chat.js")),
-    (Owner::Either, "/style.css", "text/css; charset=utf-8", include_str!("style.css")),
+    (Owner::Chat, "/chat.css", STYLE, include_str!("chat.css")),
+    (Owner::Either, "/style.css", STYLE, include_str!("style.css")),
 ];
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// Nothing from elsewhere and nothing inline; WebSockets to any server, which the page lets one name.
