@@ -7,10 +7,10 @@ use stickler::BoxError;
 use stickler::broker::{BoxFuture, Broker, Feed, History, Position, PublishError};
 
 use crate::store::Opened;
-use crate::subject::hex;
+use crate::subject::{check, hex};
 use crate::{Nats, feed};
 
-/// An id is known for two minutes. A message without an acknowledgement is published again under
+/// A topic has at most 1,000 bytes. An id is known for two minutes. A message without an acknowledgement is published again under
 /// its id, twice at most, before its fate is [`Unknown`](PublishError::Unknown).
 impl Broker for Nats {
     fn publish<'a>(
@@ -28,6 +28,7 @@ impl Broker for Nats {
         payload: Bytes,
     ) -> BoxFuture<'a, Result<(), PublishError>> {
         Box::pin(async move {
+            check(topic).map_err(PublishError::Refused)?;
             let opened = self.node.opened().ok_or_else(down)?;
             let subject = opened.signalled(topic);
             let sent = self.node.client.publish(subject, payload).await;
@@ -72,6 +73,7 @@ impl Nats {
         id: &str,
         payload: Bytes,
     ) -> Result<Position, PublishError> {
+        check(topic).map_err(PublishError::Refused)?;
         let opened = self.node.opened().ok_or_else(down)?;
         let mut error: BoxError = "no acknowledgement came in time".into();
         let mut link = self.node.link.clone();
@@ -137,6 +139,7 @@ impl Nats {
         since: Option<Position>,
         most: usize,
     ) -> Result<History, BoxError> {
+        check(topic)?;
         let opened = self.node.opened().ok_or("the broker is down")?;
         // Before reading: what is stored in between is read twice rather than never.
         let state = self.node.state(&opened).await?.ok_or("the stream was made anew")?;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::direct::number;
 use crate::link::{Link, Node};
 use crate::store::Opened;
+use crate::subject::check;
 
 /// Fills one feed.
 struct Filler {
@@ -33,6 +34,7 @@ pub(crate) async fn subscribe(
     topic: &str,
     after: Option<Position>,
 ) -> Result<Feed, BoxError> {
+    check(topic)?;
     let mut link = node.link.clone();
     link.mark_unchanged();
     let opened = node.opened().ok_or("the broker is down")?;

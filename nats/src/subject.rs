@@ -2,6 +2,17 @@
 
 use std::fmt::Write;
 
+use stickler::BoxError;
+
+/// Refuses a topic that is too long for a subject. The server ends the connection of a node that sends a line
+/// of more than 4 KiB.
+pub(crate) fn check(topic: &str) -> Result<(), BoxError> {
+    if topic.len() > MAX_TOPIC_LEN {
+        return Err(format!("a topic of more than {MAX_TOPIC_LEN} bytes").into());
+    }
+    Ok(())
+}
+
 /// The bytes of a name in hexadecimal digits; the empty name is `_`.
 pub(crate) fn hex(name: &str) -> String {
     if name.is_empty() {
@@ -23,6 +34,9 @@ pub(crate) fn name(digits: &str) -> Option<String> {
     let bytes = pairs.map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok());
     String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()
 }
+
+/// In bytes. Twice as many digits, what stands before them, and an inbox fit into a line.
+const MAX_TOPIC_LEN: usize = 1_000;
 
 #[cfg(test)]
 mod tests {

@@ -36,9 +36,9 @@ const SHORT: Shape = Shape {
     rate: 15.0,
     kill: 1.5,
     start_again: 3.0,
-    freeze: (4.0, 8.5),
-    outage: (9.5, 11.5),
-    end: 13.0,
+    freeze: (4.0, 11.0),
+    outage: (12.0, 14.0),
+    end: 15.0,
 };
 
 const LONG: Shape = Shape {

@@ -79,6 +79,19 @@ async fn a_frozen_server_leaves_it_unknown_and_the_id_tells_later() {
 }
 
 #[tokio::test]
+async fn an_id_is_known_after_the_server_was_killed() {
+    let Some(mut server) = Server::start("killed").await else { return };
+    let nats = server.connect().await;
+    let first = publish(&nats, "room", "a").await;
+    server.kill();
+    until_up(&nats, false).await;
+    server.restart();
+    until_up(&nats, true).await;
+    assert_eq!(publish(&nats, "room", "a").await, first);
+    assert_eq!(texts(&nats, "room", None, 9).await, ["a"]);
+}
+
+#[tokio::test]
 async fn a_stream_made_anew_is_another_epoch() {
     let Some(server) = Server::start("anew").await else { return };
     let nats = server.connect().await;

@@ -1,6 +1,6 @@
 //! Order, history, and where to go on.
 
-use stickler::broker::{Broker, Event, Position};
+use stickler::broker::{Broker, Event, Position, PublishError};
 
 use crate::server::Server;
 use crate::{next, publish, text, texts};
@@ -55,6 +55,24 @@ async fn topics_are_apart_whatever_their_names() {
     for name in names {
         assert_eq!(texts(&nats, name, None, 9).await, [name]);
     }
+}
+
+#[tokio::test]
+async fn a_topic_too_long_for_a_subject_is_refused_and_the_connection_stays() {
+    let Some(server) = Server::start("long-name").await else { return };
+    let nats = server.connect().await;
+    let longest = "x".repeat(1_000);
+    let mut feed = nats.subscribe(&longest, None).await.unwrap();
+    let too_long = format!("{longest}x");
+    let refused = nats.publish(&too_long, "a", "a".into()).await.unwrap_err();
+    assert!(matches!(refused, PublishError::Refused(_)), "{refused}");
+    assert!(nats.signal(&too_long, "a".into()).await.is_err());
+    assert!(nats.subscribe(&too_long, None).await.is_err());
+    assert!(nats.history(&too_long, None, 9).await.is_err());
+    assert!(nats.is_up());
+    publish(&nats, &longest, "b").await;
+    // Without a word of the broker's state before it.
+    assert!(matches!(next(&mut feed).await, Event::Message(message) if message.payload == "b"));
 }
 
 #[tokio::test]
