@@ -84,7 +84,8 @@
 //! ```
 //!
 //! A [`Prepared`] message is encoded once for many connections, and a [`Topic`] sends it to all its
-//! subscribers, on whatever worker they are; [`Topics`] has topics by name. Where permessage-deflate was
+//! subscribers, on whatever worker they are; [`Topics`] has topics by name. A [`broker`] carries topics between
+//! processes. Where permessage-deflate was
 //! agreed, `Compressed` and `Uncompressed` decide for one message whether it is compressed;
 //! `DeflateConfig` decides for all.
 //!
@@ -244,6 +245,8 @@ mod pages {
     mod limits {}
     #[doc = include_str!("../docs/restart.md")]
     mod restart {}
+    #[doc = include_str!("../docs/multi-node.md")]
+    mod multi_node {}
     #[doc = include_str!("../docs/compression.md")]
     mod compression {}
     #[cfg(all(feature = "json", feature = "futures"))]

@@ -5,6 +5,7 @@
 
 mod client;
 mod cluster;
+mod flags;
 mod judge;
 mod socket;
 
