@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use stickler::http::{Request, Response};
-use stickler::{Body, Server};
+use stickler::{AllowedOrigin, Body, Incoming, Server};
 
 use crate::{REQUEST, Running, close, echo, frame};
 
@@ -85,6 +85,40 @@ fn a_handler_for_some_requests_changes_nothing_for_the_others() {
     }
     some.stop();
     none.stop();
+}
+
+#[test]
+fn s6455_10_2_one_path_is_for_fewer_origins_than_the_policy_has() {
+    let by_path = async |incoming: Incoming| {
+        let rejection = incoming.check_origin(&[AllowedOrigin::SameHost]).err();
+        if let Some(rejection) = rejection.filter(|_| incoming.path() == "/private") {
+            let response = Response::builder().status(rejection.status());
+            return Ok(incoming.reject(response.body(rejection.to_string())?)?);
+        }
+        echo(incoming).await
+    };
+    let policy = stickler::Policy::default().origins([AllowedOrigin::Any]);
+    let server = server().config(stickler::Config::default().policy(policy));
+    let server = Running::of(server.start(by_path).unwrap());
+    let open = |path: &str, field: &str| {
+        let mut client = server.connect();
+        let request = REQUEST.replace("GET /", &format!("GET {path}"));
+        client.send(request.replace("\r\n\r\n", &format!("\r\n{field}\r\n")));
+        client.head().status()
+    };
+    let host = REQUEST.split("Host: ").nth(1).unwrap().split('\r').next().unwrap();
+    let own = format!("Origin: http://{host}\r\n");
+    for (path, field, status) in [
+        ("/private", own.as_str(), 101),
+        ("/private", "", 101),
+        ("/private", "Origin: https://evil.example\r\n", 403),
+        ("/private", "Origin: null\r\n", 403),
+        ("/private", "Origin: no origin\r\n", 400),
+        ("/", "Origin: https://evil.example\r\n", 101),
+    ] {
+        assert_eq!(open(path, field), status, "{path} {field}");
+    }
+    server.stop();
 }
 
 /// The answer is not lost by a reset, although the client goes on sending.
