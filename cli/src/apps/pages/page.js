@@ -224,10 +224,7 @@ function plot({ trips, count, size: each, at }) {
     most.push(part[part.length - 1]);
   }
   const top = Math.max(...most, 0.1);
-  // One unit is one pixel, so that the words are readable on a phone.
-  const whole = Math.max(byId("plot").clientWidth, 240);
-  byId("plot").setAttribute("viewBox", `0 0 ${whole} 220`);
-  const [left, right, high, low] = [64, whole - 10, 30, 180];
+  const [left, right, high, low] = [92, 590, 34, 180];
   const width = ((right - left) * trips.length) / count;
   const line = (values) => values.map((value, index) => {
     const x = left + (width * (index + 0.5)) / columns;
@@ -237,11 +234,11 @@ function plot({ trips, count, size: each, at }) {
     drawn("path", { class: "axis", d: `M${left} ${high}V${low}H${right}M${left} ${high}H${right}` }),
     words(left - 6, high + 4, time(top), "end"),
     words(left - 6, low + 4, "0", "end"),
-    words(left, low + 22, "message 1", "start"),
-    words(right, low + 22, `message ${count}`, "end"),
-    words(left, 20, "round trip:", "start"),
-    words(left + 86, 20, "median", "start", "median-name"),
-    words(left + 148, 20, "longest", "start", "most-name"),
+    words(left, low + 26, "message 1", "start"),
+    words(right, low + 26, `message ${count}`, "end"),
+    words(left, 22, "round trip:", "start"),
+    words(left + 130, 22, "median", "start", "median-name"),
+    words(left + 230, 22, "longest", "start", "most-name"),
     drawn("path", { class: "most", d: line(most) }),
     drawn("path", { class: "median", d: line(median) }),
   );
