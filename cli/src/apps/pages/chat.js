@@ -157,7 +157,11 @@ const answers = {
     message.members.forEach(name => present.add(name));
     showMembers();
     setState("in", `In ${message.room} as ${message.nickname}`);
-    for (const own of unsent.values()) say(own);
+    for (const own of unsent.values()) {
+      // One that was stored by a server that is gone may be lost; one that is stored is not stored twice.
+      own.isAccepted = false;
+      say(own);
+    }
   },
   message(message) {
     showMessage(message);
@@ -200,7 +204,11 @@ const answers = {
   degraded() { setState("degraded", `In ${place.room}, but messages cannot be stored at present`); },
   restored() {
     setState("in", `In ${place.room} as ${place.nickname}`);
-    for (const own of unsent.values()) say(own);
+    for (const own of unsent.values()) {
+      // One that was stored by a server that is gone may be lost; one that is stored is not stored twice.
+      own.isAccepted = false;
+      say(own);
+    }
   },
   error(message) {
     if (message.id !== undefined && unsent.has(message.id)) {
