@@ -177,7 +177,11 @@ const answers = {
     // The message itself follows, or came already.
     if (find(message.epoch, message.offset)) settle(message.id);
   },
-  refused(message) { retryLater(message.id, "refused", `not stored: ${message.message}`); },
+  refused(message) {
+    // Only this try was refused: an earlier one may have been stored.
+    if (unsent.get(message.id)?.item.dataset.fate === "unknown") return answers.unknown(message);
+    retryLater(message.id, "refused", `not stored: ${message.message}`);
+  },
   unknown(message) { retryLater(message.id, "unknown", "it is not known whether it was stored; asking again"); },
   came(message) { present.add(message.nickname); showMembers(); },
   left(message) {
