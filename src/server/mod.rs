@@ -52,7 +52,8 @@ use self::tls::InForce;
 pub use self::tls::{Tls, TlsCounters, TlsError};
 use self::worker::{Shared, Worker};
 use crate::net::{
-    Answer, Body, BoxError, Config, Context, HttpService, Incoming, Limits, Takes, Timeouts, Watchman,
+    Answer, Body, BoxError, Config, Context, HttpService, Incoming, Limits, Takes, Timeouts,
+    Watchman,
 };
 use crate::proto::handshake::{Policy, Request};
 

@@ -120,11 +120,7 @@ fn parse(head: &[u8], limits: &HeadLimits, shared: &Shared) -> Result<Request, R
 
 /// A request that the application does not take is read as if there was no application: the refusal of
 /// its method is the same then.
-fn parse_chosen(
-    head: &[u8],
-    limits: &HeadLimits,
-    http: &HttpService,
-) -> Result<Request, Refusal> {
+fn parse_chosen(head: &[u8], limits: &HeadLimits, http: &HttpService) -> Result<Request, Refusal> {
     match Request::parse_any_method(head, limits) {
         Ok(request) if request.method() == "GET" || http.takes(&request) => Ok(request),
         _ => Request::parse(head, limits),
