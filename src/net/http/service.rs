@@ -35,6 +35,7 @@ impl HttpService {
     }
 
     /// The same service, for the requests of which `takes` says so.
+    #[cfg(feature = "server")]
     pub(crate) fn only_where(self, takes: Option<Takes>) -> HttpService {
         HttpService { takes, ..self }
     }
