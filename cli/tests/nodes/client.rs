@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,10 @@ use crate::socket::Socket;
 
 /// What the driver and its clients share.
 pub(crate) struct Plan {
-    /// Where each node listens now.
-    pub(crate) nodes: Mutex<Vec<SocketAddr>>,
+    /// Where clients may go: the nodes, and nginx where there is one.
+    pub(crate) nodes: Vec<SocketAddr>,
+    /// Which of these is nginx.
+    pub(crate) proxy: Option<SocketAddr>,
     /// From when on, and until when, messages become due.
     pub(crate) load: OnceLock<(Instant, Instant)>,
     /// The time between two messages of a client.
@@ -57,7 +59,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(plan: &Arc<Plan>, number: usize) -> Client {
-        let node = number % plan.nodes.lock().unwrap().len();
+        let node = number % plan.nodes.len();
         let record = Record { nickname: format!("client{number:02}"), ..Record::default() };
         Client {
             plan: plan.clone(),
@@ -133,10 +135,7 @@ impl Client {
     }
 
     fn join(&mut self) -> Result<(), String> {
-        let address = {
-            let nodes = self.plan.nodes.lock().unwrap();
-            nodes[self.node % nodes.len()]
-        };
+        let address = self.plan.nodes[self.node % self.plan.nodes.len()];
         let mut socket = Socket::open(address)?;
         let mut join = json!({"type": "join", "room": ROOM, "nickname": self.record.nickname});
         if let Some(secret) = &self.secret {
@@ -154,6 +153,9 @@ impl Client {
         }
         self.socket = Some(socket);
         self.attempts = 0;
+        if let Some(proxy) = self.plan.proxy {
+            *self.record.counts.through_nginx.get_or_insert(0) += usize::from(address == proxy);
+        }
         self.take_joined(&answer)
     }
 

@@ -18,8 +18,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts a node with the chat; its log goes to a file in the folder.
-    pub(crate) fn start(broker: &Broker, name: &str) -> Node {
+    /// Starts a node with the chat on this port, or on one that the system chooses if it is 0. Its log goes to a file
+    /// in the folder.
+    pub(crate) fn start(broker: &Broker, name: &str, port: u16) -> Node {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stickler"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("STICKLER_") {
@@ -28,8 +29,9 @@ impl Node {
         }
         let log = broker.folder.join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(log).unwrap();
+        let listen = format!("127.0.0.1:{port}");
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--chat", "on", "--nats", &broker.url()])
+            .args(["serve", "--listen", &listen, "--chat", "on", "--nats", &broker.url()])
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

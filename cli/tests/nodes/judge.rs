@@ -32,6 +32,8 @@ pub(crate) struct Record {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) joins: usize,
+    /// Joins through nginx; `None` without one.
+    pub(crate) through_nginx: Option<usize>,
     pub(crate) refused: usize,
     pub(crate) unknown: usize,
     pub(crate) gaps: usize,
@@ -41,10 +43,14 @@ pub(crate) struct Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} joins, ", self.joins)?;
+        if let Some(joins) = self.through_nginx {
+            write!(f, "{joins} of them through nginx, ")?;
+        }
         write!(
             f,
-            "{} joins, {} said again, {} refused, {} of unknown fate, {} gaps filled, {} times degraded",
-            self.joins, self.retries, self.refused, self.unknown, self.gaps, self.degraded
+            "{} said again, {} refused, {} of unknown fate, {} gaps filled, {} times degraded",
+            self.retries, self.refused, self.unknown, self.gaps, self.degraded
         )
     }
 }
@@ -52,6 +58,9 @@ impl fmt::Display for Counts {
 impl Counts {
     pub(crate) fn add(&mut self, other: &Counts) {
         self.joins += other.joins;
+        if let Some(joins) = other.through_nginx {
+            *self.through_nginx.get_or_insert(0) += joins;
+        }
         self.refused += other.refused;
         self.unknown += other.unknown;
         self.gaps += other.gaps;

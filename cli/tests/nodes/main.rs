@@ -7,17 +7,19 @@ mod client;
 mod cluster;
 mod flags;
 mod judge;
+mod proxy;
 mod socket;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use client::{Client, Plan};
 use cluster::{Broker, Node};
 use judge::{Counts, Record, judge};
+use proxy::Proxy;
 
 /// When what happens, in seconds since the load began.
 struct Shape {
@@ -70,6 +72,9 @@ fn nothing_acknowledged_is_lost_over_three_nodes() {
     if counts.joins == shape.clients {
         faults.push("nobody had to join again".into());
     }
+    if counts.through_nginx == Some(0) {
+        faults.push("nobody has come through nginx".into());
+    }
     if counts.refused == 0 {
         faults.push("nobody has noticed that the broker was away".into());
     }
@@ -83,9 +88,17 @@ fn nothing_acknowledged_is_lost_over_three_nodes() {
 
 /// Runs the clients, kills what is to be killed, and gives what the clients have seen.
 fn play(shape: &Shape, broker: &mut Broker) -> Vec<Record> {
-    let mut nodes = [0, 1, 2].map(|node| Node::start(broker, &format!("node{node}")));
+    let mut nodes = [0, 1, 2].map(|node| Node::start(broker, &format!("node{node}"), 0));
+    let mut addresses = nodes.each_ref().map(|node| node.address).to_vec();
+    // A way to the nodes beside their own addresses: some clients begin there, and others come.
+    let proxy = Proxy::start(&nodes.each_ref().map(|node| node.address), &broker.folder);
+    match &proxy {
+        Ok(proxy) => addresses.push(proxy.address),
+        Err(why) => println!("left out: the way through nginx: {why}"),
+    }
     let plan = Arc::new(Plan {
-        nodes: Mutex::new(nodes.iter().map(|node| node.address).collect()),
+        proxy: proxy.as_ref().ok().map(|proxy| proxy.address),
+        nodes: addresses,
         load: OnceLock::new(),
         interval: Duration::from_secs_f64(shape.clients as f64 / shape.rate),
         joined: AtomicUsize::new(0),
@@ -109,8 +122,7 @@ fn play(shape: &Shape, broker: &mut Broker) -> Vec<Record> {
     sleep_until(shape.kill);
     nodes[0].kill();
     sleep_until(shape.start_again);
-    nodes[0] = Node::start(broker, "node0");
-    plan.nodes.lock().unwrap()[0] = nodes[0].address;
+    nodes[0] = Node::start(broker, "node0", nodes[0].address.port());
 
     sleep_until(shape.freeze.0);
     broker.freeze();
