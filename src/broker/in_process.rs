@@ -1,7 +1,7 @@
 //! The broker of a single node: it keeps the newest messages of each topic in memory.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -13,14 +13,16 @@ use crate::net::BoxError;
 
 /// A [`Broker`] within one process. Its epoch is the time at which it was made, in nanoseconds since 1970.
 ///
-/// A message is kept until it is too old, or too many newer ones of its topic have come. Its id is known for
-/// as long. A topic without messages and feeds takes no memory.
+/// A message is kept until it is too old, too many newer ones of its topic have come, or all topics together take
+/// too much memory: then the oldest goes. Its id is known for as long. A topic without messages and feeds takes
+/// no memory.
 #[derive(Debug)]
 pub struct InProcess {
     epoch: u64,
     max_age: Duration,
     max_messages: usize,
     max_topics: usize,
+    max_bytes: usize,
     store: Mutex<Store>,
 }
 
@@ -31,6 +33,10 @@ struct Store {
     last: u64,
     /// The highest offset that any topic has forgotten.
     forgotten: u64,
+    /// The topic of each message that is kept, the oldest first.
+    order: BTreeMap<u64, Arc<str>>,
+    /// What these messages take.
+    bytes: usize,
 }
 
 /// What is kept of one topic.
@@ -51,7 +57,7 @@ struct Kept {
 }
 
 impl InProcess {
-    /// An empty broker that keeps 1,000 messages of a topic, for an hour, of 10,000 topics.
+    /// An empty broker that keeps 1,000 messages of a topic, for an hour, of 10,000 topics, in 64 MiB.
     pub fn new() -> InProcess {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         InProcess {
@@ -59,6 +65,7 @@ impl InProcess {
             max_age: Duration::from_secs(3_600),
             max_messages: 1_000,
             max_topics: 10_000,
+            max_bytes: 64 * 1024 * 1024,
             store: Mutex::default(),
         }
     }
@@ -84,6 +91,13 @@ impl InProcess {
         self
     }
 
+    /// Keeps messages of all topics in at most so many bytes, ids and bookkeeping included.
+    #[must_use]
+    pub fn max_bytes(mut self, max_bytes: usize) -> InProcess {
+        self.max_bytes = max_bytes;
+        self
+    }
+
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,10 +120,15 @@ impl InProcess {
         let position = self.at(offset);
         stored.ids.insert(id.to_owned(), offset);
         let (id, came) = (id.to_owned(), Instant::now());
-        stored.messages.push_back(Kept { offset, id, came, payload: payload.clone() });
+        let kept = Kept { offset, id, came, payload: payload.clone() };
+        let size = kept.size();
+        stored.messages.push_back(kept);
         stored.tell(&Event::Message(Carried { position, payload }));
         store.last = offset;
+        store.bytes += size;
+        store.order.insert(offset, topic.into());
         store.forget(topic, self.max_age, self.max_messages);
+        store.forget_oldest(self.max_age, self.max_bytes);
         Ok(position)
     }
 
@@ -230,13 +249,31 @@ impl Store {
             if stored.messages.len() <= max_messages && first.came.elapsed() <= max_age {
                 break;
             }
+            let size = first.size();
             self.forgotten = self.forgotten.max(first.offset);
+            self.order.remove(&first.offset);
+            self.bytes -= size;
             stored.ids.remove(&first.id);
             stored.messages.pop_front();
         }
         stored.feeds.retain(|feed| !feed.is_closed());
         if stored.messages.is_empty() && stored.feeds.is_empty() {
             self.topics.remove(topic);
+        }
+    }
+
+    /// Forgets the oldest messages of all topics: those that are too old, and those that there is no room for.
+    fn forget_oldest(&mut self, max_age: Duration, max_bytes: usize) {
+        while let Some((_, topic)) = self.order.first_key_value() {
+            let topic = topic.clone();
+            let Some(stored) = self.topics.get(&*topic) else { return };
+            let Some(first) = stored.messages.front() else { return };
+            if first.came.elapsed() <= max_age && self.bytes <= max_bytes {
+                return;
+            }
+            // All but the oldest of its topic may stay, as to their number.
+            let rest = stored.messages.len() - 1;
+            self.forget(&topic, max_age, rest);
         }
     }
 
@@ -262,6 +299,11 @@ impl Stored {
 }
 
 impl Kept {
+    /// The bytes that it takes: its payload, its id twice, and about as much as the maps need for it.
+    fn size(&self) -> usize {
+        self.payload.len() + 2 * self.id.len() + BOOKKEEPING
+    }
+
     fn carried(&self, epoch: u64) -> Carried {
         let position = Position { epoch, offset: self.offset };
         Carried { position, payload: self.payload.clone() }
@@ -270,6 +312,9 @@ impl Kept {
 
 /// Messages and signals that a feed holds for its reader.
 const CAPACITY: usize = 4_096;
+
+/// What a message takes beside its bytes, roughly.
+const BOOKKEEPING: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -356,6 +401,38 @@ mod tests {
         tokio::time::advance(Duration::from_secs(11)).await;
         publish(&broker, "other", "b").await;
         assert!(broker.history("room", None, 9).await.unwrap().messages.is_empty());
+    }
+
+    #[tokio::test]
+    async fn all_topics_together_have_a_bound() {
+        let broker = InProcess::new().max_bytes(10_000);
+        for number in 0..100 {
+            let topic = if number % 2 == 0 { "room" } else { "other" };
+            let id = number.to_string();
+            broker.publish(topic, &id, Bytes::from(vec![b'x'; 1_000])).await.unwrap();
+        }
+        let mut left = Vec::new();
+        for topic in ["room", "other"] {
+            let history = broker.history(topic, None, 99).await.unwrap();
+            left.extend(history.messages.iter().map(|message| message.position.offset));
+        }
+        left.sort_unstable();
+        // 1,000 bytes and what goes with them: seven have room, and these are the newest.
+        assert_eq!(left, (94..=100).collect::<Vec<u64>>());
+        let store = broker.store();
+        assert!(store.bytes <= 10_000 && store.order.len() == 7, "{}", store.bytes);
+        let ids: usize = store.topics.values().map(|stored| stored.ids.len()).sum();
+        assert_eq!(ids, 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_old_goes_from_quiet_topics_too() {
+        let broker = InProcess::new().max_age(Duration::from_secs(10));
+        publish(&broker, "quiet", "a").await;
+        tokio::time::advance(Duration::from_secs(11)).await;
+        publish(&broker, "loud", "b").await;
+        assert_eq!(broker.store().topics.len(), 1);
+        assert_eq!(broker.store().order.len(), 1);
     }
 
     #[tokio::test]
