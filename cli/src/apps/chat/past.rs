@@ -4,11 +4,19 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stickler::broker::Position;
 
+/// What the rooms of a node keep together, in bytes. Clones count the same.
+#[derive(Clone, Default)]
+pub(super) struct Shelf {
+    taken: Arc<AtomicUsize>,
+}
+
 /// The newest messages, each as the JSON that members got.
 pub(super) struct Past {
+    shelf: Shelf,
     messages: VecDeque<(Position, Arc<str>)>,
     /// Everything of the room that is behind this is in `messages`.
     floor: Position,
@@ -16,16 +24,16 @@ pub(super) struct Past {
 
 impl Past {
     /// Nothing, and nothing is missing behind `floor`.
-    pub(super) fn new(floor: Position) -> Past {
-        Past { messages: VecDeque::new(), floor }
+    pub(super) fn new(shelf: &Shelf, floor: Position) -> Past {
+        Past { shelf: shelf.clone(), messages: VecDeque::new(), floor }
     }
 
     /// What the broker has kept: the newest messages of the room, each with its JSON.
-    pub(super) fn of(kept: Vec<(Position, Arc<str>)>, end: Position) -> Past {
+    pub(super) fn of(shelf: &Shelf, kept: Vec<(Position, Arc<str>)>, end: Position) -> Past {
         // Nothing lies between a number and the next one.
         let before = |at: Position| Position { offset: at.offset.saturating_sub(1), ..at };
         let floor = kept.first().map_or(end, |(first, _)| before(*first));
-        let mut past = Past::new(floor);
+        let mut past = Past::new(shelf, floor);
         for (position, json) in kept {
             past.push(position, json);
         }
@@ -43,13 +51,20 @@ impl Past {
         if position.epoch == end.epoch && position.offset <= end.offset {
             return false;
         }
+        self.shelf.taken.fetch_add(json.len(), Ordering::Relaxed);
         self.messages.push_back((position, json));
-        if self.messages.len() > MOST
-            && let Some((gone, _)) = self.messages.pop_front()
-        {
-            self.floor = gone;
+        // One stays however little room there is: so a room in use is never without its newest message.
+        while self.messages.len() > MOST || self.messages.len() > 1 && self.shelf.is_full() {
+            self.forget_oldest();
         }
         true
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((gone, json)) = self.messages.pop_front() {
+            self.floor = gone;
+            self.shelf.taken.fetch_sub(json.len(), Ordering::Relaxed);
+        }
     }
 
     /// The newest messages.
@@ -85,6 +100,19 @@ impl Past {
     }
 }
 
+impl Shelf {
+    fn is_full(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > MOST_BYTES
+    }
+}
+
+impl Drop for Past {
+    fn drop(&mut self) {
+        let all = self.messages.iter().map(|(_, json)| json.len()).sum();
+        self.shelf.taken.fetch_sub(all, Ordering::Relaxed);
+    }
+}
+
 /// How what the broker gave and what this node has fit together.
 pub(super) enum Joint {
     /// These come next.
@@ -98,6 +126,9 @@ pub(super) enum Joint {
 /// Messages that a room keeps, and gives to a member who comes.
 pub(super) const MOST: usize = 100;
 
+/// Bytes of the messages that all rooms of a node keep. Beyond, a room that gets a message forgets older ones.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +138,7 @@ mod tests {
     }
 
     fn past(floor: u64, offsets: impl IntoIterator<Item = u64>) -> Past {
-        let mut past = Past::new(at(floor));
+        let mut past = Past::new(&Shelf::default(), at(floor));
         for offset in offsets {
             assert!(past.push(at(offset), offset.to_string().into()));
         }
@@ -136,6 +167,23 @@ mod tests {
         assert_eq!(past.behind(at(2)).unwrap().len(), MOST);
         assert!(!past.push(at(most + 2), "again".into()));
         assert!(!past.push(at(1), "old".into()));
+    }
+
+    #[test]
+    fn all_rooms_together_have_a_bound() {
+        let shelf = Shelf::default();
+        let big: Arc<str> = "x".repeat(MOST_BYTES / 10).into();
+        let (mut one, mut other) = (Past::new(&shelf, at(0)), Past::new(&shelf, at(0)));
+        for offset in 1..=6 {
+            one.push(at(offset), big.clone());
+            other.push(at(offset), big.clone());
+        }
+        assert!(shelf.taken.load(Ordering::Relaxed) <= MOST_BYTES);
+        assert_eq!(one.newest().len() + other.newest().len(), 10);
+        // What was forgotten is known to be: nobody is told that it is all.
+        assert!(one.behind(at(0)).is_none() || other.behind(at(0)).is_none());
+        drop((one, other));
+        assert_eq!(shelf.taken.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::claim::{self, Claim};
-use super::past::{self, Joint, Past};
+use super::past::{self, Joint, Past, Shelf};
 use super::reply::{Joined, Limits, Reply, Said, Signal, to_json};
 use super::rooms::Rooms;
 
@@ -147,7 +147,7 @@ impl Room {
         let history = rooms.broker.history(name, None, past::MOST).await?;
         let feed = rooms.broker.subscribe(name, Some(history.last)).await?;
         let present = present(rooms, name).await?;
-        let past = past_of(history);
+        let past = past_of(&rooms.shelf, history);
         Ok(Room {
             rooms: rooms.clone(),
             name: name.to_owned(),
@@ -343,7 +343,7 @@ impl Room {
     fn deliver(&mut self, position: Position, payload: &[u8]) {
         if position.epoch != self.past.end().epoch {
             // The offsets count from another beginning.
-            self.past = Past::of(Vec::new(), Position { offset: 0, ..position });
+            self.past = Past::new(&self.rooms.shelf, Position { offset: 0, ..position });
             self.tell(&Reply::gap(self.past.end()));
         }
         let Some(json) = message_json(position, payload) else { return };
@@ -388,7 +388,7 @@ impl Room {
                 }
             }
             Ok(Ok(history)) => {
-                self.past = past_of(history);
+                self.past = past_of(&self.rooms.shelf, history);
                 self.position.send_replace(self.past.end());
                 self.tell(&Reply::gap(self.past.end()));
                 self.unpark();
@@ -477,11 +477,11 @@ async fn present(rooms: &Rooms, name: &str) -> Result<Vec<String>, BoxError> {
     Ok(entries.filter(|entry| entry.is_present).map(|entry| entry.nickname).collect())
 }
 
-fn past_of(history: History) -> Past {
+fn past_of(shelf: &Shelf, history: History) -> Past {
     let kept = history.messages.into_iter().filter_map(|message| {
         Some((message.position, message_json(message.position, &message.payload)?))
     });
-    Past::of(kept.collect(), history.last)
+    Past::of(shelf, kept.collect(), history.last)
 }
 
 /// A stored message as members get it. Another program may have stored something else.

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::names::Names;
+use super::past::Shelf;
 use super::reply::Fault;
 use super::room::{Order, Room};
 
@@ -17,6 +18,8 @@ pub(crate) struct Rooms {
     pub(super) names: Arc<dyn Names>,
     /// Where the tasks of the rooms run: they outlive the worker of a member.
     pub(super) runtime: Handle,
+    /// What the rooms keep of their messages.
+    pub(super) shelf: Shelf,
     most: usize,
     by_name: Mutex<HashMap<String, UnboundedSender<Order>>>,
 }
@@ -24,7 +27,8 @@ pub(crate) struct Rooms {
 impl Rooms {
     /// No rooms yet. Messages go by the broker, nicknames are in `names`, and the rooms' tasks on `runtime`.
     pub(crate) fn new(broker: Arc<dyn Broker>, names: Arc<dyn Names>, runtime: Handle) -> Rooms {
-        Rooms { broker, names, runtime, most: MOST_ROOMS, by_name: Mutex::default() }
+        let shelf = Shelf::default();
+        Rooms { broker, names, runtime, shelf, most: MOST_ROOMS, by_name: Mutex::default() }
     }
 
     /// At most so many rooms at once, 1,000 unless set.
