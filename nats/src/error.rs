@@ -11,6 +11,8 @@ use stickler::BoxError;
 pub enum ConnectError {
     /// No server could be reached.
     Unreachable(BoxError),
+    /// The server does not take what this node shows, or wants more.
+    Unauthorized(BoxError),
     /// The credentials file or the CA file could not be read.
     File(PathBuf, io::Error),
     /// The server's version, which is too old.
@@ -38,6 +40,11 @@ impl fmt::Display for ConnectError {
             ConnectError::Unreachable(error) => {
                 write!(f, "NATS cannot be reached: {error}")
             }
+            ConnectError::Unauthorized(error) => write!(
+                f,
+                "NATS does not let this node in: {error}; a name and a password stand before the host in the URL, \
+                 or a credentials file has a JWT and a seed"
+            ),
             ConnectError::File(file, error) => {
                 write!(f, "{} cannot be read: {error}", file.display())
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::{self, Context};
-use async_nats::{Client, ConnectOptions, Event, ServerInfo};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerInfo};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -45,8 +45,12 @@ impl Node {
         let link = watch::Sender::default();
         let connected = connect_options(&options, link.clone(), poke.clone()).await?;
         let connecting = connected.connect(options.servers.clone());
-        let client =
-            connecting.await.map_err(|error| ConnectError::Unreachable(Box::new(error)))?;
+        let client = connecting.await.map_err(|error| match error.kind() {
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                ConnectError::Unauthorized(Box::new(error))
+            }
+            _ => ConnectError::Unreachable(Box::new(error)),
+        })?;
         let jetstream = ContextBuilder::new()
             .timeout(options.timeout)
             .ack_timeout(options.timeout)
@@ -190,6 +194,18 @@ async fn connect_options(
     if options.may_be_away {
         connect = connect.retry_on_initial_connect();
     }
+    // The client keeps these apart from its servers: the first that are given count for all.
+    let addresses = options.servers.iter().filter_map(|server| server.parse::<ServerAddr>().ok());
+    let named = addresses.filter_map(|address| {
+        let name = decode(address.username()?);
+        Some((name, address.password().map(decode)))
+    });
+    match named.into_iter().next() {
+        Some((name, Some(password))) => connect = connect.user_and_password(name, password),
+        // One word before the host is a token.
+        Some((token, None)) => connect = connect.token(token),
+        None => {}
+    }
     if let Some(file) = &options.credentials {
         let failed = |error| ConnectError::File(file.clone(), error);
         connect = connect.credentials_file(file).await.map_err(failed)?;
@@ -199,6 +215,11 @@ async fn connect_options(
         connect = connect.add_root_certificates(file.clone()).require_tls(true);
     }
     Ok(connect)
+}
+
+/// What a part of a URL stands for (RFC 3986 §2.1).
+fn decode(part: &str) -> String {
+    percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
 fn check_server(info: Option<ServerInfo>) -> Result<(), ConnectError> {

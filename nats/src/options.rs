@@ -22,6 +22,9 @@ pub struct Options {
 
 impl Options {
     /// Connects to one of these servers, given as `nats://HOST:PORT` or `tls://HOST:PORT`.
+    ///
+    /// A name and a password may stand before the host, `nats://NAME:PASSWORD@HOST`, or a token,
+    /// `nats://TOKEN@HOST`, percent-encoded where needed. The first that are given count for all servers.
     pub fn new(servers: impl IntoIterator<Item = impl Into<String>>) -> Options {
         Options {
             servers: servers.into_iter().map(Into::into).collect(),

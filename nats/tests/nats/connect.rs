@@ -115,3 +115,29 @@ async fn tls_is_taken_with_the_ca_that_is_named_only() {
     let error = Nats::connect(plain.options().ca(at("cert.pem"))).await.unwrap_err();
     assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
 }
+
+#[tokio::test]
+async fn a_name_and_a_password_are_those_of_the_url() {
+    let configuration =
+        "jetstream { store_dir: \"STORE\" }\nauthorization { user: \"node\", password: \"a:b@c\" }";
+    let Some(server) = Server::start_with("password", configuration).await else { return };
+    let options =
+        |before: &str| Options::new([format!("nats://{before}127.0.0.1:{}", server.port())]);
+    let nats = Nats::connect(options("node:a%3Ab%40c@")).await.unwrap();
+    crate::publish(&nats, "room", "a").await;
+    for wrong in ["", "node:other@"] {
+        let error = Nats::connect(options(wrong)).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Unauthorized(_)), "{wrong:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_that_of_the_url() {
+    let configuration = "jetstream { store_dir: \"STORE\" }\nauthorization { token: \"word\" }";
+    let Some(server) = Server::start_with("token", configuration).await else { return };
+    let options =
+        |before: &str| Options::new([format!("nats://{before}127.0.0.1:{}", server.port())]);
+    assert!(Nats::connect(options("word@")).await.unwrap().is_up());
+    let error = Nats::connect(options("other@")).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Unauthorized(_)), "{error}");
+}

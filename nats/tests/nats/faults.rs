@@ -61,7 +61,8 @@ async fn a_feed_reads_what_came_while_its_node_was_cut_off() {
 #[tokio::test]
 async fn a_frozen_server_leaves_it_unknown_and_the_id_tells_later() {
     let Some(server) = Server::start("frozen").await else { return };
-    let nats = server.connect().await;
+    let options = server.options().timeout(Duration::from_millis(500));
+    let nats = stickler_nats::Nats::connect(options).await.unwrap();
     let mut feed = nats.subscribe("room", None).await.unwrap();
     server.signal("-STOP");
     let unknown = nats.publish("room", "a", "a".into()).await.unwrap_err();

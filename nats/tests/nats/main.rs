@@ -13,7 +13,7 @@ use stickler_nats::Nats;
 
 /// The next event, within ten seconds.
 async fn next(feed: &mut Feed) -> Event {
-    tokio::time::timeout(Duration::from_secs(10), feed.next()).await.unwrap().unwrap()
+    tokio::time::timeout(Duration::from_secs(30), feed.next()).await.unwrap().unwrap()
 }
 
 /// The text of the next message, whatever the broker's state.

@@ -47,7 +47,6 @@ impl Server {
 
     pub(crate) fn options(&self) -> Options {
         Options::new([format!("nats://127.0.0.1:{}", self.port)])
-            .timeout(Duration::from_millis(500))
     }
 
     pub(crate) async fn connect(&self) -> Nats {
