@@ -10,9 +10,12 @@ mod pages;
 mod told;
 mod violations;
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
+use pin_project_lite::pin_project;
 use stickler::proto::handshake::Request;
 use stickler::{AllowedOrigin, Incoming, Server, Serving};
 
@@ -60,7 +63,7 @@ impl Apps {
         let rooms = self.chat.as_ref().map(|_| self.rooms()).transpose()?;
         let (gallery, strangers) = (Gallery::new(), Told::default());
         let open = Arc::new(Open { rooms, gallery, apps: self, strangers });
-        server.start(move |incoming| answer(incoming, open.clone()))
+        server.start(move |incoming| open.answer(incoming))
     }
 
     fn rooms(&self) -> std::io::Result<Arc<Rooms>> {
@@ -82,28 +85,36 @@ struct Open {
     strangers: Told,
 }
 
-/// Gives a WebSocket to the application of its path. What is not the echo has a future on the heap, so that
-/// connections of the echo take no more memory.
-async fn answer(incoming: Incoming, open: Arc<Open>) -> stickler::Result<()> {
-    match (incoming.path(), &open.apps.chat, &open.rooms) {
-        (CHAT, Some(origins), Some(rooms)) => match open.check_origin(incoming, origins)? {
-            Some(incoming) => Box::pin(chat::chat(incoming, rooms.clone())).await,
-            None => Ok(()),
-        },
-        (VIOLATIONS, ..) if open.apps.page => {
-            match open.check_origin(incoming, &[AllowedOrigin::SameHost])? {
-                Some(incoming) => Box::pin(open.gallery.serve(incoming)).await,
-                None => Ok(()),
+impl Open {
+    /// Gives a WebSocket to the application of its path.
+    fn answer(
+        self: &Arc<Self>,
+        incoming: Incoming,
+    ) -> Answering<impl Future<Output = stickler::Result<()>> + Send + use<>> {
+        match (incoming.path(), &self.rooms) {
+            (CHAT, Some(_)) => Answering::Other { other: Box::pin(self.clone().chat(incoming)) },
+            (VIOLATIONS, _) if self.apps.page => {
+                Answering::Other { other: Box::pin(self.clone().play(incoming)) }
             }
-        }
-        _ => {
-            drop(open);
-            echo(incoming).await
+            _ => Answering::Echo { echo: echo(incoming) },
         }
     }
-}
 
-impl Open {
+    async fn chat(self: Arc<Self>, incoming: Incoming) -> stickler::Result<()> {
+        let (Some(origins), Some(rooms)) = (&self.apps.chat, &self.rooms) else { return Ok(()) };
+        match self.check_origin(incoming, origins)? {
+            Some(incoming) => chat::chat(incoming, rooms.clone()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn play(self: Arc<Self>, incoming: Incoming) -> stickler::Result<()> {
+        match self.check_origin(incoming, &[AllowedOrigin::SameHost])? {
+            Some(incoming) => self.gallery.serve(incoming).await,
+            None => Ok(()),
+        }
+    }
+
     /// Rejects a handshake from a page that may not use this path; gives back all others.
     ///
     /// # Errors
@@ -131,5 +142,26 @@ impl Open {
         let response = stickler::http::Response::builder().status(rejection.status());
         incoming.reject(response.body(format!("{rejection}\n"))?)?;
         Ok(None)
+    }
+}
+
+pin_project! {
+    /// What an application does with a connection. The echo's stands in the connection itself, so that one takes no
+    /// more memory than where there is nothing but the echo; the others are on the heap.
+    #[project = Which]
+    enum Answering<E> {
+        Echo { #[pin] echo: E },
+        Other { other: Pin<Box<dyn Future<Output = stickler::Result<()>> + Send>> },
+    }
+}
+
+impl<E: Future<Output = stickler::Result<()>>> Future for Answering<E> {
+    type Output = stickler::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Which::Echo { echo } => echo.poll(cx),
+            Which::Other { other } => other.as_mut().poll(cx),
+        }
     }
 }
