@@ -296,10 +296,10 @@ fn serves(policy: &Policy, path: &str) -> bool {
 
 /// RFC 6455 §10.2, RFC 6454 §7.3: at most one Origin, and a welcome one.
 fn check_origin(reached: Scheme, request: &Request, policy: &Policy) -> Result<(), Rejection> {
-    if policy.require_origin && request.origin().is_none() {
-        return Err(Rejection::OriginMissing);
+    match request.single("origin") {
+        Single::Missing if policy.require_origin => Err(Rejection::OriginMissing),
+        _ => judge_origin(reached, request, &policy.origins),
     }
-    judge_origin(reached, request, &policy.origins)
 }
 
 /// Whether a request may come from where it says that it comes from; without Origin it may.
