@@ -21,19 +21,11 @@ impl Node {
     /// Starts a node with the chat on this port, or on one that the system chooses if it is 0. Its log goes to a file
     /// in the folder.
     pub(crate) fn start(broker: &Broker, name: &str, port: u16) -> Node {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stickler"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("STICKLER_") {
-                command.env_remove(name);
-            }
-        }
         let log = broker.folder.join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(log).unwrap();
         let listen = format!("127.0.0.1:{port}");
-        let mut child = command
+        let mut child = program()
             .args(["serve", "--listen", &listen, "--chat", "on", "--nats", &broker.url()])
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -63,6 +55,18 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program, with no variable of the test's own.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stickler"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("STICKLER_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
 }
 
 /// A nats-server with JetStream. It is killed when this is dropped.

@@ -6,18 +6,13 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Broker, find_server};
+use crate::cluster::{Broker, find_server, program};
 use crate::socket::Socket;
 
-/// The program with these flags, and no variable of the test's own.
+/// The program with these flags.
 fn stickler(flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stickler"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("STICKLER_") {
-            command.env_remove(name);
-        }
-    }
-    command.args(["serve", "--listen", "127.0.0.1:0"]).args(flags).stdin(Stdio::null());
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).args(flags);
     command
 }
 
