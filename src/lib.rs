@@ -186,11 +186,17 @@ pub use net::{Answer, Body, BodyError};
 pub use net::{
     Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
     FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
-    Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError, Result, Sender, SentClose,
-    Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull, WhenTooFast,
+    Outgoing, OwnedMessage, OwnedText, ParseConnectionIdError, Piece, Receiver, RejectError,
+    Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull,
+    WhenTooFast,
 };
 #[cfg(feature = "tls")]
 pub use net::{ClientCertificate, TlsSession, TlsVersion};
+#[cfg(feature = "server")]
+pub use net::{
+    CloseClass, CompressionTotals, ConnectionInfo, ConnectionPhase, Histogram, MemoryLevel,
+    MessageTotals, Traffic,
+};
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};
 #[cfg(feature = "json")]
@@ -207,7 +213,9 @@ pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
-pub use server::{Binding, BoundAddress, Counters, Drained, Handle, Listen, Server, Serving};
+pub use server::{
+    Binding, BoundAddress, Counters, Drained, Handle, Listen, Server, Serving, Snapshot,
+};
 #[cfg(feature = "tls")]
 pub use server::{Tls, TlsCounters, TlsError};
 #[cfg(feature = "net")]

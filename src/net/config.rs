@@ -7,6 +7,8 @@ mod choices;
 
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate;
@@ -50,6 +52,10 @@ pub struct Config {
     /// TLS: that of the transport, or that which [`Policy::secure`] tells of. An answer that has it already keeps its own. Browsers take it for all ports
     /// of the host, those too on which there is no TLS.
     pub hsts: Option<Duration>,
+    /// The name of a header field of the 101 that has the [`ConnectionId`](crate::ConnectionId) in it, as the log and
+    /// listings have it; `None` by default. A field of this name that the application adds takes its place. Behind
+    /// another HTTP server, which sends the 101 before the connection is here, there is none.
+    pub id_header: Option<HeaderName>,
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
@@ -72,6 +78,7 @@ impl Default for Config {
             policy: Policy::default(),
             health_path: None,
             hsts: None,
+            id_header: None,
             #[cfg(feature = "deflate")]
             deflate: DeflateConfig::default(),
             max_memory: 1 << 30,
@@ -112,6 +119,13 @@ impl Config {
     #[must_use]
     pub fn hsts(mut self, hsts: impl Into<Option<Duration>>) -> Config {
         self.hsts = hsts.into();
+        self
+    }
+
+    /// Sets the field `id_header`.
+    #[must_use]
+    pub fn id_header(mut self, id_header: impl Into<Option<HeaderName>>) -> Config {
+        self.id_header = id_header.into();
         self
     }
 

@@ -14,12 +14,14 @@ mod handover;
 mod limits;
 mod listen;
 mod listener;
+mod listing;
 mod permit;
 mod pulse;
 mod rates;
 mod refusal;
 mod serving;
 mod shutdown;
+mod snapshot;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
@@ -46,6 +48,7 @@ use self::listener::Bound;
 use self::pulse::Pulse;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
+pub use self::snapshot::Snapshot;
 #[cfg(feature = "tls")]
 use self::tls::InForce;
 #[cfg(feature = "tls")]

@@ -47,7 +47,10 @@ impl Opening {
                 return Poll::Ready(Opened::Finished);
             }
             let lease = match std::task::ready!(Lease::poll_read(io, cx)) {
-                Ok(lease) if !lease.is_empty() => lease,
+                Ok(lease) if !lease.is_empty() => {
+                    shared.count_read(lease.len(), shared.context.now());
+                    lease
+                }
                 ended => {
                     shared.lock().lose(ended.err().map(|error| error.kind()));
                     return Poll::Ready(Opened::Finished);
