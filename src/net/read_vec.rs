@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::state::id::ConnectionId;
 #[cfg(feature = "tls")]
 use super::tls_session::TlsSession;
 
@@ -57,6 +58,9 @@ pub(crate) trait ReadVec {
     fn tls_session(&self) -> Option<TlsSession> {
         None
     }
+
+    /// The connection on it has this name, for what the transport has to log.
+    fn name(&mut self, _id: ConnectionId) {}
 
     /// Has the transport take a little more than it was meant to: the last that is written to it.
     fn make_room(&mut self) {}

@@ -150,6 +150,7 @@ fn a_reader_that_stops_is_cut_by_the_least_rate() {
     let timeouts = Timeouts::default().close(Duration::from_millis(300));
     let (authority, server) = sending(100, limits, timeouts);
     let client = Client::open(&server, authority.client());
+    assert!(server.handle.connections(None, 1)[0].is_tls);
     let began = Instant::now();
     until("the peer is given up", || server.handle.counters().slow_peers == 1);
     until("its place is free", || server.handle.counters().connections == 0);

@@ -233,6 +233,6 @@ async fn the_log_says_what_failed_at_a_bounded_rate() {
         .collect();
     assert!((2..=most).contains(&told.len()), "{most}: {told:#?}");
     assert!(told[0].contains("reason=plain HTTP on a TLS port"), "{}", told[0]);
-    assert!(told[0].contains("peer=127.0.0.1:"), "{}", told[0]);
+    assert!(told[0].contains(" id=") && told[0].contains("peer=127.0.0.1:"), "{}", told[0]);
     assert!(told[1].contains("outcome=Malformed"), "{}", told[1]);
 }

@@ -21,8 +21,9 @@ impl Amounts {
     #[inline]
     pub(in crate::net) fn add_piece(&mut self, kind: MessageKind, len: usize, is_last: bool) {
         let at = usize::from(kind == MessageKind::Binary);
-        self.messages[at] += u32::from(is_last);
-        self.bytes[at] += len;
+        // What is counted lies in buffers, so neither wraps.
+        self.messages[at] = self.messages[at].wrapping_add(u32::from(is_last));
+        self.bytes[at] = self.bytes[at].wrapping_add(len);
     }
 
     /// Adds what others have counted.

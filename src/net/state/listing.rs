@@ -63,9 +63,10 @@ impl Context {
     pub(crate) fn queued(&self) -> u64 {
         let (mut sum, mut next) = (0, Some(0));
         while let Some(slot) = next {
-            let page = self.page(Next::Slot(slot), PAGE);
-            sum += page.0.iter().map(|connection| connection.glance().queued() as u64).sum::<u64>();
-            next = page.1;
+            next = self.look_at(slot, PAGE, |_, connection| {
+                sum += connection.glance().queued() as u64;
+                true
+            });
         }
         sum
     }

@@ -54,7 +54,7 @@ where
 
 /// Does what [`serve`] does, on a transport that has its own way to read.
 pub(crate) fn serve_transport<T, H, F, E>(
-    io: T,
+    mut io: T,
     peer: Option<SocketAddr>,
     context: Arc<Shares>,
     handler: H,
@@ -66,6 +66,7 @@ where
     E: Into<BoxError>,
 {
     let shared = Shared::new(context, peer);
+    io.name(shared.id());
     if io.is_secure() {
         shared.lock().marks.secure();
     }

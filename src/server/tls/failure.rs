@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use rustls::Error;
 
-use crate::net::Context;
+use crate::net::{ConnectionId, Context};
 use crate::server::Control;
 
 /// How TLS handshakes have ended since the server was bound. Each accepted connection of a TLS listener counts
@@ -113,13 +113,20 @@ impl Observer {
 
     /// Counts a handshake that failed, and logs it.
     #[cold]
-    pub(super) fn fail(&self, peer: SocketAddr, outcome: Outcome, reason: &dyn fmt::Display) {
+    pub(super) fn fail(
+        &self,
+        id: Option<ConnectionId>,
+        peer: SocketAddr,
+        outcome: Outcome,
+        reason: &dyn fmt::Display,
+    ) {
         self.count(outcome);
         let Some(suppressed) = self.context.admit_line_of_tls(peer) else { return };
+        let id = id.map(tracing::field::display);
         if outcome == Outcome::Other {
-            tracing::warn!(%peer, ?outcome, %reason, suppressed, "a TLS handshake failed");
+            tracing::warn!(id, %peer, ?outcome, %reason, suppressed, "a TLS handshake failed");
         } else {
-            tracing::info!(%peer, ?outcome, %reason, suppressed, "a TLS handshake failed");
+            tracing::info!(id, %peer, ?outcome, %reason, suppressed, "a TLS handshake failed");
         }
     }
 }

@@ -9,11 +9,13 @@ use rustls::{ProtocolVersion, ServerConnection};
 use super::certificate;
 use super::failure::{Observer, Outcome};
 use super::wire::First;
-use crate::net::{TlsSession, TlsVersion};
+use crate::net::{ConnectionId, TlsSession, TlsVersion};
 
 /// What is known of a handshake that goes on. It is settled, or else it was not completed in time.
 pub(super) struct Handshake {
     pub(super) first: First,
+    /// Where the connection has a place.
+    pub(super) id: Option<ConnectionId>,
     peer: SocketAddr,
     observer: Arc<Observer>,
     is_settled: bool,
@@ -21,7 +23,7 @@ pub(super) struct Handshake {
 
 impl Handshake {
     pub(super) fn new(peer: SocketAddr, observer: Arc<Observer>) -> Handshake {
-        Handshake { first: First::default(), peer, observer, is_settled: false }
+        Handshake { first: First::default(), id: None, peer, observer, is_settled: false }
     }
 
     pub(super) fn completed(&mut self) {
@@ -31,7 +33,7 @@ impl Handshake {
 
     pub(super) fn failed(&mut self, outcome: Outcome, reason: &dyn fmt::Display) {
         self.is_settled = true;
-        self.observer.fail(self.peer, outcome, reason);
+        self.observer.fail(self.id, self.peer, outcome, reason);
     }
 
     /// The transport is gone. A peer that has said nothing is not told of.

@@ -25,7 +25,7 @@ use super::failure::{Observer, Outcome, to_io};
 use super::handshake::{self, Handshake};
 use super::plain_http::{self, Beginning, ENOUGH};
 use super::wire::{self, Reading, Trying, Writing};
-use crate::net::TlsSession;
+use crate::net::{ConnectionId, TlsSession};
 use crate::server::socket::raw;
 
 /// A socket with TLS on it.
@@ -71,6 +71,13 @@ impl Session {
         tls.set_buffer_limit(Some(MOST_HELD));
         let stage = Stage::Handshaking(Box::new(Handshake::new(peer, observer)));
         Ok(Box::new(Session { tls, stream, stage, rest: Vec::new(), fault: None, barren: 0 }))
+    }
+
+    /// The connection has this name, for the line about a handshake that fails.
+    pub(super) fn name(&mut self, id: ConnectionId) {
+        if let Stage::Handshaking(handshake) = &mut self.stage {
+            handshake.id = Some(id);
+        }
     }
 
     /// What the handshake agreed on, once it is complete.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::session::Session;
-use crate::net::{ReadVec, TlsSession};
+use crate::net::{ConnectionId, ReadVec, TlsSession};
 use crate::server::permit::Permit;
 
 /// One accepted connection over TLS. What is behind the box is as large as rustls makes it.
@@ -50,6 +50,10 @@ impl ReadVec for TlsSocket {
 
     fn tls_session(&self) -> Option<TlsSession> {
         self.session.agreed()
+    }
+
+    fn name(&mut self, id: ConnectionId) {
+        self.session.name(id);
     }
 
     fn make_room(&mut self) {
