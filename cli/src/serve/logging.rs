@@ -88,6 +88,15 @@ fn change_of<S: 'static>(filter: reload::Handle<EnvFilter, S>) -> Change {
     Arc::new(move |new| filter.reload(new))
 }
 
+/// Whether the filter can be read, as [`start`] reads it.
+///
+/// # Errors
+///
+/// A sentence, when it cannot.
+pub(crate) fn check(filter: Option<(String, &str)>) -> Result<(), String> {
+    read_filter(filter).map(drop)
+}
+
 /// A filter, and the directives beside it that are for other programs.
 #[derive(Debug)]
 struct Read {
