@@ -19,7 +19,7 @@ main() {
     "$built" completions bash >"$made/completions/stickler"
     "$built" completions zsh >"$made/completions/_stickler"
     "$built" completions fish >"$made/completions/stickler.fish"
-    cargo deb --package stickler-cli --profile "$profile" --no-build --locked --output "${1:-target/debian/}"
+    cargo deb --package stickler-cli --profile "$profile" --no-build --strip --locked --output "${1:-target/debian/}"
 }
 
 main "$@"
