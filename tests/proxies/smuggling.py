@@ -32,12 +32,12 @@ def shapes(port):
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
     get, post = "GET /shape HTTP/1.1", "POST /shape HTTP/1.1"
     return [
-        ("CL and TE", head(post, host, f"Content-Length: {size}", "Transfer-Encoding: chunked") + chunked, BODY),
+        ("CL and TE", head(post, host, f"Content-Length: {size}", "Transfer-Encoding: chunked") + chunked, NEXT),
         ("TE and CL", head(post, host, "Transfer-Encoding: chunked", "Content-Length: 4")
          + b"%x\r\n" % len(inner) + inner + b"\r\n0\r\n\r\n", BODY),
         ("TE twice, one unknown", head(post, host, "Transfer-Encoding: chunked", "Transfer-Encoding: cow",
                                        f"Content-Length: {size}") + chunked, BODY),
-        ("TE behind a tab", head(post, host, "Transfer-Encoding:\tchunked", f"Content-Length: {size}") + chunked, BODY),
+        ("TE behind a tab", head(post, host, "Transfer-Encoding:\tchunked", f"Content-Length: {size}") + chunked, NEXT),
         ("CL twice", head(post, host, "Content-Length: 0", f"Content-Length: {len(inner)}") + inner, BODY),
         ("CL with a sign", head(post, host, f"Content-Length: +{len(inner)}") + inner, BODY),
         ("folded TE", head(post, host, "X: y", " Transfer-Encoding: chunked", f"Content-Length: {size}") + chunked, BODY),
