@@ -20,6 +20,7 @@ use super::handover::{LONGEST, LONGEST_QUEUE, LOOK_AGAIN, QUIET, Rest};
 use super::limits::{Caps, Overload};
 use super::listener;
 use super::permit::Permit;
+use super::proxy::Proxying;
 use super::shutdown::Watch;
 use super::socket::Socket;
 #[cfg(feature = "tls")]
@@ -53,6 +54,8 @@ impl Security {
 pub(super) struct Door<H> {
     pub(super) listener: Listener,
     pub(super) security: Security,
+    /// Where connections begin with a header of the PROXY protocol.
+    pub(super) proxying: Option<Proxying>,
     pub(super) context: Arc<Context>,
     pub(super) shared: Arc<Shared>,
     pub(super) handler: Arc<H>,
@@ -201,7 +204,12 @@ where
         if self.is_new {
             self.shared.buffers.set_on_connection(&stream);
         }
-        match (self.admit(Some(peer), caps), &self.security) {
+        if let Some(proxying) = self.proxying.clone() {
+            return self.open_proxied_tcp(&proxying, stream, peer, caps);
+        }
+        // Behind a proxy the client is counted, once it is known.
+        let counted = if self.context.trusts(Some(peer)) { None } else { Some(peer) };
+        match (self.admit(counted, caps), &self.security) {
             (Ok(permit), Security::Plain) => self.serve(Socket::new(stream, permit), Some(peer)),
             (Err(overload), Security::Plain) => self.refuse(stream, Some(peer), overload),
             #[cfg(feature = "tls")]
@@ -223,13 +231,16 @@ where
     #[cfg(unix)]
     fn open_unix(&mut self, stream: UnixStream, caps: Caps) {
         self.shared.buffers.set_on_unix(&stream);
+        if let Some(proxying) = self.proxying.clone() {
+            return self.open_proxied_unix(&proxying, stream, caps);
+        }
         match self.admit(None, caps) {
             Ok(permit) => self.serve(UnixSocket::new(stream, permit), None),
             Err(overload) => self.refuse(stream, None, overload),
         }
     }
 
-    fn admit(&self, peer: Option<SocketAddr>, caps: Caps) -> Result<Permit, Overload> {
+    pub(super) fn admit(&self, peer: Option<SocketAddr>, caps: Caps) -> Result<Permit, Overload> {
         let admission = &self.shared.control.admission;
         if self.context.is_out_of_memory() {
             admission.count_out_of_memory();
@@ -239,7 +250,7 @@ where
     }
 
     /// Starts the task of one connection.
-    fn serve<T>(&mut self, transport: T, peer: Option<SocketAddr>)
+    pub(super) fn serve<T>(&mut self, transport: T, peer: Option<SocketAddr>)
     where
         T: ReadVec + AsyncWrite + Unpin + Send + 'static,
     {
@@ -253,7 +264,7 @@ where
         }
     }
 
-    fn refuse<T>(&self, stream: T, peer: Option<SocketAddr>, overload: Overload)
+    pub(super) fn refuse<T>(&self, stream: T, peer: Option<SocketAddr>, overload: Overload)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
