@@ -185,9 +185,10 @@ pub use net::{Answer, Body, BodyError};
 #[cfg(feature = "net")]
 pub use net::{
     Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
-    FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
-    Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError, Result, Sender, SentClose,
-    Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull, WhenTooFast,
+    ForwardedFields, FragmentedMessage, Fragments, Incoming, Initiator, InvalidNetwork, Limits,
+    Message, Negotiated, NotUtf8, Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError,
+    Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TransportAddr, TrustedProxies,
+    TrySendError, WebSocket, WhenFull, WhenTooFast,
 };
 #[cfg(feature = "tls")]
 pub use net::{ClientCertificate, TlsSession, TlsVersion};
@@ -207,7 +208,10 @@ pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
-pub use server::{Binding, BoundAddress, Caps, Counters, Drained, Handle, Listen, Server, Serving};
+pub use server::{
+    Binding, BoundAddress, Caps, Counters, Drained, Handle, Listen, ProxyHeader, ProxyHeaderFault,
+    Server, Serving,
+};
 #[cfg(feature = "tls")]
 pub use server::{Tls, TlsCounters, TlsError};
 #[cfg(feature = "net")]

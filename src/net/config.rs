@@ -7,6 +7,7 @@ mod choices;
 
 use std::time::Duration;
 
+use super::proxied::TrustedProxies;
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate;
@@ -47,9 +48,12 @@ pub struct Config {
     /// seconds; `None` by default: they are told nothing. 0 takes back what they were told before.
     ///
     /// The field goes with every answer but the 101, and those for want of a place (503, 429), and only over
-    /// TLS: that of the transport, or that which [`Policy::secure`] tells of. An answer that has it already keeps its own. Browsers take it for all ports
+    /// TLS: that of the transport, or that which [`Policy::secure`] or a trusted proxy tells of. An answer that has it already keeps its own. Browsers take it for all ports
     /// of the host, those too on which there is no TLS.
     pub hsts: Option<Duration>,
+    /// Which proxies are believed about their clients; `None` by default: nobody is. It holds where the library
+    /// reads the request itself, and not behind another HTTP server.
+    pub trusted_proxies: Option<TrustedProxies>,
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
@@ -72,6 +76,7 @@ impl Default for Config {
             policy: Policy::default(),
             health_path: None,
             hsts: None,
+            trusted_proxies: None,
             #[cfg(feature = "deflate")]
             deflate: DeflateConfig::default(),
             max_memory: 1 << 30,
@@ -112,6 +117,13 @@ impl Config {
     #[must_use]
     pub fn hsts(mut self, hsts: impl Into<Option<Duration>>) -> Config {
         self.hsts = hsts.into();
+        self
+    }
+
+    /// Sets the field `trusted_proxies`.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: impl Into<Option<TrustedProxies>>) -> Config {
+        self.trusted_proxies = proxies.into();
         self
     }
 

@@ -25,6 +25,7 @@ mod lent;
 mod negotiated;
 #[cfg(any(feature = "server", feature = "http"))]
 mod pass;
+mod proxied;
 mod read_vec;
 mod state;
 mod task;
@@ -68,6 +69,9 @@ pub use negotiated::Negotiated;
 pub(crate) use negotiated::request_of;
 #[cfg(feature = "server")]
 pub(crate) use pass::within;
+#[cfg(feature = "server")]
+pub(crate) use proxied::Client;
+pub use proxied::{ForwardedFields, InvalidNetwork, TransportAddr, TrustedProxies};
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;

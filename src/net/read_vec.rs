@@ -5,14 +5,17 @@
 //! `AsyncRead` and implements the trait itself.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
 use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::proxied::Client;
 #[cfg(feature = "tls")]
 use super::tls_session::TlsSession;
+use crate::proto::rejection::Rejection;
 
 /// What a transport can do beside `AsyncWrite`.
 pub(crate) trait ReadVec {
@@ -56,6 +59,19 @@ pub(crate) trait ReadVec {
     #[cfg(feature = "tls")]
     fn tls_session(&self) -> Option<TlsSession> {
         None
+    }
+
+    /// What a proxy said of its client before the first byte, once that has been read. Given once.
+    fn take_introduction(&mut self) -> Option<Box<Client>> {
+        None
+    }
+
+    /// Counts the connection for the address of its client, which a proxy has said. Asked once.
+    ///
+    /// # Errors
+    /// The address has as many as it may.
+    fn count_client(&mut self, _client: IpAddr) -> Result<(), Rejection> {
+        Ok(())
     }
 
     /// Has the transport take a little more than it was meant to: the last that is written to it.

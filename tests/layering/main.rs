@@ -63,6 +63,7 @@ const ROOMS: [Room; 23] = [
             "httpdate",
             "pin_project_lite",
             "form_urlencoded",
+            "ipnet",
             // Of the feature `http`.
             "hyper",
             "http_body",
@@ -165,6 +166,7 @@ const ROOMS: [Room; 23] = [
             "httpdate",
             "socket2",
             "rustix",
+            "proxy_header",
             "http",
             "http_body",
             // Of the feature `tls`.

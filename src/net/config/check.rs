@@ -50,6 +50,7 @@ impl Config {
             policy,
             health_path,
             hsts: _,
+            trusted_proxies: _,
             #[cfg(feature = "deflate")]
             deflate,
             max_memory,

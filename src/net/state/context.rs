@@ -4,7 +4,6 @@
 //! register of times and moves it lazily, so that messages never touch it.
 
 use std::collections::BTreeMap;
-#[cfg(feature = "server")]
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -25,6 +24,8 @@ use super::watchman::Watchman;
 use crate::net::config::Config;
 use crate::net::http::HttpService;
 use crate::net::lent::pool;
+#[cfg(feature = "server")]
+use crate::net::proxied::TrustedProxies;
 use crate::proto::deflate::budget::Budget;
 
 /// What the connections of one runtime share, and the configuration that some of them have: connections that come
@@ -218,6 +219,18 @@ impl Context {
         self.number == other.number
     }
 
+    /// Whether this peer is a proxy that is trusted; `None` for a peer without an address.
+    pub(crate) fn trusts(&self, peer: Option<SocketAddr>) -> bool {
+        let proxies = self.config.trusted_proxies.as_ref();
+        proxies.is_some_and(|proxies| proxies.trusts_peer(peer))
+    }
+
+    /// Whether proxies are named that are trusted.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_trusted_proxies(&self) -> bool {
+        self.config.trusted_proxies.as_ref().is_some_and(TrustedProxies::names_networks)
+    }
+
     /// Bytes that may wait for one peer.
     pub(crate) fn max_queued(&self) -> usize {
         self.config.limits.max_queued
@@ -265,6 +278,12 @@ impl Context {
     #[cfg(feature = "server")]
     pub(crate) fn admit_line_of_place(&self, peer: Option<SocketAddr>) -> Option<u64> {
         self.told.places.admit(peer.map(|peer| peer.ip()), self.told.now())
+    }
+
+    /// As `admit_line_of_place`, for a header of the PROXY protocol.
+    #[cfg(feature = "server")]
+    pub(crate) fn admit_line_of_proxy(&self, peer: Option<SocketAddr>) -> Option<u64> {
+        self.told.proxies.admit(peer.map(|peer| peer.ip()), self.told.now())
     }
 
     /// As `admit_line_of_place`, for a TLS handshake that failed.

@@ -61,7 +61,7 @@ impl Watchman {
             return;
         }
         drop(told);
-        let peer = connection.peer.map(tracing::field::display);
+        let peer = connection.peer().map(tracing::field::display);
         tracing::warn!(
             peer,
             path,

@@ -69,7 +69,7 @@ fn report_error(shared: &Shared, error: &(dyn StdError + 'static)) {
     let is_open = state.life.is_open() && state.queue.outbound().is_open();
     let ending = state.life.finished().cloned();
     drop(state);
-    let peer = shared.peer.map(tracing::field::display);
+    let peer = shared.peer().map(tracing::field::display);
     let chain = Chain(error);
     if !is_open && passes_on(error, ending.as_ref()) {
         tracing::debug!(peer, path, error = %chain, "the handler ended with its connection");
@@ -82,7 +82,7 @@ fn report_error(shared: &Shared, error: &(dyn StdError + 'static)) {
 fn report_panic(shared: &Shared, panic: &(dyn Any + Send)) {
     let Some(suppressed) = shared.may_tell(|told| &told.failures) else { return };
     let path = shared.lock().path().to_string();
-    let peer = shared.peer.map(tracing::field::display);
+    let peer = shared.peer().map(tracing::field::display);
     tracing::error!(peer, path, panic = said(panic), suppressed, "the handler panicked");
 }
 

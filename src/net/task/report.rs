@@ -17,7 +17,7 @@ use crate::proto::violation::Violation;
 impl Shared {
     /// The address of the peer.
     fn address(&self) -> Option<IpAddr> {
-        self.peer.map(|peer| peer.ip())
+        self.peer().map(|peer| peer.ip())
     }
 
     /// Whether to tell of this connection what has such a limit; if so, how many lines were left out since
@@ -39,7 +39,7 @@ impl Shared {
         state.note_told_opening(self.context.now());
         let path = state.path().to_owned();
         drop(state);
-        let peer = self.peer.map(tracing::field::display);
+        let peer = self.peer().map(tracing::field::display);
         let subprotocol = subprotocol.map(shown);
         tracing::debug!(peer, path, subprotocol, extensions, "the connection opened");
     }
@@ -53,7 +53,7 @@ impl Shared {
         else {
             return;
         };
-        let peer = self.peer.map(tracing::field::display);
+        let peer = self.peer().map(tracing::field::display);
         let count = request.subprotocols().count();
         let mut offered: Vec<_> = request.subprotocols().take(SHOWN_NAMES).map(shown).collect();
         if count > SHOWN_NAMES {
@@ -109,7 +109,7 @@ impl Shared {
         let path = opened.map(|_| state.path().to_owned());
         drop(state);
         let lasted = opened.map(|opened| self.context.now().saturating_sub(opened));
-        let peer = self.peer.map(tracing::field::display);
+        let peer = self.peer().map(tracing::field::display);
         let (initiator, code) = (ending.initiator, ending.code().get());
         let (sent, clean) = (sent_code(ending), ending.is_clean());
         let violation = ending.violation.map(tracing::field::debug);
@@ -164,7 +164,7 @@ impl Shared {
         let path = state.path().to_string();
         drop(state);
         let Some(suppressed) = self.may_tell(|told| &told.failures) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let peer = self.peer().map(tracing::field::display);
         tracing::error!(
             peer,
             path,
@@ -176,7 +176,7 @@ impl Shared {
 
     fn report_violation(&self, violation: Violation) {
         let Some(suppressed) = self.may_tell(|told| &told.violations) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let peer = self.peer().map(tracing::field::display);
         let (clause, code) = (violation.section(), violation.close_code().get());
         let sentence = violation.sentence();
         tracing::info!(
@@ -191,19 +191,19 @@ impl Shared {
 
     /// An answer of the application is no refusal, whatever its status.
     fn report_answer(&self, status: u16) {
-        let peer = self.peer.map(tracing::field::display);
+        let peer = self.peer().map(tracing::field::display);
         let path = self.lock().path().to_owned();
         tracing::debug!(peer, status, path, "answered the request");
     }
 
     fn report_refusal(&self, rejection: Rejection) {
-        self.context.report_rejection(self.peer, rejection);
+        self.context.report_rejection(self.peer(), rejection);
     }
 
     /// The queue to the peer was full, and the connection was to close then.
     fn report_full_queue(&self, ending: &Ending) {
         let Some(suppressed) = self.may_tell(|told| &told.refusals) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let peer = self.peer().map(tracing::field::display);
         let (code, sent, limit) =
             (ending.code().get(), sent_code(ending), self.limits().max_queued);
         tracing::info!(
@@ -219,7 +219,7 @@ impl Shared {
 
     fn report_timer(&self, timer: TimeoutKind, ending: &Ending) {
         let Some(suppressed) = self.may_tell(|told| &told.refusals) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let peer = self.peer().map(tracing::field::display);
         let (clause, code, sent) = (timer.section(), ending.code().get(), sent_code(ending));
         tracing::info!(
             peer,
@@ -278,7 +278,7 @@ impl Shared {
     /// Logs that the connection was failed for want of memory.
     fn report_overload(&self) {
         let Some(suppressed) = self.may_tell(|told| &told.memory) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let peer = self.peer().map(tracing::field::display);
         let (used, limit) = (self.context.memory.used(), self.context.memory.limit());
         tracing::warn!(
             peer,

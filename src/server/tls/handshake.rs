@@ -24,6 +24,14 @@ impl Handshake {
         Handshake { first: First::default(), peer, observer, is_settled: false }
     }
 
+    pub(super) fn name_client(&mut self, client: SocketAddr) {
+        self.peer = client;
+    }
+
+    pub(super) fn abandon(&mut self) {
+        self.is_settled = true;
+    }
+
     pub(super) fn completed(&mut self) {
         self.is_settled = true;
         self.observer.count(Outcome::Completed);

@@ -73,6 +73,25 @@ impl Session {
         Ok(Box::new(Session { tls, stream, stage, rest: Vec::new(), fault: None, barren: 0 }))
     }
 
+    /// The socket, from which nothing may have been read yet.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The handshake is this client's; it has not begun.
+    pub(super) fn name_client(&mut self, client: SocketAddr) {
+        if let Stage::Handshaking(handshake) = &mut self.stage {
+            handshake.name_client(client);
+        }
+    }
+
+    /// The handshake never begins, and how it ends is not told of.
+    pub(super) fn abandon(&mut self) {
+        if let Stage::Handshaking(handshake) = &mut self.stage {
+            handshake.abandon();
+        }
+    }
+
     /// What the handshake agreed on, once it is complete.
     pub(super) fn agreed(&self) -> Option<TlsSession> {
         handshake::agreed(&self.tls)
