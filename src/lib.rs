@@ -186,12 +186,17 @@ pub use net::{Answer, Body, BodyError};
 pub use net::{
     Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
     ForwardedFields, FragmentedMessage, Fragments, Incoming, Initiator, InvalidNetwork, Limits,
-    Message, Negotiated, NotUtf8, Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError,
-    Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TransportAddr, TrustedProxies,
-    TrySendError, WebSocket, WhenFull, WhenTooFast,
+    Message, Negotiated, NotUtf8, Outgoing, OwnedMessage, OwnedText, ParseConnectionIdError, Piece,
+    Receiver, RejectError, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TransportAddr,
+    TrustedProxies, TrySendError, WebSocket, WhenFull, WhenTooFast,
 };
 #[cfg(feature = "tls")]
 pub use net::{ClientCertificate, TlsSession, TlsVersion};
+#[cfg(feature = "server")]
+pub use net::{
+    CloseClass, CompressionTotals, ConnectionInfo, ConnectionPhase, Histogram, MemoryLevel,
+    MessageTotals, Traffic,
+};
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};
 #[cfg(feature = "json")]
@@ -210,7 +215,7 @@ pub use proto::violation::Violation;
 #[cfg(feature = "server")]
 pub use server::{
     Binding, BoundAddress, Caps, Counters, Drained, Handle, Listen, ProxyHeader, ProxyHeaderFault,
-    Server, Serving,
+    Server, Serving, Snapshot,
 };
 #[cfg(feature = "tls")]
 pub use server::{Tls, TlsCounters, TlsError};

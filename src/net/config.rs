@@ -7,6 +7,8 @@ mod choices;
 
 use std::time::Duration;
 
+use http::HeaderName;
+
 use super::proxied::TrustedProxies;
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
@@ -54,6 +56,10 @@ pub struct Config {
     /// Which proxies are believed about their clients; `None` by default: nobody is. It holds where the library
     /// reads the request itself, and not behind another HTTP server.
     pub trusted_proxies: Option<TrustedProxies>,
+    /// The name of a header field of the 101 that has the [`ConnectionId`](crate::ConnectionId) in it, as the log and
+    /// listings have it; `None` by default. A field of this name that the application adds takes its place. Behind
+    /// another HTTP server, which sends the 101 before the connection is here, there is none.
+    pub id_header: Option<HeaderName>,
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
@@ -77,6 +83,7 @@ impl Default for Config {
             health_path: None,
             hsts: None,
             trusted_proxies: None,
+            id_header: None,
             #[cfg(feature = "deflate")]
             deflate: DeflateConfig::default(),
             max_memory: 1 << 30,
@@ -124,6 +131,13 @@ impl Config {
     #[must_use]
     pub fn trusted_proxies(mut self, proxies: impl Into<Option<TrustedProxies>>) -> Config {
         self.trusted_proxies = proxies.into();
+        self
+    }
+
+    /// Sets the field `id_header`.
+    #[must_use]
+    pub fn id_header(mut self, id_header: impl Into<Option<HeaderName>>) -> Config {
+        self.id_header = id_header.into();
         self
     }
 

@@ -21,8 +21,12 @@ mod farewell;
 mod handles;
 #[cfg_attr(not(feature = "http"), path = "no_http.rs")]
 mod http;
+#[cfg(feature = "server")]
+mod info;
 mod lent;
 mod negotiated;
+#[cfg(feature = "server")]
+mod numbers;
 #[cfg(any(feature = "server", feature = "http"))]
 mod pass;
 mod proxied;
@@ -64,9 +68,15 @@ pub(crate) use http::HttpService;
 pub(crate) use http::Takes;
 #[cfg(feature = "http")]
 pub use http::{Answer, Body, BodyError};
+#[cfg(feature = "server")]
+pub use info::{ConnectionInfo, ConnectionPhase};
 pub use negotiated::Negotiated;
 #[cfg(feature = "hyper")]
 pub(crate) use negotiated::request_of;
+#[cfg(feature = "server")]
+pub(crate) use numbers::Summed;
+#[cfg(feature = "server")]
+pub use numbers::{CloseClass, CompressionTotals, Histogram, MemoryLevel, MessageTotals, Traffic};
 #[cfg(feature = "server")]
 pub(crate) use pass::within;
 #[cfg(feature = "server")]
@@ -77,10 +87,10 @@ pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;
 #[cfg(feature = "server")]
 pub(crate) use state::counted::Counted;
+pub use state::id::{ConnectionId, ParseConnectionIdError};
 pub(crate) use state::latest::{Key, Latest};
 #[cfg(feature = "server")]
 pub(crate) use state::leaving::Departure;
-pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
 pub(crate) use state::source::Source;
 #[cfg(feature = "server")]

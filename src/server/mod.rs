@@ -14,6 +14,7 @@ mod handover;
 mod limits;
 mod listen;
 mod listener;
+mod listing;
 mod permit;
 mod proxy;
 mod pulse;
@@ -22,6 +23,7 @@ mod refusal;
 mod renewal;
 mod serving;
 mod shutdown;
+mod snapshot;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
@@ -51,6 +53,7 @@ use self::pulse::Pulse;
 use self::renewal::Renewal;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
+pub use self::snapshot::Snapshot;
 #[cfg(feature = "tls")]
 use self::tls::InForce;
 #[cfg(feature = "tls")]

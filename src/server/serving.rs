@@ -241,7 +241,7 @@ impl Handle {
         }
     }
 
-    fn contexts(&self) -> impl Iterator<Item = &Context> {
+    pub(super) fn contexts(&self) -> impl Iterator<Item = &Context> {
         self.control.contexts.get().into_iter().flatten().map(|each| &**each)
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
 
+use super::rejecting::insert_header;
 use super::websocket::WebSocket;
 use crate::net::config::{Limits, Timeouts};
 use crate::net::error::{Error, Result};
@@ -156,7 +157,8 @@ impl Incoming {
     /// It does not wait: the connection task writes the 101.
     pub fn accept(mut self) -> Result<WebSocket> {
         let Some(inner) = self.inner.take() else { return Err(SendError::Closed.into()) };
-        let Inner { head, offer, fields, policy, settings, .. } = *inner;
+        let Inner { head, offer, mut fields, policy, settings, .. } = *inner;
+        self.add_id(&mut fields);
         if let Some((limits, timeouts)) = settings {
             self.shared.choose_settings(limits, timeouts);
         }
@@ -186,6 +188,16 @@ impl Incoming {
             self.shared.report_unspoken_subprotocols(&head);
         }
         Ok(WebSocket::new(self.shared.clone()))
+    }
+
+    /// Adds the id to the 101, if that was asked for and the application has no field of that name.
+    fn add_id(&self, fields: &mut ResponseFields) {
+        if let Some(name) = &self.shared.context.config.id_header
+            && !fields.contains(name.as_str())
+        {
+            // The configuration was checked; one that was not has no field then.
+            let _ = insert_header(fields, name.clone(), self.shared.id().to_string());
+        }
     }
 
     /// Answers without a WebSocket.

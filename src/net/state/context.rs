@@ -20,11 +20,13 @@ use super::memory::Memory;
 use super::rate_limit::Told;
 use super::settings::AtHand;
 use super::shared::Shared;
+use super::tally::Tally;
 use super::watchman::Watchman;
 use crate::net::config::Config;
 use crate::net::http::HttpService;
 use crate::net::lent::pool;
 #[cfg(feature = "server")]
+use crate::net::numbers::{MemoryLevel, Summed};
 use crate::net::proxied::TrustedProxies;
 use crate::proto::deflate::budget::Budget;
 
@@ -58,6 +60,8 @@ pub(crate) struct Core {
     pub(super) leaving: Leaving,
     live: AtomicUsize,
     counts: Counts,
+    /// What the connections have exchanged, and how they have ended.
+    pub(in crate::net) tally: Box<Tally>,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
     rearmed: Notify,
@@ -100,8 +104,8 @@ struct Slot {
 /// Where a connection is registered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::net) struct Place {
-    slot: u32,
-    generation: u32,
+    pub(super) slot: u32,
+    pub(super) generation: u32,
 }
 
 impl std::fmt::Display for Place {
@@ -135,6 +139,7 @@ impl Context {
                 leaving: Leaving::default(),
                 live: AtomicUsize::new(0),
                 counts: Counts::default(),
+                tally: Box::new(Tally::new()),
                 register: Mutex::default(),
                 rearmed: Notify::new(),
                 emptied: Notify::new(),
@@ -200,6 +205,29 @@ impl Context {
         self.register().at(place)
     }
 
+    /// Shows the connections from this slot on, so many slots at most, until one says that it was the last. Gives the
+    /// slot behind what was looked at, if there is one.
+    #[cfg(feature = "server")]
+    pub(super) fn look_at(
+        &self,
+        first: u32,
+        slots: usize,
+        mut goes_on: impl FnMut(Place, &Arc<Shared>) -> bool,
+    ) -> Option<u32> {
+        let register = self.register();
+        let from = register.slots.get(first as usize..).unwrap_or_default();
+        for (at, slot) in (first..).zip(from).take(slots) {
+            let place = Place { slot: at, generation: slot.generation };
+            if let Some(connection) = &slot.connection
+                && !goes_on(place, connection)
+            {
+                return at.checked_add(1);
+            }
+        }
+        let looked = u32::try_from(slots).unwrap_or(u32::MAX);
+        (from.len() > slots).then(|| first.saturating_add(looked))
+    }
+
     /// Runs a task on the runtime of the connections. It is dropped when that has ended, and at once where
     /// there has been none.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -251,6 +279,22 @@ impl Context {
     #[cfg(feature = "server")]
     pub(crate) fn memory_used(&self) -> usize {
         self.memory.used()
+    }
+
+    /// Adds what the connections have exchanged, and how they have ended.
+    #[cfg(feature = "server")]
+    pub(crate) fn add_to(&self, sum: &mut Summed) {
+        self.tally.add_to(sum);
+        sum.queued += self.queued();
+    }
+
+    /// What all connections hold and may hold, and compression's part of it.
+    #[cfg(feature = "server")]
+    pub(crate) fn memory_levels(&self) -> (MemoryLevel, MemoryLevel) {
+        let level =
+            |used: usize, limit: usize| MemoryLevel { used: used as u64, limit: limit as u64 };
+        let (all, compression) = (&self.memory, self.memory.compression());
+        (level(all.used(), all.limit()), level(compression.used(), compression.limit()))
     }
 
     /// Connections that lost what they held, and messages for which there was no room; in all contexts that

@@ -8,9 +8,11 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::client::Rare;
-use super::context::{Context, Place, tick_of};
+use super::context::{Context, tick_of};
 use super::drain::DrainRate;
 use super::glance::{Glance, LastGlance};
+use super::id::ConnectionId;
+use super::own::Own;
 use super::settings::Settings;
 use super::waiting::{Wakes, Woken};
 use super::{Deadline, State};
@@ -26,38 +28,10 @@ pub(in crate::net) struct Shared {
     pub(super) settings: OnceLock<Box<Settings>>,
     /// What few connections have.
     pub(super) rare: OnceLock<Box<Rare>>,
+    /// Its numbers.
+    pub(super) own: Box<Own>,
     glance: LastGlance,
     state: Mutex<State>,
-}
-
-/// Names one connection: no other of this process has the same.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId {
-    /// The number of the context.
-    context: u32,
-    place: Place,
-}
-
-impl ConnectionId {
-    pub(super) fn new(context: u32, place: Place) -> ConnectionId {
-        ConnectionId { context, place }
-    }
-
-    pub(super) fn context_number(self) -> u32 {
-        self.context
-    }
-}
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.context, self.place)
-    }
-}
-
-impl fmt::Debug for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConnectionId({self})")
-    }
 }
 
 /// The state, locked. When the lock is given up the glance is renewed, and then those are woken who
@@ -71,12 +45,14 @@ pub(in crate::net) struct Locked<'a> {
 
 impl Shared {
     pub(in crate::net) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
-        let deadline = Deadline::at(context.now().checked_add(context.config.timeouts.handshake));
+        let now = context.now();
+        let deadline = Deadline::at(now.checked_add(context.config.timeouts.handshake));
         let shared = Arc::new(Shared {
             context: context.clone(),
             transport_addr: peer,
             settings: OnceLock::new(),
             rare: OnceLock::new(),
+            own: Box::new(Own::new(now)),
             glance: LastGlance::default(),
             state: Mutex::new(State::new(deadline)),
         });
@@ -133,7 +109,7 @@ impl Shared {
 
     /// The name of the connection, for users.
     pub(in crate::net) fn id(&self) -> ConnectionId {
-        ConnectionId { context: self.context.number, place: self.lock().place }
+        ConnectionId::new(self.context.number, self.lock().place)
     }
 
     /// What the state was when its lock was last given up.

@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use super::State;
 use super::context::Context;
+use super::id::ConnectionId;
 use super::memory::{Holding, Memory};
-use super::shared::{ConnectionId, Shared};
+use super::shared::Shared;
 use super::{WRITE_FROM, closing::Shortage};
 use crate::net::lent::outbox::Outbox;
 

@@ -26,6 +26,7 @@ use crate::net::lent::outbox::Outbox;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::context::Context as Shares;
 use crate::net::state::counted::Counted;
+use crate::net::state::sampling::Sample;
 use crate::net::state::shared::Shared;
 
 /// Serves one connection on any transport, from its first byte to its end.
@@ -118,7 +119,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         // A task that is dropped, at the end of its runtime for instance, has not ended TCP.
         let mut state = self.0.lock();
-        let (mut unsent, mut ending) = (None, None);
+        let (mut unsent, mut dropped) = (None, None);
         let end = match state.life.ended() {
             None => Counted::DrainedCut,
             Some(ending) if ending.is_as_it_should_be() => Counted::DrainedClean,
@@ -127,11 +128,14 @@ impl Drop for Registered {
         if !state.life.is_closed() {
             state.lose(Some(std::io::ErrorKind::Interrupted));
             unsent = state.closed();
-            ending = state.life.ended().cloned();
+            dropped = state.life.ended().cloned();
+        }
+        if let Some(ending) = state.life.ended() {
+            self.0.context.tally.ended(ending);
         }
         drop(state);
         drop(unsent);
-        if let Some(ending) = ending {
+        if let Some(ending) = dropped {
             self.0.report_dropped(&ending);
         }
         if self.0.context.is_draining() {
@@ -272,7 +276,11 @@ where
         // From here to the close of the cork nobody has to wake this task.
         let open = cork::open(shared.key(), cx.waker());
         let begun = shared.context.watchman.begin();
+        let sample = Sample::begin();
         let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(cx).map_err(Into::into)));
+        if let Some(time) = sample.end() {
+            shared.context.tally.handler_poll(time);
+        }
         shared.context.watchman.look::<F>(shared, begun);
         let outcome = match polled {
             Ok(Poll::Pending) => return open.close(),

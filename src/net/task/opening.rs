@@ -56,7 +56,10 @@ impl Opening {
                 self.introduce(*client, io, shared);
             }
             let lease = match std::task::ready!(polled) {
-                Ok(lease) if !lease.is_empty() => lease,
+                Ok(lease) if !lease.is_empty() => {
+                    shared.count_read(lease.len(), shared.context.now());
+                    lease
+                }
                 ended => {
                     shared.lock().lose(ended.err().map(|error| error.kind()));
                     return Poll::Ready(Opened::Finished);

@@ -32,11 +32,12 @@ impl Shared {
         subprotocol: Option<&str>,
         extensions: Option<&str>,
     ) {
+        self.note_opening(subprotocol);
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return;
         }
         let mut state = self.lock();
-        state.note_told_opening(self.context.now());
+        state.marks.tell_opening();
         let path = state.path().to_owned();
         drop(state);
         let peer = self.peer().map(tracing::field::display);
@@ -102,13 +103,13 @@ impl Shared {
     /// says nothing else.
     fn report_ending(&self, ending: &Ending, is_told: bool) {
         let mut state = self.lock();
-        let opened = state.take_told_opening();
-        if is_told && opened.is_none() {
+        let is_opening_told = state.marks.take_told_opening();
+        if is_told && !is_opening_told {
             return;
         }
-        let path = opened.map(|_| state.path().to_owned());
+        let path = is_opening_told.then(|| state.path().to_owned());
         drop(state);
-        let lasted = opened.map(|opened| self.context.now().saturating_sub(opened));
+        let lasted = is_opening_told.then(|| self.age());
         let peer = self.peer().map(tracing::field::display);
         let (initiator, code) = (ending.initiator, ending.code().get());
         let (sent, clean) = (sent_code(ending), ending.is_clean());
