@@ -184,10 +184,11 @@ pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 pub use net::{Answer, Body, BodyError};
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
-    FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
-    Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError, Result, Sender, SentClose,
-    Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull, WhenTooFast,
+    Binary, BoxError, Config, ConfigError, ConnectionId, Direction, Ending, Endpoint, Error,
+    Farewell, FragmentedMessage, Fragments, Incoming, Initiator, Inspect, Inspected,
+    InspectedFrame, Limits, Message, Negotiated, NotUtf8, Outgoing, OwnedMessage, OwnedText, Piece,
+    Receiver, RejectError, Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError,
+    WebSocket, WhenFull, WhenTooFast,
 };
 #[cfg(feature = "tls")]
 pub use net::{ClientCertificate, TlsSession, TlsVersion};

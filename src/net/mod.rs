@@ -7,6 +7,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | `task` | what runs: the task of a connection, its stages, its timers |
+//! | `inspect` | a transport that shows the frames on it |
 //! | `handles` | what users hold |
 //! | `state` | what both share, behind the lock |
 //! | `lent` | what a thread lends |
@@ -21,6 +22,7 @@ mod farewell;
 mod handles;
 #[cfg_attr(not(feature = "http"), path = "no_http.rs")]
 mod http;
+mod inspect;
 mod lent;
 mod negotiated;
 #[cfg(any(feature = "server", feature = "http"))]
@@ -63,6 +65,7 @@ pub(crate) use http::HttpService;
 pub(crate) use http::Takes;
 #[cfg(feature = "http")]
 pub use http::{Answer, Body, BodyError};
+pub use inspect::{Direction, Inspect, Inspected, InspectedFrame};
 pub use negotiated::Negotiated;
 #[cfg(feature = "hyper")]
 pub(crate) use negotiated::request_of;
@@ -83,5 +86,7 @@ pub(crate) use state::source::Source;
 pub(crate) use state::watchman::Watchman;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;
+#[cfg(feature = "server")]
+pub(crate) use task::inspected::serve_inspected;
 #[cfg(feature = "tls")]
 pub use tls_session::{ClientCertificate, TlsSession, TlsVersion};

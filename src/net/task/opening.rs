@@ -77,7 +77,7 @@ impl Opening {
     fn receive<T: ReadVec>(
         &mut self,
         mut lease: Lease,
-        io: &T,
+        io: &mut T,
         shared: &Arc<Shared>,
     ) -> Result<Option<Opened>, Refusal> {
         let limits = &shared.context.config.limits.head;
@@ -131,7 +131,7 @@ fn parse_chosen(head: &[u8], limits: &HeadLimits, http: &HttpService) -> Result<
 fn open<T: ReadVec>(
     request: Request,
     early: Lease,
-    io: &T,
+    io: &mut T,
     shared: &Arc<Shared>,
 ) -> Result<Opened, Refusal> {
     let context = &shared.context;
@@ -173,6 +173,7 @@ fn open<T: ReadVec>(
     if context.is_draining() {
         return Err(Rejection::ShuttingDown.into());
     }
+    io.head_is_read(early.unread());
     state.life.decide();
     state.set_path(request.path());
     // RFC 6455 §4.1: what came in one read with the head is kept for after the 101.

@@ -1,6 +1,7 @@
 //! The transports of connections over TLS.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -54,6 +55,10 @@ impl ReadVec for TlsSocket {
 
     fn make_room(&mut self) {
         self.session.make_room();
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.session.local_addr()
     }
 }
 
