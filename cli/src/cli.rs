@@ -8,6 +8,7 @@ mod apps;
 mod bounds;
 mod compression;
 mod drain;
+mod inspect;
 mod listening;
 #[cfg(feature = "nats")]
 mod nats;
@@ -26,6 +27,7 @@ pub(crate) use self::apps::Switch;
 pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
 pub(crate) use self::drain::Drain;
+pub(crate) use self::inspect::{Inspect, TraceFormat};
 pub(crate) use self::listening::Listening;
 pub(crate) use self::tls::Tls;
 use crate::health;
@@ -159,6 +161,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) drain: Drain,
+
+    #[command(flatten)]
+    pub(crate) inspect: Inspect,
 
     /// What to log, such as debug, or info,stickler::net=trace [default: RUST_LOG, else info]
     ///
@@ -538,6 +543,10 @@ mod tests {
             "--drain-code 1000",
             "--drain-code",
             "--drain-strict yes",
+            "--trace-format xml",
+            "--trace-payload 1MB",
+            "--trace-payload 1048577",
+            "--trace-file",
             "--deflate",
             "--deflate yes",
             "--deflate ON",

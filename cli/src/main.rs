@@ -6,6 +6,7 @@ mod apps;
 mod cli;
 mod connect;
 mod health;
+mod inspect;
 mod lab;
 mod listen;
 mod serve;

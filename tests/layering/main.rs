@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 22] = [
+const ROOMS: [Room; 23] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -247,10 +247,17 @@ const ROOMS: [Room; 22] = [
     },
     Room { name: "flags", at: "cli/src/cli", crates: &["*"], roots: &["cli", "units"], never: &[] },
     Room {
+        name: "inspect",
+        at: "cli/src/inspect",
+        crates: &["*"],
+        roots: &["inspect", "cli"],
+        never: &[],
+    },
+    Room {
         name: "serve",
         at: "cli/src/serve",
         crates: &["*"],
-        roots: &["serve", "apps", "cli", "listen", "units", "variables"],
+        roots: &["serve", "apps", "cli", "inspect", "listen", "units", "variables"],
         never: &[],
     },
 ];
