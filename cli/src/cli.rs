@@ -9,6 +9,7 @@ mod bounds;
 mod compression;
 mod config;
 mod drain;
+mod inspect;
 mod line;
 mod listening;
 pub(crate) mod manual;
@@ -29,6 +30,7 @@ pub(crate) use self::compression::{Compression, Deflate};
 use self::config::ConfigFlag;
 pub(crate) use self::config::{ConfigAction, ConfigOptions};
 pub(crate) use self::drain::Drain;
+pub(crate) use self::inspect::{Inspect, TraceFormat};
 pub(crate) use self::line::{parse, read_alone};
 pub(crate) use self::listening::Listening;
 use self::manual::{Completions, Manual};
@@ -172,6 +174,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) drain: Drain,
+
+    #[command(flatten)]
+    pub(crate) inspect: Inspect,
 
     /// What to log, such as debug, or info,stickler::net=trace [default: RUST_LOG, else info]
     ///
@@ -477,6 +482,10 @@ mod tests {
             "--drain-code 1000",
             "--drain-code",
             "--drain-strict yes",
+            "--trace-format xml",
+            "--trace-payload 1MB",
+            "--trace-payload 1048577",
+            "--trace-file",
             "--deflate",
             "--deflate yes",
             "--deflate ON",

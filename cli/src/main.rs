@@ -9,6 +9,7 @@ mod config_command;
 mod config_file;
 mod connect;
 mod health;
+mod inspect;
 mod lab;
 mod listen;
 mod serve;

@@ -5,10 +5,12 @@
 mod check;
 mod choices;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
 
+use super::inspect::Inspect;
 use super::proxied::TrustedProxies;
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
@@ -72,6 +74,11 @@ pub struct Config {
     /// messages above 64 KiB are refused, all of these with 1013; then new connections get 503. From seven
     /// eighths on at most 64 KiB are queued to one peer (RFC 6455 §10.4).
     pub max_memory: usize,
+    /// Who is shown the frames of connections, as they are on the wire; nobody by default, which costs nothing.
+    ///
+    /// Where somebody is, each inspected connection takes some hundred bytes more; where compression is agreed
+    /// on, up to 80 KiB in each direction as well, of [`DeflateConfig::max_memory`].
+    pub inspect: Option<Arc<dyn Inspect>>,
 }
 
 impl Default for Config {
@@ -87,6 +94,7 @@ impl Default for Config {
             #[cfg(feature = "deflate")]
             deflate: DeflateConfig::default(),
             max_memory: 1 << 30,
+            inspect: None,
         }
     }
 }
@@ -145,6 +153,13 @@ impl Config {
     #[must_use]
     pub fn max_memory(mut self, max_memory: usize) -> Config {
         self.max_memory = max_memory;
+        self
+    }
+
+    /// Sets the field `inspect`.
+    #[must_use]
+    pub fn inspect(mut self, inspect: Arc<dyn Inspect>) -> Config {
+        self.inspect = Some(inspect);
         self
     }
 

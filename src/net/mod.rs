@@ -7,6 +7,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | `task` | what runs: the task of a connection, its stages, its timers |
+//! | `inspect` | a transport that shows the frames on it |
 //! | `handles` | what users hold |
 //! | `state` | what both share, behind the lock |
 //! | `lent` | what a thread lends |
@@ -23,6 +24,7 @@ mod handles;
 mod http;
 #[cfg(feature = "server")]
 mod info;
+mod inspect;
 mod lent;
 mod negotiated;
 #[cfg(feature = "server")]
@@ -70,6 +72,7 @@ pub(crate) use http::Takes;
 pub use http::{Answer, Body, BodyError};
 #[cfg(feature = "server")]
 pub use info::{ConnectionInfo, ConnectionPhase};
+pub use inspect::{Direction, Inspect, Inspected, InspectedFrame};
 pub use negotiated::Negotiated;
 #[cfg(feature = "hyper")]
 pub(crate) use negotiated::request_of;
@@ -97,5 +100,7 @@ pub(crate) use state::source::Source;
 pub(crate) use state::watchman::Watchman;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;
+#[cfg(feature = "server")]
+pub(crate) use task::inspected::serve_inspected;
 #[cfg(feature = "tls")]
 pub use tls_session::{ClientCertificate, TlsSession, TlsVersion};

@@ -274,8 +274,16 @@ where
     {
         let handler = self.handler.clone();
         let context = self.context.clone();
-        let connection =
-            net::serve_transport(transport, peer, context, move |incoming| handler(incoming));
+        let handler = move |incoming| handler(incoming);
+        // Of two types, so that a connection that is not inspected never asks.
+        if context.is_inspected() {
+            self.spawn(net::serve_inspected(Box::new(transport), peer, context, handler));
+        } else {
+            self.spawn(net::serve_transport(transport, peer, context, handler));
+        }
+    }
+
+    fn spawn(&mut self, connection: impl Future<Output = Ending> + Send + 'static) {
         match &mut self.connections {
             Some(connections) => drop(connections.spawn(connection)),
             None => drop(tokio::spawn(connection)),

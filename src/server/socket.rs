@@ -6,7 +6,7 @@
 //! one: four atomic operations for each message that comes alone and is answered.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -69,6 +69,10 @@ impl ReadVec for Socket {
 
     fn make_room(&mut self) {
         make_room(&self.stream);
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.stream.local_addr().ok()
     }
 }
 

@@ -77,7 +77,7 @@ const ROOMS: [Room; 23] = [
         roots: &["proto", "net"],
         never: &["std::fs", "std::env", "std::process", "std::net::TcpListener", "TcpListener"],
     },
-    // Inside `net` each folder knows those below it only: task, handles, state, lent.
+    // Inside `net` each folder knows those below it only: task, then handles and inspect, then state, lent.
     Room {
         name: "net/handles",
         at: "src/net/handles",
@@ -86,18 +86,30 @@ const ROOMS: [Room; 23] = [
         never: &["crate::net::task"],
     },
     Room {
+        name: "net/inspect",
+        at: "src/net/inspect",
+        crates: &["*"],
+        roots: &["*"],
+        never: &["crate::net::task", "crate::net::handles"],
+    },
+    Room {
         name: "net/state",
         at: "src/net/state",
         crates: &["*"],
         roots: &["*"],
-        never: &["crate::net::task", "crate::net::handles"],
+        never: &["crate::net::task", "crate::net::handles", "crate::net::inspect"],
     },
     Room {
         name: "net/lent",
         at: "src/net/lent",
         crates: &["*"],
         roots: &["*"],
-        never: &["crate::net::task", "crate::net::handles", "crate::net::state"],
+        never: &[
+            "crate::net::task",
+            "crate::net::handles",
+            "crate::net::inspect",
+            "crate::net::state",
+        ],
     },
     // Each file knows one crate of the ecosystem.
     Room {
@@ -257,10 +269,17 @@ const ROOMS: [Room; 23] = [
         never: &[],
     },
     Room {
+        name: "inspect",
+        at: "cli/src/inspect",
+        crates: &["*"],
+        roots: &["inspect", "cli"],
+        never: &[],
+    },
+    Room {
         name: "serve",
         at: "cli/src/serve",
         crates: &["*"],
-        roots: &["serve", "apps", "cli", "listen", "units", "variables"],
+        roots: &["serve", "apps", "cli", "inspect", "listen", "units", "variables"],
         never: &[],
     },
 ];

@@ -251,6 +251,7 @@ const MODULES: &[&str] = &[
     "stickler::apps::chat::claim",
     "stickler::apps::chat::member",
     "stickler::apps::chat::room",
+    "stickler::inspect::queue",
     "stickler::net::handles::rejecting",
     "stickler::net::state::compression",
     "stickler::net::state::watchman",

@@ -27,6 +27,7 @@ use self::places::Places;
 use self::tls::Certificates;
 use crate::apps::Apps;
 use crate::cli::{Serve, usage_error};
+use crate::inspect::Trace;
 
 /// Serves until a signal; 0 then, or 5 where that is asked for and connections were cut; 1 when it cannot.
 ///
@@ -38,12 +39,23 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     // While there is one thread: it changes the environment.
     let handed = activation::take();
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
-    let Plan { places, certificates, config, apps, drain } = Plan::read(options, is_tls_handed)?;
+    let Plan { places, certificates, config, apps, drain, trace } =
+        Plan::read(options, is_tls_handed)?;
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
-    let served = handed
-        .and_then(|handed| serve(options, &places, handed, certificates, (config, apps), &drain));
+    let served = handed.and_then(|handed| {
+        let tracing = trace.map(Trace::start).transpose()?;
+        let config = match &tracing {
+            Some(tracing) => config.inspect(tracing.inspector()),
+            None => config,
+        };
+        let served = serve(options, &places, handed, certificates, (config, apps), &drain);
+        if let Some(tracing) = tracing {
+            tracing.finish();
+        }
+        served
+    });
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
         let _ = writeln!(io::stderr(), "stickler: {error}");
@@ -71,6 +83,7 @@ struct Plan {
     config: Config,
     apps: Apps,
     drain: Drain,
+    trace: Option<Trace>,
 }
 
 impl Plan {
@@ -84,8 +97,9 @@ impl Plan {
         let config = read_config(options)?;
         let apps = read_apps(options)?;
         let drain = Drain::read(options)?;
+        let trace = Trace::read(options)?;
         check_buffers(options)?;
-        Ok(Plan { places, certificates, config, apps, drain })
+        Ok(Plan { places, certificates, config, apps, drain, trace })
     }
 }
 
@@ -153,7 +167,7 @@ fn serve(
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;
     let bindings = handle.bindings();
-    if let Err(error) = places::announce(&bindings) {
+    if let Err(error) = places::announce(&bindings, options.inspect.has_standard_output()) {
         tracing::warn!(%error, "standard output is closed");
     }
     let addresses = bindings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");

@@ -103,11 +103,13 @@ fn cannot_listen(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {error}"))
 }
 
-/// Standard output has these lines and no others: a program may wait for them.
-pub(super) fn announce(bindings: &[Binding]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+/// Standard output has these lines and no others: a program may wait for them. Where it is taken by something else,
+/// they are on standard error.
+pub(super) fn announce(bindings: &[Binding], is_stdout_taken: bool) -> io::Result<()> {
+    let mut output: Box<dyn Write> =
+        if is_stdout_taken { Box::new(io::stderr()) } else { Box::new(io::stdout().lock()) };
     for binding in bindings {
-        writeln!(stdout, "listening on {binding}")?;
+        writeln!(output, "listening on {binding}")?;
     }
-    stdout.flush()
+    output.flush()
 }

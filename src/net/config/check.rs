@@ -57,6 +57,7 @@ impl Config {
             #[cfg(feature = "deflate")]
             deflate,
             max_memory,
+            inspect: _,
         } = self;
         limits.check()?;
         timeouts.check()?;

@@ -164,6 +164,12 @@ impl Context {
         }
     }
 
+    /// Whether frames of connections may be shown to somebody.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_inspected(&self) -> bool {
+        self.config.inspect.is_some()
+    }
+
     /// Contexts for this many runtimes, which share what the configuration bounds for all.
     #[cfg(feature = "server")]
     pub(crate) fn several(

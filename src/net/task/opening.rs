@@ -205,6 +205,7 @@ fn open<T: ReadVec>(
     if context.is_draining() {
         return Err(Rejection::ShuttingDown.into());
     }
+    io.head_is_read(early.unread());
     state.life.decide();
     state.set_path(request.path());
     // RFC 6455 §4.1: what came in one read with the head is kept for after the 101.

@@ -97,6 +97,10 @@ impl Session {
         handshake::agreed(&self.tls)
     }
 
+    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+        self.stream.local_addr().ok()
+    }
+
     /// As `ReadVec::poll_read_vec`.
     pub(super) fn poll_read(
         &mut self,

@@ -63,6 +63,10 @@ impl ReadVec for TlsSocket {
     fn make_room(&mut self) {
         self.session.make_room();
     }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.session.local_addr()
+    }
 }
 
 impl Carries for TlsSocket {
