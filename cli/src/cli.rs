@@ -4,6 +4,7 @@
 //! that repeat are lists split on commas there. An empty variable is not set, and a bad
 //! one is reported by its own name.
 
+mod admin;
 mod apps;
 mod bounds;
 mod compression;
@@ -22,6 +23,7 @@ use clap::{
     Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
+pub(crate) use self::admin::Admin;
 pub(crate) use self::apps::Switch;
 pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
@@ -159,6 +161,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) drain: Drain,
+
+    #[command(flatten)]
+    pub(crate) admin: Admin,
 
     /// What to log, such as debug, or info,stickler::net=trace [default: RUST_LOG, else info]
     ///
@@ -329,6 +334,7 @@ impl Serve {
             ("subprotocol", &mut self.subprotocol),
             ("allowed_origin", &mut self.allowed_origin),
             ("own_host", &mut self.own_host),
+            ("admin_host", &mut self.admin.admin_host),
         ] {
             if is_variable(id) {
                 let name = format!("STICKLER_{}", id.to_uppercase());

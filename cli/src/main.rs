@@ -2,6 +2,7 @@
 //!
 //! It uses the library as any user would.
 
+mod admin;
 mod apps;
 mod cli;
 mod connect;
