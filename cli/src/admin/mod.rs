@@ -12,6 +12,7 @@ mod routes;
 mod token;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -24,6 +25,7 @@ use stickler::{
 use self::guard::{Door, Guard};
 pub(crate) use self::options::Admin;
 use self::pulse::Pulse;
+use self::token::Token;
 use crate::listen::Place;
 
 /// What the admin listener asks of the program, beside the server's own handle.
@@ -78,8 +80,12 @@ impl Admin {
             Place::Unix(path) => Ok(Listen::unix(path).unix_mode(SOCKET_MODE)),
         };
         let server = listen.and_then(Server::listen).map_err(cannot)?;
+        let token = self.token_file.as_deref().map(Token::read).transpose().map_err(|why| {
+            let path = self.token_file.as_deref().unwrap_or(Path::new("")).display();
+            io::Error::other(format!("cannot use {path}, which {token_file} names: {why}"))
+        })?;
         let door = Door::of(&server.bindings());
-        if door.is_open_to_others() && self.token.is_none() {
+        if door.is_open_to_others() && token.is_none() {
             return Err(io::Error::other(format!(
                 "{admin} has an address that is not loopback, so {token_file} is needed"
             )));
@@ -89,7 +95,7 @@ impl Admin {
             .config(config())
             .max_connections(MOST_CONNECTIONS)
             .max_handshakes(MOST_CONNECTIONS);
-        let guard = Guard { door, hosts: self.hosts, token: self.token };
+        let guard = Guard { door, hosts: self.hosts, token };
         Ok(Bound { server, guard, ready_below_memory: self.ready_below_memory })
     }
 }

@@ -1,10 +1,10 @@
 //! The flags of the admin listener, read together.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use stickler::proto::handshake::Authority;
 
-use super::token::Token;
 use crate::cli::{Serve, usage_error};
 use crate::listen::Place;
 
@@ -14,18 +14,18 @@ pub(crate) struct Admin {
     pub(super) place: Place,
     /// As `Authority::host` has them.
     pub(super) hosts: Vec<String>,
-    pub(super) token: Option<Token>,
+    pub(super) token_file: Option<PathBuf>,
     pub(super) ready_below_memory: bool,
     /// How the flags of the place and the token are called.
     pub(super) names: (String, String),
 }
 
 impl Admin {
-    /// Reads the flags; `None` where there is to be no such listener.
+    /// Reads the flags, and no file; `None` where there is to be no such listener.
     ///
     /// # Errors
     ///
-    /// A value that is none, a token file that cannot be used, or a flag that would have no effect.
+    /// A value that is none, or a flag that would have no effect.
     pub(crate) fn read(options: &Serve) -> Result<Option<Self>, clap::Error> {
         let admin = &options.admin;
         let Some(place) = &admin.admin else {
@@ -56,14 +56,10 @@ impl Admin {
         let read_host =
             |host: &String| read_host(host).map_err(|why| invalid("admin_host", host, why));
         let hosts = admin.admin_host.iter().map(read_host).collect::<Result<_, _>>()?;
-        let read_token = |path: &std::path::PathBuf| {
-            Token::read(path)
-                .map_err(|why| invalid("admin_token_file", &path.display().to_string(), why))
-        };
-        let token = admin.admin_token_file.as_ref().map(read_token).transpose()?;
+        let token_file = admin.admin_token_file.clone();
         let ready_below_memory = admin.ready_below_memory;
         let names = (options.name_of("admin"), options.name_of("admin_token_file"));
-        Ok(Some(Self { place, hosts, token, ready_below_memory, names }))
+        Ok(Some(Self { place, hosts, token_file, ready_below_memory, names }))
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Admin {
     #[arg(long, env = "STICKLER_ADMIN_HOST", value_name = "HOST", help_heading = "Admin listener")]
     pub(crate) admin_host: Vec<String>,
 
-    /// Have /readyz fail too while connections hold all of --max-memory
+    /// Have /readyz fail too while connections hold nine tenths of --max-memory
     #[arg(long, env = "STICKLER_READY_BELOW_MEMORY", value_parser = BoolishValueParser::new())]
     #[arg(help_heading = "Admin listener")]
     pub(crate) ready_below_memory: bool,

@@ -5,7 +5,7 @@
 //! and counted; when it is gone, the thread goes on discarding. Characters that
 //! could forge a line or drive a terminal are escaped, whoever sent them.
 //!
-//! What is logged can be changed while the program runs: [`Log::filter_by`].
+//! What is logged can be changed while the program runs: [`Log::set_filter`].
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -69,6 +69,15 @@ struct Read {
     foreign: Vec<String>,
 }
 
+/// Whether this filter could be logged by.
+///
+/// # Errors
+///
+/// A sentence, when it cannot be read.
+pub(crate) fn check(filter: Option<(String, &str)>) -> Result<(), String> {
+    read_filter(filter).map(drop)
+}
+
 /// Reads a filter that has the name of its flag or variable with it, or that of `RUST_LOG`.
 fn read_filter(filter: Option<(String, &str)>) -> Result<Read, String> {
     let (name, source, text) = match filter {
@@ -111,7 +120,7 @@ impl Log {
     /// # Errors
     ///
     /// A sentence, when the filter cannot be read; the old one stays in force.
-    pub(crate) fn filter_by(&self, text: &str) -> Result<(), String> {
+    pub(crate) fn set_filter(&self, text: &str) -> Result<(), String> {
         let read = Filter::parse(text, Source::Ours)?;
         let filter = read.build()?;
         // Held until the end: of two calls at once the later one is in force, and is told.
@@ -419,5 +428,33 @@ mod tests {
         let refused = read_filter(flag("stickler=loud")).unwrap_err();
         assert!(refused.starts_with("invalid value 'stickler=loud' for '--log': "), "{refused}");
         assert!(read_filter(flag("stickler=trace,info")).is_ok());
+    }
+
+    #[test]
+    fn a_filter_in_force_is_changed_or_stays() {
+        let pipe = Pipe::default();
+        let lines = Lines::to(pipe.clone(), LogFormat::Text);
+        let Read { filter, in_force, .. } = read_filter(Some(("--log".into(), "info"))).unwrap();
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(lines.clone())
+            .with_filter_reloading();
+        let (filter, replace) =
+            (Arc::new(Mutex::new(in_force)), replacing(builder.reload_handle()));
+        let log = Log { lines, filter, replace };
+        tracing::subscriber::with_default(builder.finish(), || {
+            tracing::debug!("first");
+            log.set_filter("debug").unwrap();
+            tracing::debug!("second");
+            assert!(log.set_filter("loud").unwrap_err().contains("loud"));
+            tracing::debug!("third");
+            log.set_filter("off").unwrap();
+            tracing::error!("fourth");
+        });
+        assert_eq!(log.filter(), "off");
+        while log.flush() == Flushed::No {}
+        let written = String::from_utf8(pipe.written.lock().unwrap().clone()).unwrap();
+        let said = ["first", "second", "third", "fourth"].map(|word| written.contains(word));
+        assert_eq!(said, [false, true, true, false], "{written}");
     }
 }

@@ -23,7 +23,7 @@ impl Program for Operated {
     }
 
     fn set_log_filter(&self, filter: &str) -> Result<(), String> {
-        self.log.filter_by(filter)
+        self.log.set_filter(filter)
     }
 
     fn dropped_log_lines(&self) -> u64 {
