@@ -4,6 +4,7 @@
 //! that repeat are lists split on commas there. An empty variable is not set, and a bad
 //! one is reported by its own name. Below both stands the configuration file, whose keys are the flags' names.
 
+mod admin;
 mod apps;
 mod bounds;
 mod compression;
@@ -24,6 +25,7 @@ use clap::builder::{ArgPredicate, NonEmptyStringValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::admin::Admin;
 pub(crate) use self::apps::Switch;
 pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
@@ -178,6 +180,9 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) inspect: Inspect,
 
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+
     /// What to log, such as debug, or info,stickler::net=trace [default: RUST_LOG, else info]
     ///
     /// The levels are off, error, warn, info, debug and trace.
@@ -272,6 +277,7 @@ impl Serve {
             ("subprotocol", &mut self.subprotocol),
             ("allowed_origin", &mut self.allowed_origin),
             ("own_host", &mut self.own_host),
+            ("admin_host", &mut self.admin.admin_host),
         ] {
             if self.sources.is_variable(id) {
                 let name = format!("STICKLER_{}", id.to_uppercase());

@@ -3,6 +3,7 @@
 //!
 //! It uses the library as any user would.
 
+mod admin;
 mod apps;
 mod cli;
 mod config_command;

@@ -9,6 +9,7 @@ mod filter;
 mod logging;
 mod memory;
 mod notify;
+mod operated;
 mod places;
 mod signals;
 mod tls;
@@ -23,8 +24,11 @@ use stickler::{Config, Drained};
 use self::activation::Handed;
 use self::config::{read_apps, read_config};
 use self::drain::Drain;
+use self::logging::Log;
+use self::operated::Operated;
 use self::places::Places;
 use self::tls::Certificates;
+use crate::admin::{self, Admin};
 use crate::apps::Apps;
 use crate::cli::{Serve, usage_error};
 use crate::inspect::Trace;
@@ -39,7 +43,7 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     // While there is one thread: it changes the environment.
     let handed = activation::take();
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
-    let Plan { places, certificates, config, apps, drain, trace } =
+    let Plan { places, certificates, config, apps, drain, trace, admin } =
         Plan::read(options, is_tls_handed)?;
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
@@ -50,7 +54,8 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
             Some(tracing) => config.inspect(tracing.inspector()),
             None => config,
         };
-        let served = serve(options, &places, handed, certificates, (config, apps), &drain);
+        let operations = Operations { admin, log: &log, drain: &drain };
+        let served = serve(options, &places, handed, certificates, (config, apps), operations);
         if let Some(tracing) = tracing {
             tracing.finish();
         }
@@ -84,6 +89,7 @@ struct Plan {
     apps: Apps,
     drain: Drain,
     trace: Option<Trace>,
+    admin: Option<Admin>,
 }
 
 impl Plan {
@@ -98,8 +104,9 @@ impl Plan {
         let apps = read_apps(options)?;
         let drain = Drain::read(options)?;
         let trace = Trace::read(options)?;
+        let admin = Admin::read(options)?;
         check_buffers(options)?;
-        Ok(Plan { places, certificates, config, apps, drain, trace })
+        Ok(Plan { places, certificates, config, apps, drain, trace, admin })
     }
 }
 
@@ -116,19 +123,27 @@ fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
     Ok(())
 }
 
+/// What concerns the people on call.
+struct Operations<'s> {
+    admin: Option<Admin>,
+    log: &'s Log,
+    drain: &'s Drain,
+}
+
 fn serve(
     options: &Serve,
     places: &Places,
     handed: Vec<Handed>,
     certificates: Option<Certificates>,
     (config, apps): (Config, Apps),
-    drain: &Drain,
+    Operations { admin, log, drain }: Operations<'_>,
 ) -> io::Result<Drained> {
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = options.workers.unwrap_or_else(cores);
     // Before anything is bound: nobody connects to a server that cannot serve.
     let loaded = certificates.as_ref().map(Certificates::load).transpose();
     let loaded = loaded.map_err(io::Error::other)?;
+    let max_memory = config.max_memory;
     let mut server = places.bind(options, handed)?.config(config).workers(workers);
     if let Some(loaded) = &loaded {
         server = server.tls(loaded.tls.clone());
@@ -153,6 +168,7 @@ fn serve(
     if let Some(bytes) = options.bounds.unsent_low_water {
         server = server.unsent_low_water(bytes.0);
     }
+    let admin = admin.map(Admin::bind).transpose()?;
     // Before the line on standard output: who has read it may send a signal at once.
     let reload = match certificates.zip(loaded) {
         Some((certificates, loaded)) => {
@@ -166,12 +182,16 @@ fn serve(
     let serving = apps.start(server)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;
+    let urls = admin.as_ref().map(admin::Bound::urls);
+    let program = Operated { handle: handle.clone(), drain: drain.clone(), log: log.clone() };
+    let served = admin::Served { handle: handle.clone(), program: Box::new(program), max_memory };
+    let admin = admin.map(|admin| admin.start(served)).transpose()?;
     let bindings = handle.bindings();
     if let Err(error) = places::announce(&bindings, options.inspect.has_standard_output()) {
         tracing::warn!(%error, "standard output is closed");
     }
     let addresses = bindings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    tracing::info!(addresses, version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(addresses, admin = urls, version = env!("CARGO_PKG_VERSION"), "serving");
     if !handle.is_draining() {
         notify::ready();
     }
@@ -179,6 +199,9 @@ fn serve(
     serving.wait()?;
     let drained = handle.drained();
     let Drained { clean, unclean, cut, .. } = drained;
+    if let Some(admin) = admin {
+        admin.end();
+    }
     tracing::info!(clean, unclean, cut, "gone");
     Ok(drained)
 }
