@@ -14,6 +14,7 @@ use std::{panic, thread};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::reload;
 
 use super::filter::{Filter, Source};
 use crate::cli::LogFormat;
@@ -26,12 +27,22 @@ use crate::variables;
 /// A sentence, when the filter cannot be read.
 pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result<Log, String> {
     let Read { filter, foreign } = read_filter(filter)?;
-    let log = Log::to(io::stderr(), format);
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(log.clone()).with_ansi(false);
-    let begun = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let lines = Lines::to(io::stderr(), format);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(lines.clone())
+        .with_ansi(false);
+    let (begun, change) = match format {
+        LogFormat::Text => {
+            let builder = builder.with_filter_reloading();
+            let change = change_of(builder.reload_handle());
+            (builder.try_init(), change)
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let change = change_of(builder.reload_handle());
+            (builder.try_init(), change)
+        }
     };
     begun.map_err(|error| error.to_string())?;
     // The hook of the standard library writes to standard error itself, and would wait there.
@@ -43,7 +54,47 @@ pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result
     for directive in foreign {
         tracing::warn!(directive, "RUST_LOG speaks of what is no part of this program");
     }
-    Ok(log)
+    Ok(Log { lines, change })
+}
+
+/// The log that was started: its filter can be changed, and its lines waited for. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Log {
+    lines: Lines,
+    change: Change,
+}
+
+/// Puts another filter in the place of the one in force.
+type Change = Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
+impl Log {
+    /// From now on this filter holds, which is written as that of `--log` is; an empty one means `info`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence on what cannot be read; the old filter holds then.
+    pub(crate) fn set_filter(&self, filter: &str) -> Result<(), String> {
+        let filter = Filter::parse(filter, Source::Ours)?.build()?;
+        (self.change)(filter).map_err(|error| error.to_string())
+    }
+
+    /// Waits until the lines so far have been written, or a short time; says which.
+    pub(crate) fn flush(&self) -> Flushed {
+        self.lines.flush()
+    }
+}
+
+fn change_of<S: 'static>(filter: reload::Handle<EnvFilter, S>) -> Change {
+    Arc::new(move |new| filter.reload(new))
+}
+
+/// Whether the filter can be read, as [`start`] reads it.
+///
+/// # Errors
+///
+/// A sentence, when it cannot.
+pub(crate) fn check(filter: Option<(String, &str)>) -> Result<(), String> {
+    read_filter(filter).map(drop)
 }
 
 /// A filter, and the directives beside it that are for other programs.
@@ -70,8 +121,8 @@ fn read_filter(filter: Option<(String, &str)>) -> Result<Read, String> {
 
 /// The way to the thread that writes.
 #[derive(Clone)]
-pub(crate) struct Log {
-    lines: SyncSender<Entry>,
+struct Lines {
+    queue: SyncSender<Entry>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -88,11 +139,11 @@ enum Entry {
     Flush(SyncSender<()>),
 }
 
-impl Log {
+impl Lines {
     fn to(output: impl Write + Send + 'static, format: LogFormat) -> Self {
         let (lines, queue) = mpsc::sync_channel(QUEUED_LINES);
         let dropped = Arc::new(AtomicU64::new(0));
-        let log = Self { lines, dropped: dropped.clone() };
+        let log = Self { queue: lines, dropped: dropped.clone() };
         // Without the thread there is no log, which is no reason not to serve.
         let _ = thread::Builder::new()
             .name("log".into())
@@ -100,11 +151,10 @@ impl Log {
         log
     }
 
-    /// Waits until the lines so far have been written, or a short time; says which.
-    pub(crate) fn flush(&self) -> Flushed {
+    fn flush(&self) -> Flushed {
         let deadline = Instant::now() + FLUSH_TIME;
         let (done, is_done) = mpsc::sync_channel(1);
-        while self.lines.try_send(Entry::Flush(done.clone())).is_err() {
+        while self.queue.try_send(Entry::Flush(done.clone())).is_err() {
             if Instant::now() >= deadline {
                 return Flushed::No;
             }
@@ -117,7 +167,7 @@ impl Log {
     }
 
     fn put(&self, line: &[u8]) {
-        match self.lines.try_send(Entry::Line(escape(line))) {
+        match self.queue.try_send(Entry::Line(escape(line))) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -126,7 +176,7 @@ impl Log {
     }
 }
 
-impl<'a> MakeWriter<'a> for Log {
+impl<'a> MakeWriter<'a> for Lines {
     type Writer = LineWriter<'a>;
 
     fn make_writer(&'a self) -> LineWriter<'a> {
@@ -135,7 +185,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 /// Takes one event: the subscriber formats it whole and writes it once.
-pub(crate) struct LineWriter<'a>(&'a Log);
+struct LineWriter<'a>(&'a Lines);
 
 impl Write for LineWriter<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -255,7 +305,7 @@ mod tests {
     #[test]
     fn p5_a_blocked_pipe_costs_lines_and_nothing_else() {
         let pipe = Pipe::default();
-        let log = Log::to(pipe.clone(), LogFormat::Text);
+        let log = Lines::to(pipe.clone(), LogFormat::Text);
         let blocked = pipe.blocked.lock().unwrap();
         for _ in 0..3 * QUEUED_LINES {
             log.put(b"line\n");
@@ -280,7 +330,7 @@ mod tests {
                 Ok(())
             }
         }
-        let log = Log::to(Closed, LogFormat::Json);
+        let log = Lines::to(Closed, LogFormat::Json);
         for _ in 0..100 {
             log.put(b"line\n");
         }
@@ -294,5 +344,30 @@ mod tests {
         let refused = read_filter(flag("stickler=loud")).unwrap_err();
         assert!(refused.starts_with("invalid value 'stickler=loud' for '--log': "), "{refused}");
         assert!(read_filter(flag("stickler=trace,info")).is_ok());
+    }
+
+    #[test]
+    fn a_filter_in_force_is_changed_or_stays() {
+        let pipe = Pipe::default();
+        let lines = Lines::to(pipe.clone(), LogFormat::Text);
+        let filter = read_filter(Some(("--log".to_owned(), "info"))).unwrap().filter;
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(lines.clone())
+            .with_filter_reloading();
+        let log = Log { lines, change: change_of(builder.reload_handle()) };
+        tracing::subscriber::with_default(builder.finish(), || {
+            tracing::debug!("first");
+            log.set_filter("debug").unwrap();
+            tracing::debug!("second");
+            assert!(log.set_filter("loud").unwrap_err().contains("loud"));
+            tracing::debug!("third");
+            log.set_filter("off").unwrap();
+            tracing::error!("fourth");
+        });
+        while log.flush() == Flushed::No {}
+        let written = String::from_utf8(pipe.written.lock().unwrap().clone()).unwrap();
+        let said = ["first", "second", "third", "fourth"].map(|word| written.contains(word));
+        assert_eq!(said, [false, true, true, false], "{written}");
     }
 }

@@ -37,21 +37,8 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     allocator::give_large_buffers_back();
     // While there is one thread: it changes the environment.
     let handed = activation::take();
-    let places = Places::read(options)?;
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
-    let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
-    let config = read_config(options)?;
-    let apps = read_apps(options)?;
-    let drain = Drain::read(options)?;
-    if options
-        .bounds
-        .send_buffer
-        .zip(options.bounds.unsent_low_water)
-        .is_some_and(|(send, low)| low.0 > send.0)
-    {
-        let (low, buffer) = (options.name_of("unsent_low_water"), options.name_of("send_buffer"));
-        return Err(usage_error(format!("{low} is above {buffer}")));
-    }
+    let Plan { places, certificates, config, apps, drain } = Plan::read(options, is_tls_handed)?;
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
@@ -63,6 +50,56 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     }
     log.flush();
     Ok(served.map_or(ExitCode::FAILURE, |drained| drain.status(&drained)))
+}
+
+/// Whether these options could be served with; no file is read and nothing is bound.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn check(options: &Serve) -> Result<(), clap::Error> {
+    // Without --listen-tls the certificates may be for listeners that systemd hands over.
+    let is_tls_handed = !options.tls.tls_cert.is_empty();
+    Plan::read(options, is_tls_handed)?;
+    let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
+    logging::check(filter).map_err(usage_error)
+}
+
+/// What the options come to, before anything of it is done.
+struct Plan {
+    places: Places,
+    certificates: Option<Certificates>,
+    config: Config,
+    apps: Apps,
+    drain: Drain,
+}
+
+impl Plan {
+    /// Reads the options together.
+    ///
+    /// # Errors
+    /// They do not go together, or a value is none.
+    fn read(options: &Serve, is_tls_handed: bool) -> Result<Plan, clap::Error> {
+        let places = Places::read(options)?;
+        let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
+        let config = read_config(options)?;
+        let apps = read_apps(options)?;
+        let drain = Drain::read(options)?;
+        check_buffers(options)?;
+        Ok(Plan { places, certificates, config, apps, drain })
+    }
+}
+
+fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
+    if options
+        .bounds
+        .send_buffer
+        .zip(options.bounds.unsent_low_water)
+        .is_some_and(|(send, low)| low.0 > send.0)
+    {
+        let (low, buffer) = (options.name_of("unsent_low_water"), options.name_of("send_buffer"));
+        return Err(usage_error(format!("{low} is above {buffer}")));
+    }
+    Ok(())
 }
 
 fn serve(
