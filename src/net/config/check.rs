@@ -137,7 +137,10 @@ impl super::DeflateConfig {
 }
 
 fn check_policy(policy: &Policy) -> Result<(), ConfigError> {
-    if policy.paths.as_ref().is_some_and(Vec::is_empty) {
+    if policy.prefixes.iter().any(|prefix| !prefix.starts_with('/') || !prefix.ends_with('/')) {
+        return refuse("policy.prefixes", "has one that does not begin and end with a slash");
+    }
+    if policy.paths.as_ref().is_some_and(Vec::is_empty) && policy.prefixes.is_empty() {
         return refuse("policy.paths", "is an empty list: every path would get 404");
     }
     if policy.any_subprotocol && !policy.subprotocols.is_empty() {
