@@ -10,6 +10,7 @@ use stickler::{
     AllowedOrigin, Authority, Body, Config, ForwardedFields, Incoming, Listen, Policy, Server,
     Timeouts, TransportAddr, TrustedProxies,
 };
+use stickler_testing::claims;
 use stickler_testing::tcp::{Client, PATIENCE, Running};
 
 /// The proxies are this machine and a network.
@@ -176,6 +177,7 @@ fn a_websocket_has_the_address_of_its_client_and_of_the_proxy() {
 
 #[test]
 fn s9110_7_4_what_a_trusted_proxy_says_of_the_scheme_counts() {
+    claims!("9110-7.4-01");
     let hsts = Config::default().hsts(Duration::from_secs(60));
     let believing = proxies().believe_proto(true);
     let policy = Policy::default().origins([AllowedOrigin::SameHost]);

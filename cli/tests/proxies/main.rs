@@ -168,7 +168,12 @@ fn tls_comes_behind_the_header() {
     };
     assert_eq!(health(&["--proxy-header"]), Some(0));
     assert_eq!(health(&[]), Some(1));
-    server.retire().unwrap();
+    server.expect_logged("PROXY header").unwrap();
+    assert!(!server.log().contains("TLS handshake failed"), "{}", server.log());
+    // What fails in TLS is the client's.
+    assert_eq!(ask(&server, &format!("{V1}{}", upgrade("/", ""))), 400);
+    server.expect_logged("TLS handshake failed").unwrap();
+    is_of(&server, "192.0.2.1:12345");
 }
 
 #[test]
