@@ -11,6 +11,7 @@ mod memory;
 mod notify;
 mod operated;
 mod places;
+mod proxies;
 mod signals;
 mod tls;
 
@@ -99,7 +100,7 @@ impl Plan {
     /// They do not go together, or a value is none.
     fn read(options: &Serve, is_tls_handed: bool) -> Result<Plan, clap::Error> {
         let places = Places::read(options)?;
-        let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
+        let certificates = Certificates::read(options, &places.all_tls(), is_tls_handed)?;
         let config = read_config(options)?;
         let apps = read_apps(options)?;
         let drain = Drain::read(options)?;
