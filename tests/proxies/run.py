@@ -30,7 +30,8 @@ async def main(program, note):
         shapes = await asyncio.gather(*(smuggle(kind, program, folder, certificate) for kind in kinds))
         # A reload of this Caddy ends each WebSocket, as the page says.
         for kind in kinds[:2]:
-            with Server(program, "--listen", "127.0.0.1:0", *PATHS) as server:
+            drain = reloading.DRAIN if kind == "haproxy" else []
+            with Server(program, "--listen", "127.0.0.1:0", *PATHS, *drain) as server:
                 with Front(kind, folder, certificate, plain=server.ports[0]) as front:
                     told.append(await reloading.play(front, server, certificate.trusted()))
     for line in [*(line for some in shapes for line in some), *told]:
