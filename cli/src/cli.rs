@@ -11,6 +11,7 @@ mod drain;
 mod listening;
 #[cfg(feature = "nats")]
 mod nats;
+mod proxies;
 mod tls;
 
 use std::ffi::{OsStr, OsString};
@@ -27,6 +28,7 @@ pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
 pub(crate) use self::drain::Drain;
 pub(crate) use self::listening::Listening;
+pub(crate) use self::proxies::{Forwarded, Proxies};
 pub(crate) use self::tls::Tls;
 use crate::health;
 use crate::lab::{check, verdict};
@@ -76,14 +78,17 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes any free one, localhost means both families [repeatable]
     ///
     /// Without it a server listens on what it was handed by whoever started it (LISTEN_FDS), where that is
-    /// something. Where --listen-tls is given there is no default.
+    /// something. Where --listen-tls or --proxy-protocol is given there is no default.
     #[arg(
         long,
         env = "STICKLER_LISTEN",
         value_name = "ADDR:PORT|unix:PATH",
         default_value = DEFAULT_LISTEN
     )]
-    #[arg(default_value_if("listen_tls", ArgPredicate::IsPresent, None::<&str>))]
+    #[arg(default_value_ifs([
+        ("listen_tls", ArgPredicate::IsPresent, None::<&str>),
+        ("proxy_protocol", ArgPredicate::IsPresent, None::<&str>),
+    ]))]
     #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "Server")]
     pub(crate) listen: Vec<String>,
 
@@ -147,6 +152,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) tls: Tls,
+
+    #[command(flatten)]
+    pub(crate) proxies: Proxies,
 
     #[command(flatten)]
     pub(crate) bounds: Bounds,
@@ -329,6 +337,8 @@ impl Serve {
             ("subprotocol", &mut self.subprotocol),
             ("allowed_origin", &mut self.allowed_origin),
             ("own_host", &mut self.own_host),
+            ("trusted_proxy", &mut self.proxies.trusted_proxy),
+            ("proxy_protocol", &mut self.proxies.proxy_protocol),
         ] {
             if is_variable(id) {
                 let name = format!("STICKLER_{}", id.to_uppercase());

@@ -270,6 +270,7 @@ const MODULES: &[&str] = &[
     "stickler::server::accepting",
     "stickler::server::door",
     "stickler::server::listener",
+    "stickler::server::proxy",
     "stickler::server::shutdown",
     "stickler::server::tls",
     "stickler::server::tls::failure",

@@ -10,6 +10,7 @@ mod logging;
 mod memory;
 mod notify;
 mod places;
+mod proxies;
 mod signals;
 mod tls;
 
@@ -39,7 +40,7 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let handed = activation::take();
     let places = Places::read(options)?;
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
-    let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
+    let certificates = Certificates::read(options, &places.all_tls(), is_tls_handed)?;
     let config = read_config(options)?;
     let apps = read_apps(options)?;
     let drain = Drain::read(options)?;
