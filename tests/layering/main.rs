@@ -269,7 +269,7 @@ const ROOMS: [Room; 23] = [
         never: &[],
     },
     Room {
-        name: "inspect",
+        name: "inspector",
         at: "cli/src/inspect",
         crates: &["*"],
         roots: &["inspect", "cli"],
@@ -424,6 +424,7 @@ fn the_guard_sees_what_it_is_for() {
         proto,
         net,
         handles,
+        inspect,
         state,
         lent,
         adapters,
@@ -441,6 +442,7 @@ fn the_guard_sees_what_it_is_for() {
         health,
         cli,
         flags,
+        inspector,
         serve,
     ] = &ROOMS;
     for (room, text) in [
@@ -464,6 +466,8 @@ fn the_guard_sees_what_it_is_for() {
         (net, "let listener = tokio::net::TcpListener::bind(a);"),
         (net, "use socket2::Socket;"),
         (handles, "use crate::net::task::connection::serve;"),
+        (inspect, "use crate::net::handles::sender::Sender;"),
+        (state, "use crate::net::inspect::Inspect;"),
         (state, "use super::super::super::handles::sender::Sender;"),
         (lent, "use crate::net::{lent::pool, state::State};"),
         (net, "use crate::adapters::stream::MessageStream;"),
@@ -484,6 +488,7 @@ fn the_guard_sees_what_it_is_for() {
         (serve, "#[path = \"../../src/net/mod.rs\"] mod net;"),
         (serve, "include!(\"../../src/net/mod.rs\");"),
         (serve, "use crate::lab::check;"),
+        (inspector, "use crate::serve::logging;"),
         (cli, "use crate::serve;"),
         (flags, "use crate::serve;"),
         (cli, "use crate::{health, serve::signals};"),
