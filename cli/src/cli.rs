@@ -6,6 +6,8 @@
 
 mod apps;
 mod bounds;
+#[cfg(test)]
+mod claims;
 mod compression;
 mod config;
 mod drain;
