@@ -81,7 +81,7 @@ fn values_that_do_not_go_together_are_named_by_their_lines() {
         ("drain-delay = '9s'\nshutdown-timeout = '3s'\n", ["drain-delay (", ":1)"]),
         ("path = '/x'\nhealth-path = '/x'\n", ["health-path (", ":2)"]),
         ("\nallowed-origin = ['any', 'nonsense']\n", ["'nonsense' for 'allowed-origin (", ":2)"]),
-        ("tls-cert = 'a.pem'\n", ["listen-tls", "tls-key"]),
+        ("tls-cert = 'a.pem'\n", ["tls-cert (", "tls-key"]),
         ("\nlog = 'loud'\n", ["'loud' for 'log (", ":2)"]),
     ] {
         let file = write(&folder, "a.toml", text);

@@ -34,7 +34,10 @@ fn values(key: &str, property: &Value) -> [String; 3] {
         _ => ["11", "12", "13"],
     };
     let is_text = property["type"] == "string" || property["anyOf"][0]["type"] == "string";
-    fit.map(|fit| if is_text { format!("\"{fit}\"") } else { fit.to_owned() })
+    if is_text {
+        return ["a.example", "b.example", "c.example"].map(|name| format!("\"{name}\""));
+    }
+    fit.map(str::to_owned)
 }
 
 #[test]
