@@ -275,7 +275,6 @@ const MODULES: &[&str] = &[
     "stickler::serve::tls",
     "stickler::serve::tls::ends",
     "stickler::serve::tls::made",
-    "stickler::serve::tls::reload",
     "stickler::server::accepting",
     "stickler::server::door",
     "stickler::server::listener",
