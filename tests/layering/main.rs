@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 23] = [
+const ROOMS: [Room; 24] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -276,10 +276,17 @@ const ROOMS: [Room; 23] = [
         never: &[],
     },
     Room {
+        name: "admin",
+        at: "cli/src/admin",
+        crates: &["*"],
+        roots: &["admin", "cli", "listen"],
+        never: &[],
+    },
+    Room {
         name: "serve",
         at: "cli/src/serve",
         crates: &["*"],
-        roots: &["serve", "apps", "cli", "inspect", "listen", "units", "variables"],
+        roots: &["serve", "admin", "apps", "cli", "inspect", "listen", "units", "variables"],
         never: &[],
     },
 ];
