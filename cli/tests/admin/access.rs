@@ -122,7 +122,7 @@ fn each_request_over_tcp_wants_a_host_of_ours_and_no_origin() {
         at.send(&format!("{head}{token}{rest}")).status
     };
     for path in ["/metrics", "/livez", "/log", "/nothing"] {
-        for host in ["evil.example", "localhost.evil.example", "10.0.0.1:9002", ""] {
+        for host in ["evil.example", "localhost.evil.example", "10.0.0.1:9002"] {
             assert_eq!(ask(host, path), 421, "{host} {path}");
         }
         for origin in ["http://127.0.0.1", "null", "https://evil.example"] {
