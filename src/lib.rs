@@ -245,6 +245,8 @@ mod pages {
     mod handshakes {}
     #[doc = include_str!("../docs/embedding.md")]
     mod embedding {}
+    #[doc = include_str!("../docs/numbers.md")]
+    mod numbers {}
     #[cfg(feature = "axum")]
     #[doc = include_str!("../docs/from-axum.md")]
     mod from_axum {}

@@ -16,6 +16,8 @@ mod listening;
 pub(crate) mod manual;
 #[cfg(feature = "nats")]
 mod nats;
+mod proxies;
+mod reloaded;
 mod sources;
 mod tls;
 
@@ -36,6 +38,7 @@ pub(crate) use self::inspect::{Inspect, TraceFormat};
 pub(crate) use self::line::{parse, read_alone};
 pub(crate) use self::listening::Listening;
 use self::manual::{Completions, Manual};
+pub(crate) use self::proxies::{Forwarded, Proxies};
 pub(crate) use self::sources::{Source, Sources};
 pub(crate) use self::tls::Tls;
 use crate::config_file::ConfigFile;
@@ -93,14 +96,17 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes any free one, localhost means both families [repeatable]
     ///
     /// Without it a server listens on what it was handed by whoever started it (LISTEN_FDS), where that is
-    /// something. Where --listen-tls is given there is no default.
+    /// something. Where --listen-tls or --proxy-protocol is given there is no default.
     #[arg(
         long,
         env = "STICKLER_LISTEN",
         value_name = "ADDR:PORT|unix:PATH",
         default_value = DEFAULT_LISTEN
     )]
-    #[arg(default_value_if("listen_tls", ArgPredicate::IsPresent, None::<&str>))]
+    #[arg(default_value_ifs([
+        ("listen_tls", ArgPredicate::IsPresent, None::<&str>),
+        ("proxy_protocol", ArgPredicate::IsPresent, None::<&str>),
+    ]))]
     #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "Server")]
     pub(crate) listen: Vec<String>,
 
@@ -164,6 +170,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) tls: Tls,
+
+    #[command(flatten)]
+    pub(crate) proxies: Proxies,
 
     #[command(flatten)]
     pub(crate) bounds: Bounds,
@@ -238,6 +247,13 @@ pub(crate) fn serve_command() -> Command {
     Serve::augment_args(Command::new("serve"))
 }
 
+/// What an error of the command line says, without how to use the command.
+pub(crate) fn sentence_of(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    text.split("\n\n").next().unwrap_or_default().to_owned()
+}
+
 /// A sentence about what is wrong with a value, as the errors of `parse` have it.
 pub(crate) fn usage_error(sentence: impl std::fmt::Display) -> clap::Error {
     Cli::command().error(ErrorKind::ValueValidation, sentence)
@@ -278,6 +294,8 @@ impl Serve {
             ("allowed_origin", &mut self.allowed_origin),
             ("own_host", &mut self.own_host),
             ("admin_host", &mut self.admin.admin_host),
+            ("trusted_proxy", &mut self.proxies.trusted_proxy),
+            ("proxy_protocol", &mut self.proxies.proxy_protocol),
         ] {
             if self.sources.is_variable(id) {
                 let name = format!("STICKLER_{}", id.to_uppercase());

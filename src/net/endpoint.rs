@@ -168,7 +168,8 @@ impl Endpoint {
     /// Logs a refusal, as that of our own listener is logged.
     #[cfg(feature = "hyper")]
     pub(crate) fn report_rejection(&self, peer: Option<SocketAddr>, rejection: Rejection) {
-        self.context.report_rejection(peer, rejection);
+        self.context.tally.refused(rejection);
+        self.context.report_rejection(None, peer, rejection);
     }
 
     /// The policy that opening handshakes are judged by.

@@ -28,6 +28,7 @@ mod handles;
 mod health;
 mod heard;
 mod hsts;
+mod ids;
 mod inspect;
 mod leaving;
 mod messages;

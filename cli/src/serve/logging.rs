@@ -122,12 +122,25 @@ impl Log {
     /// A sentence, when the filter cannot be read; the old one stays in force.
     pub(crate) fn set_filter(&self, text: &str) -> Result<(), String> {
         let read = Filter::parse(text, Source::Ours)?;
-        let filter = read.build()?;
+        let (filter, in_force) = (read.build()?, read.directives().to_owned());
+        self.put_in_force(Read { filter, in_force, foreign: Vec::new() })
+    }
+
+    fn put_in_force(&self, read: Read) -> Result<(), String> {
         // Held until the end: of two calls at once the later one is in force, and is told.
         let mut in_force = self.in_force();
-        (self.replace)(filter)?;
-        read.directives().clone_into(&mut in_force);
+        (self.replace)(read.filter)?;
+        *in_force = read.in_force;
         Ok(())
+    }
+
+    /// Logs from now on what `RUST_LOG` says, or `info`.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_filter`](Self::set_filter).
+    pub(crate) fn reset_filter(&self) -> Result<(), String> {
+        self.put_in_force(read_filter(None)?)
     }
 
     /// How many lines were dropped so far, because standard error did not take them.

@@ -11,6 +11,8 @@ mod memory;
 mod notify;
 mod operated;
 mod places;
+mod proxies;
+mod reload;
 mod signals;
 mod tls;
 
@@ -27,11 +29,12 @@ use self::drain::Drain;
 use self::logging::Log;
 use self::operated::Operated;
 use self::places::Places;
+use self::reload::InForce;
 use self::tls::Certificates;
 use crate::admin::{self, Admin};
 use crate::apps::Apps;
 use crate::cli::{Serve, usage_error};
-use crate::inspect::Trace;
+use crate::inspect::{Trace, Tracing};
 
 /// Serves until a signal; 0 then, or 5 where that is asked for and connections were cut; 1 when it cannot.
 ///
@@ -43,19 +46,15 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     // While there is one thread: it changes the environment.
     let handed = activation::take();
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
-    let Plan { places, certificates, config, apps, drain, trace, admin } =
-        Plan::read(options, is_tls_handed)?;
+    let mut plan = Plan::read(options, is_tls_handed)?;
+    let drain = plan.drain.clone();
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
     let served = handed.and_then(|handed| {
-        let tracing = trace.map(Trace::start).transpose()?;
-        let config = match &tracing {
-            Some(tracing) => config.inspect(tracing.inspector()),
-            None => config,
-        };
-        let operations = Operations { admin, log: &log, drain: &drain };
-        let served = serve(options, &places, handed, certificates, (config, apps), operations);
+        let tracing = plan.trace.take().map(Trace::start).transpose()?;
+        plan.config.inspect = tracing.as_ref().map(Tracing::inspector);
+        let served = serve(options, plan, handed, &log);
         if let Some(tracing) = tracing {
             tracing.finish();
         }
@@ -99,7 +98,7 @@ impl Plan {
     /// They do not go together, or a value is none.
     fn read(options: &Serve, is_tls_handed: bool) -> Result<Plan, clap::Error> {
         let places = Places::read(options)?;
-        let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
+        let certificates = Certificates::read(options, &places.all_tls(), is_tls_handed)?;
         let config = read_config(options)?;
         let apps = read_apps(options)?;
         let drain = Drain::read(options)?;
@@ -123,21 +122,10 @@ fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
     Ok(())
 }
 
-/// What concerns the people on call.
-struct Operations<'s> {
-    admin: Option<Admin>,
-    log: &'s Log,
-    drain: &'s Drain,
-}
-
-fn serve(
-    options: &Serve,
-    places: &Places,
-    handed: Vec<Handed>,
-    certificates: Option<Certificates>,
-    (config, apps): (Config, Apps),
-    Operations { admin, log, drain }: Operations<'_>,
-) -> io::Result<Drained> {
+fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Result<Drained> {
+    let Plan { places, certificates, config, apps, drain, trace: _, admin } = plan;
+    let inspect = config.inspect.clone();
+    let is_tls_handed = handed.iter().any(|handed| handed.is_tls);
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = options.workers.unwrap_or_else(cores);
     // Before anything is bound: nobody connects to a server that cannot serve.
@@ -170,15 +158,21 @@ fn serve(
     }
     let admin = admin.map(Admin::bind).transpose()?;
     // Before the line on standard output: who has read it may send a signal at once.
-    let reload = match certificates.zip(loaded) {
-        Some((certificates, loaded)) => {
-            certificates.report();
-            loaded.report();
-            certificates.watch(loaded, server.handle())?
-        }
-        None => None,
+    if let Some((certificates, loaded)) = certificates.as_ref().zip(loaded.as_ref()) {
+        certificates.report();
+        loaded.report();
+    }
+    let in_force = InForce {
+        options: options.clone(),
+        is_tls_handed,
+        certificates,
+        ends: loaded.map_or_else(Vec::new, |loaded| loaded.ends),
+        origins: apps.chat.clone(),
+        log: log.clone(),
+        inspect,
+        handle: server.handle(),
     };
-    signals::watch(server.handle(), drain.clone(), reload)?;
+    signals::watch(server.handle(), drain.clone(), in_force.watch()?)?;
     let serving = apps.start(server)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;

@@ -108,6 +108,22 @@ pub(in crate::net) struct Place {
     pub(super) generation: u32,
 }
 
+impl Place {
+    /// Both numbers as one.
+    pub(super) fn to_bits(self) -> u64 {
+        u64::from(self.slot) << 32 | u64::from(self.generation)
+    }
+
+    /// What [`Place::to_bits`] gave.
+    pub(super) fn from_bits(bits: u64) -> Place {
+        let [a, b, c, d, e, f, g, h] = bits.to_be_bytes();
+        Place {
+            slot: u32::from_be_bytes([a, b, c, d]),
+            generation: u32::from_be_bytes([e, f, g, h]),
+        }
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}-{}", self.slot, self.generation)

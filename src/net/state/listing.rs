@@ -109,7 +109,7 @@ impl Shared {
         let state = self.lock();
         let phase = state.phase()?;
         let mut info = ConnectionInfo {
-            id: ConnectionId::new(self.context.number, state.place),
+            id: self.id(),
             peer_addr: self.peer(),
             path: state.path().to_owned(),
             is_tls: state.marks.is_secured(),

@@ -53,7 +53,6 @@ use tokio::task::Id;
 
 pub(super) use self::life::Deadline;
 
-use self::context::Place;
 use self::counted::Counted;
 use self::glance::{Glance, Looks};
 use self::life::Life;
@@ -82,7 +81,6 @@ pub(super) struct State {
     /// The tick at which the clock wakes this connection; `u32::MAX` for none. A later one than it can
     /// hold comes after two years, and is looked for anew then.
     pub(super) armed: u32,
-    pub(super) place: Place,
     /// Whether the connection has an account in the memory of all.
     is_charged: bool,
     pub(super) marks: Marks,
@@ -139,7 +137,6 @@ impl State {
             pings: Pings::default(),
             timer_due: true,
             armed: u32::MAX,
-            place: Place::default(),
             is_charged: false,
             marks: Marks::default(),
             task: None,

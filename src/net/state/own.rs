@@ -5,12 +5,18 @@
 //! | received | the Receiver, of which there is one |
 //! | sent, heard | the connection task |
 //! | since | whoever opens the connection |
+//! | place | whoever makes the connection |
 //!
 //! Each has one writer, so that none needs an atomic addition.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tracing::field::DisplayValue;
+
+use super::context::Place;
+use super::id::ConnectionId;
 use super::shared::Shared;
 use crate::net::lent::amounts::{Amounts, Sent};
 
@@ -23,6 +29,8 @@ pub(in crate::net) struct Own {
     heard: AtomicU64,
     received: Way,
     sent: Way,
+    /// Where the connection is registered.
+    place: AtomicU64,
 }
 
 /// One direction.
@@ -41,7 +49,18 @@ impl Own {
             heard: AtomicU64::new(0),
             received: Way::default(),
             sent: Way::default(),
+            place: AtomicU64::new(0),
         }
+    }
+
+    /// The connection is registered there.
+    pub(super) fn set_place(&self, place: Place) {
+        self.place.store(place.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Where the connection is registered.
+    pub(super) fn place(&self) -> Place {
+        Place::from_bits(self.place.load(Ordering::Relaxed))
     }
 
     /// The connection opens.
@@ -100,6 +119,13 @@ fn nanos(time: Duration) -> u64 {
 }
 
 impl Shared {
+    /// What every line about this connection has: its id, and the address of the peer.
+    pub(in crate::net) fn named(
+        &self,
+    ) -> (DisplayValue<ConnectionId>, Option<DisplayValue<SocketAddr>>) {
+        (tracing::field::display(self.id()), self.peer().map(tracing::field::display))
+    }
+
     /// The 101 is queued, or was sent by something else, with this subprotocol.
     pub(in crate::net) fn note_opening(&self, subprotocol: Option<&str>) {
         self.own.open(self.context.now());

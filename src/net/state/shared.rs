@@ -57,7 +57,7 @@ impl Shared {
             state: Mutex::new(State::new(deadline)),
         });
         let place = context.enter(shared.clone());
-        shared.lock().place = place;
+        shared.own.set_place(place);
         if context.is_draining() {
             // The shutdown may have come before the connection was registered.
             shared.shutdown();
@@ -109,7 +109,7 @@ impl Shared {
 
     /// The name of the connection, for users.
     pub(in crate::net) fn id(&self) -> ConnectionId {
-        ConnectionId::new(self.context.number, self.lock().place)
+        ConnectionId::new(self.context.number, self.own.place())
     }
 
     /// What the state was when its lock was last given up.
@@ -121,7 +121,7 @@ impl Shared {
     /// Ends the registration; the connection task is going.
     pub(in crate::net) fn leave(&self) {
         let mut state = self.lock();
-        let place = state.place;
+        let place = self.own.place();
         let is_charged = std::mem::take(&mut state.is_charged);
         drop(state);
         if is_charged {
@@ -136,7 +136,7 @@ impl Shared {
         let tick = u32::try_from(tick_of(deadline)).unwrap_or(u32::MAX - 1);
         if tick < state.armed {
             state.armed = tick;
-            self.context.arm(state.place, tick.into());
+            self.context.arm(self.own.place(), tick.into());
         }
     }
 

@@ -335,17 +335,17 @@ async fn answer(
 
 /// Logs the application's own error, which nobody else hears.
 fn report_failure(shared: &Shared, error: &(dyn StdError + 'static)) {
-    let peer = shared.peer().map(tracing::field::display);
+    let (id, peer) = shared.named();
     let path = shared.lock().path().to_owned();
-    tracing::error!(peer, path, error = %Chain(error), "the answer to a plain request failed");
+    tracing::error!(id, peer, path, error = %Chain(error), "the answer to a plain request failed");
 }
 
 /// Counts a panic of the application, and logs it.
 fn report_panic(shared: &Shared, panic: &(dyn Any + Send)) {
     shared.context.count(Counted::Panic);
-    let peer = shared.peer().map(tracing::field::display);
+    let (id, peer) = shared.named();
     let path = shared.lock().path().to_owned();
-    tracing::error!(peer, path, panic = said(panic), "the answer to a plain request panicked");
+    tracing::error!(id, peer, path, panic = said(panic), "the answer to a plain request panicked");
 }
 
 /// hyper takes no smaller buffer.

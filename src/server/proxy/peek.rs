@@ -57,11 +57,11 @@ pub(in crate::server) trait Carries {
 
     fn stream(&self) -> &Self::Stream;
 
-    /// The connection is this client's.
-    fn name_client(&mut self, _client: SocketAddr) {}
+    /// Something else comes first: until it begins, what it says of its end is for nobody.
+    fn hold_back(&mut self) {}
 
-    /// Nothing will be read from it: what it says of its end is for nobody.
-    fn abandon(&mut self) {}
+    /// It is read from now on, and is this client's, where one is named.
+    fn begin(&mut self, _client: Option<SocketAddr>) {}
 }
 
 impl Carries for TcpStream {

@@ -176,7 +176,8 @@ enum Passed {
 }
 
 impl<T: Carries> Before<T> {
-    fn new(inner: T, arriving: Arriving) -> Self {
+    fn new(mut inner: T, arriving: Arriving) -> Self {
+        inner.hold_back();
         Before { inner, arriving: Some(Box::new(arriving)) }
     }
 
@@ -186,17 +187,7 @@ impl<T: Carries> Before<T> {
             return Poll::Ready(Ok(Passed::Never));
         };
         self.arriving = None;
-        if let Some(client) = header.client {
-            self.inner.name_client(client);
-        }
+        self.inner.begin(header.client);
         Poll::Ready(Ok(Passed::Now(header)))
-    }
-}
-
-impl<T: Carries> Drop for Before<T> {
-    fn drop(&mut self) {
-        if self.arriving.is_some() {
-            self.inner.abandon();
-        }
     }
 }

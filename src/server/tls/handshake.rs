@@ -24,12 +24,14 @@ impl Handshake {
         Handshake { first: First::default(), peer, observer, is_settled: false }
     }
 
-    pub(super) fn name_client(&mut self, client: SocketAddr) {
-        self.peer = client;
+    /// Nothing is told of it before it begins.
+    pub(super) fn hold_back(&mut self) {
+        self.is_settled = true;
     }
 
-    pub(super) fn abandon(&mut self) {
-        self.is_settled = true;
+    pub(super) fn begin(&mut self, client: Option<SocketAddr>) {
+        self.is_settled = false;
+        self.peer = client.unwrap_or(self.peer);
     }
 
     pub(super) fn completed(&mut self) {

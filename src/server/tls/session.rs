@@ -78,17 +78,17 @@ impl Session {
         &self.stream
     }
 
-    /// The handshake is this client's; it has not begun.
-    pub(super) fn name_client(&mut self, client: SocketAddr) {
+    /// The handshake begins later: until then nothing is told of it.
+    pub(super) fn hold_back(&mut self) {
         if let Stage::Handshaking(handshake) = &mut self.stage {
-            handshake.name_client(client);
+            handshake.hold_back();
         }
     }
 
-    /// The handshake never begins, and how it ends is not told of.
-    pub(super) fn abandon(&mut self) {
+    /// The handshake begins, with this client, where one is named.
+    pub(super) fn begin(&mut self, client: Option<SocketAddr>) {
         if let Stage::Handshaking(handshake) = &mut self.stage {
-            handshake.abandon();
+            handshake.begin(client);
         }
     }
 

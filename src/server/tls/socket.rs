@@ -76,12 +76,12 @@ impl Carries for TlsSocket {
         self.session.stream()
     }
 
-    fn name_client(&mut self, client: SocketAddr) {
-        self.session.name_client(client);
+    fn hold_back(&mut self) {
+        self.session.hold_back();
     }
 
-    fn abandon(&mut self) {
-        self.session.abandon();
+    fn begin(&mut self, client: Option<SocketAddr>) {
+        self.session.begin(client);
     }
 }
 
@@ -92,12 +92,12 @@ impl Carries for RefusedTls {
         self.0.stream()
     }
 
-    fn name_client(&mut self, client: SocketAddr) {
-        self.0.name_client(client);
+    fn hold_back(&mut self) {
+        self.0.hold_back();
     }
 
-    fn abandon(&mut self) {
-        self.0.abandon();
+    fn begin(&mut self, client: Option<SocketAddr>) {
+        self.0.begin(client);
     }
 }
 
