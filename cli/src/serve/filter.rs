@@ -253,6 +253,7 @@ const MODULES: &[&str] = &[
     "stickler::adapters::axum::upgrade",
     "stickler::adapters::hyper",
     "stickler::admin",
+    "stickler::admin::connections",
     "stickler::admin::routes",
     "stickler::apps",
     "stickler::apps::chat::claim",

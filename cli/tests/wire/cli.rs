@@ -319,6 +319,7 @@ fn every_flag_is_in_a_table() {
         include_str!("../../../docs/drain.md"),
         include_str!("../../../docs/inspecting.md"),
         include_str!("../../../docs/page.md"),
+        include_str!("../../../docs/operations/README.md"),
         include_str!("../../../docs/restart.md"),
         include_str!("../../../docs/tls.md")
     )
