@@ -186,6 +186,8 @@ const ROOMS: &[Room] = &[
             "x509_parser",
             "tower_service",
             "pin_project_lite",
+            // A module of rustls; the program has the crate of this name.
+            "ring",
             // Of its tests: another reader of PROXY headers.
             "ppp",
         ],
