@@ -188,8 +188,6 @@ const ROOMS: &[Room] = &[
             "pin_project_lite",
             // A module of rustls; the program has the crate of this name.
             "ring",
-            // Of its tests: another reader of PROXY headers.
-            "ppp",
         ],
         // The highest room of its crate: whatever stands at the root comes from here or below, but
         // for topics, which stand beside it.

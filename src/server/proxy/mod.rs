@@ -17,8 +17,6 @@ mod checksum;
 mod door;
 mod header;
 mod peek;
-#[cfg(test)]
-mod tests;
 mod transport;
 
 use std::fmt;
