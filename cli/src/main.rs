@@ -3,12 +3,14 @@
 //!
 //! It uses the library as any user would.
 
+mod admin;
 mod apps;
 mod cli;
 mod config_command;
 mod config_file;
 mod connect;
 mod health;
+mod inspect;
 mod lab;
 mod listen;
 mod serve;
