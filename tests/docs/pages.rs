@@ -14,7 +14,7 @@ const CONFORMANCE: &str = "docs/conformance.md";
 const GENERATED: [&str; 2] = ["docs/refused.md", CONFORMANCE];
 
 /// Pages outside `docs` whose links are followed too.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "README.md",
     "SECURITY.md",
     "CONTRIBUTING.md",
@@ -23,6 +23,7 @@ const OTHERS: [&str; 10] = [
     "CHANGELOG.md",
     "autobahn/README.md",
     "benches/README.md",
+    "docs/operations/README.md",
     "fuzz/README.md",
     "reports/README.md",
 ];

@@ -4,6 +4,7 @@
 //! It speaks plain HTTP and no WebSocket. Who may ask what stands in `guard`, what there is to ask in `routes`.
 
 mod answers;
+mod connections;
 mod guard;
 mod metrics;
 mod options;
@@ -116,7 +117,12 @@ impl Bound {
     ///
     /// When there is no thread for it.
     pub(crate) fn start(self, served: Served) -> io::Result<Running> {
-        let pulse = Pulse::feel(served.handle.clone(), pulse::PATIENCE)?;
+        self.start_with(served, pulse::PATIENCE)
+    }
+
+    /// The same with another time that a worker may stay away.
+    fn start_with(self, served: Served, patience: Duration) -> io::Result<Running> {
+        let pulse = Pulse::feel(served.handle.clone(), patience)?;
         let desk = Arc::new(Desk {
             served,
             pulse,
@@ -190,3 +196,90 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 
 /// What answers have at the end of the program.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream};
+    use std::sync::{Mutex, mpsc};
+    use std::time::Instant;
+
+    use stickler_testing::frame::REQUEST;
+
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(20);
+
+    struct Silent;
+
+    impl Program for Silent {
+        fn drain(&self) {}
+
+        fn log_filter(&self) -> String {
+            "info".into()
+        }
+
+        fn set_log_filter(&self, _: &str) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn dropped_log_lines(&self) -> u64 {
+            0
+        }
+    }
+
+    fn get(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(TIME)).unwrap();
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn await_livez(address: SocketAddr, status: &str) {
+        let begun = Instant::now();
+        while !get(address, "/livez").starts_with(&format!("HTTP/1.1 {status} ")) {
+            assert!(begun.elapsed() < TIME, "/livez does not come to {status}");
+        }
+    }
+
+    #[test]
+    fn it_answers_while_every_worker_is_blocked_and_says_so() {
+        let (release, released) = mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let (blocked, is_blocked) = mpsc::channel();
+        let serving = Server::bind("127.0.0.1:0").unwrap().workers(1).start(move |_: Incoming| {
+            blocked.send(()).unwrap();
+            let _ = released.lock().unwrap().recv();
+            async { Ok::<(), stickler::Error>(()) }
+        });
+        let serving = serving.unwrap();
+        let admin = Admin {
+            place: Place::parse("127.0.0.1:0").unwrap(),
+            hosts: Vec::new(),
+            token_file: None,
+            ready_below_memory: false,
+            names: ("--admin".into(), "--admin-token-file".into()),
+        };
+        let bound = admin.bind().unwrap();
+        let address = bound.server.local_addrs()[0];
+        let handle = serving.handle().clone();
+        let served = Served { handle, program: Box::new(Silent), max_memory: usize::MAX };
+        let running = bound.start_with(served, Duration::from_millis(300)).unwrap();
+        await_livez(address, "200");
+        assert!(get(address, "/metrics").contains("\nstickler_workers_turn 1\n"));
+        let mut client = TcpStream::connect(serving.handle().local_addrs()[0]).unwrap();
+        client.write_all(REQUEST.as_bytes()).unwrap();
+        is_blocked.recv_timeout(TIME).unwrap();
+        await_livez(address, "503");
+        let metrics = get(address, "/metrics");
+        assert!(metrics.contains("\nstickler_workers_turn 0\n"), "{metrics}");
+        assert!(get(address, "/readyz").starts_with("HTTP/1.1 200 "));
+        release.send(()).unwrap();
+        await_livez(address, "200");
+        running.end();
+    }
+}

@@ -2,11 +2,11 @@
 
 use stickler::http::request::Parts;
 use stickler::http::{Method, Request, Response, StatusCode};
-use stickler::{Body, BodyError};
+use stickler::{Body, BodyError, ConnectionId};
 
 use super::answers::{Refusal, json, text};
 use super::guard::Purpose;
-use super::{Desk, metrics};
+use super::{Desk, connections, metrics};
 
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,9 @@ enum Route {
     Metrics,
     Livez,
     Readyz,
+    Connections,
+    /// The end of this one.
+    Close(ConnectionId),
     Drain,
     Log,
 }
@@ -28,15 +31,21 @@ impl Route {
             "/readyz" => Self::Readyz,
             "/drain" => Self::Drain,
             "/log" => Self::Log,
-            _ => return None,
+            "/connections" => Self::Connections,
+            _ => {
+                let id = path.strip_prefix("/connections/")?.strip_suffix("/close")?;
+                Self::Close(id.parse().ok()?)
+            }
         })
     }
 
     /// The methods that it has, as `Allow` lists them (RFC 9110 §10.2.1).
     fn methods(self) -> &'static str {
         match self {
-            Self::Index | Self::Metrics | Self::Livez | Self::Readyz => "GET, HEAD",
-            Self::Drain => "POST",
+            Self::Index | Self::Metrics | Self::Livez | Self::Readyz | Self::Connections => {
+                "GET, HEAD"
+            }
+            Self::Drain | Self::Close(_) => "POST",
             Self::Log => "GET, HEAD, POST",
         }
     }
@@ -66,6 +75,11 @@ async fn respond(desk: &Desk, head: &Parts, body: Body) -> Result<Response<Body>
         Route::Metrics => metrics::answer(desk),
         Route::Livez => Ok(livez(desk)),
         Route::Readyz => Ok(readyz(desk)),
+        Route::Connections => connections::list(desk, head),
+        Route::Close(id) => {
+            let content = body.bytes().await.map_err(unread)?;
+            connections::close(desk, id, head, &content)
+        }
         Route::Drain => Ok(drain(desk)),
         Route::Log if method == Method::POST => set_log(desk, body).await,
         Route::Log => Ok(text(StatusCode::OK, &desk.served.program.log_filter())),
@@ -145,6 +159,8 @@ fn unread(error: BodyError) -> Refusal {
 const INDEX: &str = "GET  /metrics  the numbers, for Prometheus
 GET  /livez    whether every worker turns
 GET  /readyz   whether new clients are welcome
+GET  /connections?after=ID&most=N   the connections, page by page
+POST /connections/ID/close?code=CODE&reason=TEXT   closes one
 POST /drain    goes away, as after SIGTERM
 GET  /log      the filter of the log
 POST /log      puts the filter that is the content in force";
@@ -158,9 +174,12 @@ mod tests {
         for line in INDEX.lines() {
             let mut words = line.split_whitespace();
             let (method, path) = (words.next().unwrap(), words.next().unwrap());
-            let route = Route::find(path).unwrap();
+            let path = path.split('?').next().unwrap().replace("ID", "0-17-3");
+            let route = Route::find(&path).unwrap();
             assert!(route.methods().split(", ").any(|known| known == method), "{line}");
         }
-        assert_eq!(Route::find("/metrics/"), None);
+        for path in ["/metrics/", "/connections/x/close", "/connections/0-0-0", "", "//"] {
+            assert_eq!(Route::find(path), None, "{path}");
+        }
     }
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, PathBufValueParser};
+use stickler::http::HeaderName;
 
-/// The admin listener.
+/// The admin listener, and what is made for those who look at it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Admin {
     /// Where metrics, probes and switches are served: an address or a Unix socket [default: nowhere]
@@ -31,7 +32,21 @@ pub(crate) struct Admin {
     #[arg(long, env = "STICKLER_READY_BELOW_MEMORY", value_parser = BoolishValueParser::new())]
     #[arg(help_heading = "Admin listener")]
     pub(crate) ready_below_memory: bool,
+
+    /// Field of the 101 that tells the client the id of its connection, as the log has it [default: none]
+    #[arg(long, env = "STICKLER_ID_HEADER", value_name = "NAME", value_parser = parse_field_name)]
+    #[arg(help_heading = "Opening handshake")]
+    pub(crate) id_header: Option<HeaderName>,
 }
 
 /// Where the admin listener is unless that is said.
 const DEFAULT_ADMIN: &str = "127.0.0.1:9002";
+
+fn parse_field_name(text: &str) -> Result<HeaderName, String> {
+    let name: HeaderName = text.parse().map_err(|_| "wanted: the name of a header field")?;
+    // RFC 6455 §11.3: the protocol has these for itself; the library knows the others.
+    match name.as_str().starts_with("sec-") {
+        true => Err("the protocol has the names that begin with Sec- for itself".into()),
+        false => Ok(name),
+    }
+}

@@ -49,6 +49,7 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .timeouts(timeouts)
         .policy(read_policy(options)?)
         .health_path(read_health_path(options)?)
+        .id_header(options.admin.id_header.clone())
         .trusted_proxies(read_trusted(options)?)
         .hsts(options.tls.hsts.map(|seconds| Duration::from_secs(seconds.into())))
         .max_memory(options.bounds.max_memory.map_or_else(default_bound, |size| size.0))

@@ -1,12 +1,14 @@
 //! Families of metrics as OpenMetrics has them: a name, a unit, a sentence, and a series for each value of a label.
 
 use std::fmt;
+use std::time::Duration;
 
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, NoLabelSet,
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelValue, NoLabelSet,
 };
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
+use stickler::Histogram;
 
 /// Where families are written to, one after the other.
 pub(super) struct Families<'e>(pub(super) DescriptorEncoder<'e>);
@@ -24,17 +26,17 @@ impl Families<'_> {
     }
 
     /// The same for each value of these labels.
-    pub(super) fn counters<'l, const N: usize>(
+    pub(super) fn counters<V: EncodeLabelValue, const N: usize>(
         &mut self,
         about: About,
         labels: [&'static str; N],
-        series: impl IntoIterator<Item = ([&'l str; N], u64)>,
+        series: impl IntoIterator<Item = ([V; N], u64)>,
     ) -> fmt::Result {
         let (name, unit, help) = about;
         let mut family =
             self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Counter)?;
         for (values, value) in series {
-            let set = label_set(labels, values);
+            let set: Vec<_> = labels.into_iter().zip(values).collect();
             family.encode_family(&set)?.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
         }
         Ok(())
@@ -47,17 +49,26 @@ impl Families<'_> {
         family.encode_gauge(&value)
     }
 
+    /// Times, by their length.
+    pub(super) fn histogram(&mut self, about: About, times: &Histogram) -> fmt::Result {
+        let (name, unit, help) = about;
+        let bounds = times.bounds.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
+        let mut buckets: Vec<_> = bounds.zip(times.counts.iter().copied()).collect();
+        if buckets.is_empty() {
+            // There is always one (of a server that has not started).
+            buckets.push((f64::INFINITY, 0));
+        }
+        let mut family =
+            self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Histogram)?;
+        // Their sum, as counts may change while they are read.
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        family.encode_histogram::<NoLabelSet>(times.sum.as_secs_f64(), count, &buckets, None)
+    }
+
     /// What the program is, in labels.
     pub(super) fn info(&mut self, about: About, labels: [(&'static str, &str); 1]) -> fmt::Result {
         let (name, unit, help) = about;
         let mut family = self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Info)?;
         family.encode_info(&labels)
     }
-}
-
-fn label_set<'l, const N: usize>(
-    labels: [&'static str; N],
-    values: [&'l str; N],
-) -> Vec<(&'static str, &'l str)> {
-    labels.into_iter().zip(values).collect()
 }

@@ -4,6 +4,7 @@
 mod families;
 mod process;
 mod server;
+mod traffic;
 
 use std::fmt;
 

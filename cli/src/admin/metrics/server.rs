@@ -4,19 +4,19 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use prometheus_client::registry::Unit;
-use stickler::{Counters, Drained};
+use stickler::{Counters, Drained, Snapshot};
 
 use super::families::Families;
+use super::traffic;
 use crate::admin::Desk;
 
 /// The numbers of one moment.
 #[derive(Debug)]
 pub(super) struct Numbers {
-    counters: Counters,
+    snapshot: Snapshot,
     drained: Drained,
     is_draining: bool,
     turns: bool,
-    max_memory: usize,
     dropped_log_lines: u64,
     /// When the first certificate ends, since 1970.
     tls_expires: Option<Duration>,
@@ -28,11 +28,10 @@ impl Numbers {
         let since_1970 =
             |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
-            counters: handle.counters(),
+            snapshot: handle.snapshot(),
             drained: handle.drained(),
             is_draining: handle.is_draining(),
             turns: desk.pulse.missing().is_none(),
-            max_memory: desk.served.max_memory,
             dropped_log_lines: desk.served.program.dropped_log_lines(),
             tls_expires: handle.tls_expires().map(since_1970),
         }
@@ -42,7 +41,8 @@ impl Numbers {
         self.write_program(families)?;
         self.write_connections(families)?;
         self.write_limits(families)?;
-        self.write_tls(families)
+        self.write_tls(families)?;
+        traffic::write(&self.snapshot, families)
     }
 
     fn write_program(&self, families: &mut Families<'_>) -> fmt::Result {
@@ -59,11 +59,11 @@ impl Numbers {
         let help = "Log lines that were dropped, because standard error did not take them.";
         families.counter(("log_lines_dropped", None, help), self.dropped_log_lines)?;
         let help = "Handlers that panicked, each of which ended its own connection.";
-        families.counter(("handler_panics", None, help), self.counters.panics)
+        families.counter(("handler_panics", None, help), self.snapshot.counters.panics)
     }
 
     fn write_connections(&self, families: &mut Families<'_>) -> fmt::Result {
-        let counters = &self.counters;
+        let counters = &self.snapshot.counters;
         let help = "Connections that are open, opening handshakes included.";
         families.gauge(("connections", None, help), counters.connections)?;
         let help = "Of the open connections, those whose opening handshake goes on.";
@@ -88,7 +88,7 @@ impl Numbers {
     }
 
     fn write_limits(&self, families: &mut Families<'_>) -> fmt::Result {
-        let counters = &self.counters;
+        let counters = &self.snapshot.counters;
         let help = "Connections that were ended, because the peer went beyond a limit.";
         let series = [
             (["unfinished_message"], counters.late_messages),
@@ -103,15 +103,21 @@ impl Numbers {
         families.counter(("messages_dropped", None, help), counters.dropped_messages)?;
         let help = "Messages that were refused with 1013, because there was no memory for them.";
         families.counter(("messages_refused", None, help), counters.memory_refused)?;
-        let bytes = || Some(Unit::Bytes);
-        let help = "Memory that connections hold.";
-        families.gauge(("memory_used", bytes(), help), counters.memory_used)?;
-        let help = "Memory that connections may hold.";
-        families.gauge(("memory_limit", bytes(), help), self.max_memory)
+        let (all, of_compression) = (&self.snapshot.memory, &self.snapshot.compression_memory);
+        for (name, help, value) in [
+            ("memory_used", "Memory that connections hold, that of compression too.", all.used),
+            ("memory_limit", "Memory that connections may hold.", all.limit),
+            ("compression_memory_used", "Memory that compression takes.", of_compression.used),
+            ("compression_memory_limit", "Memory that compression may take.", of_compression.limit),
+            ("queued", "What is queued for all peers.", self.snapshot.queued),
+        ] {
+            families.gauge((name, Some(Unit::Bytes), help), value)?;
+        }
+        Ok(())
     }
 
     fn write_tls(&self, families: &mut Families<'_>) -> fmt::Result {
-        let tls = &self.counters.tls;
+        let tls = &self.snapshot.counters.tls;
         let help = "TLS handshakes, by how they ended.";
         let series = [
             (["completed"], tls.completed),
