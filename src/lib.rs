@@ -184,11 +184,12 @@ pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 pub use net::{Answer, Body, BodyError};
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
-    FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
-    Outgoing, OwnedMessage, OwnedText, ParseConnectionIdError, Piece, Receiver, RejectError,
-    Result, Sender, SentClose, Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull,
-    WhenTooFast,
+    Binary, BoxError, Config, ConfigError, ConnectionId, Direction, Ending, Endpoint, Error,
+    Farewell, ForwardedFields, FragmentedMessage, Fragments, Incoming, Initiator, Inspect,
+    Inspected, InspectedFrame, InvalidNetwork, Limits, Message, Negotiated, NotUtf8, Outgoing,
+    OwnedMessage, OwnedText, ParseConnectionIdError, Piece, Receiver, RejectError, Result, Sender,
+    SentClose, Text, TimeoutKind, Timeouts, TransportAddr, TrustedProxies, TrySendError, WebSocket,
+    WhenFull, WhenTooFast,
 };
 #[cfg(feature = "tls")]
 pub use net::{ClientCertificate, TlsSession, TlsVersion};
@@ -214,7 +215,8 @@ pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
 pub use server::{
-    Binding, BoundAddress, Counters, Drained, Handle, Listen, Server, Serving, Snapshot,
+    Binding, BoundAddress, Caps, Counters, Drained, Handle, Listen, ProxyHeader, ProxyHeaderFault,
+    Server, Serving, Snapshot,
 };
 #[cfg(feature = "tls")]
 pub use server::{Tls, TlsCounters, TlsError};

@@ -76,6 +76,9 @@ fn a_time_of_0_is_refused_by_its_name() {
 fn a_policy_that_nobody_could_satisfy_is_refused() {
     let rows = [
         (Policy::default().paths([""; 0]), "policy.paths"),
+        (Policy::default().prefixes([""]), "policy.prefixes"),
+        (Policy::default().prefixes(["/a"]), "policy.prefixes"),
+        (Policy::default().prefixes(["a/"]), "policy.prefixes"),
         (Policy::default().require_subprotocol(true), "policy.require_subprotocol"),
         (Policy::default().origins([]).require_origin(true), "policy.require_origin"),
         (
@@ -86,6 +89,8 @@ fn a_policy_that_nobody_could_satisfy_is_refused() {
     for (policy, setting) in rows {
         assert_eq!(refused(Config::default().policy(policy)), setting);
     }
+    let below = Policy::default().paths([""; 0]).prefixes(["/", "/a/"]);
+    assert_eq!(Config::default().policy(below).check(), Ok(()));
     let any = Policy::default().any_subprotocol(true).require_subprotocol(true);
     assert_eq!(Config::default().policy(any).check(), Ok(()));
 }

@@ -2,32 +2,48 @@
 //!
 //! Every flag of `serve` is also a variable `STICKLER_...`; a flag beats it. Flags
 //! that repeat are lists split on commas there. An empty variable is not set, and a bad
-//! one is reported by its own name.
+//! one is reported by its own name. Below both stands the configuration file, whose keys are the flags' names.
 
+mod admin;
 mod apps;
 mod bounds;
+#[cfg(test)]
+mod claims;
 mod compression;
+mod config;
 mod drain;
+mod inspect;
+mod line;
 mod listening;
+pub(crate) mod manual;
 #[cfg(feature = "nats")]
 mod nats;
+mod proxies;
+mod reloaded;
+mod sources;
 mod tls;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
-use clap::builder::{ArgPredicate, NonEmptyStringValueParser, Resettable};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
-use clap::{
-    Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
-};
+use clap::builder::{ArgPredicate, NonEmptyStringValueParser};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::admin::Admin;
 pub(crate) use self::apps::Switch;
 pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
+use self::config::ConfigFlag;
+pub(crate) use self::config::{ConfigAction, ConfigOptions};
 pub(crate) use self::drain::Drain;
+pub(crate) use self::inspect::{Inspect, TraceFormat};
+pub(crate) use self::line::{parse, read_alone};
 pub(crate) use self::listening::Listening;
+use self::manual::{Completions, Manual};
+pub(crate) use self::proxies::{Forwarded, Proxies};
+pub(crate) use self::sources::{Source, Sources};
 pub(crate) use self::tls::Tls;
+use crate::config_file::ConfigFile;
 use crate::health;
 use crate::lab::{check, verdict};
 use crate::listen::DEFAULT_LISTEN;
@@ -43,7 +59,7 @@ use crate::variables;
 #[command(
     after_help = "Sizes: 65536, 64KiB, 16MiB. Durations: 500ms, 10s, 2m; a bare number is seconds.\n\
     Variables hold several values separated by commas where a flag may be repeated.\n\
-    Exit status of serve: 0 after SIGINT or SIGTERM, or SIGHUP without TLS files, 1 failed, 2 bad usage,\n\
+    Exit status of serve: 0 after SIGINT or SIGTERM, or SIGHUP without --config and TLS files, 1 failed, 2 bad usage,\n\
     5 as --drain-strict has it."
 )]
 struct Cli {
@@ -68,6 +84,12 @@ pub(crate) enum Action {
     Health(health::Options),
     /// Judge a report of the Autobahn testsuite against the expected result
     Verdict(verdict::Options),
+    /// Check, print or describe a configuration file
+    Config(ConfigOptions),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print a page of the manual
+    Man(Manual),
 }
 
 /// The flags of `stickler serve`.
@@ -76,14 +98,17 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes any free one, localhost means both families [repeatable]
     ///
     /// Without it a server listens on what it was handed by whoever started it (LISTEN_FDS), where that is
-    /// something. Where --listen-tls is given there is no default.
+    /// something. Where --listen-tls or --proxy-protocol is given there is no default.
     #[arg(
         long,
         env = "STICKLER_LISTEN",
         value_name = "ADDR:PORT|unix:PATH",
         default_value = DEFAULT_LISTEN
     )]
-    #[arg(default_value_if("listen_tls", ArgPredicate::IsPresent, None::<&str>))]
+    #[arg(default_value_ifs([
+        ("listen_tls", ArgPredicate::IsPresent, None::<&str>),
+        ("proxy_protocol", ArgPredicate::IsPresent, None::<&str>),
+    ]))]
     #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "Server")]
     pub(crate) listen: Vec<String>,
 
@@ -149,6 +174,9 @@ pub(crate) struct Serve {
     pub(crate) tls: Tls,
 
     #[command(flatten)]
+    pub(crate) proxies: Proxies,
+
+    #[command(flatten)]
     pub(crate) bounds: Bounds,
 
     #[command(flatten)]
@@ -159,6 +187,12 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) drain: Drain,
+
+    #[command(flatten)]
+    pub(crate) inspect: Inspect,
+
+    #[command(flatten)]
+    pub(crate) admin: Admin,
 
     /// What to log, such as debug, or info,stickler::net=trace [default: RUST_LOG, else info]
     ///
@@ -176,9 +210,16 @@ pub(crate) struct Serve {
     #[arg(help_heading = "Log, on standard error")]
     pub(crate) log_format: LogFormat,
 
-    /// The flags whose values came from their variables, by their names in clap.
+    #[command(flatten)]
+    pub(crate) file: ConfigFlag,
+
+    /// Where the values came from.
     #[arg(skip)]
-    from_variables: Vec<String>,
+    pub(crate) sources: Sources,
+
+    /// The command line, to be read again.
+    #[arg(skip)]
+    line: Vec<OsString>,
 
     /// Whether `listen` was said.
     #[arg(skip)]
@@ -198,22 +239,21 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Reads the command line; help and version are errors that exit with 0.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, clap::Error> {
-    let args = with_default_command(args.into_iter().collect());
-    let matches = command_for(&args)
-        .try_get_matches_from(&args)
-        .map_err(|error| name_variable(error, &args))?;
-    match Cli::from_arg_matches(&matches)?.action {
-        Some(Action::Serve(mut serve)) => {
-            if let Some(matches) = matches.subcommand_matches("serve") {
-                serve.note_variables(matches).map_err(usage_error)?;
-            }
-            Ok(Action::Serve(serve))
-        }
-        Some(action) => Ok(action),
-        None => Err(Cli::command().error(ErrorKind::MissingSubcommand, "no command")),
-    }
+/// The whole definition of the command line.
+pub(crate) fn command() -> Command {
+    Cli::command()
+}
+
+/// The definition of `serve` alone: all options that a configuration can have.
+pub(crate) fn serve_command() -> Command {
+    Serve::augment_args(Command::new("serve"))
+}
+
+/// What an error of the command line says, without how to use the command.
+pub(crate) fn sentence_of(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    text.split("\n\n").next().unwrap_or_default().to_owned()
 }
 
 /// A sentence about what is wrong with a value, as the errors of `parse` have it.
@@ -226,100 +266,26 @@ fn parse_workers(text: &str) -> Result<usize, String> {
     workers.ok_or_else(|| format!("wanted: a number from 1 to {MOST_WORKERS}"))
 }
 
-/// `stickler --listen ...` means `stickler serve --listen ...`.
-fn with_default_command(mut args: Vec<OsString>) -> Vec<OsString> {
-    let is_named = args.get(1).is_some_and(|first| !is_flag(first) || is_about_the_whole(first));
-    if !is_named {
-        args.insert(1.min(args.len()), "serve".into());
-    }
-    args
-}
-
-/// The command line, for reading this one.
-fn command_for(args: &[OsString]) -> Command {
-    match args.get(1) {
-        Some(first) if is_about_the_whole(first) => Cli::command(),
-        // The flags of `serve` stand beside the commands only to be shown by `--help`: read there too,
-        // a bad variable would refuse `stickler health`.
-        _ => {
-            let command = Cli::command().mut_args(|arg| arg.env(Resettable::Reset));
-            // Help names every variable, whatever it holds.
-            let is_help = args.iter().any(|arg| arg == "-h" || arg == "--help");
-            if is_help { command } else { without_empty_variables(command) }
-        }
-    }
-}
-
-/// An empty variable is not set.
-fn without_empty_variables(command: Command) -> Command {
-    let is_empty = |arg: &Arg| arg.get_env().is_some_and(variables::is_empty);
-    let command =
-        command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg });
-    command.mut_subcommands(without_empty_variables)
-}
-
-/// Says the name of the variable where an error is about a value that came from one: clap knows the flag
-/// only. The variable is found by reading the same line without it.
-fn name_variable(mut error: clap::Error, args: &[OsString]) -> clap::Error {
-    let Some(name) = args.get(1).and_then(|name| name.to_str()) else { return error };
-    let command = command_for(args);
-    let Some(subcommand) = command.find_subcommand(name) else { return error };
-    let about = |error: &clap::Error| {
-        (error.kind(), error.get(ContextKind::InvalidArg).map(ToString::to_string))
-    };
-    for arg in subcommand.get_arguments() {
-        let Some(variable) = arg.get_env().filter(|name| std::env::var_os(name).is_some()) else {
-            continue;
-        };
-        let without = command_for(args)
-            .mut_subcommand(name, |it| it.mut_arg(arg.get_id(), |it| it.env(Resettable::Reset)));
-        let is_at_fault = match without.try_get_matches_from(args) {
-            Ok(_) => true,
-            Err(other) => about(&other) != about(&error),
-        };
-        if is_at_fault {
-            let variable = variable.to_string_lossy().into_owned();
-            if error.kind() == ErrorKind::InvalidUtf8 {
-                return usage_error(format!("{variable} is not UTF-8"));
-            }
-            error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
-            return error;
-        }
-    }
-    error
-}
-
-fn is_flag(arg: &OsStr) -> bool {
-    arg.as_encoded_bytes().starts_with(b"-")
-}
-
-fn is_about_the_whole(arg: &OsStr) -> bool {
-    ["-h", "--help", "-V", "--version"].iter().any(|flag| arg == *flag)
-}
-
 impl Serve {
-    /// How the flag of this field, as clap names it, is to be called in an error: by its variable where
-    /// the value came from there.
+    /// How the flag of this field, as clap names it, is to be called in an error: by its variable or its line
+    /// in the file where the value came from there.
     pub(crate) fn name_of(&self, id: &str) -> String {
-        let flag = id.replace('_', "-");
-        if self.from_variables.iter().any(|known| known == id) {
-            return format!("STICKLER_{}", id.to_uppercase());
-        }
-        format!("--{flag}")
+        self.sources.name_of(id)
     }
 
-    /// Notes what came from variables, and splits lists there on commas; what came from a flag stays, as a
-    /// path may have one.
+    /// Notes where each value came from, and splits lists from variables on commas; what came from a flag or a
+    /// file stays, as a path may have one.
     ///
     /// # Errors
     /// A list has no member: a sentence that names the variable.
-    fn note_variables(&mut self, matches: &ArgMatches) -> Result<(), String> {
-        let is_variable = |id: &str| matches.value_source(id) == Some(ValueSource::EnvVariable);
-        let ids = matches.ids().map(|id| id.as_str()).filter(|id| is_variable(id));
-        self.from_variables = ids.map(str::to_owned).collect();
-        let is_said = |id: &str| matches.value_source(id) != Some(ValueSource::DefaultValue);
-        self.is_listen_said = is_said("listen");
-        self.is_allowed_origin_said = is_said("allowed_origin");
+    fn note_sources(
+        &mut self,
+        matches: &ArgMatches,
+        file: Option<&ConfigFile>,
+    ) -> Result<(), String> {
+        self.sources = Sources::read(matches, file, &serve_command())?;
+        self.is_listen_said = self.sources.is_said("listen");
+        self.is_allowed_origin_said = self.sources.is_said("allowed_origin");
         for (id, values) in [
             ("listen", &mut self.listen),
             ("listen_tls", &mut self.tls.listen_tls),
@@ -329,8 +295,11 @@ impl Serve {
             ("subprotocol", &mut self.subprotocol),
             ("allowed_origin", &mut self.allowed_origin),
             ("own_host", &mut self.own_host),
+            ("admin_host", &mut self.admin.admin_host),
+            ("trusted_proxy", &mut self.proxies.trusted_proxy),
+            ("proxy_protocol", &mut self.proxies.proxy_protocol),
         ] {
-            if is_variable(id) {
+            if self.sources.is_variable(id) {
                 let name = format!("STICKLER_{}", id.to_uppercase());
                 *values = variables::members(&name, values.iter().map(String::as_str))?;
             }
@@ -344,6 +313,7 @@ const MOST_WORKERS: usize = 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
     use std::time::Duration;
 
     use stickler::proto::deflate::WindowBits;
@@ -538,6 +508,10 @@ mod tests {
             "--drain-code 1000",
             "--drain-code",
             "--drain-strict yes",
+            "--trace-format xml",
+            "--trace-payload 1MB",
+            "--trace-payload 1048577",
+            "--trace-file",
             "--deflate",
             "--deflate yes",
             "--deflate ON",
@@ -579,7 +553,7 @@ mod tests {
             assert!(is_named && help.contains(&variable), "{flag}");
             let mut serve = serve("");
             assert_eq!(serve.name_of(arg.get_id().as_str()), format!("--{flag}"));
-            serve.from_variables = vec![arg.get_id().to_string()];
+            serve.sources = Sources::of_variable(arg.get_id().as_str());
             assert_eq!(serve.name_of(arg.get_id().as_str()), variable);
         }
     }

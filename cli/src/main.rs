@@ -1,11 +1,16 @@
-//! The binary: `stickler serve`, `stickler check`, `stickler health` and `stickler verdict`.
+//! The binary: `stickler serve`, `stickler check`, `stickler health`, `stickler verdict`, and what there is about
+//! the command line itself: `stickler config`, `stickler completions` and `stickler man`.
 //!
 //! It uses the library as any user would.
 
+mod admin;
 mod apps;
 mod cli;
+mod config_command;
+mod config_file;
 mod connect;
 mod health;
+mod inspect;
 mod lab;
 mod listen;
 mod serve;
@@ -24,6 +29,9 @@ fn main() -> ExitCode {
         Action::Check(options) => check::run(&options).map_err(cli::usage_error),
         Action::Health(options) => health::run(&options).map_err(cli::usage_error),
         Action::Verdict(options) => Ok(verdict::run(&options)),
+        Action::Config(options) => Ok(config_command::run(&options.action)),
+        Action::Completions(options) => Ok(options.print(cli::command())),
+        Action::Man(options) => Ok(options.write(cli::command())),
     });
     match done {
         Ok(code) => code,

@@ -24,7 +24,7 @@ use super::handles::websocket::WebSocket;
 use super::http::{Answer, Body, HttpService};
 use super::negotiated::{Negotiated, Reserved, request_of};
 use super::state::context::Context;
-use super::task::connection::serve;
+use super::task::inspected::serve;
 use crate::proto::handshake::{Policy, Refusal, Request};
 use crate::proto::outbound::SendError;
 use crate::proto::rejection::Rejection;

@@ -7,6 +7,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | `task` | what runs: the task of a connection, its stages, its timers |
+//! | `inspect` | a transport that shows the frames on it |
 //! | `handles` | what users hold |
 //! | `state` | what both share, behind the lock |
 //! | `lent` | what a thread lends |
@@ -23,12 +24,14 @@ mod handles;
 mod http;
 #[cfg(feature = "server")]
 mod info;
+mod inspect;
 mod lent;
 mod negotiated;
 #[cfg(feature = "server")]
 mod numbers;
 #[cfg(any(feature = "server", feature = "http"))]
 mod pass;
+mod proxied;
 mod read_vec;
 mod state;
 mod task;
@@ -69,6 +72,7 @@ pub(crate) use http::Takes;
 pub use http::{Answer, Body, BodyError};
 #[cfg(feature = "server")]
 pub use info::{ConnectionInfo, ConnectionPhase};
+pub use inspect::{Direction, Inspect, Inspected, InspectedFrame};
 pub use negotiated::Negotiated;
 #[cfg(feature = "hyper")]
 pub(crate) use negotiated::request_of;
@@ -78,6 +82,9 @@ pub(crate) use numbers::Summed;
 pub use numbers::{CloseClass, CompressionTotals, Histogram, MemoryLevel, MessageTotals, Traffic};
 #[cfg(feature = "server")]
 pub(crate) use pass::within;
+#[cfg(feature = "server")]
+pub(crate) use proxied::Client;
+pub use proxied::{ForwardedFields, InvalidNetwork, TransportAddr, TrustedProxies};
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;
@@ -93,5 +100,7 @@ pub(crate) use state::source::Source;
 pub(crate) use state::watchman::Watchman;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;
+#[cfg(feature = "server")]
+pub(crate) use task::inspected::serve_inspected;
 #[cfg(feature = "tls")]
 pub use tls_session::{ClientCertificate, TlsSession, TlsVersion};

@@ -29,6 +29,7 @@ mod health;
 mod heard;
 mod hsts;
 mod ids;
+mod inspect;
 mod leaving;
 mod messages;
 mod opening;

@@ -136,6 +136,12 @@ async fn s4_2_2_offered_subprotocols_of_which_none_is_spoken_are_logged_once_in_
         (String::new(), wait(0), None),
         ("d".into(), wait(59), None),
         (format!("{fits}, {fits}f"), wait(1), Some(r#", (a name of 32 octets)" suppressed=2"#)),
+        // Short ones that are named so are credentials too.
+        (
+            "bearer.s3cret, X-Token-s3cret, Auth~s3cret".into(),
+            wait(60),
+            Some("(a name of 13 octets), (a name of 14 octets), (a name of 11 octets)"),
+        ),
         ("1, 2, 3, 4, 5, 6".into(), wait(60), Some(r#"="1, 2, 3, 4, and 2 more" suppressed=0"#)),
     ];
     for (offer, wait, expected) in steps {
@@ -160,7 +166,10 @@ async fn s4_2_2_offered_subprotocols_of_which_none_is_spoken_are_logged_once_in_
             }
         }
         let all = lines.all().concat();
-        assert!(!all.contains("xxx") && !all.contains("content"), "{lines:?}");
+        assert!(
+            !all.contains("xxx") && !all.contains("s3cret") && !all.contains("content"),
+            "{lines:?}"
+        );
     }
 }
 

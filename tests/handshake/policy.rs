@@ -104,6 +104,16 @@ fn paths() -> Vec<Row> {
         let plain = format!("GET {unknown} HTTP/1.1\r\nHost: h\r\n\r\n");
         rows.push(under("6455-4.2.2-09", plain, refused(404, ResourceUnknown), serves));
     }
+    let below = |policy: &mut Policy| {
+        policy.paths = Some(vec!["/chat".into()]);
+        policy.prefixes = vec!["/rooms/".into()];
+    };
+    for sound in ["/rooms/", "/rooms/a", "/rooms/a/b?x", "/rooms/../a", "/chat"] {
+        rows.push(under("6455-4.2.2-09", target(sound), OPEN, below));
+    }
+    for unknown in ["/", "/rooms", "/rooms%2fa", "/Rooms/a", "/a/rooms/", "/chat/"] {
+        rows.push(under("6455-4.2.2-09", target(unknown), refused(404, ResourceUnknown), below));
+    }
     let plain = "GET /chat HTTP/1.1\r\nHost: h\r\n\r\n";
     rows.push(under(
         "6455-4.2.1-15",

@@ -50,6 +50,11 @@ impl Filter {
         Ok(filter)
     }
 
+    /// The directives in words, as they are understood.
+    pub(super) fn directives(&self) -> &str {
+        &self.directives
+    }
+
     /// The same for the subscriber.
     pub(super) fn build(&self) -> Result<EnvFilter, String> {
         EnvFilter::builder().parse(&self.directives).map_err(|error| error.to_string())
@@ -247,10 +252,14 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 const MODULES: &[&str] = &[
     "stickler::adapters::axum::upgrade",
     "stickler::adapters::hyper",
+    "stickler::admin",
+    "stickler::admin::connections",
+    "stickler::admin::routes",
     "stickler::apps",
     "stickler::apps::chat::claim",
     "stickler::apps::chat::member",
     "stickler::apps::chat::room",
+    "stickler::inspect::queue",
     "stickler::net::handles::rejecting",
     "stickler::net::state::compression",
     "stickler::net::state::watchman",
@@ -262,14 +271,15 @@ const MODULES: &[&str] = &[
     "stickler::serve::drain",
     "stickler::serve::logging",
     "stickler::serve::notify",
+    "stickler::serve::reload",
     "stickler::serve::signals",
     "stickler::serve::tls",
     "stickler::serve::tls::ends",
     "stickler::serve::tls::made",
-    "stickler::serve::tls::reload",
     "stickler::server::accepting",
     "stickler::server::door",
     "stickler::server::listener",
+    "stickler::server::proxy",
     "stickler::server::shutdown",
     "stickler::server::tls",
     "stickler::server::tls::failure",

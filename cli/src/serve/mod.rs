@@ -9,7 +9,10 @@ mod filter;
 mod logging;
 mod memory;
 mod notify;
+mod operated;
 mod places;
+mod proxies;
+mod reload;
 mod signals;
 mod tls;
 
@@ -23,10 +26,15 @@ use stickler::{Config, Drained};
 use self::activation::Handed;
 use self::config::{read_apps, read_config};
 use self::drain::Drain;
+use self::logging::Log;
+use self::operated::Operated;
 use self::places::Places;
+use self::reload::InForce;
 use self::tls::Certificates;
+use crate::admin::{self, Admin};
 use crate::apps::Apps;
 use crate::cli::{Serve, usage_error};
+use crate::inspect::{Trace, Tracing};
 
 /// Serves until a signal; 0 then, or 5 where that is asked for and connections were cut; 1 when it cannot.
 ///
@@ -37,12 +45,71 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     allocator::give_large_buffers_back();
     // While there is one thread: it changes the environment.
     let handed = activation::take();
-    let places = Places::read(options)?;
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
-    let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
-    let config = read_config(options)?;
-    let apps = read_apps(options)?;
-    let drain = Drain::read(options)?;
+    let mut plan = Plan::read(options, is_tls_handed)?;
+    let drain = plan.drain.clone();
+    let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
+    let log = logging::start(filter, options.log_format).map_err(usage_error)?;
+    descriptors::raise_limit();
+    let served = handed.and_then(|handed| {
+        let tracing = plan.trace.take().map(Trace::start).transpose()?;
+        plan.config.inspect = tracing.as_ref().map(Tracing::inspector);
+        let served = serve(options, plan, handed, &log);
+        if let Some(tracing) = tracing {
+            tracing.finish();
+        }
+        served
+    });
+    if let Err(error) = &served {
+        // Standard error may be closed; the exit status tells as well.
+        let _ = writeln!(io::stderr(), "stickler: {error}");
+    }
+    log.flush();
+    Ok(served.map_or(ExitCode::FAILURE, |drained| drain.status(&drained)))
+}
+
+/// Whether these options could be served with; no file is read and nothing is bound.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn check(options: &Serve) -> Result<(), clap::Error> {
+    // Without --listen-tls the certificates may be for listeners that systemd hands over.
+    let is_tls_handed = !options.tls.tls_cert.is_empty();
+    Plan::read(options, is_tls_handed)?;
+    let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
+    logging::check(filter).map_err(usage_error)
+}
+
+/// What the options come to, before anything of it is done.
+struct Plan {
+    places: Places,
+    certificates: Option<Certificates>,
+    config: Config,
+    apps: Apps,
+    drain: Drain,
+    trace: Option<Trace>,
+    admin: Option<Admin>,
+}
+
+impl Plan {
+    /// Reads the options together.
+    ///
+    /// # Errors
+    /// They do not go together, or a value is none.
+    fn read(options: &Serve, is_tls_handed: bool) -> Result<Plan, clap::Error> {
+        let places = Places::read(options)?;
+        let certificates = Certificates::read(options, &places.all_tls(), is_tls_handed)?;
+        let config = read_config(options)?;
+        let apps = read_apps(options)?;
+        let drain = Drain::read(options)?;
+        let trace = Trace::read(options)?;
+        let admin = Admin::read(options)?;
+        check_buffers(options)?;
+        Ok(Plan { places, certificates, config, apps, drain, trace, admin })
+    }
+}
+
+fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
     if options
         .bounds
         .send_buffer
@@ -52,32 +119,19 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
         let (low, buffer) = (options.name_of("unsent_low_water"), options.name_of("send_buffer"));
         return Err(usage_error(format!("{low} is above {buffer}")));
     }
-    let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
-    let log = logging::start(filter, options.log_format).map_err(usage_error)?;
-    descriptors::raise_limit();
-    let served = handed
-        .and_then(|handed| serve(options, &places, handed, certificates, (config, apps), &drain));
-    if let Err(error) = &served {
-        // Standard error may be closed; the exit status tells as well.
-        let _ = writeln!(io::stderr(), "stickler: {error}");
-    }
-    log.flush();
-    Ok(served.map_or(ExitCode::FAILURE, |drained| drain.status(&drained)))
+    Ok(())
 }
 
-fn serve(
-    options: &Serve,
-    places: &Places,
-    handed: Vec<Handed>,
-    certificates: Option<Certificates>,
-    (config, apps): (Config, Apps),
-    drain: &Drain,
-) -> io::Result<Drained> {
+fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Result<Drained> {
+    let Plan { places, certificates, config, apps, drain, trace: _, admin } = plan;
+    let inspect = config.inspect.clone();
+    let is_tls_handed = handed.iter().any(|handed| handed.is_tls);
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = options.workers.unwrap_or_else(cores);
     // Before anything is bound: nobody connects to a server that cannot serve.
     let loaded = certificates.as_ref().map(Certificates::load).transpose();
     let loaded = loaded.map_err(io::Error::other)?;
+    let max_memory = config.max_memory;
     let mut server = places.bind(options, handed)?.config(config).workers(workers);
     if let Some(loaded) = &loaded {
         server = server.tls(loaded.tls.clone());
@@ -102,25 +156,36 @@ fn serve(
     if let Some(bytes) = options.bounds.unsent_low_water {
         server = server.unsent_low_water(bytes.0);
     }
+    let admin = admin.map(Admin::bind).transpose()?;
     // Before the line on standard output: who has read it may send a signal at once.
-    let reload = match certificates.zip(loaded) {
-        Some((certificates, loaded)) => {
-            certificates.report();
-            loaded.report();
-            certificates.watch(loaded, server.handle())?
-        }
-        None => None,
+    if let Some((certificates, loaded)) = certificates.as_ref().zip(loaded.as_ref()) {
+        certificates.report();
+        loaded.report();
+    }
+    let in_force = InForce {
+        options: options.clone(),
+        is_tls_handed,
+        certificates,
+        ends: loaded.map_or_else(Vec::new, |loaded| loaded.ends),
+        origins: apps.chat.clone(),
+        log: log.clone(),
+        inspect,
+        handle: server.handle(),
     };
-    signals::watch(server.handle(), drain.clone(), reload)?;
+    signals::watch(server.handle(), drain.clone(), in_force.watch()?)?;
     let serving = apps.start(server)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;
+    let urls = admin.as_ref().map(admin::Bound::urls);
+    let program = Operated { handle: handle.clone(), drain: drain.clone(), log: log.clone() };
+    let served = admin::Served { handle: handle.clone(), program: Box::new(program), max_memory };
+    let admin = admin.map(|admin| admin.start(served)).transpose()?;
     let bindings = handle.bindings();
-    if let Err(error) = places::announce(&bindings) {
+    if let Err(error) = places::announce(&bindings, options.inspect.has_standard_output()) {
         tracing::warn!(%error, "standard output is closed");
     }
     let addresses = bindings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    tracing::info!(addresses, version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(addresses, admin = urls, version = env!("CARGO_PKG_VERSION"), "serving");
     if !handle.is_draining() {
         notify::ready();
     }
@@ -128,6 +193,9 @@ fn serve(
     serving.wait()?;
     let drained = handle.drained();
     let Drained { clean, unclean, cut, .. } = drained;
+    if let Some(admin) = admin {
+        admin.end();
+    }
     tracing::info!(clean, unclean, cut, "gone");
     Ok(drained)
 }

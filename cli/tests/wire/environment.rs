@@ -392,7 +392,15 @@ fn cli_a_bad_variable_is_reported_by_its_name() {
         }
     }
     cases.push(Case::new("cli", "lists of nothing but commas are bad", |_| {
-        for name in ["LISTEN", "LISTEN_TLS", "PATH", "SUBPROTOCOL", "ALLOWED_ORIGIN", "OWN_HOST"] {
+        for name in [
+            "LISTEN",
+            "LISTEN_TLS",
+            "PATH",
+            "SUBPROTOCOL",
+            "ALLOWED_ORIGIN",
+            "OWN_HOST",
+            "ADMIN_HOST",
+        ] {
             let variable = format!("STICKLER_{name}");
             let mut command = stickler();
             command.arg("serve").env(&variable, " , ,");

@@ -52,10 +52,12 @@ impl Config {
             policy,
             health_path,
             hsts: _,
+            trusted_proxies: _,
             id_header,
             #[cfg(feature = "deflate")]
             deflate,
             max_memory,
+            inspect: _,
         } = self;
         limits.check()?;
         timeouts.check()?;
@@ -135,7 +137,10 @@ impl super::DeflateConfig {
 }
 
 fn check_policy(policy: &Policy) -> Result<(), ConfigError> {
-    if policy.paths.as_ref().is_some_and(Vec::is_empty) {
+    if policy.prefixes.iter().any(|prefix| !prefix.starts_with('/') || !prefix.ends_with('/')) {
+        return refuse("policy.prefixes", "has one that does not begin and end with a slash");
+    }
+    if policy.paths.as_ref().is_some_and(Vec::is_empty) && policy.prefixes.is_empty() {
         return refuse("policy.paths", "is an empty list: every path would get 404");
     }
     if policy.any_subprotocol && !policy.subprotocols.is_empty() {

@@ -74,7 +74,8 @@ impl Incoming {
         let (credentials, None) = (fields.next()?, fields.next()) else { return None };
         let at = credentials.iter().position(|&octet| octet == b' ')?;
         let (scheme, token) = credentials.split_at_checked(at)?;
-        let token = str::from_utf8(trim(token)).ok()?;
+        // RFC 9110 §11.4: only spaces stand between, so no tab.
+        let token = str::from_utf8(token).ok()?.trim_start_matches(' ');
         let is_bearer = scheme.eq_ignore_ascii_case(b"Bearer");
         (is_bearer && is_token68(token)).then_some(token)
     }

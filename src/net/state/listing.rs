@@ -111,7 +111,7 @@ impl Shared {
         let phase = state.phase()?;
         let mut info = ConnectionInfo {
             id: self.id(),
-            peer_addr: self.peer,
+            peer_addr: self.peer(),
             path: state.path().to_owned(),
             is_tls: state.marks.is_secured(),
             phase,

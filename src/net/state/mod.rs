@@ -9,6 +9,7 @@
 //!
 //! What needs more than one part stands here and in `closing.rs`.
 
+mod client;
 mod clock;
 mod closing;
 #[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]

@@ -13,8 +13,6 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tracing::field::DisplayValue;
-
 use super::context::Place;
 use super::id::ConnectionId;
 use super::shared::Shared;
@@ -122,8 +120,11 @@ impl Shared {
     /// What every line about this connection has: its id, and the address of the peer.
     pub(in crate::net) fn named(
         &self,
-    ) -> (DisplayValue<ConnectionId>, Option<DisplayValue<SocketAddr>>) {
-        (tracing::field::display(self.id()), self.peer.map(tracing::field::display))
+    ) -> (
+        tracing::field::DisplayValue<ConnectionId>,
+        Option<tracing::field::DisplayValue<SocketAddr>>,
+    ) {
+        (tracing::field::display(self.id()), self.peer().map(tracing::field::display))
     }
 
     /// The 101 is queued, or was sent by something else, with this subprotocol.

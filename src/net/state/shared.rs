@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::Waker;
 use std::time::Duration;
 
+use super::client::Rare;
 use super::context::{Context, tick_of};
 use super::drain::DrainRate;
 use super::glance::{Glance, LastGlance};
-use super::held::Held;
 use super::id::ConnectionId;
 use super::own::Own;
 use super::settings::Settings;
@@ -22,11 +22,12 @@ use crate::proto::rejection::Rejection;
 /// One connection, as its handles and its task see it.
 pub(in crate::net) struct Shared {
     pub(in crate::net) context: Arc<Context>,
-    pub(in crate::net) peer: Option<SocketAddr>,
+    /// The peer of the transport. Behind a proxy it is not the client.
+    pub(in crate::net) transport_addr: Option<SocketAddr>,
     /// What the handler chose for this connection.
     pub(super) settings: OnceLock<Box<Settings>>,
-    /// Where handles keep the connection open, and no handler does.
-    pub(super) held: OnceLock<Box<Held>>,
+    /// What few connections have.
+    pub(super) rare: OnceLock<Box<Rare>>,
     /// Its numbers.
     pub(super) own: Box<Own>,
     glance: LastGlance,
@@ -48,9 +49,9 @@ impl Shared {
         let deadline = Deadline::at(now.checked_add(context.config.timeouts.handshake));
         let shared = Arc::new(Shared {
             context: context.clone(),
-            peer,
+            transport_addr: peer,
             settings: OnceLock::new(),
-            held: OnceLock::new(),
+            rare: OnceLock::new(),
             own: Box::new(Own::new(now)),
             glance: LastGlance::default(),
             state: Mutex::new(State::new(deadline)),
@@ -208,7 +209,7 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let glance = self.glance();
         f.debug_struct("Connection")
-            .field("peer", &self.peer)
+            .field("peer", &self.peer())
             .field("is_open", &glance.is_open())
             .field("queued", &glance.queued())
             .finish_non_exhaustive()

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 use super::answering::Answering;
 use super::handler::{Outcome, drop_caught, end_handler};
@@ -37,22 +37,7 @@ use crate::net::state::shared::Shared;
 ///
 /// # Cancel safety
 /// Dropped, the transport is dropped with it and the connection ends without a Close.
-pub(in crate::net) fn serve<T, H, F, E>(
-    io: T,
-    peer: Option<SocketAddr>,
-    context: Arc<Shares>,
-    handler: H,
-) -> impl Future<Output = Ending> + Send
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send,
-    H: FnOnce(Incoming) -> F + Send,
-    F: Future<Output = Result<(), E>> + Send,
-    E: Into<BoxError>,
-{
-    serve_transport(io, peer, context, handler)
-}
-
-/// Does what [`serve`] does, on a transport that has its own way to read.
+#[cfg(feature = "server")]
 pub(crate) fn serve_transport<T, H, F, E>(
     mut io: T,
     peer: Option<SocketAddr>,
@@ -65,33 +50,27 @@ where
     F: Future<Output = Result<(), E>> + Send,
     E: Into<BoxError>,
 {
+    let shared = begin(&io, peer, context);
+    Connection::opening(io, shared, handler)
+}
+
+/// The state of a connection whose opening handshake is still to come.
+pub(super) fn begin(
+    io: &impl ReadVec,
+    peer: Option<SocketAddr>,
+    context: Arc<Shares>,
+) -> Arc<Shared> {
     let shared = Shared::new(context, peer);
     io.name(shared.id());
     if io.is_secure() {
         shared.lock().marks.secure();
     }
-    let stage = Stage::Opening { opening: Opening::default(), handler: Some(handler) };
-    Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
-}
-
-/// Serves a connection that is open already.
-pub(in crate::net) fn serve_open<T, F, E>(
-    io: T,
-    shared: Registered,
-    handler: F,
-) -> impl Future<Output = Ending> + Send
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send,
-    F: Future<Output = Result<(), E>> + Send,
-    E: Into<BoxError>,
-{
-    let stage: Stage<T, fn(Incoming) -> F, F> = Stage::Running { handler };
-    Connection { transport: Transport::new(io), task: None, shared, stage }
+    shared
 }
 
 pin_project! {
     #[project = ConnectionNow]
-    struct Connection<T, H, F> {
+    pub(super) struct Connection<T, H, F> {
         transport: Transport<T>,
         // The waker that `shared` has, to see without the lock that it is still the right one.
         task: Option<Waker>,
@@ -110,6 +89,23 @@ pin_project! {
         Running { #[pin] handler: F },
         /// There is no handler, or it has returned.
         Over,
+    }
+}
+
+impl<T, H, F> Connection<T, H, F>
+where
+    T: ReadVec + AsyncWrite + Unpin,
+{
+    /// A connection whose opening handshake is still to come.
+    pub(super) fn opening(io: T, shared: Arc<Shared>, handler: H) -> Connection<T, H, F> {
+        let stage = Stage::Opening { opening: Opening::default(), handler: Some(handler) };
+        Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
+    }
+
+    /// A connection that is open already.
+    pub(super) fn open(io: T, shared: Registered, handler: F) -> Connection<T, H, F> {
+        let stage = Stage::Running { handler };
+        Connection { transport: Transport::new(io), task: None, shared, stage }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::proto::violation::Violation;
 impl Shared {
     /// The address of the peer.
     fn address(&self) -> Option<IpAddr> {
-        self.peer.map(|peer| peer.ip())
+        self.peer().map(|peer| peer.ip())
     }
 
     /// Whether to tell of this connection what has such a limit; if so, how many lines were left out since
@@ -203,7 +203,7 @@ impl Shared {
     }
 
     fn report_refusal(&self, rejection: Rejection) {
-        self.context.report_rejection(Some(self.id()), self.peer, rejection);
+        self.context.report_rejection(Some(self.id()), self.peer(), rejection);
     }
 
     /// The queue to the peer was full, and the connection was to close then.
@@ -274,13 +274,22 @@ fn sent_code(ending: &Ending) -> Option<u16> {
 }
 
 /// A name that the peer chose: a token, so visible ASCII (RFC 6455 §4.1). Some clients put credentials there,
-/// which are long: of a long name only the length is shown.
+/// which are long, or named so: of these only the length is shown.
 fn shown(name: &str) -> String {
-    match name.len() {
-        len @ LONG_NAME.. => format!("(a name of {len} octets)"),
-        _ => name.to_owned(),
+    if name.len() >= LONG_NAME || CREDENTIALS.iter().any(|word| holds(name, word)) {
+        return format!("(a name of {} octets)", name.len());
     }
+    name.to_owned()
 }
+
+/// Whether this word, in small letters, is in the name, whatever the case of that.
+fn holds(name: &str, word: &str) -> bool {
+    let mut places = name.as_bytes().windows(word.len());
+    places.any(|place| place.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Words in names that are credentials.
+const CREDENTIALS: [&str; 4] = ["bearer", "token", "jwt", "auth"];
 
 /// From here on a name may be a credential: a key of 128 bits in hex has so many octets, and no name of a
 /// common subprotocol does.

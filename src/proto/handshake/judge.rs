@@ -291,7 +291,10 @@ fn check_authority(reached: Scheme, request: &Request, policy: &Policy) -> Resul
 }
 
 fn serves(policy: &Policy, path: &str) -> bool {
-    policy.paths.as_ref().is_none_or(|paths| paths.iter().any(|served| served == path))
+    policy.paths.as_ref().is_none_or(|paths| {
+        paths.iter().any(|served| served == path)
+            || policy.prefixes.iter().any(|prefix| path.starts_with(&**prefix))
+    })
 }
 
 /// RFC 6455 §10.2, RFC 6454 §7.3: at most one Origin, and a welcome one.

@@ -14,6 +14,9 @@ pub struct Policy {
     /// The resources served; `None` leaves that to the application. Compared with the path of
     /// the request-target, which is not decoded.
     pub paths: Option<Vec<String>>,
+    /// Besides `paths`, the resources below these: each begins and ends with a slash, and serves every path
+    /// that begins with it. Of no effect where `paths` is `None`.
+    pub prefixes: Vec<String>,
     /// Which origins are welcome (RFC 6455 §10.2): those that any of the rules allows.
     pub origins: Vec<AllowedOrigin>,
     /// Whether a request without Origin is refused.
@@ -28,7 +31,8 @@ pub struct Policy {
     pub any_subprotocol: bool,
     /// Whether a client that offers none of them is refused.
     pub require_subprotocol: bool,
-    /// Whether the connection is secured by TLS.
+    /// Whether the connection is secured by TLS. What a trusted proxy says of that counts first, where it is
+    /// believed.
     pub secure: bool,
     /// Whether the peer is a proxy that may have ended TLS in front of this server.
     pub trusted_proxy: bool,
@@ -38,6 +42,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             paths: None,
+            prefixes: Vec::new(),
             origins: vec![AllowedOrigin::SameHost],
             require_origin: false,
             own_hosts: Vec::new(),
@@ -55,6 +60,13 @@ impl Policy {
     #[must_use]
     pub fn paths(mut self, paths: impl IntoIterator<Item = impl Into<String>>) -> Policy {
         self.paths = Some(paths.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the field `prefixes`.
+    #[must_use]
+    pub fn prefixes(mut self, prefixes: impl IntoIterator<Item = impl Into<String>>) -> Policy {
+        self.prefixes = prefixes.into_iter().map(Into::into).collect();
         self
     }
 

@@ -1,0 +1,48 @@
+//! `stickler config`: checking, printing and describing a configuration.
+
+mod print;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cli::manual::{done, write_out};
+use crate::cli::{ConfigAction, read_alone, sentence_of, serve_command};
+use crate::config_file::{ConfigFile, schema};
+use crate::serve;
+
+/// Does what is asked for: 0, or 2 where a file that was to be checked is not fit for use.
+pub(crate) fn run(action: &ConfigAction) -> ExitCode {
+    match action {
+        ConfigAction::Check { file } => match check(file) {
+            Ok(()) => {
+                let line = format!("{}: fine\n", file.display().to_string().escape_debug());
+                done(write_out(line.as_bytes()))
+            }
+            Err(faults) => {
+                // Standard error may be closed; the exit status tells as well.
+                let _ = writeln!(io::stderr(), "{faults}");
+                ExitCode::from(UNFIT)
+            }
+        },
+        ConfigAction::Print(options) => {
+            done(write_out(print::print(&options.sources, &serve_command()).as_bytes()))
+        }
+        ConfigAction::Schema => done(write_out(schema(&serve_command()).as_bytes())),
+    }
+}
+
+/// Whether `serve` would take this file, where there are no flags and no variables.
+///
+/// # Errors
+/// All that is wrong with its lines; where nothing is, the first thing that is wrong with them together.
+fn check(file: &Path) -> Result<(), String> {
+    ConfigFile::read(file, &serve_command()).map_err(|faults| faults.to_string())?;
+    let together = read_alone(file).and_then(|options| serve::check(&options));
+    together.map_err(|error| {
+        format!("{}: {}", file.display().to_string().escape_debug(), sentence_of(&error))
+    })
+}
+
+/// The file is not fit for use, which is bad usage.
+const UNFIT: u8 = 2;

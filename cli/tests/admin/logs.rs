@@ -1,0 +1,184 @@
+//! The filter of the log, changed while the program runs; and standard error that nobody reads.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Stdio};
+use std::time::Instant;
+
+use stickler_testing::folder::Folder;
+use stickler_testing::frame::text;
+
+use crate::ask::{At, frame, open, start_at, start_with_token};
+use crate::openmetrics::parse;
+use crate::server::{PATIENCE, Server, stickler};
+
+#[test]
+fn another_filter_is_in_force_at_once_and_is_told() {
+    let folder = Folder::new("filter");
+    let (server, at) = start_with_token(&folder, &[]);
+    let opened = |server: &Server| server.log().matches("the connection opened").count();
+    drop(open(&server));
+    assert_eq!(at.get("/log").body, "info\n");
+    let answer = at.post("/log", " debug,stickler::server=warning ");
+    assert_eq!((answer.status, &answer.body[..]), (200, "debug,stickler::server=warn\n"));
+    assert_eq!(at.get("/log").body, "debug,stickler::server=warn\n");
+    server.expect_logged("another log filter is in force").unwrap();
+    assert_eq!(opened(&server), 0);
+    drop(open(&server));
+    server.expect_logged("the connection opened").unwrap();
+    let before = opened(&server);
+    assert_eq!(at.post("/log", "info").status, 200);
+    drop(open(&server));
+    server.retire().unwrap();
+    assert_eq!(opened(&server), before);
+}
+
+#[test]
+fn a_filter_that_cannot_be_read_is_refused_with_the_sentence_of_the_flag() {
+    let folder = Folder::new("bad");
+    let (server, at) = start_with_token(&folder, &["--log=warn,stickler=info"]);
+    for (content, sentence) in [
+        ("deubg", "did you mean debug?"),
+        ("stickler::nett=debug", "did you mean stickler::net"),
+        ("info,=debug", "a part of this program is missing"),
+        (" ", "is to be a filter"),
+    ] {
+        let answer = at.post("/log", content);
+        assert!(answer.status == 400 && answer.body.contains(sentence), "{content}: {answer:?}");
+    }
+    assert_eq!(at.post("/log", "").status, 400);
+    assert_eq!(at.post("/log", &"info,".repeat(2000)).status, 413);
+    assert_eq!(at.get("/log").body, "warn,stickler=info\n");
+    server.retire().unwrap();
+}
+
+#[test]
+fn json_lines_are_filtered_anew_too() {
+    let folder = Folder::new("json");
+    let path = folder.socket();
+    let place = format!("unix:{}", path.display());
+    let mut command = stickler();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log-format=json", "--admin", &place]);
+    let server = Server::spawn(command, 1, "").unwrap();
+    let at = At::Unix(path);
+    assert_eq!(at.ask("POST", "/log", &[], "off").status, 200);
+    drop(open(&server));
+    assert_eq!(at.get("/log").body, "off\n");
+    assert_eq!(at.ask("POST", "/log", &[], "debug").status, 200);
+    drop(open(&server));
+    server.expect_logged("the connection opened").unwrap();
+    server.retire().unwrap();
+}
+
+/// A program whose standard error goes there, with a Unix socket for its admin listener.
+struct Muted {
+    child: Child,
+    address: SocketAddr,
+    at: At,
+    _folder: Folder,
+}
+
+impl Muted {
+    fn start(name: &str, stderr: Stdio) -> Muted {
+        let folder = Folder::new(name);
+        let path = folder.socket();
+        let mut command = stickler();
+        let place = format!("unix:{}", path.display());
+        command.args(["serve", "--listen=127.0.0.1:0", "--log=debug", "--admin", &place]);
+        command.args(["--path=/", "--path", &long_path()]);
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ws://").unwrap().parse().unwrap();
+        Muted { child, address, at: At::Unix(path), _folder: folder }
+    }
+
+    /// Opens and ends connections, each of which is two long lines of the log.
+    fn talk(&self, connections: usize) {
+        for _ in 0..connections {
+            drop(self.open(&long_path()));
+        }
+    }
+
+    fn open(&self, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = stickler_testing::frame::REQUEST.replace("/room", path);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            std::io::Read::read_exact(&mut stream, &mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+        stream
+    }
+
+    fn dropped(&self) -> f64 {
+        let families = parse(&self.at.get("/metrics").body).unwrap();
+        families["stickler_log_lines_dropped"].samples[0].value
+    }
+
+    fn echoes(&self) {
+        let mut stream = self.open("/");
+        stream.write_all(&text("hello")).unwrap();
+        assert_eq!(&frame(&mut stream).payload[..], b"hello");
+    }
+}
+
+/// A path that makes long lines.
+fn long_path() -> String {
+    format!("/{}", "a".repeat(8000))
+}
+
+impl Drop for Muted {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_costs_lines_that_are_counted() {
+    let muted = Muted::start("blocked", Stdio::piped());
+    let begun = Instant::now();
+    // The pipe has 64 KiB, and 1 MiB waits.
+    while muted.dropped() == 0.0 {
+        muted.talk(20);
+        assert!(begun.elapsed() < 4 * PATIENCE, "nothing was dropped");
+    }
+    muted.echoes();
+    assert_eq!(muted.at.get("/livez").status, 200);
+}
+
+#[test]
+fn a_pipe_whose_reader_is_gone_leaves_the_server_serving() {
+    let mut muted = Muted::start("closed", Stdio::piped());
+    drop(muted.child.stderr.take());
+    muted.talk(100);
+    muted.echoes();
+    assert_eq!(muted.child.try_wait().unwrap(), None);
+    assert_eq!(muted.dropped(), 0.0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_the_server_serving() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut muted = Muted::start("full", full.into());
+    muted.talk(100);
+    muted.echoes();
+    assert_eq!(muted.child.try_wait().unwrap(), None);
+}
+
+#[test]
+fn the_unix_socket_of_the_listener_is_told_in_the_log() {
+    let folder = Folder::new("told");
+    let path = folder.socket();
+    let (server, at) = start_at(&format!("unix:{}", path.display()), &[]);
+    assert!(matches!(at, At::Unix(told) if told == path));
+    server.retire().unwrap();
+}

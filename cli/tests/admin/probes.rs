@@ -1,0 +1,123 @@
+//! `/livez`, `/readyz`, `/drain`.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Instant;
+
+use rustix::process::Signal;
+use stickler_testing::folder::Folder;
+use stickler_testing::frame::{close, frame as frame_of, text};
+
+use crate::ask::{At, frame, open, start, start_with_token};
+use crate::openmetrics::parse;
+use crate::server::{PATIENCE, Server};
+
+#[test]
+fn a_server_that_serves_is_alive_and_ready() {
+    let (server, at) = start(&[]);
+    for path in ["/livez", "/readyz"] {
+        let answer = at.get(path);
+        assert_eq!(
+            (answer.status, answer.field("Content-Type")),
+            (200, "text/plain; charset=utf-8")
+        );
+    }
+    server.retire().unwrap();
+}
+
+#[test]
+fn a_drain_begins_on_request_and_the_listener_stays_to_the_end() {
+    let folder = Folder::new("drain");
+    let (server, at) = start_with_token(&folder, &["--shutdown-timeout=100s"]);
+    let mut peer = open(&server);
+    let answer = at.post("/drain", "");
+    assert_eq!(answer.status, 202);
+    assert_eq!(answer.json()["was_draining"], false);
+    assert_eq!(frame(&mut peer).close_code(), 1001);
+    server.expect_logged("the admin listener was asked to").unwrap();
+    // Not ready, but alive; and asked again, nothing changes.
+    let ready = at.get("/readyz");
+    assert_eq!((ready.status, at.get("/livez").status), (503, 200), "{ready:?}");
+    assert_eq!(at.post("/drain", "").json()["was_draining"], true);
+    let metrics = at.get("/metrics").body;
+    assert!(metrics.contains("\nstickler_draining 1\n"), "{metrics}");
+    assert_eq!(server.status(), None);
+    peer.write_all(&close(1001)).unwrap();
+    let (code, _) = server.wait(PATIENCE).unwrap();
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn after_a_drain_on_request_the_first_sigterm_cuts_nothing() {
+    let folder = Folder::new("term");
+    let (server, at) = start_with_token(&folder, &["--shutdown-timeout=100s"]);
+    let mut peer = open(&server);
+    assert_eq!(at.post("/drain", "").status, 202);
+    assert_eq!(frame(&mut peer).close_code(), 1001);
+    server.signal(Signal::TERM);
+    server.expect_logged("SIGTERM").unwrap();
+    assert_eq!(at.get("/readyz").status, 503);
+    peer.write_all(&close(1001)).unwrap();
+    assert_eq!(server.wait(PATIENCE).unwrap().0, Some(0));
+}
+
+#[test]
+fn readyz_fails_during_the_delay_of_a_drain_too() {
+    let (server, at) = start(&["--drain-delay=50s", "--shutdown-timeout=100s"]);
+    server.signal(Signal::TERM);
+    server.expect_logged("shutting down").unwrap();
+    assert_eq!((at.get("/readyz").status, at.get("/livez").status), (503, 200));
+}
+
+/// Messages that are not finished, and more of them than there is memory for.
+fn fill(server: &Server) -> Vec<TcpStream> {
+    let whole = frame_of(0x82, vec![b'a'; 700 << 10]);
+    let start = &whole[..whole.len() - 1];
+    let begin = |_| {
+        let mut peer = open(server);
+        peer.write_all(start).unwrap();
+        peer
+    };
+    (0..16).map(begin).collect()
+}
+
+fn is_full(at: &At) -> bool {
+    let families = parse(&at.get("/metrics").body).unwrap();
+    let number = |name: &str| families[name].samples[0].value;
+    number("stickler_memory_used_bytes") >= 0.9 * number("stickler_memory_limit_bytes")
+}
+
+#[test]
+fn readyz_is_about_memory_only_on_request() {
+    for (flags, status) in [(&["--ready-below-memory"][..], 503), (&[], 200)] {
+        let (server, at) = start(&[&["--max-memory=8MiB"], flags].concat());
+        assert_eq!(at.get("/readyz").status, 200);
+        let begun = Instant::now();
+        let mut peers = Vec::new();
+        // Those that are late lose their memory, so the answer counts while the rest has it.
+        loop {
+            if !is_full(&at) {
+                peers = fill(&server);
+            }
+            let answer = at.get("/readyz");
+            if is_full(&at) && answer.status == status {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{answer:?} {}", at.get("/metrics").body);
+        }
+        drop(peers);
+        server.retire().unwrap();
+    }
+}
+
+#[test]
+fn the_echo_goes_on_while_it_is_scraped() {
+    let (server, at) = start(&["--workers=1"]);
+    let mut peer = open(&server);
+    for _ in 0..20 {
+        assert_eq!(at.get("/metrics").status, 200);
+        peer.write_all(&text("hello")).unwrap();
+        assert_eq!(&frame(&mut peer).payload[..], b"hello");
+    }
+    server.retire().unwrap();
+}
