@@ -207,7 +207,7 @@ pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
-pub use server::{Binding, BoundAddress, Counters, Drained, Handle, Listen, Server, Serving};
+pub use server::{Binding, BoundAddress, Caps, Counters, Drained, Handle, Listen, Server, Serving};
 #[cfg(feature = "tls")]
 pub use server::{Tls, TlsCounters, TlsError};
 #[cfg(feature = "net")]

@@ -14,6 +14,7 @@ mod listening;
 pub(crate) mod manual;
 #[cfg(feature = "nats")]
 mod nats;
+mod reloaded;
 mod sources;
 mod tls;
 
@@ -226,6 +227,13 @@ pub(crate) fn command() -> Command {
 /// The definition of `serve` alone: all options that a configuration can have.
 pub(crate) fn serve_command() -> Command {
     Serve::augment_args(Command::new("serve"))
+}
+
+/// What an error of the command line says, without how to use the command.
+pub(crate) fn sentence_of(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    text.split("\n\n").next().unwrap_or_default().to_owned()
 }
 
 /// A sentence about what is wrong with a value, as the errors of `parse` have it.

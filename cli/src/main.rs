@@ -5,6 +5,7 @@
 
 mod apps;
 mod cli;
+mod config_command;
 mod config_file;
 mod connect;
 mod health;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         Action::Check(options) => check::run(&options).map_err(cli::usage_error),
         Action::Health(options) => health::run(&options).map_err(cli::usage_error),
         Action::Verdict(options) => Ok(verdict::run(&options)),
-        Action::Config(options) => Ok(config_file::run(&options.action)),
+        Action::Config(options) => Ok(config_command::run(&options.action)),
         Action::Completions(options) => Ok(options.print(cli::command())),
         Action::Man(options) => Ok(options.write(cli::command())),
     });

@@ -53,7 +53,10 @@ impl Security {
 pub(super) struct Door<H> {
     pub(super) listener: Listener,
     pub(super) security: Security,
+    /// What connections to come begin with, and which version of it that is.
     pub(super) context: Arc<Context>,
+    pub(super) caps: Caps,
+    pub(super) version: u64,
     pub(super) shared: Arc<Shared>,
     pub(super) handler: Arc<H>,
     pub(super) shutdown: Watch,
@@ -97,10 +100,11 @@ where
             // Otherwise a flood keeps those that have ended.
             while connections.try_join_next().is_some() {}
         }
-        self.open(first, self.shared.caps)?;
+        self.renew();
+        self.open(first, self.caps)?;
         for _ in 1..BATCH {
             match self.listener.accept_now().await {
-                Some(accepted) => self.open(accepted, self.shared.caps)?,
+                Some(accepted) => self.open(accepted, self.caps)?,
                 None => {
                     self.is_new = false;
                     break;
@@ -108,6 +112,20 @@ where
             }
         }
         Ok(())
+    }
+
+    /// Has connections to come begin with what is newest.
+    fn renew(&mut self) {
+        let Some((version, newest)) = self.shared.control.renewal.since(self.version) else {
+            return;
+        };
+        self.version = version;
+        if let Some(config) = newest.config {
+            self.context = Arc::new(self.context.with_config(config));
+        }
+        if let Some(caps) = newest.caps {
+            self.caps = caps;
+        }
     }
 
     /// Serves or leaves what waits in the queue, where a successor is expected; then lets the opening handshakes
@@ -147,7 +165,7 @@ where
                 Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(LOOK_AGAIN).await,
                 accepted => {
                     taken_at = Instant::now();
-                    if self.open(accepted, self.shared.caps).is_err() {
+                    if self.open(accepted, self.caps).is_err() {
                         sleep(PAUSE).await;
                     }
                     yield_now().await;

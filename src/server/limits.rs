@@ -10,9 +10,17 @@ use super::rates::Rates;
 use crate::net::Source;
 use crate::proto::rejection::Rejection;
 
-/// How many connections there may be at once, and how many opening handshakes.
+/// How many connections there may be at once, and how many opening handshakes: what the methods of
+/// [`Server`](crate::Server) with these names set, for [`Handle::reload_caps`](crate::Handle::reload_caps).
+///
+/// What is not set is as it is in a server where it is not set.
+///
+/// ```
+/// let caps = stickler::Caps::default().max_connections(10_000).max_connections_per_address(20);
+/// # let _ = caps;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Caps {
+pub struct Caps {
     pub(super) connections: Option<usize>,
     pub(super) per_address: Option<usize>,
     /// Opening handshakes in progress.
@@ -22,6 +30,54 @@ pub(super) struct Caps {
 }
 
 impl Caps {
+    /// Connections at once, as [`Server::max_connections`](crate::Server::max_connections).
+    #[must_use]
+    pub fn max_connections(mut self, connections: impl Into<Option<usize>>) -> Self {
+        self.connections = connections.into();
+        self
+    }
+
+    /// Those of one address, as
+    /// [`Server::max_connections_per_address`](crate::Server::max_connections_per_address). Connections that came
+    /// while there was no such cap do not count.
+    #[must_use]
+    pub fn max_connections_per_address(mut self, connections: impl Into<Option<usize>>) -> Self {
+        self.per_address = connections.into();
+        self
+    }
+
+    /// Opening handshakes in progress, as [`Server::max_handshakes`](crate::Server::max_handshakes).
+    #[must_use]
+    pub fn max_handshakes(mut self, handshakes: impl Into<Option<usize>>) -> Self {
+        self.handshakes = handshakes.into();
+        self
+    }
+
+    /// Opening handshakes of one address in a second, as
+    /// [`Server::max_handshakes_per_address`](crate::Server::max_handshakes_per_address).
+    #[must_use]
+    pub fn max_handshakes_per_address(mut self, per_second: impl Into<Option<u32>>) -> Self {
+        self.handshakes_per_address = per_second.into();
+        self
+    }
+
+    /// Whether anybody could be served.
+    ///
+    /// # Errors
+    /// A sentence that names the cap that lets nobody in.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let is_zero = [
+            ("max_connections", self.connections == Some(0)),
+            ("max_connections_per_address", self.per_address == Some(0)),
+            ("max_handshakes", self.handshakes == Some(0)),
+            ("max_handshakes_per_address", self.handshakes_per_address == Some(0)),
+        ];
+        match is_zero.into_iter().find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => Err(format!("{name} is 0: nobody could be served")),
+            None => Ok(()),
+        }
+    }
+
     /// These caps, with what holds where nothing was set and the process may have so many descriptors.
     pub(super) fn with_defaults(self, descriptors: Option<usize>) -> Self {
         let nine_tenths = |all: usize| (all - all.div_ceil(10)).max(1);

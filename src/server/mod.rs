@@ -18,6 +18,7 @@ mod permit;
 mod pulse;
 mod rates;
 mod refusal;
+mod renewal;
 mod serving;
 mod shutdown;
 mod socket;
@@ -40,10 +41,12 @@ use self::buffers::Buffers;
 use self::counters::Tally;
 pub use self::counters::{Counters, Drained};
 use self::handover::HandOver;
-use self::limits::{Admission, Caps};
+use self::limits::Admission;
+pub use self::limits::Caps;
 pub use self::listen::Listen;
 use self::listener::Bound;
 use self::pulse::Pulse;
+use self::renewal::Renewal;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
 #[cfg(feature = "tls")]
@@ -92,6 +95,8 @@ pub(super) struct Control {
     pulse: Arc<Pulse>,
     admission: Arc<Admission>,
     tally: Tally,
+    /// What has changed since the workers began.
+    renewal: Renewal,
     /// What new TLS connections are served with.
     #[cfg(feature = "tls")]
     tls: InForce,
@@ -141,6 +146,7 @@ impl Server {
                 pulse: Arc::default(),
                 admission: Arc::default(),
                 tally: Tally::default(),
+                renewal: Renewal::default(),
                 #[cfg(feature = "tls")]
                 tls: InForce::default(),
                 contexts: OnceLock::new(),
@@ -487,19 +493,10 @@ impl Server {
     }
 
     fn check(&self) -> io::Result<()> {
-        let nonzero = [
-            ("workers", self.workers),
-            ("max_connections", self.caps.connections),
-            ("max_connections_per_address", self.caps.per_address),
-            ("max_handshakes", self.caps.handshakes),
-            (
-                "max_handshakes_per_address",
-                self.caps.handshakes_per_address.map(|rate| rate as usize),
-            ),
-        ];
-        if let Some((name, _)) = nonzero.into_iter().find(|(_, number)| *number == Some(0)) {
-            return Err(invalid(format!("{name} is 0: nobody could be served")));
+        if self.workers == Some(0) {
+            return Err(invalid("workers is 0: nobody could be served"));
         }
+        self.caps.check().map_err(invalid)?;
         if self.blocking_warning == Some(Duration::ZERO) {
             return Err(invalid("blocking_warning is 0: every handler would be warned of"));
         }

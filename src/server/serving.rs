@@ -11,11 +11,11 @@ use std::time::SystemTime;
 use std::{fmt, io};
 
 use super::counters::{Counters, Drained};
-use super::limits::Overload;
+use super::limits::{Caps, Overload, descriptor_limit};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::{Binding, Control};
-use crate::net::{Context, Counted, Farewell};
+use crate::net::{Config, ConfigError, Context, Counted, Farewell};
 use crate::proto::outbound::SendError;
 
 /// A server whose workers accept connections. Dropping it shuts the server down
@@ -190,6 +190,35 @@ impl Handle {
         if !self.is_draining() {
             self.control.tls.replace(tls);
         }
+    }
+
+    /// Has new connections served with another configuration; those that are open, or in their opening handshake,
+    /// keep the one that they began with. `max_memory` of the configuration and of its compression stay as they
+    /// were, because the connections of before and of after share them. Once a shutdown was asked for, nothing is
+    /// replaced.
+    ///
+    /// # Errors
+    /// As [`Config::check`]; nothing is replaced then.
+    pub fn reload_config(&self, config: Config) -> Result<(), ConfigError> {
+        config.check()?;
+        if !self.is_draining() {
+            self.control.renewal.change(|newest| newest.config = Some(Arc::new(config)));
+        }
+        Ok(())
+    }
+
+    /// Has new connections admitted under other caps; those that are open stay, also where there are more of them
+    /// than may be. Once a shutdown was asked for, nothing is replaced.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) where a cap is 0; nothing is replaced then.
+    pub fn reload_caps(&self, caps: Caps) -> io::Result<()> {
+        caps.check().map_err(super::invalid)?;
+        if !self.is_draining() {
+            let caps = caps.with_defaults(descriptor_limit());
+            self.control.renewal.change(|newest| newest.caps = Some(caps));
+        }
+        Ok(())
     }
 
     /// When the first of the certificates in force ends; `None` where there are none, or where their

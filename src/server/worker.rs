@@ -143,6 +143,8 @@ impl Worker {
                 listener,
                 security,
                 context: self.context.clone(),
+                caps: self.shared.caps,
+                version: 0,
                 shared: self.shared.clone(),
                 handler: handler.clone(),
                 shutdown: control.shutdown.watch(),

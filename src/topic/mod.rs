@@ -204,7 +204,7 @@ fn branch_of(
     branches: &mut Vec<Arc<Branch>>,
     skipped: &Arc<AtomicU64>,
 ) -> Arc<Branch> {
-    let known = branches.iter().find(|branch| Arc::ptr_eq(&branch.context, context));
+    let known = branches.iter().find(|branch| branch.context.is_beside(context));
     if let Some(branch) = known {
         return branch.clone();
     }

@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 21] = [
+const ROOMS: [Room; 23] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -230,10 +230,30 @@ const ROOMS: [Room; 21] = [
         name: "cli",
         at: "cli/src/cli.rs",
         crates: &["*"],
-        roots: &["cli", "health", "lab", "listen", "units", "variables"],
+        roots: &["cli", "config_file", "health", "lab", "listen", "units", "variables"],
         never: &[],
     },
-    Room { name: "flags", at: "cli/src/cli", crates: &["*"], roots: &["cli", "units"], never: &[] },
+    Room {
+        name: "flags",
+        at: "cli/src/cli",
+        crates: &["*"],
+        roots: &["cli", "config_file", "units", "variables"],
+        never: &[],
+    },
+    Room {
+        name: "config_file",
+        at: "cli/src/config_file",
+        crates: &["*"],
+        roots: &["config_file"],
+        never: &[],
+    },
+    Room {
+        name: "config_command",
+        at: "cli/src/config_command",
+        crates: &["*"],
+        roots: &["config_command", "cli", "config_file", "serve"],
+        never: &[],
+    },
     Room {
         name: "serve",
         at: "cli/src/serve",

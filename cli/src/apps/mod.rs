@@ -6,6 +6,7 @@
 
 pub(crate) mod chat;
 mod echo;
+mod origins;
 mod pages;
 mod told;
 mod violations;
@@ -21,6 +22,7 @@ use stickler::{AllowedOrigin, Incoming, Server, Serving};
 
 use self::chat::Rooms;
 use self::echo::echo;
+pub(crate) use self::origins::Origins;
 use self::pages::Pages;
 use self::told::Told;
 use self::violations::Gallery;
@@ -32,7 +34,7 @@ pub(crate) struct Apps {
     /// Whether there are a page and its gallery.
     pub(crate) page: bool,
     /// Where pages may come from that use the chat; `None` without a chat.
-    pub(crate) chat: Option<Vec<AllowedOrigin>>,
+    pub(crate) chat: Option<Origins>,
     /// What carries the chat between nodes; `None` where this is the only one.
     #[cfg(feature = "nats")]
     pub(crate) nats: Option<stickler_nats::Options>,
@@ -102,7 +104,7 @@ impl Open {
 
     async fn chat(self: Arc<Self>, incoming: Incoming) -> stickler::Result<()> {
         let (Some(origins), Some(rooms)) = (&self.apps.chat, &self.rooms) else { return Ok(()) };
-        match self.check_origin(incoming, origins)? {
+        match self.check_origin(incoming, &origins.read())? {
             Some(incoming) => chat::chat(incoming, rooms.clone()).await,
             None => Ok(()),
         }

@@ -86,6 +86,13 @@ impl Sources {
         ids.filter(|id| value(self, id) != value(other, id)).cloned().collect()
     }
 
+    /// The same, but what those of `before` say of the options of which this is true.
+    pub(super) fn keep(&mut self, before: &Sources, is_kept: impl Fn(&str) -> bool) {
+        self.0.retain(|id, _| !is_kept(id));
+        let kept = before.0.iter().filter(|(id, _)| is_kept(id));
+        self.0.extend(kept.map(|(id, value)| (id.clone(), value.clone())));
+    }
+
     #[cfg(test)]
     pub(super) fn of_variable(id: &str) -> Sources {
         Sources(BTreeMap::from([(id.to_owned(), (Source::Variable, Vec::new()))]))

@@ -2,11 +2,9 @@
 //!
 //! There is one definition of the options, that of the command line. So a file becomes words of a command line,
 //! which the definition judges; an option that a flag or a variable sets is left out of them. Each word
-//! remembers the line that it came from. Tables have no meaning yet.
+//! remembers the line that it came from. Tables have no meaning yet. The definition is an argument here.
 
 mod fault;
-mod print;
-mod run;
 mod schema;
 mod value;
 
@@ -20,8 +18,9 @@ use toml::de::DeTable;
 
 pub(crate) use self::fault::Faults;
 use self::fault::judged;
-pub(crate) use self::run::run;
+pub(crate) use self::schema::schema;
 use self::value::words;
+pub(crate) use self::value::{is_repeatable, is_switch};
 
 /// A file that was read: each option in it is one of the definition, and its value is one of the option's.
 #[derive(Clone, Debug)]
@@ -141,65 +140,88 @@ const ALIKE: f64 = 0.75;
 
 #[cfg(test)]
 mod tests {
+    use clap::{ArgAction, value_parser};
+
     use super::*;
-    use crate::cli::serve_command;
+
+    fn definition() -> Command {
+        let arg = |name: &'static str| Arg::new(name).long(name);
+        let count = || value_parser!(u32).range(1..);
+        Command::new("serve").args([
+            arg("listen").action(ArgAction::Append),
+            arg("reuse-port").action(ArgAction::SetTrue),
+            arg("strict").action(ArgAction::SetTrue),
+            arg("hsts").num_args(0..=1).value_parser(value_parser!(u32)),
+            arg("max-connections").value_parser(count()),
+            arg("max-queued"),
+            arg("max-message-size"),
+            arg("page").value_parser(["on", "off"]),
+            arg("credentials").requires("listen"),
+            arg("config"),
+        ])
+    }
 
     fn parse(text: &str) -> Result<ConfigFile, String> {
-        let parsed = ConfigFile::parse(Path::new("a.toml"), text, &serve_command());
+        let parsed = ConfigFile::parse(Path::new("a.toml"), text, &definition());
         parsed.map_err(|faults| faults.to_string())
     }
 
     #[test]
     fn keys_become_words_of_a_command_line() {
         let text = "listen = ['[::1]:0', 'unix:/a,b']\nmax-connections = 1_000\nreuse-port = true\n\
-            hsts = true\nmax-message-size = \"64KiB\"\npath = '/only'\ndrain-strict = false\ndrain-code = 1012\n";
-        let file = parse(text).unwrap().without(|id| id == "max_message_size");
+            hsts = true\nmax-message-size = \"64KiB\"\nstrict = false\n";
+        let file = parse(text).unwrap().without(|id| id == "max-message-size");
         let words: Vec<_> = file.words().collect();
-        let expected = "--listen=[::1]:0 --listen=unix:/a,b --max-connections=1000 --reuse-port --hsts \
-            --path=/only --drain-code=1012";
+        let expected =
+            "--listen=[::1]:0 --listen=unix:/a,b --max-connections=1000 --reuse-port --hsts";
         assert_eq!(words.join(" "), expected);
         assert_eq!(file.place_of("hsts").unwrap().to_string(), "a.toml:4");
-        assert_eq!(file.place_of("workers"), None);
+        // It is off, and yet it is the file that says so.
+        assert_eq!(file.place_of("strict").unwrap().line, 6);
+        assert_eq!(file.place_of("page"), None);
+        let single = parse("listen = 'a:1'\nhsts = false").unwrap();
+        assert_eq!(single.words().collect::<Vec<_>>(), ["--listen=a:1"]);
     }
 
     #[test]
     fn every_fault_names_its_line_and_its_key() {
-        let text = "max-mesage-size = 1\n\nmax_queued = '1KiB'\nworkers = 0\npage = 'maybe'\n\
-            reuse-port = 'yes'\nworkers-of-what = 1\nmax-fragments = [1, 2]\nlisten = []\nconfig = 'b'\n\
-            [route]\npath = 'x'\n";
+        let text = "max-mesage-size = '1'\n\nmax_queued = '1KiB'\nmax-connections = 0\npage = 'maybe'\n\
+            reuse-port = 'yes'\nzzz = 1\nmax-queued = [1, 2]\nlisten = []\nconfig = 'b'\nhsts = 0x10\n\
+            credentials = 1.5\n[route]\npath = 'x'\n[page2]\n";
         let faults = parse(text).unwrap_err();
         let lines: Vec<_> = faults.lines().collect();
         for (line, parts) in [
             (1, &["'max-mesage-size'", "did you mean 'max-message-size'?"][..]),
             (3, &["'max_queued'", "did you mean 'max-queued'?"]),
-            (4, &["'0'", "'workers'", "wanted: a number from 1 to 1024"]),
+            (4, &["'0'", "'max-connections'"]),
             (5, &["'maybe'", "'page'", "on, off"]),
             (6, &["'reuse-port'", "wanted: true or false"]),
-            (7, &["there is no option 'workers-of-what'"]),
-            (8, &["'max-fragments'", "one value"]),
+            (7, &["there is no option 'zzz'"]),
+            (8, &["'max-queued'", "one value"]),
             (9, &["'listen'", "leave the key out"]),
             (10, &["there is no option 'config'"]),
-            (11, &["there is no option 'route'"]),
+            (11, &["'hsts'", "decimal"]),
+            (12, &["'credentials'", "whole number"]),
+            (13, &["there is no option 'route'"]),
+            (15, &["there is no option 'page2'"]),
         ] {
             let said = lines.iter().find(|said| said.starts_with(&format!("a.toml:{line}: ")));
             let said = said.unwrap_or_else(|| panic!("nothing of line {line} in\n{faults}"));
             assert!(parts.iter().all(|part| said.contains(part)), "{said}");
         }
-        assert_eq!(lines.len(), 10, "{faults}");
+        assert_eq!(lines.len(), 13, "{faults}");
     }
 
     #[test]
     fn what_is_no_toml_is_told_by_its_line() {
         let faults = parse("page = 'on'\npage = 'off'\n").unwrap_err();
         assert!(faults.starts_with("a.toml:2: "), "{faults}");
-        assert!(parse("workers = \n").unwrap_err().starts_with("a.toml:1: "));
+        assert!(parse("page = \n").unwrap_err().starts_with("a.toml:1: "));
     }
 
     #[test]
     fn an_option_that_needs_another_may_stand_alone_in_a_file() {
         // The other may be a flag.
-        #[cfg(feature = "nats")]
-        assert!(parse("nats-ca = 'ca.pem'\n").is_ok());
-        assert!(parse("tls-cert = 'a.pem'\n").is_ok());
+        assert!(parse("credentials = 'a'\n").is_ok());
     }
 }

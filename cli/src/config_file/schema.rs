@@ -10,7 +10,7 @@ use super::is_key;
 use super::value::{is_repeatable, is_switch, may_be_bare};
 
 /// The schema, as lines of JSON.
-pub(super) fn schema(command: &Command) -> String {
+pub(crate) fn schema(command: &Command) -> String {
     let options = command.get_arguments().filter(|arg| is_key(arg));
     let properties: Map<_, _> =
         options.map(|arg| (arg.get_long().unwrap_or_default().to_owned(), property(arg))).collect();

@@ -25,12 +25,12 @@ pub(super) fn words(arg: &Arg, value: &DeValue<'_>) -> Result<Vec<String>, Strin
 }
 
 /// Whether the flag has no value.
-pub(super) fn is_switch(arg: &Arg) -> bool {
+pub(crate) fn is_switch(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::SetTrue)
 }
 
 /// Whether the flag may be given several times.
-pub(super) fn is_repeatable(arg: &Arg) -> bool {
+pub(crate) fn is_repeatable(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use stickler::proto::assembler::MessageLimits;
 use stickler::proto::deflate::{self, Level, WindowBits};
 use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
-use stickler::{Config, DeflateConfig, Limits, Timeouts};
+use stickler::{Caps, Config, DeflateConfig, Limits, Timeouts};
 
 use super::memory::default_bound;
-use crate::apps::{Apps, CHAT, VIOLATIONS};
+use crate::apps::{Apps, CHAT, Origins, VIOLATIONS};
 use crate::cli::{Compression, Deflate, Serve, Switch, WhenFull, WhenTooFast, usage_error};
 use crate::units::Interval;
 
@@ -51,6 +51,17 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .hsts(options.tls.hsts.map(|seconds| Duration::from_secs(seconds.into())))
         .max_memory(options.bounds.max_memory.map_or_else(default_bound, |size| size.0))
         .deflate(read_deflate(&options.compression)))
+}
+
+/// How many connections and opening handshakes there may be.
+pub(super) fn read_caps(options: &Serve) -> Caps {
+    let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
+    let bounds = &options.bounds;
+    Caps::default()
+        .max_connections(bounds.max_connections.map(count))
+        .max_connections_per_address(bounds.max_connections_per_address.map(count))
+        .max_handshakes(bounds.max_handshakes.map(count))
+        .max_handshakes_per_address(bounds.max_handshakes_per_address)
 }
 
 fn time_of(interval: Interval) -> Option<Duration> {
@@ -155,7 +166,7 @@ pub(super) fn read_apps(options: &Serve) -> Result<Apps, clap::Error> {
     Ok(Apps {
         echo: read_paths(options)?.into_iter().next().unwrap_or_default(),
         page: options.apps.page == Switch::On,
-        chat: (options.apps.chat == Switch::On).then_some(origins),
+        chat: (options.apps.chat == Switch::On).then(|| Origins::new(origins)),
         #[cfg(feature = "nats")]
         nats: options.nats.options(),
     })

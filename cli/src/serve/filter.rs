@@ -262,6 +262,7 @@ const MODULES: &[&str] = &[
     "stickler::serve::drain",
     "stickler::serve::logging",
     "stickler::serve::notify",
+    "stickler::serve::reload",
     "stickler::serve::signals",
     "stickler::serve::tls",
     "stickler::serve::tls::ends",

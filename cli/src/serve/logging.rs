@@ -78,6 +78,16 @@ impl Log {
         (self.change)(filter).map_err(|error| error.to_string())
     }
 
+    /// From now on that of `RUST_LOG` holds, or `info`.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_filter`](Self::set_filter).
+    pub(crate) fn reset_filter(&self) -> Result<(), String> {
+        let Read { filter, .. } = read_filter(None)?;
+        (self.change)(filter).map_err(|error| error.to_string())
+    }
+
     /// Waits until the lines so far have been written, or a short time; says which.
     pub(crate) fn flush(&self) -> Flushed {
         self.lines.flush()

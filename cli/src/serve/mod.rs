@@ -10,6 +10,7 @@ mod logging;
 mod memory;
 mod notify;
 mod places;
+mod reload;
 mod signals;
 mod tls;
 
@@ -23,7 +24,9 @@ use stickler::{Config, Drained};
 use self::activation::Handed;
 use self::config::{read_apps, read_config};
 use self::drain::Drain;
+use self::logging::Log;
 use self::places::Places;
+use self::reload::InForce;
 use self::tls::Certificates;
 use crate::apps::Apps;
 use crate::cli::{Serve, usage_error};
@@ -38,12 +41,12 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     // While there is one thread: it changes the environment.
     let handed = activation::take();
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
-    let Plan { places, certificates, config, apps, drain } = Plan::read(options, is_tls_handed)?;
+    let plan = Plan::read(options, is_tls_handed)?;
+    let drain = plan.drain.clone();
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
-    let served = handed
-        .and_then(|handed| serve(options, &places, handed, certificates, (config, apps), &drain));
+    let served = handed.and_then(|handed| serve(options, plan, handed, &log));
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
         let _ = writeln!(io::stderr(), "stickler: {error}");
@@ -102,14 +105,9 @@ fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
     Ok(())
 }
 
-fn serve(
-    options: &Serve,
-    places: &Places,
-    handed: Vec<Handed>,
-    certificates: Option<Certificates>,
-    (config, apps): (Config, Apps),
-    drain: &Drain,
-) -> io::Result<Drained> {
+fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Result<Drained> {
+    let Plan { places, certificates, config, apps, drain } = plan;
+    let is_tls_handed = handed.iter().any(|handed| handed.is_tls);
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = options.workers.unwrap_or_else(cores);
     // Before anything is bound: nobody connects to a server that cannot serve.
@@ -140,15 +138,20 @@ fn serve(
         server = server.unsent_low_water(bytes.0);
     }
     // Before the line on standard output: who has read it may send a signal at once.
-    let reload = match certificates.zip(loaded) {
-        Some((certificates, loaded)) => {
-            certificates.report();
-            loaded.report();
-            certificates.watch(loaded, server.handle())?
-        }
-        None => None,
+    if let Some((certificates, loaded)) = certificates.as_ref().zip(loaded.as_ref()) {
+        certificates.report();
+        loaded.report();
+    }
+    let in_force = InForce {
+        options: options.clone(),
+        is_tls_handed,
+        certificates,
+        ends: loaded.map_or_else(Vec::new, |loaded| loaded.ends),
+        origins: apps.chat.clone(),
+        log: log.clone(),
+        handle: server.handle(),
     };
-    signals::watch(server.handle(), drain.clone(), reload)?;
+    signals::watch(server.handle(), drain, in_force.watch()?)?;
     let serving = apps.start(server)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;

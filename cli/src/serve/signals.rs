@@ -1,6 +1,7 @@
 //! Signals. The first of SIGINT, SIGTERM and SIGHUP ends the server gracefully; SIGINT or SIGTERM after that at
-//! once. A terminal that goes away may send SIGHUP twice, so a second one changes nothing. Where TLS has files,
-//! SIGHUP ends nothing: it loads them anew, and during a shutdown it means nothing. SIGUSR1 and SIGUSR2 mean
+//! once. A terminal that goes away may send SIGHUP twice, so a second one changes nothing. Where there is a
+//! configuration file, or TLS has files, SIGHUP ends nothing: it has them read anew, and during a shutdown it means
+//! nothing. SIGUSR1 and SIGUSR2 mean
 //! nothing here, and do not end the server either.
 
 use std::{io, process, thread};
@@ -9,14 +10,14 @@ use stickler::Handle;
 use tokio::runtime::Builder;
 
 use super::drain::Drain;
-use super::tls::Reload;
+use super::reload::Reload;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     /// The end; the second time at once.
     End(&'static str),
-    /// The end, as often as it comes, or to load certificates anew.
+    /// The end, as often as it comes, or to read files anew.
     HangUp,
 }
 

@@ -5,17 +5,15 @@
 mod ends;
 mod flags;
 mod made;
-mod reload;
 
-use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use stickler::{Handle, Tls, TlsError};
+use stickler::{Tls, TlsError};
 
-use self::ends::{End, look};
+pub(super) use self::ends::{End, look};
 use self::made::Made;
-pub(super) use self::reload::Reload;
 
 /// What the server shows to clients, and what it asks of them.
 pub(super) struct Certificates {
@@ -27,7 +25,7 @@ pub(super) struct Certificates {
 enum Own {
     /// The first is for clients whose host none of them is for.
     Files(Pair, Vec<Pair>),
-    Made(Made),
+    Made(Arc<Made>),
 }
 
 /// The files of a certificate and its key.
@@ -40,7 +38,7 @@ struct Pair {
 pub(super) struct Loaded {
     pub(super) tls: Tls,
     /// When those end that came from files.
-    ends: Vec<End>,
+    pub(super) ends: Vec<End>,
 }
 
 impl Certificates {
@@ -67,14 +65,18 @@ impl Certificates {
         }
     }
 
-    /// From now on they can be loaded anew, and the log says when they end soon. `None` where there is no
-    /// file.
-    ///
-    /// # Errors
-    /// There can be no thread for it.
-    pub(super) fn watch(self, loaded: Loaded, handle: Handle) -> io::Result<Option<Reload>> {
-        let has_files = matches!(self.own, Own::Files(..)) || self.client_ca.is_some();
-        has_files.then(|| reload::watch(self, loaded.ends, handle)).transpose()
+    /// Whether any of it is in a file, and so may be another by now.
+    pub(super) fn has_files(&self) -> bool {
+        matches!(self.own, Own::Files(..)) || self.client_ca.is_some()
+    }
+
+    /// The same with the certificate that was made before, where both are made: it is as good as a new one, and
+    /// clients know it.
+    pub(super) fn or_made_before(mut self, before: &Certificates) -> Certificates {
+        if let (Own::Made(_), Own::Made(made)) = (&self.own, &before.own) {
+            self.own = Own::Made(made.clone());
+        }
+        self
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 #[cfg(feature = "server")]
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,17 +27,30 @@ use crate::net::http::HttpService;
 use crate::net::lent::pool;
 use crate::proto::deflate::budget::Budget;
 
-/// What the connections of one runtime share.
+/// What the connections of one runtime share, and the configuration that some of them have: connections that come
+/// after a reload have a context of their own, around the same core.
 pub(crate) struct Context {
     pub(in crate::net) config: Arc<Config>,
     /// Warns of handlers that block.
     pub(in crate::net) watchman: Watchman,
-    /// No other context of this process has the same.
+    /// No other context of this process has the same, but those around the same core.
     pub(in crate::net) number: u32,
     /// What every message looks at, near at hand.
     pub(in crate::net) at_hand: AtHand,
     /// Answers plain requests.
     pub(in crate::net) http: Option<HttpService>,
+    /// What the log was told; the contexts of one server share it.
+    pub(in crate::net) told: Arc<Told>,
+    /// What all connections hold; the contexts of one server share it.
+    pub(in crate::net) memory: Arc<Memory>,
+    /// Memory for compression; the contexts of one server share it.
+    #[cfg(feature = "deflate")]
+    pub(in crate::net) budget: Arc<Budget>,
+    core: Arc<Core>,
+}
+
+/// What connections of one runtime share whatever their configuration: a context lends it as its own.
+pub(crate) struct Core {
     /// The time in which this process was awake.
     pub(in crate::net) clock: Clock,
     /// The shutdown, from when it was asked for.
@@ -47,13 +61,15 @@ pub(crate) struct Context {
     /// An entry was made that is due before all others.
     rearmed: Notify,
     emptied: Notify,
-    /// What the log was told; the contexts of one server share it.
-    pub(in crate::net) told: Arc<Told>,
-    /// What all connections hold; the contexts of one server share it.
-    pub(in crate::net) memory: Arc<Memory>,
-    /// Memory for compression; the contexts of one server share it.
-    #[cfg(feature = "deflate")]
-    pub(in crate::net) budget: Arc<Budget>,
+}
+
+impl Deref for Context {
+    type Target = Core;
+
+    #[inline]
+    fn deref(&self) -> &Core {
+        &self.core
+    }
 }
 
 #[derive(Default)]
@@ -112,14 +128,33 @@ impl Context {
             config,
             number: next_number(),
             http,
-            clock: Clock::new(),
-            leaving: Leaving::default(),
-            live: AtomicUsize::new(0),
-            counts: Counts::default(),
-            register: Mutex::default(),
-            rearmed: Notify::new(),
-            emptied: Notify::new(),
             told: Arc::default(),
+            core: Arc::new(Core {
+                clock: Clock::new(),
+                leaving: Leaving::default(),
+                live: AtomicUsize::new(0),
+                counts: Counts::default(),
+                register: Mutex::default(),
+                rearmed: Notify::new(),
+                emptied: Notify::new(),
+            }),
+        }
+    }
+
+    /// The same for connections to come that have another configuration. What bounds the memory of all stays.
+    #[cfg(feature = "server")]
+    pub(crate) fn with_config(&self, config: Arc<Config>) -> Context {
+        Context {
+            at_hand: AtHand::of(&config.limits),
+            config,
+            watchman: self.watchman.clone(),
+            number: self.number,
+            http: self.http.clone(),
+            told: self.told.clone(),
+            memory: self.memory.clone(),
+            #[cfg(feature = "deflate")]
+            budget: self.budget.clone(),
+            core: self.core.clone(),
         }
     }
 
@@ -176,6 +211,11 @@ impl Context {
     /// Whether connections have a runtime to run tasks on.
     pub(crate) fn has_runtime(&self) -> bool {
         self.register().runtime.is_some()
+    }
+
+    /// Whether the connections of both are on one runtime, whatever their configurations.
+    pub(crate) fn is_beside(&self, other: &Context) -> bool {
+        self.number == other.number
     }
 
     /// Bytes that may wait for one peer.

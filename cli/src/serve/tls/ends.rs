@@ -4,22 +4,22 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 /// The end of the certificate in a file.
-pub(super) struct End {
+pub(in crate::serve) struct End {
     pub(super) file: PathBuf,
     pub(super) at: SystemTime,
 }
 
 /// What a look at the ends came to.
-pub(super) struct Look<'a> {
+pub(in crate::serve) struct Look<'a> {
     /// The files whose certificates end soon, and what is left.
     soon: Vec<(&'a PathBuf, Duration)>,
     ended: Vec<&'a PathBuf>,
     /// When to look again.
-    pub(super) again: Duration,
+    pub(in crate::serve) again: Duration,
 }
 
 /// What is to be said of them at this time.
-pub(super) fn look(ends: &[End], now: SystemTime) -> Look<'_> {
+pub(in crate::serve) fn look(ends: &[End], now: SystemTime) -> Look<'_> {
     let mut look = Look { soon: Vec::new(), ended: Vec::new(), again: A_DAY };
     for End { file, at } in ends {
         match at.duration_since(now) {
@@ -34,7 +34,7 @@ pub(super) fn look(ends: &[End], now: SystemTime) -> Look<'_> {
 
 impl Look<'_> {
     /// Tells all of it in the log.
-    pub(super) fn report(&self) {
+    pub(in crate::serve) fn report(&self) {
         self.report_soon();
         for file in &self.ended {
             tracing::warn!(file = %file.display(), "the certificate has ended");

@@ -29,7 +29,8 @@ impl Certificates {
                 refuse_files(options)?;
                 let name = options.name_of("tls_self_signed");
                 let made = Made::new(host, listen_tls);
-                Own::Made(made.map_err(|why| usage_error(format!("{name} {host}: {why}")))?)
+                let made = made.map_err(|why| usage_error(format!("{name} {host}: {why}")))?;
+                Own::Made(made.into())
             }
             None => read_pairs(options, &wants)?,
         };

@@ -5,11 +5,10 @@ use std::fmt::Write;
 use clap::{Arg, Command};
 use toml::Value;
 
-use super::is_key;
-use super::value::{is_repeatable, is_switch};
 use crate::cli::{Source, Sources};
+use crate::config_file::{is_key, is_repeatable, is_switch};
 
-/// The value of every option, and where it came from. Passwords are hidden.
+/// The value of every option, and where it came from; defaults are comments. Passwords are hidden.
 pub(super) fn print(sources: &Sources, command: &Command) -> String {
     let mut text = format!("# stickler {}\n", env!("CARGO_PKG_VERSION"));
     let mut heading = None;
@@ -21,6 +20,10 @@ pub(super) fn print(sources: &Sources, command: &Command) -> String {
         }
         let key = arg.get_long().unwrap_or_default();
         let _ = match sources.of(arg.get_id().as_str()) {
+            // Said aloud, some defaults mean more: a default list of origins is not that of the chat.
+            Some((Source::Default, values)) => {
+                writeln!(text, "# {key} = {} # default", shown(arg, values))
+            }
             Some((source, values)) => {
                 writeln!(text, "{key} = {} # {}", shown(arg, values), name(source, key))
             }

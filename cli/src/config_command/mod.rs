@@ -1,12 +1,14 @@
 //! `stickler config`: checking, printing and describing a configuration.
 
+mod print;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{ConfigFile, print, schema};
 use crate::cli::manual::{done, write_out};
-use crate::cli::{ConfigAction, read_alone, serve_command};
+use crate::cli::{ConfigAction, read_alone, sentence_of, serve_command};
+use crate::config_file::{ConfigFile, schema};
 use crate::serve;
 
 /// Does what is asked for: 0, or 2 where a file that was to be checked is not fit for use.
@@ -26,7 +28,7 @@ pub(crate) fn run(action: &ConfigAction) -> ExitCode {
         ConfigAction::Print(options) => {
             done(write_out(print::print(&options.sources, &serve_command()).as_bytes()))
         }
-        ConfigAction::Schema => done(write_out(schema::schema(&serve_command()).as_bytes())),
+        ConfigAction::Schema => done(write_out(schema(&serve_command()).as_bytes())),
     }
 }
 
@@ -38,10 +40,7 @@ fn check(file: &Path) -> Result<(), String> {
     ConfigFile::read(file, &serve_command()).map_err(|faults| faults.to_string())?;
     let together = read_alone(file).and_then(|options| serve::check(&options));
     together.map_err(|error| {
-        let text = error.render().to_string();
-        let text = text.strip_prefix("error: ").unwrap_or(&text);
-        let first = text.split("\n\n").next().unwrap_or_default();
-        format!("{}: {first}", file.display().to_string().escape_debug())
+        format!("{}: {}", file.display().to_string().escape_debug(), sentence_of(&error))
     })
 }
 

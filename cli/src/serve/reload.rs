@@ -1,0 +1,237 @@
+//! SIGHUP: what can change without a new start is read anew, and put in force as a whole or not at all.
+//!
+//! One thread does that, and says once a day which of the certificates end soon. Where there is a configuration
+//! file the whole command line is read again: flags and variables say what they said, and the file what it says by
+//! now. Without one, there are the files of TLS only.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant, SystemTime};
+use std::{io, thread};
+
+use stickler::{Caps, Config, Handle};
+
+use super::Plan;
+use super::config::read_caps;
+use super::logging::{self, Log};
+use super::notify;
+use super::tls::{Certificates, End, Loaded, look};
+use crate::apps::Origins;
+use crate::cli::{Serve, sentence_of};
+
+/// Asks for what has changed to be put in force. Once it is dropped, nothing is read any more.
+pub(super) struct Reload(SyncSender<()>);
+
+impl Reload {
+    /// Asks. Where it was asked for already and has not begun, this is the same one.
+    pub(super) fn ask(&self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+/// What a server that runs can have replaced.
+pub(super) struct InForce {
+    pub(super) options: Serve,
+    pub(super) is_tls_handed: bool,
+    pub(super) certificates: Option<Certificates>,
+    /// When those end that came from files.
+    pub(super) ends: Vec<End>,
+    /// Those of the chat, if there is one.
+    pub(super) origins: Option<Origins>,
+    pub(super) log: Log,
+    pub(super) handle: Handle,
+}
+
+impl InForce {
+    /// Starts the thread, where anything is in a file.
+    ///
+    /// # Errors
+    /// There can be no thread.
+    pub(super) fn watch(self) -> io::Result<Option<Reload>> {
+        let has_files = self.certificates.as_ref().is_some_and(Certificates::has_files);
+        if !has_files && self.options.file.config.is_none() {
+            return Ok(None);
+        }
+        let (reload, asked) = mpsc::sync_channel(1);
+        thread::Builder::new().name("reload".into()).spawn(move || self.run(&asked))?;
+        Ok(Some(Reload(reload)))
+    }
+
+    fn run(mut self, asked: &Receiver<()>) {
+        loop {
+            let again = look(&self.ends, SystemTime::now()).again;
+            match asked.recv_timeout(again) {
+                Ok(()) if !settles(asked) => return,
+                Ok(()) => self.reload(),
+                Err(RecvTimeoutError::Timeout) => look(&self.ends, SystemTime::now()).report(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn reload(&mut self) {
+        notify::reloading();
+        match self.options.file.config {
+            Some(_) => self.reload_all(),
+            None => self.reload_certificates(),
+        }
+        if !self.handle.is_draining() {
+            notify::ready();
+        }
+    }
+
+    fn reload_certificates(&mut self) {
+        let Some(certificates) = &self.certificates else { return };
+        match certificates.load() {
+            Ok(loaded) => {
+                self.use_certificates(loaded);
+                tracing::info!("loaded the certificates anew; new connections get them");
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot load the certificates anew; the old ones stay in force");
+            }
+        }
+    }
+
+    fn use_certificates(&mut self, loaded: Loaded) {
+        self.handle.reload_tls(loaded.tls.clone());
+        loaded.report();
+        self.ends = loaded.ends;
+    }
+
+    fn reload_all(&mut self) {
+        match self.read() {
+            Ok(next) => self.put_in_force(next),
+            Err(error) => {
+                let error = error.replace('\n', "; ");
+                tracing::error!(
+                    error,
+                    "cannot load the configuration anew; the old one stays in force"
+                );
+            }
+        }
+    }
+
+    /// Reads and checks all that is to be in force, and changes nothing.
+    fn read(&self) -> Result<Next, String> {
+        let mut options = self.options.read_again().map_err(|error| sentence_of(&error))?;
+        let changed = self.options.sources.differing(&options.sources);
+        let (changed, fixed): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|id| Serve::is_reloaded(id));
+        options.keep_fixed(&self.options);
+        let plan = Plan::read(&options, self.is_tls_handed);
+        let Plan { certificates, config, apps, .. } = plan.map_err(|error| sentence_of(&error))?;
+        config.check().map_err(|error| error.to_string())?;
+        let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
+        logging::check(filter)?;
+        let certificates = certificates.zip(self.certificates.as_ref());
+        let certificates = certificates.map(|(new, before)| new.or_made_before(before));
+        let loaded = certificates.as_ref().map(Certificates::load).transpose();
+        let loaded = loaded.map_err(|error| error.to_string())?;
+        let caps = read_caps(&options);
+        let origins = apps.chat;
+        Ok(Next {
+            certificates: certificates.zip(loaded),
+            config,
+            caps,
+            origins,
+            changed,
+            fixed,
+            options,
+        })
+    }
+
+    fn put_in_force(&mut self, next: Next) {
+        let is_of_log = next.changed.iter().any(|id| id == "log");
+        // Otherwise a filter that was set by other means stays.
+        let set = match next.options.log.as_deref() {
+            _ if !is_of_log => Ok(()),
+            Some(filter) => self.log.set_filter(filter),
+            None => self.log.reset_filter(),
+        };
+        // Both were checked.
+        let set = set.and_then(|()| {
+            self.handle.reload_config(next.config).map_err(|error| error.to_string())?;
+            self.handle.reload_caps(next.caps).map_err(|error| error.to_string())
+        });
+        if let Err(error) = set {
+            tracing::error!(error, "cannot put the configuration in force");
+            return;
+        }
+        if let Some((certificates, loaded)) = next.certificates {
+            self.certificates = Some(certificates);
+            self.use_certificates(loaded);
+        }
+        if let Some((origins, newest)) = self.origins.as_ref().zip(next.origins) {
+            origins.replace(&newest);
+        }
+        self.options = next.options;
+        let changed = names(&next.changed);
+        tracing::info!(changed, "loaded the configuration anew; new connections get it");
+        if !next.fixed.is_empty() {
+            let options = names(&next.fixed);
+            tracing::warn!(options, "these have changed too, and take a new start of the server");
+        }
+    }
+}
+
+/// What is to be in force, all of it fit for use.
+struct Next {
+    options: Serve,
+    certificates: Option<(Certificates, Loaded)>,
+    config: Config,
+    caps: Caps,
+    origins: Option<Origins>,
+    /// The options whose values are others now, by their names in clap: those that can be, and those that cannot.
+    changed: Vec<String>,
+    fixed: Vec<String>,
+}
+
+/// The names of options as people write them.
+fn names(ids: &[String]) -> String {
+    ids.iter().map(|id| id.replace('_', "-")).collect::<Vec<_>>().join(" ")
+}
+
+/// Waits a moment for whoever asks several times. False where nothing is to be loaded any more.
+fn settles(asked: &Receiver<()>) -> bool {
+    let end = Instant::now() + SETTLING;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match asked.recv_timeout(left) {
+            Ok(()) if left.is_zero() => return true,
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
+}
+
+/// Signals that come within this time are one.
+const SETTLING: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_several_times_asks_once() {
+        let (reload, asked) = mpsc::sync_channel(1);
+        let reload = Reload(reload);
+        for _ in 0..5 {
+            reload.ask();
+        }
+        assert!(settles(&asked));
+        assert_eq!(asked.try_recv(), Err(mpsc::TryRecvError::Empty));
+        reload.ask();
+        assert_eq!(asked.try_recv(), Ok(()));
+    }
+
+    #[test]
+    fn after_the_end_was_asked_for_nothing_is_loaded() {
+        let (reload, asked) = mpsc::sync_channel(1);
+        let reload = Reload(reload);
+        reload.ask();
+        drop(reload);
+        assert_eq!(asked.try_recv(), Ok(()));
+        assert!(!settles(&asked));
+    }
+}
