@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 23] = [
+const ROOMS: [Room; 24] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -211,7 +211,8 @@ const ROOMS: [Room; 23] = [
         roots: &["connect", "tls_client"],
         never: &[],
     },
-    Room { name: "apps", at: "cli/src/apps", crates: &["*"], roots: &["apps"], never: &[] },
+    Room { name: "auth", at: "cli/src/auth", crates: &["*"], roots: &["auth"], never: &[] },
+    Room { name: "apps", at: "cli/src/apps", crates: &["*"], roots: &["apps", "auth"], never: &[] },
     Room {
         name: "lab",
         at: "cli/src/lab",
@@ -230,7 +231,7 @@ const ROOMS: [Room; 23] = [
         name: "cli",
         at: "cli/src/cli.rs",
         crates: &["*"],
-        roots: &["cli", "config_file", "health", "lab", "listen", "units", "variables"],
+        roots: &["cli", "auth", "config_file", "health", "lab", "listen", "units", "variables"],
         never: &[],
     },
     Room {
@@ -244,7 +245,7 @@ const ROOMS: [Room; 23] = [
         name: "config_file",
         at: "cli/src/config_file",
         crates: &["*"],
-        roots: &["config_file"],
+        roots: &["config_file", "apps", "auth"],
         never: &[],
     },
     Room {
@@ -258,7 +259,7 @@ const ROOMS: [Room; 23] = [
         name: "serve",
         at: "cli/src/serve",
         crates: &["*"],
-        roots: &["serve", "apps", "cli", "listen", "units", "variables"],
+        roots: &["serve", "apps", "cli", "config_file", "listen", "units", "variables"],
         never: &[],
     },
 ];

@@ -11,6 +11,7 @@ mod memory;
 mod notify;
 mod places;
 mod reload;
+mod routes;
 mod signals;
 mod tls;
 
@@ -28,7 +29,7 @@ use self::logging::Log;
 use self::places::Places;
 use self::reload::InForce;
 use self::tls::Certificates;
-use crate::apps::Apps;
+use crate::apps::{Apps, RoutePlan};
 use crate::cli::{Serve, usage_error};
 
 /// Serves until a signal; 0 then, or 5 where that is asked for and connections were cut; 1 when it cannot.
@@ -73,6 +74,7 @@ struct Plan {
     certificates: Option<Certificates>,
     config: Config,
     apps: Apps,
+    routes: RoutePlan,
     drain: Drain,
 }
 
@@ -86,9 +88,10 @@ impl Plan {
         let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
         let config = read_config(options)?;
         let apps = read_apps(options)?;
+        let routes = routes::read(options)?;
         let drain = Drain::read(options)?;
         check_buffers(options)?;
-        Ok(Plan { places, certificates, config, apps, drain })
+        Ok(Plan { places, certificates, config, apps, routes, drain })
     }
 }
 
@@ -106,13 +109,14 @@ fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
 }
 
 fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Result<Drained> {
-    let Plan { places, certificates, config, apps, drain } = plan;
+    let Plan { places, certificates, config, apps, routes, drain } = plan;
     let is_tls_handed = handed.iter().any(|handed| handed.is_tls);
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = options.workers.unwrap_or_else(cores);
     // Before anything is bound: nobody connects to a server that cannot serve.
     let loaded = certificates.as_ref().map(Certificates::load).transpose();
     let loaded = loaded.map_err(io::Error::other)?;
+    apps.routes.replace(routes.load().map_err(io::Error::other)?);
     let mut server = places.bind(options, handed)?.config(config).workers(workers);
     if let Some(loaded) = &loaded {
         server = server.tls(loaded.tls.clone());
@@ -148,6 +152,7 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
         certificates,
         ends: loaded.map_or_else(Vec::new, |loaded| loaded.ends),
         origins: apps.chat.clone(),
+        routes: apps.routes.clone(),
         log: log.clone(),
         handle: server.handle(),
     };
