@@ -5,14 +5,15 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-usage: autobahn/run.sh [--tls] [--cases PATTERNS] [--exclude PATTERNS] [--shards N] [--out DIR] [-- SERVER FLAGS]
+usage: autobahn/run.sh [--tls | --via PROXY] [--cases PATTERNS] [--exclude PATTERNS] [--shards N] [--out DIR] [-- SERVER FLAGS]
 
   --tls               speak wss:// with the server, which makes a certificate for itself
+  --via PROXY         go through nginx or haproxy, which is started as docs/proxies has it, with TLS
 
   --cases PATTERNS    run a sample, such as '1.*,7.13.1' (default: all cases)
   --exclude PATTERNS  leave cases out, such as '9.*'
   --shards N          share the cases out over N clients at a time (default 1)
-  --out DIR           where the report goes (default reports/autobahn, or reports/autobahn-tls with --tls)
+  --out DIR           where the report goes (default reports/autobahn, or reports/autobahn-tls with --tls, or -PROXY)
 
 environment:
   STICKLER_BIN        the binary to test (default: cargo build --release)
@@ -25,11 +26,11 @@ TEXT
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 venv=$here/.venv
-out=''
+out='' via=''
 agent=stickler scheme=ws listen=(--listen 127.0.0.1:0)
 cases='' exclude='' shards=1
 server_flags=()
-server_pid='' suite_pid='' server_fault='' temp=''
+server_pid='' proxy_pid='' suite_pid='' server_fault='' temp=''
 
 main() {
     parse_arguments "$@"
@@ -38,6 +39,7 @@ main() {
     empty_report
     temp=$(mktemp -d)
     start_server
+    [ -z "$via" ] || start_proxy
     run_suite
     stop_server
     judge
@@ -47,6 +49,7 @@ parse_arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
             --tls) agent=stickler-tls scheme=wss listen=(--listen-tls 127.0.0.1:0 --tls-self-signed); shift ;;
+            --via) via=$(value "$@"); agent=stickler-$via; listen+=(--health-path /healthz); shift 2 ;;
             --cases) cases=$(value "$@"); shift 2 ;;
             --exclude) exclude=$(value "$@"); shift 2 ;;
             --shards) shards=$(value "$@"); shift 2 ;;
@@ -56,6 +59,7 @@ parse_arguments() {
             *) usage >&2 && fail 2 "unknown argument: $1" ;;
         esac
     done
+    [ -z "$via" ] || [ "$scheme" = ws ] || fail 2 "--tls and --via exclude each other: TLS is the proxy's"
     [ -n "$out" ] || out=$root/reports/autobahn${agent#stickler}
     [[ $shards =~ ^[1-9][0-9]?$ ]] || fail 2 "--shards takes a number from 1 to 99"
 }
@@ -132,6 +136,22 @@ start_server() {
     fail 3 "the server does not come up"
 }
 
+# The proxy says where it listens, in the same way.
+start_proxy() {
+    : >"$temp/proxy"
+    "$root/tests/proxies/via.py" "$via" "${url##*:}" >"$temp/proxy" 2>"$out/proxy.log" &
+    proxy_pid=$!
+    local tries
+    for ((tries = 0; tries < 400; tries++)); do
+        url=$(head -n 1 "$temp/proxy")
+        [ -n "$url" ] && return
+        kill -0 "$proxy_pid" 2>/dev/null || break
+        sleep 0.05
+    done
+    tail -n 20 "$out/proxy.log" >&2
+    fail 3 "$via does not come up"
+}
+
 run_suite() {
     "$venv/bin/python" "$here/suite.py" --url "$url" --agent "$agent" --out "$out" --log "$out/suite.log" \
         --cases "${cases:-*}" --exclude "$exclude" --shards "$shards" &
@@ -167,7 +187,7 @@ judge() {
 
 clean_up() {
     local pid
-    for pid in $suite_pid $server_pid; do
+    for pid in $suite_pid $proxy_pid $server_pid; do
         kill -TERM "$pid" 2>/dev/null && wait "$pid" || true
     done
     [ -z "$temp" ] || rm -rf "$temp"

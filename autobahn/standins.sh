@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes stand-ins for the three images that the compose file and the Dockerfile name, where no registry
+# Makes stand-ins for the two images that the compose file and the Dockerfile name, where no registry
 # can be reached. Wants root, a running Docker engine, debootstrap, a Rust toolchain and a Python 2.7
 # with pip (PYTHON27, or pyenv's). See autobahn/README.md.
 set -euo pipefail
@@ -12,29 +12,14 @@ trap 'rm -rf "$temp"' EXIT
 # A name with a digest is that of the real image alone.
 suite_image=$(sed -n 's/^ *image: *\(crossbario[^@]*\).*/\1/p' "$here/compose.yaml")
 builder_image=$(sed -n 's/^FROM \(.*\) AS builder/\1/p' "$root/Dockerfile")
-runtime_image=$(sed -n 's/^FROM \([^ ]*\)$/\1/p' "$root/Dockerfile")
 
 main() {
     debootstrap --variant=minbase --include=gcc,libc6-dev,libssl3,libffi8,libsqlite3-0,libbz2-1.0,libreadline8 \
         bookworm "$temp/debian" >"$temp/debootstrap.log" || { tail "$temp/debootstrap.log" >&2 && exit 1; }
     rm -rf "$temp"/debian/var/cache/apt "$temp"/debian/var/lib/apt/lists "$temp"/debian/usr/share/{doc,man,locale}
-    make_runtime
     make_suite
     make_builder
     docker image ls
-}
-
-# As the real one: no shell, the C library, a user without rights.
-make_runtime() {
-    local files=(lib64/ld-linux-x86-64.so.2 lib/x86_64-linux-gnu/{ld-linux-x86-64.so.2,libc.so.6,libm.so.6,libgcc_s.so.1})
-    mkdir -p "$temp"/runtime/{etc,tmp}
-    local file
-    for file in "${files[@]}"; do
-        install -D "$temp/debian/$file" "$temp/runtime/$file"
-    done
-    printf 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n' >"$temp/runtime/etc/passwd"
-    printf 'nonroot:x:65532:\n' >"$temp/runtime/etc/group"
-    import runtime "$runtime_image" --change 'USER 65532:65532'
 }
 
 # The suite from PyPI, beside a Python 2.7 at the path where this machine has it.

@@ -184,13 +184,20 @@ pub use adapters::stream::{MessageSink, MessageStream, WebSocketStream};
 pub use net::{Answer, Body, BodyError};
 #[cfg(feature = "net")]
 pub use net::{
-    Binary, BoxError, Config, ConfigError, ConnectionId, Ending, Endpoint, Error, Farewell,
-    FragmentedMessage, Fragments, Incoming, Initiator, Limits, Message, Negotiated, NotUtf8,
-    Outgoing, OwnedMessage, OwnedText, Piece, Receiver, RejectError, Result, Sender, SentClose,
-    Text, TimeoutKind, Timeouts, TrySendError, WebSocket, WhenFull, WhenTooFast,
+    Binary, BoxError, Config, ConfigError, ConnectionId, Direction, Ending, Endpoint, Error,
+    Farewell, ForwardedFields, FragmentedMessage, Fragments, Incoming, Initiator, Inspect,
+    Inspected, InspectedFrame, InvalidNetwork, Limits, Message, Negotiated, NotUtf8, Outgoing,
+    OwnedMessage, OwnedText, ParseConnectionIdError, Piece, Receiver, RejectError, Result, Sender,
+    SentClose, Text, TimeoutKind, Timeouts, TransportAddr, TrustedProxies, TrySendError, WebSocket,
+    WhenFull, WhenTooFast,
 };
 #[cfg(feature = "tls")]
 pub use net::{ClientCertificate, TlsSession, TlsVersion};
+#[cfg(feature = "server")]
+pub use net::{
+    CloseClass, CompressionTotals, ConnectionInfo, ConnectionPhase, Histogram, MemoryLevel,
+    MessageTotals, Traffic,
+};
 #[cfg(all(feature = "net", feature = "deflate"))]
 pub use net::{Compressed, DeflateConfig, Uncompressed};
 #[cfg(feature = "json")]
@@ -207,7 +214,10 @@ pub use proto::prepared::Prepared;
 pub use proto::rejection::Rejection;
 pub use proto::violation::Violation;
 #[cfg(feature = "server")]
-pub use server::{Binding, BoundAddress, Caps, Counters, Drained, Handle, Listen, Server, Serving};
+pub use server::{
+    Binding, BoundAddress, Caps, Counters, Drained, Handle, Listen, ProxyHeader, ProxyHeaderFault,
+    Server, Serving, Snapshot,
+};
 #[cfg(feature = "tls")]
 pub use server::{Tls, TlsCounters, TlsError};
 #[cfg(feature = "net")]
@@ -235,6 +245,8 @@ mod pages {
     mod handshakes {}
     #[doc = include_str!("../docs/embedding.md")]
     mod embedding {}
+    #[doc = include_str!("../docs/numbers.md")]
+    mod numbers {}
     #[cfg(feature = "axum")]
     #[doc = include_str!("../docs/from-axum.md")]
     mod from_axum {}

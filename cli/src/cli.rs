@@ -4,16 +4,19 @@
 //! that repeat are lists split on commas there. An empty variable is not set, and a bad
 //! one is reported by its own name. Below both stands the configuration file, whose keys are the flags' names.
 
+mod admin;
 mod apps;
 mod bounds;
 mod compression;
 mod config;
 mod drain;
+mod inspect;
 mod line;
 mod listening;
 pub(crate) mod manual;
 #[cfg(feature = "nats")]
 mod nats;
+mod proxies;
 mod reloaded;
 mod sources;
 mod tls;
@@ -24,15 +27,18 @@ use clap::builder::{ArgPredicate, NonEmptyStringValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::admin::Admin;
 pub(crate) use self::apps::Switch;
 pub(crate) use self::bounds::{Bounds, Times, WhenFull, WhenTooFast};
 pub(crate) use self::compression::{Compression, Deflate};
 use self::config::ConfigFlag;
 pub(crate) use self::config::{ConfigAction, ConfigOptions};
 pub(crate) use self::drain::Drain;
+pub(crate) use self::inspect::{Inspect, TraceFormat};
 pub(crate) use self::line::{parse, read_alone};
 pub(crate) use self::listening::Listening;
 use self::manual::{Completions, Manual};
+pub(crate) use self::proxies::{Forwarded, Proxies};
 pub(crate) use self::sources::{Source, Sources};
 pub(crate) use self::tls::Tls;
 use crate::auth::make;
@@ -93,14 +99,17 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes any free one, localhost means both families [repeatable]
     ///
     /// Without it a server listens on what it was handed by whoever started it (LISTEN_FDS), where that is
-    /// something. Where --listen-tls is given there is no default.
+    /// something. Where --listen-tls or --proxy-protocol is given there is no default.
     #[arg(
         long,
         env = "STICKLER_LISTEN",
         value_name = "ADDR:PORT|unix:PATH",
         default_value = DEFAULT_LISTEN
     )]
-    #[arg(default_value_if("listen_tls", ArgPredicate::IsPresent, None::<&str>))]
+    #[arg(default_value_ifs([
+        ("listen_tls", ArgPredicate::IsPresent, None::<&str>),
+        ("proxy_protocol", ArgPredicate::IsPresent, None::<&str>),
+    ]))]
     #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "Server")]
     pub(crate) listen: Vec<String>,
 
@@ -166,6 +175,9 @@ pub(crate) struct Serve {
     pub(crate) tls: Tls,
 
     #[command(flatten)]
+    pub(crate) proxies: Proxies,
+
+    #[command(flatten)]
     pub(crate) bounds: Bounds,
 
     #[command(flatten)]
@@ -176,6 +188,12 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) drain: Drain,
+
+    #[command(flatten)]
+    pub(crate) inspect: Inspect,
+
+    #[command(flatten)]
+    pub(crate) admin: Admin,
 
     /// What to log, such as debug, or info,stickler::net=trace [default: RUST_LOG, else info]
     ///
@@ -282,6 +300,9 @@ impl Serve {
             ("subprotocol", &mut self.subprotocol),
             ("allowed_origin", &mut self.allowed_origin),
             ("own_host", &mut self.own_host),
+            ("admin_host", &mut self.admin.admin_host),
+            ("trusted_proxy", &mut self.proxies.trusted_proxy),
+            ("proxy_protocol", &mut self.proxies.proxy_protocol),
         ] {
             if self.sources.is_variable(id) {
                 let name = format!("STICKLER_{}", id.to_uppercase());
@@ -492,6 +513,10 @@ mod tests {
             "--drain-code 1000",
             "--drain-code",
             "--drain-strict yes",
+            "--trace-format xml",
+            "--trace-payload 1MB",
+            "--trace-payload 1048577",
+            "--trace-file",
             "--deflate",
             "--deflate yes",
             "--deflate ON",

@@ -207,13 +207,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Tries the addresses in order, each for its share of the time that is left, and makes the TLS handshake with the
-    /// first that takes a connection.
+    /// Tries the addresses in order, each for its share of the time that is left. The first that takes a connection gets
+    /// these bytes before all others, and then the TLS handshake.
     ///
     /// # Errors
     /// No address takes a connection, or TLS fails: a sentence about why.
     pub(crate) fn open(
         addresses: &[SocketAddr],
+        before: &[u8],
         tls: Option<&TlsClient>,
         within: Duration,
     ) -> io::Result<Connection> {
@@ -222,7 +223,8 @@ impl Connection {
         for (at, address) in addresses.iter().enumerate() {
             let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
             match Wire::connect(address, left(deadline)? / others) {
-                Ok(wire) => {
+                Ok(mut wire) => {
+                    wire.write_all(before, deadline)?;
                     let wire = wire.secure(tls, deadline)?;
                     return Ok(Connection { wire, deadline, unread: Vec::new() });
                 }

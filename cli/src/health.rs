@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use stickler::Authority;
 use stickler::proto::handshake::client::Opening;
 
@@ -23,7 +24,7 @@ use crate::variables;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Where the server is, ws:// or wss:// [default: the first address of STICKLER_LISTEN, else of
-    /// STICKLER_LISTEN_TLS, the first path of STICKLER_PATH, the first host of STICKLER_OWN_HOST]
+    /// STICKLER_LISTEN_TLS, else of STICKLER_PROXY_PROTOCOL, the first path of STICKLER_PATH, the first host of STICKLER_OWN_HOST]
     #[arg(env = "STICKLER_HEALTH_URL", value_name = "URL")]
     url: Option<Url>,
 
@@ -40,6 +41,12 @@ pub(crate) struct Options {
     #[arg(long, env = "STICKLER_HEALTH_CA", value_name = "FILE", conflicts_with = "insecure")]
     ca: Option<PathBuf>,
 
+    /// Begin with a header of the PROXY protocol, which says that the check speaks for itself
+    ///
+    /// Without a URL that is so by itself where STICKLER_PROXY_PROTOCOL names the address.
+    #[arg(long, env = "STICKLER_HEALTH_PROXY_HEADER", value_parser = BoolishValueParser::new())]
+    proxy_header: bool,
+
     /// Time for the whole handshake
     #[arg(long, env = "STICKLER_HEALTH_TIMEOUT", value_name = "TIME", default_value = "5s")]
     #[arg(value_parser = parse_timeout)]
@@ -52,6 +59,8 @@ struct Place {
     /// What the Host field says.
     host: String,
     target: String,
+    /// Whether a header of the PROXY protocol comes first.
+    is_proxied: bool,
 }
 
 /// Prints nothing when the server is well; says on standard error what is wrong.
@@ -75,6 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
         if let Some(host) = &options.host {
             place.host.clone_from(host);
         }
+        place.is_proxied |= options.proxy_header;
         check(&place, tls.as_ref(), options.timeout)
     });
     Ok(match checked {
@@ -90,7 +100,8 @@ fn check(place: &Place, tls: Option<&TlsClient>, within: Duration) -> Result<(),
     let opening = Opening::new(&place.target, &place.host, random()?)
         .and_then(|opening| opening.field("User-Agent", "stickler-health"))
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let mut connection = Connection::open(&place.addresses, tls, within)?;
+    let before = if place.is_proxied { LOCAL } else { &[] };
+    let mut connection = Connection::open(&place.addresses, before, tls, within)?;
     connection.handshake(&opening)?;
     connection.leave()
 }
@@ -101,6 +112,7 @@ impl Place {
             addresses: url.addresses()?,
             host: url.authority().to_owned(),
             target: url.target().to_owned(),
+            is_proxied: false,
         })
     }
 }
@@ -111,6 +123,7 @@ struct Served {
     path: String,
     own_host: Option<String>,
     is_secure: bool,
+    is_proxied: bool,
 }
 
 impl Served {
@@ -123,7 +136,10 @@ impl Served {
             Some(listen) => ("STICKLER_LISTEN", listen, false),
             None => match first("STICKLER_LISTEN_TLS")? {
                 Some(listen) => ("STICKLER_LISTEN_TLS", listen, true),
-                None => ("STICKLER_LISTEN", DEFAULT_LISTEN.to_owned(), false),
+                None => match first(PROXY_PROTOCOL)? {
+                    Some(listen) => (PROXY_PROTOCOL, listen, false),
+                    None => ("STICKLER_LISTEN", DEFAULT_LISTEN.to_owned(), false),
+                },
             },
         };
         let listen = Listen::parse(&listen).map_err(|why| format!("{name}: {why}"))?;
@@ -137,7 +153,8 @@ impl Served {
         }
         // The host is looked at above, or is an address or a name.
         Opening::new(&path, "localhost", [0; 16]).map_err(|why| format!("STICKLER_PATH: {why}"))?;
-        Ok(Served { listen, path, own_host, is_secure })
+        let is_proxied = is_proxied(&listen)?;
+        Ok(Served { listen, path, own_host, is_secure, is_proxied })
     }
 
     fn url(&self) -> String {
@@ -178,8 +195,15 @@ impl Served {
             other => other.addresses()?,
         };
         let host = self.own_host.clone().unwrap_or_else(|| self.authority());
-        Ok(Place { addresses, host, target: self.path })
+        Ok(Place { addresses, host, target: self.path, is_proxied: self.is_proxied })
     }
+}
+
+/// Whether `serve` takes the PROXY protocol at this address.
+fn is_proxied(listen: &Listen) -> Result<bool, String> {
+    let Some(value) = variables::read(PROXY_PROTOCOL)? else { return Ok(false) };
+    let places = variables::members(PROXY_PROTOCOL, [&value[..]])?;
+    Ok(places.iter().any(|place| Listen::parse(place).as_ref() == Ok(listen)))
 }
 
 /// All addresses of a machine are not one to connect to: its own, of the same family first.
@@ -200,6 +224,12 @@ fn parse_host(text: &str) -> Result<String, String> {
         Err(error) => Err(error.to_string()),
     }
 }
+
+/// Where `serve` takes the PROXY protocol.
+const PROXY_PROTOCOL: &str = "STICKLER_PROXY_PROTOCOL";
+
+/// A header of the PROXY protocol by which the peer speaks for itself (version 2, LOCAL).
+const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 #[cfg(test)]
 mod tests {
@@ -223,7 +253,8 @@ mod tests {
         let host_over = |is_secure, listen: &str, own_host: Option<&str>| {
             let listen = Listen::parse(listen).unwrap();
             let own_host = own_host.map(str::to_owned);
-            let served = Served { listen, path: "/ws".into(), own_host, is_secure };
+            let served =
+                Served { listen, path: "/ws".into(), own_host, is_secure, is_proxied: false };
             let (url, place) = (served.url(), served.place().unwrap());
             (url, place.host)
         };

@@ -3,6 +3,7 @@
 //!
 //! It uses the library as any user would.
 
+mod admin;
 mod apps;
 mod auth;
 mod cli;
@@ -10,6 +11,7 @@ mod config_command;
 mod config_file;
 mod connect;
 mod health;
+mod inspect;
 mod lab;
 mod listen;
 mod serve;

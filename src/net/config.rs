@@ -5,8 +5,13 @@
 mod check;
 mod choices;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+
+use super::inspect::Inspect;
+use super::proxied::TrustedProxies;
 use crate::proto::assembler::MessageLimits;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate;
@@ -47,9 +52,16 @@ pub struct Config {
     /// seconds; `None` by default: they are told nothing. 0 takes back what they were told before.
     ///
     /// The field goes with every answer but the 101, and those for want of a place (503, 429), and only over
-    /// TLS: that of the transport, or that which [`Policy::secure`] tells of. An answer that has it already keeps its own. Browsers take it for all ports
+    /// TLS: that of the transport, or that which [`Policy::secure`] or a trusted proxy tells of. An answer that has it already keeps its own. Browsers take it for all ports
     /// of the host, those too on which there is no TLS.
     pub hsts: Option<Duration>,
+    /// Which proxies are believed about their clients; `None` by default: nobody is. It holds where the library
+    /// reads the request itself, and not behind another HTTP server.
+    pub trusted_proxies: Option<TrustedProxies>,
+    /// The name of a header field of the 101 that has the [`ConnectionId`](crate::ConnectionId) in it, as the log and
+    /// listings have it; `None` by default. A field of this name that the application adds takes its place. Behind
+    /// another HTTP server, which sends the 101 before the connection is here, there is none.
+    pub id_header: Option<HeaderName>,
     /// Compression of messages (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: DeflateConfig,
@@ -62,6 +74,11 @@ pub struct Config {
     /// messages above 64 KiB are refused, all of these with 1013; then new connections get 503. From seven
     /// eighths on at most 64 KiB are queued to one peer (RFC 6455 §10.4).
     pub max_memory: usize,
+    /// Who is shown the frames of connections, as they are on the wire; nobody by default, which costs nothing.
+    ///
+    /// Where somebody is, each inspected connection takes some hundred bytes more; where compression is agreed
+    /// on, up to 80 KiB in each direction as well, of [`DeflateConfig::max_memory`].
+    pub inspect: Option<Arc<dyn Inspect>>,
 }
 
 impl Default for Config {
@@ -72,9 +89,12 @@ impl Default for Config {
             policy: Policy::default(),
             health_path: None,
             hsts: None,
+            trusted_proxies: None,
+            id_header: None,
             #[cfg(feature = "deflate")]
             deflate: DeflateConfig::default(),
             max_memory: 1 << 30,
+            inspect: None,
         }
     }
 }
@@ -115,10 +135,31 @@ impl Config {
         self
     }
 
+    /// Sets the field `trusted_proxies`.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: impl Into<Option<TrustedProxies>>) -> Config {
+        self.trusted_proxies = proxies.into();
+        self
+    }
+
+    /// Sets the field `id_header`.
+    #[must_use]
+    pub fn id_header(mut self, id_header: impl Into<Option<HeaderName>>) -> Config {
+        self.id_header = id_header.into();
+        self
+    }
+
     /// Sets the field `max_memory`.
     #[must_use]
     pub fn max_memory(mut self, max_memory: usize) -> Config {
         self.max_memory = max_memory;
+        self
+    }
+
+    /// Sets the field `inspect`.
+    #[must_use]
+    pub fn inspect(mut self, inspect: Arc<dyn Inspect>) -> Config {
+        self.inspect = Some(inspect);
         self
     }
 

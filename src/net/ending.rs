@@ -88,6 +88,21 @@ pub enum Initiator {
     FullQueue,
 }
 
+impl Initiator {
+    /// All of them.
+    pub const ALL: &[Initiator] = &[
+        Initiator::Transport,
+        Initiator::Peer,
+        Initiator::Application,
+        Initiator::HandlerError,
+        Initiator::HandlerPanic,
+        Initiator::Shutdown,
+        Initiator::Timeout,
+        Initiator::Overload,
+        Initiator::FullQueue,
+    ];
+}
+
 /// Which deadline of a connection ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -122,6 +137,16 @@ impl fmt::Display for TimeoutKind {
 }
 
 impl TimeoutKind {
+    /// All of them.
+    pub const ALL: &[TimeoutKind] = &[
+        TimeoutKind::Handshake,
+        TimeoutKind::Close,
+        TimeoutKind::Keepalive,
+        TimeoutKind::MessageIdle,
+        TimeoutKind::Message,
+        TimeoutKind::Drain,
+    ];
+
     /// The clause that the deadline serves.
     pub const fn section(self) -> &'static str {
         match self {

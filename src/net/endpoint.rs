@@ -24,7 +24,7 @@ use super::handles::websocket::WebSocket;
 use super::http::{Answer, Body, HttpService};
 use super::negotiated::{Negotiated, Reserved, request_of};
 use super::state::context::Context;
-use super::task::connection::serve;
+use super::task::inspected::serve;
 use crate::proto::handshake::{Policy, Refusal, Request};
 use crate::proto::outbound::SendError;
 use crate::proto::rejection::Rejection;
@@ -168,7 +168,8 @@ impl Endpoint {
     /// Logs a refusal, as that of our own listener is logged.
     #[cfg(feature = "hyper")]
     pub(crate) fn report_rejection(&self, peer: Option<SocketAddr>, rejection: Rejection) {
-        self.context.report_rejection(peer, rejection);
+        self.context.tally.refused(rejection);
+        self.context.report_rejection(None, peer, rejection);
     }
 
     /// The policy that opening handshakes are judged by.

@@ -7,6 +7,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | `task` | what runs: the task of a connection, its stages, its timers |
+//! | `inspect` | a transport that shows the frames on it |
 //! | `handles` | what users hold |
 //! | `state` | what both share, behind the lock |
 //! | `lent` | what a thread lends |
@@ -21,10 +22,16 @@ mod farewell;
 mod handles;
 #[cfg_attr(not(feature = "http"), path = "no_http.rs")]
 mod http;
+#[cfg(feature = "server")]
+mod info;
+mod inspect;
 mod lent;
 mod negotiated;
+#[cfg(feature = "server")]
+mod numbers;
 #[cfg(any(feature = "server", feature = "http"))]
 mod pass;
+mod proxied;
 mod read_vec;
 mod state;
 mod task;
@@ -63,25 +70,37 @@ pub(crate) use http::HttpService;
 pub(crate) use http::Takes;
 #[cfg(feature = "http")]
 pub use http::{Answer, Body, BodyError};
+#[cfg(feature = "server")]
+pub use info::{ConnectionInfo, ConnectionPhase};
+pub use inspect::{Direction, Inspect, Inspected, InspectedFrame};
 pub use negotiated::Negotiated;
 #[cfg(feature = "hyper")]
 pub(crate) use negotiated::request_of;
 #[cfg(feature = "server")]
+pub(crate) use numbers::Summed;
+#[cfg(feature = "server")]
+pub use numbers::{CloseClass, CompressionTotals, Histogram, MemoryLevel, MessageTotals, Traffic};
+#[cfg(feature = "server")]
 pub(crate) use pass::within;
+#[cfg(feature = "server")]
+pub(crate) use proxied::Client;
+pub use proxied::{ForwardedFields, InvalidNetwork, TransportAddr, TrustedProxies};
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
 pub(crate) use state::context::Context;
 #[cfg(feature = "server")]
 pub(crate) use state::counted::Counted;
+pub use state::id::{ConnectionId, ParseConnectionIdError};
 pub(crate) use state::latest::{Key, Latest};
 #[cfg(feature = "server")]
 pub(crate) use state::leaving::Departure;
-pub use state::shared::ConnectionId;
 #[cfg(feature = "server")]
 pub(crate) use state::source::Source;
 #[cfg(feature = "server")]
 pub(crate) use state::watchman::Watchman;
 #[cfg(feature = "server")]
 pub(crate) use task::connection::serve_transport;
+#[cfg(feature = "server")]
+pub(crate) use task::inspected::serve_inspected;
 #[cfg(feature = "tls")]
 pub use tls_session::{ClientCertificate, TlsSession, TlsVersion};

@@ -17,7 +17,8 @@ use super::handles::websocket::WebSocket;
 use super::state::compression::{self, Compression};
 use super::state::context::Context;
 use super::state::shared::Shared;
-use super::task::connection::{Registered, serve_open};
+use super::task::connection::Registered;
+use super::task::inspected::serve_open;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate;
 use crate::proto::handshake::{

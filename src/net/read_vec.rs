@@ -5,14 +5,17 @@
 //! `AsyncRead` and implements the trait itself.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
 use bytes::BufMut;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
+use super::proxied::Client;
 #[cfg(feature = "tls")]
 use super::tls_session::TlsSession;
+use crate::proto::rejection::Rejection;
 
 /// What a transport can do beside `AsyncWrite`.
 pub(crate) trait ReadVec {
@@ -58,8 +61,29 @@ pub(crate) trait ReadVec {
         None
     }
 
+    /// What a proxy said of its client before the first byte, once that has been read. Given once.
+    fn take_introduction(&mut self) -> Option<Box<Client>> {
+        None
+    }
+
+    /// Counts the connection for the address of its client, which a proxy has said. Asked once.
+    ///
+    /// # Errors
+    /// The address has as many as it may.
+    fn count_client(&mut self, _client: IpAddr) -> Result<(), Rejection> {
+        Ok(())
+    }
+
     /// Has the transport take a little more than it was meant to: the last that is written to it.
     fn make_room(&mut self) {}
+
+    /// Our own address, where there is one. Asked once for a connection that is inspected.
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// The request head of an opening handshake was read, and these bytes with it that stand behind it.
+    fn head_is_read(&mut self, _early: &[u8]) {}
 }
 
 impl<T: AsyncRead + Unpin> ReadVec for T {
@@ -71,5 +95,54 @@ impl<T: AsyncRead + Unpin> ReadVec for T {
     ) -> Poll<io::Result<usize>> {
         // Without filling it with zeros first.
         pin!(self.read_buf(&mut buffer.limit(limit))).poll(cx)
+    }
+}
+
+/// A transport of any kind.
+pub(crate) trait AnyTransport: ReadVec + AsyncWrite + Unpin + Send {}
+
+impl<T: ReadVec + AsyncWrite + Unpin + Send> AnyTransport for T {}
+
+impl ReadVec for Box<dyn AnyTransport> {
+    fn poll_read_vec(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<u8>,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        (**self).poll_read_vec(cx, buffer, limit)
+    }
+
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (**self).try_write(bytes)
+    }
+
+    fn unflushed(&mut self) -> usize {
+        (**self).unflushed()
+    }
+
+    fn try_flush(&mut self) -> io::Result<()> {
+        (**self).try_flush()
+    }
+
+    fn is_secure(&self) -> bool {
+        (**self).is_secure()
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls_session(&self) -> Option<TlsSession> {
+        (**self).tls_session()
+    }
+
+    fn make_room(&mut self) {
+        (**self).make_room();
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        (**self).local_addr()
+    }
+
+    fn head_is_read(&mut self, early: &[u8]) {
+        (**self).head_is_read(early);
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Listener {
     pub(super) rest: Rest,
     /// Whether its connections begin with TLS.
     pub(super) is_tls: bool,
+    /// Whether a header of the PROXY protocol comes before that.
+    pub(super) is_proxied: bool,
 }
 
 enum Kind {
@@ -60,6 +62,7 @@ impl Listener {
             socket: Some(socket),
             rest: bound.rest,
             is_tls: bound.is_tls,
+            is_proxied: bound.is_proxied,
         })
     }
 

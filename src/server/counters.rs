@@ -26,6 +26,9 @@ pub struct Counters {
     /// Of the refused, those beyond
     /// [`Server::max_handshakes_per_address`](crate::Server::max_handshakes_per_address).
     pub refused_too_often: u64,
+    /// Connections that were closed for their header of the PROXY protocol: it was wrong, late, or from a peer
+    /// that is not trusted ([`Listen::proxy_protocol`](crate::Listen::proxy_protocol)).
+    pub proxy_header_faults: u64,
     /// Failures to accept that were the machine's own: descriptors, memory.
     pub accept_errors: u64,
     /// Handlers that panicked. Each ended its own connection and no other.
@@ -78,6 +81,7 @@ pub struct Drained {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) accept_errors: AtomicU64,
+    pub(super) proxy_faults: AtomicU64,
     /// A worker ended by its own fault.
     pub(super) is_broken: AtomicBool,
     #[cfg(feature = "tls")]

@@ -20,6 +20,7 @@ use super::handover::{LONGEST, LONGEST_QUEUE, LOOK_AGAIN, QUIET, Rest};
 use super::limits::{Caps, Overload};
 use super::listener;
 use super::permit::Permit;
+use super::proxy::Proxying;
 use super::shutdown::Watch;
 use super::socket::Socket;
 #[cfg(feature = "tls")]
@@ -53,6 +54,8 @@ impl Security {
 pub(super) struct Door<H> {
     pub(super) listener: Listener,
     pub(super) security: Security,
+    /// Where connections begin with a header of the PROXY protocol.
+    pub(super) proxying: Option<Proxying>,
     /// What connections to come begin with, and which version of it that is.
     pub(super) context: Arc<Context>,
     pub(super) caps: Caps,
@@ -219,7 +222,12 @@ where
         if self.is_new {
             self.shared.buffers.set_on_connection(&stream);
         }
-        match (self.admit(Some(peer), caps), &self.security) {
+        if let Some(proxying) = self.proxying.clone() {
+            return self.open_proxied_tcp(&proxying, stream, peer, caps);
+        }
+        // Behind a proxy the client is counted, once it is known.
+        let counted = if self.context.trusts(Some(peer)) { None } else { Some(peer) };
+        match (self.admit(counted, caps), &self.security) {
             (Ok(permit), Security::Plain) => self.serve(Socket::new(stream, permit), Some(peer)),
             (Err(overload), Security::Plain) => self.refuse(stream, Some(peer), overload),
             #[cfg(feature = "tls")]
@@ -241,13 +249,16 @@ where
     #[cfg(unix)]
     fn open_unix(&mut self, stream: UnixStream, caps: Caps) {
         self.shared.buffers.set_on_unix(&stream);
+        if let Some(proxying) = self.proxying.clone() {
+            return self.open_proxied_unix(&proxying, stream, caps);
+        }
         match self.admit(None, caps) {
             Ok(permit) => self.serve(UnixSocket::new(stream, permit), None),
             Err(overload) => self.refuse(stream, None, overload),
         }
     }
 
-    fn admit(&self, peer: Option<SocketAddr>, caps: Caps) -> Result<Permit, Overload> {
+    pub(super) fn admit(&self, peer: Option<SocketAddr>, caps: Caps) -> Result<Permit, Overload> {
         let admission = &self.shared.control.admission;
         if self.context.is_out_of_memory() {
             admission.count_out_of_memory();
@@ -257,21 +268,29 @@ where
     }
 
     /// Starts the task of one connection.
-    fn serve<T>(&mut self, transport: T, peer: Option<SocketAddr>)
+    pub(super) fn serve<T>(&mut self, transport: T, peer: Option<SocketAddr>)
     where
         T: ReadVec + AsyncWrite + Unpin + Send + 'static,
     {
         let handler = self.handler.clone();
         let context = self.context.clone();
-        let connection =
-            net::serve_transport(transport, peer, context, move |incoming| handler(incoming));
+        let handler = move |incoming| handler(incoming);
+        // Of two types, so that a connection that is not inspected never asks.
+        if context.is_inspected() {
+            self.spawn(net::serve_inspected(Box::new(transport), peer, context, handler));
+        } else {
+            self.spawn(net::serve_transport(transport, peer, context, handler));
+        }
+    }
+
+    fn spawn(&mut self, connection: impl Future<Output = Ending> + Send + 'static) {
         match &mut self.connections {
             Some(connections) => drop(connections.spawn(connection)),
             None => drop(tokio::spawn(connection)),
         }
     }
 
-    fn refuse<T>(&self, stream: T, peer: Option<SocketAddr>, overload: Overload)
+    pub(super) fn refuse<T>(&self, stream: T, peer: Option<SocketAddr>, overload: Overload)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

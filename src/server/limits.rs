@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::rates::Rates;
 use crate::net::Source;
@@ -112,6 +112,8 @@ pub(super) struct Admission {
     /// Used only with a cap per address. Counts are never zero.
     by_source: Mutex<HashMap<Source, usize>>,
     rates: Rates,
+    /// What holds for clients that proxies name, once the server has started.
+    of_clients: OnceLock<Caps>,
 }
 
 /// Connections that were refused, by the cap that they were beyond.
@@ -182,6 +184,20 @@ impl Admission {
                 Err(overload)
             }
         }
+    }
+
+    /// Has these caps hold for clients that proxies name. The first call counts.
+    pub(super) fn set_caps_of_clients(&self, caps: Caps) {
+        let _ = self.of_clients.set(caps);
+    }
+
+    /// Counts a connection that has a place for its client, which a proxy has named: one that is refused now
+    /// was accepted before. The answer is to be given to `dismiss`.
+    pub(super) fn admit_client(&self, client: IpAddr) -> Result<Option<Source>, Overload> {
+        let caps = self.of_clients.get().copied().unwrap_or_default();
+        self.admit_source(Some(client), caps).inspect_err(|overload| {
+            self.refused.of(*overload).fetch_add(1, Ordering::Relaxed);
+        })
     }
 
     fn admit_all(&self, peer: Option<IpAddr>, caps: Caps) -> Result<Option<Source>, Overload> {

@@ -32,6 +32,7 @@ pub struct Listen {
     at: At,
     port: Port,
     is_tls: bool,
+    is_proxied: bool,
     /// Where it was set.
     #[cfg(unix)]
     mode: Option<u32>,
@@ -70,6 +71,7 @@ impl Listen {
             at,
             port: Port::Alone,
             is_tls: false,
+            is_proxied: false,
             #[cfg(unix)]
             mode: None,
         }
@@ -112,6 +114,19 @@ impl Listen {
         self
     }
 
+    /// Its connections begin with a header of the PROXY protocol, version 1 or 2, before TLS and HTTP. It is
+    /// required: a connection without it, or with one that is wrong, is closed without an answer.
+    ///
+    /// It is believed of the [trusted proxies](Server::trusted_proxies). Other peers are turned away, but on
+    /// this machine they may say that they speak for themselves (LOCAL), as health checks do. Where no proxies
+    /// are named, everybody is believed who can connect, and the server starts only if that is this machine: on
+    /// a loopback address or a Unix socket.
+    #[must_use]
+    pub fn proxy_protocol(mut self) -> Self {
+        self.is_proxied = true;
+        self
+    }
+
     pub(super) fn bind(self) -> io::Result<Vec<Bound>> {
         self.check()?;
         let mut bound = match self.at {
@@ -126,6 +141,7 @@ impl Listen {
                 return Err(super::invalid(NO_TLS));
             }
             bound.is_tls = self.is_tls;
+            bound.is_proxied = self.is_proxied;
         }
         Ok(bound)
     }

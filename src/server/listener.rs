@@ -30,6 +30,8 @@ pub(super) struct Bound {
     pub(super) socket: Socket,
     pub(super) address: BoundAddress,
     pub(super) is_tls: bool,
+    /// Whether its connections begin with a header of the PROXY protocol.
+    pub(super) is_proxied: bool,
     pub(super) rest: Rest,
 }
 
@@ -115,6 +117,7 @@ impl Bound {
             socket,
             address: BoundAddress::Tcp(address),
             is_tls: false,
+            is_proxied: false,
             rest: if port == Port::Shared { Rest::Served } else { Rest::Refused },
         }
     }
@@ -124,7 +127,14 @@ impl Bound {
     pub(super) fn at_path(path: &Path, mode: u32) -> io::Result<Self> {
         let (socket, file) = unix::listen(path, mode)?;
         let address = BoundAddress::Unix(file.path().to_owned());
-        Ok(Self { file: Some(Arc::new(file)), socket, address, is_tls: false, rest: Rest::Refused })
+        Ok(Self {
+            file: Some(Arc::new(file)),
+            socket,
+            address,
+            is_tls: false,
+            is_proxied: false,
+            rest: Rest::Refused,
+        })
     }
 
     /// A socket that listens already. It stays as it is, for others may have it too.
@@ -141,8 +151,15 @@ impl Bound {
             socket,
             address,
             is_tls: false,
+            is_proxied: false,
             rest: Rest::Left,
         })
+    }
+
+    /// Whether other machines may say who their clients are, as far as the address goes.
+    pub(super) fn is_open_to_proxies(&self) -> bool {
+        let is_elsewhere = |address: SocketAddr| !address.ip().to_canonical().is_loopback();
+        self.is_proxied && self.address.tcp().is_some_and(is_elsewhere)
     }
 
     pub(super) fn binding(&self) -> Binding {

@@ -14,13 +14,16 @@ mod handover;
 mod limits;
 mod listen;
 mod listener;
+mod listing;
 mod permit;
+mod proxy;
 mod pulse;
 mod rates;
 mod refusal;
 mod renewal;
 mod serving;
 mod shutdown;
+mod snapshot;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
@@ -45,10 +48,12 @@ use self::limits::Admission;
 pub use self::limits::Caps;
 pub use self::listen::Listen;
 use self::listener::Bound;
+pub use self::proxy::{ProxyHeader, ProxyHeaderFault};
 use self::pulse::Pulse;
 use self::renewal::Renewal;
 pub use self::serving::{Handle, Serving};
 use self::shutdown::Shutdown;
+pub use self::snapshot::Snapshot;
 #[cfg(feature = "tls")]
 use self::tls::InForce;
 #[cfg(feature = "tls")]
@@ -56,7 +61,7 @@ pub use self::tls::{Tls, TlsCounters, TlsError};
 use self::worker::{Shared, Worker};
 use crate::net::{
     Answer, Body, BoxError, Config, Context, HttpService, Incoming, Limits, Takes, Timeouts,
-    Watchman,
+    TrustedProxies, Watchman,
 };
 use crate::proto::handshake::{Policy, Request};
 
@@ -222,12 +227,25 @@ impl Server {
         self
     }
 
+    /// Sets which proxies are believed about their clients, and what they say.
+    ///
+    /// From there on the client's address is what the log, [`peer_addr`](crate::Incoming::peer_addr) and the
+    /// caps per address have: a connection from a trusted proxy is counted for its client, once the request
+    /// head or the [PROXY header](Listen::proxy_protocol) says who that is. A client beyond a cap gets the same
+    /// answer as at the door; [`Counters`] has it among the accepted, too.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.config.trusted_proxies = Some(proxies);
+        self
+    }
+
     /// Answers requests that do not ask for a WebSocket, of any method, on the same port. Without this
     /// they get 426, or 405 where they are no GET.
     ///
     /// A request is judged as strictly as an opening handshake before the handler sees it. Its content
     /// is bounded by `Limits::max_body_size` and is to arrive within `Timeouts::handshake` after the
-    /// head; the peer's address is among its extensions, as a [`SocketAddr`]. How long the handler takes
+    /// head; the client's address is among its extensions, as a [`SocketAddr`], and that of the transport's peer
+    /// as a [`TransportAddr`](crate::TransportAddr). How long the handler takes
     /// is its own matter, unless the client resets the connection: bound what may hang. The connection
     /// is closed after the answer, whose `Connection`, `Date` and framing are not the handler's to set.
     /// A panic or an error is answered with 500 and logged.
@@ -329,8 +347,9 @@ impl Server {
     /// beyond get 429 with `Retry-After` (RFC 6585 §4). As many may come at once. No cap unless set; it is
     /// not 0.
     ///
-    /// Behind a proxy every connection comes from the same address. Every connection counts that is
-    /// accepted, whatever it asks for. From more than 16,384 addresses within a second only the first
+    /// Behind a proxy that is [trusted](Self::trusted_proxies) it is the client's address that counts; behind
+    /// another one every connection comes from the same address. Every connection counts that is accepted,
+    /// whatever it asks for. From more than 16,384 addresses within a second only the first
     /// 16,384 are counted.
     #[must_use]
     pub fn max_handshakes_per_address(mut self, per_second: u32) -> Self {
@@ -341,7 +360,8 @@ impl Server {
     /// Caps the connections that are open at once from one IPv4 address or one
     /// IPv6 /64; those beyond get 503. No cap unless set; it is not 0.
     ///
-    /// Behind a proxy every connection comes from the same address.
+    /// Behind a proxy that is [trusted](Self::trusted_proxies) it is the client's address that counts; behind
+    /// another one every connection comes from the same address.
     #[must_use]
     pub fn max_connections_per_address(mut self, connections: usize) -> Self {
         self.caps.per_address = Some(connections);
@@ -504,6 +524,12 @@ impl Server {
         if !self.control.tls.is_set() && self.bound.iter().any(|bound| bound.is_tls) {
             return Err(invalid("there is a TLS listener, and Server::tls is not set"));
         }
+        if !self.config.trusted_proxies.as_ref().is_some_and(TrustedProxies::names_networks)
+            && let Some(bound) = self.bound.iter().find(|bound| bound.is_open_to_proxies())
+        {
+            let address = &bound.address;
+            return Err(invalid(format!("{address} {NOBODY_TRUSTED}")));
+        }
         self.buffers.check().map_err(invalid)?;
         self.config.check().map_err(invalid)
     }
@@ -520,6 +546,7 @@ impl Server {
             // It was asked for before there was a context to tell.
             contexts.iter().for_each(|context| context.announce(farewell.clone()));
         }
+        self.control.admission.set_caps_of_clients(self.caps);
         let hands = deal(self.bound, count)?;
         let hand_over = HandOver::new(hands.iter().flatten().map(|listener| listener.rest));
         let shared = Shared::new(self.control.clone(), self.caps, self.buffers, hand_over);
@@ -557,6 +584,9 @@ impl fmt::Debug for Server {
 
 const SERVE_IN_RUNTIME: &str = "Server::serve blocks, and this is a tokio runtime: await \
     Server::start(handler)?, or Server::start_on(&Handle::current(), handler)? to serve on it";
+
+const NOBODY_TRUSTED: &str = "takes the PROXY protocol and is for other machines too: say which proxies are \
+    trusted";
 
 /// From when on a handler that keeps its thread is warned of.
 const BLOCKING_WARNING: Duration = Duration::from_millis(100);

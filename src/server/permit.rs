@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::limits::{Admission, Caps, Overload};
 use crate::net::Source;
+use crate::proto::rejection::Rejection;
 
 /// One connection's place.
 pub(super) struct Permit {
@@ -23,6 +24,18 @@ impl Permit {
     ) -> Result<Self, Overload> {
         let source = admission.admit(peer, caps)?;
         Ok(Self { admission: admission.clone(), source, is_opening: true })
+    }
+
+    /// Counts the connection for the address of its client, which a proxy has said: at the door it was counted
+    /// for none.
+    ///
+    /// # Errors
+    /// What the client is to be told: it has as many as it may.
+    pub(super) fn count_client(&mut self, client: IpAddr) -> Result<(), Rejection> {
+        if self.source.is_none() {
+            self.source = self.admission.admit_client(client).map_err(Overload::rejection)?;
+        }
+        Ok(())
     }
 
     /// Bytes are about to be written. The first ones are the answer to the opening handshake: unless

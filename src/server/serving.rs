@@ -241,7 +241,7 @@ impl Handle {
         }
     }
 
-    fn contexts(&self) -> impl Iterator<Item = &Context> {
+    pub(super) fn contexts(&self) -> impl Iterator<Item = &Context> {
         self.control.contexts.get().into_iter().flatten().map(|each| &**each)
     }
 
@@ -270,6 +270,7 @@ impl Handle {
             refused_per_address: admission.refused(Overload::PerAddress),
             refused_too_often: admission.refused(Overload::Rate),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
+            proxy_header_faults: tally.proxy_faults.load(Ordering::Relaxed),
             panics: self.counted(Counted::Panic),
             late_messages: self.counted(Counted::LateMessage),
             ping_floods: self.counted(Counted::PingFlood),

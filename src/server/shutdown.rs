@@ -259,7 +259,7 @@ impl Watch {
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Stands for "no deadline" where the clock cannot hold the time asked for.
-const FAR_AWAY: Duration = Duration::from_hours(24 * 365);
+const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3600);
 
 #[cfg(test)]
 mod tests {

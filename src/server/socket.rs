@@ -6,6 +6,7 @@
 //! one: four atomic operations for each message that comes alone and is answered.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -14,7 +15,9 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::permit::Permit;
+use super::proxy::Carries;
 use crate::net::ReadVec;
+use crate::proto::rejection::Rejection;
 
 /// One accepted connection.
 pub(super) struct Socket {
@@ -60,8 +63,24 @@ impl ReadVec for Socket {
         Ok(())
     }
 
+    fn count_client(&mut self, client: IpAddr) -> Result<(), Rejection> {
+        self.permit.count_client(client)
+    }
+
     fn make_room(&mut self) {
         make_room(&self.stream);
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.stream.local_addr().ok()
+    }
+}
+
+impl Carries for Socket {
+    type Stream = TcpStream;
+
+    fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, Metadata, Permissions, TryLockError};
 use std::io::{self, ErrorKind, IoSlice};
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,9 @@ use tokio::net::UnixStream;
 
 use super::listener::BACKLOG;
 use super::permit::Permit;
+use super::proxy::Carries;
 use crate::net::ReadVec;
+use crate::proto::rejection::Rejection;
 
 /// The permissions of the file unless others are asked for: its owner and its group may connect.
 pub(super) const MODE: u32 = 0o660;
@@ -189,12 +192,24 @@ impl ReadVec for UnixSocket {
         SockRef::from(&self.stream).send(bytes)
     }
 
+    fn count_client(&mut self, client: IpAddr) -> Result<(), Rejection> {
+        self.permit.count_client(client)
+    }
+
     fn make_room(&mut self) {
         let socket = SockRef::from(&self.stream);
         // Where the bound cannot be moved, nothing is lost but what would be written.
         if let Ok(size) = socket.send_buffer_size() {
             let _ = socket.set_send_buffer_size(size.saturating_add(LAST));
         }
+    }
+}
+
+impl Carries for UnixSocket {
+    type Stream = UnixStream;
+
+    fn stream(&self) -> &UnixStream {
+        &self.stream
     }
 }
 

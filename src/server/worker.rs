@@ -22,6 +22,7 @@ use super::door::{Door, Security};
 use super::handover::HandOver;
 use super::limits::{Caps, descriptor_limit};
 use super::listener::Bound;
+use super::proxy::Proxying;
 use super::refusal::Refusals;
 use crate::net::{BoxError, Context, Farewell, Incoming};
 
@@ -139,9 +140,11 @@ impl Worker {
         let mut accepting = JoinSet::new();
         for listener in listeners {
             let security = Security::of(listener.is_tls, control, &self.context);
+            let is_proxied = listener.is_proxied;
             let door = Door {
                 listener,
                 security,
+                proxying: is_proxied.then(|| Proxying::new(control, &self.context)),
                 context: self.context.clone(),
                 caps: self.shared.caps,
                 version: 0,

@@ -3,6 +3,7 @@
 //!
 //! What is asserted holds for every schedule; the seeds only say what is sent.
 #![cfg(feature = "net")]
+#![allow(clippy::incompatible_msrv, reason = "tests are for the Rust that we build with")]
 
 #[cfg(feature = "deflate")]
 use stickler_testing::deflate;

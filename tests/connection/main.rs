@@ -28,6 +28,8 @@ mod handles;
 mod health;
 mod heard;
 mod hsts;
+mod ids;
+mod inspect;
 mod leaving;
 mod messages;
 mod opening;

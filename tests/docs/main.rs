@@ -6,6 +6,7 @@ mod pages;
 mod protocol;
 mod refused;
 mod reports;
+mod security;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -14,8 +14,11 @@ const CONFORMANCE: &str = "docs/conformance.md";
 const GENERATED: [&str; 2] = ["docs/refused.md", CONFORMANCE];
 
 /// Pages outside `docs` whose links are followed too.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 10] = [
     "README.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "docs/operations/install.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "autobahn/README.md",

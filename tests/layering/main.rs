@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 24] = [
+const ROOMS: [Room; 26] = [
     Room {
         name: "proto",
         at: "src/proto",
@@ -63,6 +63,7 @@ const ROOMS: [Room; 24] = [
             "httpdate",
             "pin_project_lite",
             "form_urlencoded",
+            "ipnet",
             // Of the feature `http`.
             "hyper",
             "http_body",
@@ -76,7 +77,7 @@ const ROOMS: [Room; 24] = [
         roots: &["proto", "net"],
         never: &["std::fs", "std::env", "std::process", "std::net::TcpListener", "TcpListener"],
     },
-    // Inside `net` each folder knows those below it only: task, handles, state, lent.
+    // Inside `net` each folder knows those below it only: task, then handles and inspect, then state, lent.
     Room {
         name: "net/handles",
         at: "src/net/handles",
@@ -85,18 +86,30 @@ const ROOMS: [Room; 24] = [
         never: &["crate::net::task"],
     },
     Room {
+        name: "net/inspect",
+        at: "src/net/inspect",
+        crates: &["*"],
+        roots: &["*"],
+        never: &["crate::net::task", "crate::net::handles"],
+    },
+    Room {
         name: "net/state",
         at: "src/net/state",
         crates: &["*"],
         roots: &["*"],
-        never: &["crate::net::task", "crate::net::handles"],
+        never: &["crate::net::task", "crate::net::handles", "crate::net::inspect"],
     },
     Room {
         name: "net/lent",
         at: "src/net/lent",
         crates: &["*"],
         roots: &["*"],
-        never: &["crate::net::task", "crate::net::handles", "crate::net::state"],
+        never: &[
+            "crate::net::task",
+            "crate::net::handles",
+            "crate::net::inspect",
+            "crate::net::state",
+        ],
     },
     // Each file knows one crate of the ecosystem.
     Room {
@@ -165,6 +178,7 @@ const ROOMS: [Room; 24] = [
             "httpdate",
             "socket2",
             "rustix",
+            "proxy_header",
             "http",
             "http_body",
             // Of the feature `tls`.
@@ -256,10 +270,17 @@ const ROOMS: [Room; 24] = [
         never: &[],
     },
     Room {
+        name: "inspect",
+        at: "cli/src/inspect",
+        crates: &["*"],
+        roots: &["inspect", "cli"],
+        never: &[],
+    },
+    Room {
         name: "serve",
         at: "cli/src/serve",
         crates: &["*"],
-        roots: &["serve", "apps", "cli", "config_file", "listen", "units", "variables"],
+        roots: &["serve", "apps", "cli", "config_file", "inspect", "listen", "units", "variables"],
         never: &[],
     },
 ];

@@ -10,6 +10,7 @@ use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, S
 use stickler::{Caps, Config, DeflateConfig, Limits, Timeouts};
 
 use super::memory::default_bound;
+use super::proxies::read_trusted;
 use super::routes;
 use crate::apps::{Apps, CHAT, Origins, Routes, Subprotocols, VIOLATIONS};
 use crate::cli::{Compression, Deflate, Serve, Switch, WhenFull, WhenTooFast, usage_error};
@@ -21,6 +22,7 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         .timeouts(read_timeouts(options))
         .policy(read_policy(options)?)
         .health_path(read_health_path(options)?)
+        .trusted_proxies(read_trusted(options)?)
         .hsts(options.tls.hsts.map(|seconds| Duration::from_secs(seconds.into())))
         .max_memory(options.bounds.max_memory.map_or_else(default_bound, |size| size.0))
         .deflate(read_deflate(&options.compression)))

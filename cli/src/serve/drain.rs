@@ -42,10 +42,21 @@ impl Drain {
     /// Begins it, because of this signal.
     pub(super) fn begin(&self, handle: &Handle, signal: &str) {
         let Farewell { delay, window, .. } = self.farewell;
-        // These codes can be sent, and there is no reason.
-        let _ = handle.shutdown_with(self.farewell.clone(), self.within);
+        self.go(handle);
         tracing::info!(signal, within = ?self.within, ?delay, ?window, "shutting down");
         notify::stopping(self.within);
+    }
+
+    /// Begins it, because the admin listener was asked to. A signal that comes then is the first one.
+    pub(super) fn begin_on_request(&self, handle: &Handle) {
+        self.go(handle);
+        tracing::info!(within = ?self.within, "shutting down: the admin listener was asked to");
+        notify::stopping(self.within);
+    }
+
+    fn go(&self, handle: &Handle) {
+        // These codes can be sent, and there is no reason.
+        let _ = handle.shutdown_with(self.farewell.clone(), self.within);
     }
 
     /// What the process ends with.

@@ -50,6 +50,11 @@ impl Filter {
         Ok(filter)
     }
 
+    /// The directives in words, as they are understood.
+    pub(super) fn directives(&self) -> &str {
+        &self.directives
+    }
+
     /// The same for the subscriber.
     pub(super) fn build(&self) -> Result<EnvFilter, String> {
         EnvFilter::builder().parse(&self.directives).map_err(|error| error.to_string())
@@ -247,11 +252,14 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 const MODULES: &[&str] = &[
     "stickler::adapters::axum::upgrade",
     "stickler::adapters::hyper",
+    "stickler::admin",
+    "stickler::admin::routes",
     "stickler::apps",
     "stickler::apps::chat::claim",
     "stickler::apps::chat::member",
     "stickler::apps::chat::room",
     "stickler::apps::routes",
+    "stickler::inspect::queue",
     "stickler::net::handles::rejecting",
     "stickler::net::state::compression",
     "stickler::net::state::watchman",
@@ -271,6 +279,7 @@ const MODULES: &[&str] = &[
     "stickler::server::accepting",
     "stickler::server::door",
     "stickler::server::listener",
+    "stickler::server::proxy",
     "stickler::server::shutdown",
     "stickler::server::tls",
     "stickler::server::tls::failure",

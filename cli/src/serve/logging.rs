@@ -4,17 +4,18 @@
 //! to a thread that writes them. When the reader of a pipe stops, lines are dropped
 //! and counted; when it is gone, the thread goes on discarding. Characters that
 //! could forge a line or drive a terminal are escaped, whoever sent them.
+//!
+//! What is logged can be changed while the program runs: [`Log::set_filter`].
 
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{panic, thread};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::reload;
+use tracing_subscriber::{EnvFilter, reload};
 
 use super::filter::{Filter, Source};
 use crate::cli::LogFormat;
@@ -26,25 +27,27 @@ use crate::variables;
 ///
 /// A sentence, when the filter cannot be read.
 pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result<Log, String> {
-    let Read { filter, foreign } = read_filter(filter)?;
+    let Read { filter, in_force, foreign } = read_filter(filter)?;
     let lines = Lines::to(io::stderr(), format);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(lines.clone())
         .with_ansi(false);
-    let (begun, change) = match format {
+    let (begun, replace) = match format {
         LogFormat::Text => {
             let builder = builder.with_filter_reloading();
-            let change = change_of(builder.reload_handle());
-            (builder.try_init(), change)
+            let replace = replacing(builder.reload_handle());
+            (builder.try_init(), replace)
         }
         LogFormat::Json => {
             let builder = builder.json().flatten_event(true).with_filter_reloading();
-            let change = change_of(builder.reload_handle());
-            (builder.try_init(), change)
+            let replace = replacing(builder.reload_handle());
+            (builder.try_init(), replace)
         }
     };
     begun.map_err(|error| error.to_string())?;
+    let filter = Arc::new(Mutex::new(in_force));
+    let log = Log { lines, filter, replace };
     // The hook of the standard library writes to standard error itself, and would wait there.
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -54,64 +57,25 @@ pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result
     for directive in foreign {
         tracing::warn!(directive, "RUST_LOG speaks of what is no part of this program");
     }
-    Ok(Log { lines, change })
-}
-
-/// The log that was started: its filter can be changed, and its lines waited for. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Log {
-    lines: Lines,
-    change: Change,
-}
-
-/// Puts another filter in the place of the one in force.
-type Change = Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
-
-impl Log {
-    /// From now on this filter holds, which is written as that of `--log` is; an empty one means `info`.
-    ///
-    /// # Errors
-    ///
-    /// A sentence on what cannot be read; the old filter holds then.
-    pub(crate) fn set_filter(&self, filter: &str) -> Result<(), String> {
-        let filter = Filter::parse(filter, Source::Ours)?.build()?;
-        (self.change)(filter).map_err(|error| error.to_string())
-    }
-
-    /// From now on that of `RUST_LOG` holds, or `info`.
-    ///
-    /// # Errors
-    ///
-    /// As [`set_filter`](Self::set_filter).
-    pub(crate) fn reset_filter(&self) -> Result<(), String> {
-        let Read { filter, .. } = read_filter(None)?;
-        (self.change)(filter).map_err(|error| error.to_string())
-    }
-
-    /// Waits until the lines so far have been written, or a short time; says which.
-    pub(crate) fn flush(&self) -> Flushed {
-        self.lines.flush()
-    }
-}
-
-fn change_of<S: 'static>(filter: reload::Handle<EnvFilter, S>) -> Change {
-    Arc::new(move |new| filter.reload(new))
-}
-
-/// Whether the filter can be read, as [`start`] reads it.
-///
-/// # Errors
-///
-/// A sentence, when it cannot.
-pub(crate) fn check(filter: Option<(String, &str)>) -> Result<(), String> {
-    read_filter(filter).map(drop)
+    Ok(log)
 }
 
 /// A filter, and the directives beside it that are for other programs.
 #[derive(Debug)]
 struct Read {
     filter: EnvFilter,
+    /// The same in words.
+    in_force: String,
     foreign: Vec<String>,
+}
+
+/// Whether this filter could be logged by.
+///
+/// # Errors
+///
+/// A sentence, when it cannot be read.
+pub(crate) fn check(filter: Option<(String, &str)>) -> Result<(), String> {
+    read_filter(filter).map(drop)
 }
 
 /// Reads a filter that has the name of its flag or variable with it, or that of `RUST_LOG`.
@@ -126,14 +90,106 @@ fn read_filter(filter: Option<(String, &str)>) -> Result<Read, String> {
     let invalid = |why| format!("invalid value '{}' for '{name}': {why}", text.escape_debug());
     let read = Filter::parse(&text, source).map_err(invalid)?;
     let filter = read.build().map_err(invalid)?;
-    Ok(Read { filter, foreign: read.foreign })
+    Ok(Read { filter, in_force: read.directives().to_owned(), foreign: read.foreign })
+}
+
+/// Puts another filter in the place of the one in force.
+type Replace = Arc<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+
+fn replacing<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Replace {
+    Arc::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))
+}
+
+/// The log while the program runs. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Log {
+    lines: Lines,
+    /// What is logged, in words.
+    filter: Arc<Mutex<String>>,
+    replace: Replace,
+}
+
+impl Log {
+    /// What is logged now, as `--log` has it.
+    pub(crate) fn filter(&self) -> String {
+        self.in_force().clone()
+    }
+
+    /// Logs from now on what this filter says, as `--log` has it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, when the filter cannot be read; the old one stays in force.
+    pub(crate) fn set_filter(&self, text: &str) -> Result<(), String> {
+        let read = Filter::parse(text, Source::Ours)?;
+        let (filter, in_force) = (read.build()?, read.directives().to_owned());
+        self.put_in_force(Read { filter, in_force, foreign: Vec::new() })
+    }
+
+    fn put_in_force(&self, read: Read) -> Result<(), String> {
+        // Held until the end: of two calls at once the later one is in force, and is told.
+        let mut in_force = self.in_force();
+        (self.replace)(read.filter)?;
+        *in_force = read.in_force;
+        Ok(())
+    }
+
+    /// Logs from now on what `RUST_LOG` says, or `info`.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_filter`](Self::set_filter).
+    pub(crate) fn reset_filter(&self) -> Result<(), String> {
+        self.put_in_force(read_filter(None)?)
+    }
+
+    /// How many lines were dropped so far, because standard error did not take them.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lines.queue.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the lines so far have been written, or a short time; says which.
+    pub(crate) fn flush(&self) -> Flushed {
+        self.lines.flush()
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, String> {
+        self.filter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The way to the thread that writes.
 #[derive(Clone)]
 struct Lines {
-    queue: SyncSender<Entry>,
-    dropped: Arc<AtomicU64>,
+    entries: SyncSender<Entry>,
+    queue: Arc<Queue>,
+}
+
+/// What both ends of the queue know of it.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Bytes of the lines that wait.
+    bytes: AtomicUsize,
+    /// Lines that were dropped so far.
+    dropped: AtomicU64,
+    /// Of these, those of which the log does not say so yet.
+    untold: AtomicU64,
+}
+
+impl Queue {
+    /// Takes room for a line of this many bytes, if there is some.
+    fn reserve(&self, len: usize) -> bool {
+        let is_room = self.bytes.fetch_add(len, Ordering::Relaxed) < QUEUED_BYTES;
+        if !is_room {
+            self.bytes.fetch_sub(len, Ordering::Relaxed);
+        }
+        is_room
+    }
+
+    fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.untold.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Whether the lines have reached standard error.
@@ -144,27 +200,32 @@ pub(crate) enum Flushed {
 }
 
 enum Entry {
-    Line(Vec<u8>),
+    Line {
+        /// The bytes that it had before it was escaped, for which room was taken.
+        reserved: usize,
+        line: Vec<u8>,
+    },
     /// Answered when everything before it has been written.
     Flush(SyncSender<()>),
 }
 
 impl Lines {
     fn to(output: impl Write + Send + 'static, format: LogFormat) -> Self {
-        let (lines, queue) = mpsc::sync_channel(QUEUED_LINES);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let log = Self { queue: lines, dropped: dropped.clone() };
+        let (entries, waiting) = mpsc::sync_channel(QUEUED_LINES);
+        let queue = Arc::new(Queue::default());
+        let lines = Self { entries, queue: queue.clone() };
         // Without the thread there is no log, which is no reason not to serve.
         let _ = thread::Builder::new()
             .name("log".into())
-            .spawn(move || write_all(&queue, &dropped, output, format));
-        log
+            .spawn(move || write_all(&waiting, &queue, output, format));
+        lines
     }
 
+    /// Waits until the lines so far have been written, or a short time; says which.
     fn flush(&self) -> Flushed {
         let deadline = Instant::now() + FLUSH_TIME;
         let (done, is_done) = mpsc::sync_channel(1);
-        while self.queue.try_send(Entry::Flush(done.clone())).is_err() {
+        while self.entries.try_send(Entry::Flush(done.clone())).is_err() {
             if Instant::now() >= deadline {
                 return Flushed::No;
             }
@@ -177,11 +238,14 @@ impl Lines {
     }
 
     fn put(&self, line: &[u8]) {
-        match self.queue.try_send(Entry::Line(escape(line))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        // Before it is escaped: what is dropped costs no more than it has to.
+        if !self.queue.reserve(line.len()) {
+            return self.queue.drop_one();
+        }
+        let entry = Entry::Line { reserved: line.len(), line: escape(line) };
+        if self.entries.try_send(entry).is_err() {
+            self.queue.bytes.fetch_sub(line.len(), Ordering::Relaxed);
+            self.queue.drop_one();
         }
     }
 }
@@ -208,18 +272,14 @@ impl Write for LineWriter<'_> {
     }
 }
 
-fn write_all(
-    queue: &Receiver<Entry>,
-    dropped: &AtomicU64,
-    mut output: impl Write,
-    format: LogFormat,
-) {
-    for entry in queue {
+fn write_all(waiting: &Receiver<Entry>, queue: &Queue, mut output: impl Write, format: LogFormat) {
+    for entry in waiting {
         match entry {
-            Entry::Line(line) => {
+            Entry::Line { reserved, line } => {
                 // A reader that went away is none of our business.
                 let _ = output.write_all(&line);
-                let dropped = dropped.swap(0, Ordering::Relaxed);
+                queue.bytes.fetch_sub(reserved, Ordering::Relaxed);
+                let dropped = queue.untold.swap(0, Ordering::Relaxed);
                 if dropped > 0 {
                     let _ = output.write_all(dropped_line(dropped, format).as_bytes());
                 }
@@ -262,8 +322,11 @@ fn is_line_or_direction(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Lines that wait for the writing thread; at a few hundred bytes each, under 1 MiB.
+/// Lines that wait for the writing thread.
 const QUEUED_LINES: usize = 2048;
+
+/// Their bytes, from which on no more are taken. A long path makes a long line.
+const QUEUED_BYTES: usize = 1 << 20;
 
 /// What the end of the process waits for the last lines.
 const FLUSH_TIME: Duration = Duration::from_millis(200);
@@ -327,6 +390,30 @@ mod tests {
         let lines = written.lines().filter(|line| *line == "line").count();
         assert!((QUEUED_LINES..=QUEUED_LINES + 1).contains(&lines), "{lines}");
         assert!(written.contains("log lines were dropped"));
+        let dropped = log.queue.dropped.load(Ordering::Relaxed);
+        assert_eq!(usize::try_from(dropped).unwrap() + lines, 3 * QUEUED_LINES);
+    }
+
+    #[test]
+    fn long_lines_take_no_more_room_than_short_ones() {
+        let pipe = Pipe::default();
+        let log = Lines::to(pipe.clone(), LogFormat::Text);
+        let blocked = pipe.blocked.lock().unwrap();
+        let long = [&[b'a'; 32 << 10][..], b"\n"].concat();
+        for _ in 0..QUEUED_LINES {
+            log.put(&long);
+        }
+        assert!(log.queue.bytes.load(Ordering::Relaxed) <= QUEUED_BYTES + long.len());
+        drop(blocked);
+        while log.flush() == Flushed::No {}
+        assert_eq!(log.queue.bytes.load(Ordering::Relaxed), 0);
+        let written = pipe.written.lock().unwrap().len();
+        assert!(written < QUEUED_BYTES + 3 * long.len(), "{written}");
+        // There is room again.
+        let dropped = log.queue.dropped.load(Ordering::Relaxed);
+        assert!(dropped > 0);
+        log.put(&long);
+        assert_eq!(log.queue.dropped.load(Ordering::Relaxed), dropped);
     }
 
     #[test]
@@ -345,7 +432,7 @@ mod tests {
             log.put(b"line\n");
         }
         while log.flush() == Flushed::No {}
-        assert_eq!(log.dropped.load(Ordering::Relaxed), 0);
+        assert_eq!(log.queue.dropped.load(Ordering::Relaxed), 0);
     }
 
     #[test]
@@ -360,12 +447,14 @@ mod tests {
     fn a_filter_in_force_is_changed_or_stays() {
         let pipe = Pipe::default();
         let lines = Lines::to(pipe.clone(), LogFormat::Text);
-        let filter = read_filter(Some(("--log".to_owned(), "info"))).unwrap().filter;
+        let Read { filter, in_force, .. } = read_filter(Some(("--log".into(), "info"))).unwrap();
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(lines.clone())
             .with_filter_reloading();
-        let log = Log { lines, change: change_of(builder.reload_handle()) };
+        let (filter, replace) =
+            (Arc::new(Mutex::new(in_force)), replacing(builder.reload_handle()));
+        let log = Log { lines, filter, replace };
         tracing::subscriber::with_default(builder.finish(), || {
             tracing::debug!("first");
             log.set_filter("debug").unwrap();
@@ -375,6 +464,7 @@ mod tests {
             log.set_filter("off").unwrap();
             tracing::error!("fourth");
         });
+        assert_eq!(log.filter(), "off");
         while log.flush() == Flushed::No {}
         let written = String::from_utf8(pipe.written.lock().unwrap().clone()).unwrap();
         let said = ["first", "second", "third", "fourth"].map(|word| written.contains(word));

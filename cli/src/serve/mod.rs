@@ -9,7 +9,9 @@ mod filter;
 mod logging;
 mod memory;
 mod notify;
+mod operated;
 mod places;
+mod proxies;
 mod reload;
 mod routes;
 mod signals;
@@ -26,11 +28,14 @@ use self::activation::Handed;
 use self::config::{read_apps, read_config};
 use self::drain::Drain;
 use self::logging::Log;
+use self::operated::Operated;
 use self::places::Places;
 use self::reload::InForce;
 use self::tls::Certificates;
+use crate::admin::{self, Admin};
 use crate::apps::{Apps, RoutePlan};
 use crate::cli::{Serve, usage_error};
+use crate::inspect::{Trace, Tracing};
 
 /// Serves until a signal; 0 then, or 5 where that is asked for and connections were cut; 1 when it cannot.
 ///
@@ -42,12 +47,20 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     // While there is one thread: it changes the environment.
     let handed = activation::take();
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
-    let plan = Plan::read(options, is_tls_handed)?;
+    let mut plan = Plan::read(options, is_tls_handed)?;
     let drain = plan.drain.clone();
     let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
     let log = logging::start(filter, options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
-    let served = handed.and_then(|handed| serve(options, plan, handed, &log));
+    let served = handed.and_then(|handed| {
+        let tracing = plan.trace.take().map(Trace::start).transpose()?;
+        plan.config.inspect = tracing.as_ref().map(Tracing::inspector);
+        let served = serve(options, plan, handed, &log);
+        if let Some(tracing) = tracing {
+            tracing.finish();
+        }
+        served
+    });
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
         let _ = writeln!(io::stderr(), "stickler: {error}");
@@ -76,6 +89,8 @@ struct Plan {
     apps: Apps,
     routes: RoutePlan,
     drain: Drain,
+    trace: Option<Trace>,
+    admin: Option<Admin>,
 }
 
 impl Plan {
@@ -85,13 +100,15 @@ impl Plan {
     /// They do not go together, or a value is none.
     fn read(options: &Serve, is_tls_handed: bool) -> Result<Plan, clap::Error> {
         let places = Places::read(options)?;
-        let certificates = Certificates::read(options, &places.tls, is_tls_handed)?;
+        let certificates = Certificates::read(options, &places.all_tls(), is_tls_handed)?;
         let config = read_config(options)?;
         let apps = read_apps(options)?;
         let routes = routes::read(options)?;
         let drain = Drain::read(options)?;
+        let trace = Trace::read(options)?;
+        let admin = Admin::read(options)?;
         check_buffers(options)?;
-        Ok(Plan { places, certificates, config, apps, routes, drain })
+        Ok(Plan { places, certificates, config, apps, routes, drain, trace, admin })
     }
 }
 
@@ -109,7 +126,8 @@ fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
 }
 
 fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Result<Drained> {
-    let Plan { places, certificates, config, apps, routes, drain } = plan;
+    let Plan { places, certificates, config, apps, routes, drain, trace: _, admin } = plan;
+    let inspect = config.inspect.clone();
     let is_tls_handed = handed.iter().any(|handed| handed.is_tls);
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = options.workers.unwrap_or_else(cores);
@@ -117,6 +135,7 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
     let loaded = certificates.as_ref().map(Certificates::load).transpose();
     let loaded = loaded.map_err(io::Error::other)?;
     apps.routes.replace(routes.load().map_err(io::Error::other)?);
+    let max_memory = config.max_memory;
     let mut server = places.bind(options, handed)?.config(config).workers(workers);
     if let Some(loaded) = &loaded {
         server = server.tls(loaded.tls.clone());
@@ -141,6 +160,7 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
     if let Some(bytes) = options.bounds.unsent_low_water {
         server = server.unsent_low_water(bytes.0);
     }
+    let admin = admin.map(Admin::bind).transpose()?;
     // Before the line on standard output: who has read it may send a signal at once.
     if let Some((certificates, loaded)) = certificates.as_ref().zip(loaded.as_ref()) {
         certificates.report();
@@ -154,18 +174,23 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
         origins: apps.chat.clone(),
         routes: apps.routes.clone(),
         log: log.clone(),
+        inspect,
         handle: server.handle(),
     };
-    signals::watch(server.handle(), drain, in_force.watch()?)?;
+    signals::watch(server.handle(), drain.clone(), in_force.watch()?)?;
     let serving = apps.start(server)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;
+    let urls = admin.as_ref().map(admin::Bound::urls);
+    let program = Operated { handle: handle.clone(), drain: drain.clone(), log: log.clone() };
+    let served = admin::Served { handle: handle.clone(), program: Box::new(program), max_memory };
+    let admin = admin.map(|admin| admin.start(served)).transpose()?;
     let bindings = handle.bindings();
-    if let Err(error) = places::announce(&bindings) {
+    if let Err(error) = places::announce(&bindings, options.inspect.has_standard_output()) {
         tracing::warn!(%error, "standard output is closed");
     }
     let addresses = bindings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    tracing::info!(addresses, version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(addresses, admin = urls, version = env!("CARGO_PKG_VERSION"), "serving");
     if !handle.is_draining() {
         notify::ready();
     }
@@ -173,6 +198,9 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
     serving.wait()?;
     let drained = handle.drained();
     let Drained { clean, unclean, cut, .. } = drained;
+    if let Some(admin) = admin {
+        admin.end();
+    }
     tracing::info!(clean, unclean, cut, "gone");
     Ok(drained)
 }

@@ -6,13 +6,15 @@ use stickler::{Binding, Server};
 
 use super::activation::Handed;
 use super::config::read_each;
+use super::proxies::Proxied;
 use crate::cli::{Serve, usage_error};
 use crate::listen::{self, Listen, Place};
 
 /// Where to listen, without TLS and with it.
 pub(super) struct Places {
     plain: Vec<Place>,
-    pub(super) tls: Vec<Listen>,
+    tls: Vec<Listen>,
+    proxied: Proxied,
 }
 
 impl Places {
@@ -21,21 +23,31 @@ impl Places {
     /// # Errors
     /// A place that is none, or a flag about places of which there are none.
     pub(super) fn read(options: &Serve) -> Result<Self, clap::Error> {
-        let plain = read_each(&options.listen, &options.name_of("listen"), Place::parse)?;
-        let tls =
+        let mut plain = read_each(&options.listen, &options.name_of("listen"), Place::parse)?;
+        let mut tls =
             read_each(&options.tls.listen_tls, &options.name_of("listen_tls"), Listen::parse)?;
+        let proxied = Proxied::read(options, &mut plain, &mut tls)?;
         let listen = options.name_of("listen");
-        let has_port = !tls.is_empty() || plain.iter().any(|place| place.tcp().is_some());
+        let has_port = !tls.is_empty()
+            || proxied.has_port()
+            || plain.iter().any(|place| place.tcp().is_some());
         if options.listening.reuse_port && !has_port {
             let name = options.name_of("reuse_port");
             return Err(usage_error(format!("{name} is for a port, and {listen} has none")));
         }
         #[cfg(unix)]
-        if options.listening.unix_mode.is_some() && !plain.iter().any(|at| at.unix().is_some()) {
+        let mut unix = plain.iter().chain(&proxied.plain).filter_map(Place::unix);
+        #[cfg(unix)]
+        if options.listening.unix_mode.is_some() && unix.next().is_none() {
             let name = options.name_of("unix_mode");
             return Err(usage_error(format!("{name} is for a path, and {listen} has none")));
         }
-        Ok(Self { plain, tls })
+        Ok(Self { plain, tls, proxied })
+    }
+
+    /// The addresses with TLS, those too where the PROXY protocol comes before it.
+    pub(super) fn all_tls(&self) -> Vec<Listen> {
+        self.tls.iter().chain(&self.proxied.tls).cloned().collect()
     }
 
     /// Listens on what was handed over, and where it is said; by default there only where nothing was handed
@@ -53,7 +65,9 @@ impl Places {
             added.map(|added| server = Some(added))
         };
         let plain = if options.is_listen_said || handed.is_empty() { &self.plain[..] } else { &[] };
-        let has_port = !self.tls.is_empty() || plain.iter().any(|place| place.tcp().is_some());
+        let has_port = !self.tls.is_empty()
+            || self.proxied.has_port()
+            || plain.iter().any(|place| place.tcp().is_some());
         if options.listening.reuse_port && !has_port {
             let name = options.name_of("reuse_port");
             return Err(io::Error::other(format!(
@@ -74,17 +88,33 @@ impl Places {
             tcp(addresses).and_then(&mut add).map_err(hint).map_err(cannot_listen)?;
         }
         #[cfg(unix)]
-        for path in plain.iter().filter_map(Place::unix) {
+        let unix = |path| {
             let listen = stickler::Listen::unix(path);
-            let listen = match options.listening.unix_mode {
+            match options.listening.unix_mode {
                 Some(mode) => listen.unix_mode(mode),
                 None => listen,
-            };
-            add(listen).map_err(cannot_listen)?;
+            }
+        };
+        #[cfg(unix)]
+        for path in plain.iter().filter_map(Place::unix) {
+            add(unix(path)).map_err(cannot_listen)?;
         }
         for addresses in listen::groups(&self.tls).map_err(cannot_listen)? {
             let listen = tcp(addresses).map(stickler::Listen::tls);
             listen.and_then(&mut add).map_err(hint).map_err(cannot_listen)?;
+        }
+        let proxied = self.proxied.plain.iter().filter_map(Place::tcp);
+        for addresses in listen::groups(proxied).map_err(cannot_listen)? {
+            let listen = tcp(addresses).map(stickler::Listen::proxy_protocol);
+            listen.and_then(&mut add).map_err(hint).map_err(cannot_listen)?;
+        }
+        for addresses in listen::groups(&self.proxied.tls).map_err(cannot_listen)? {
+            let listen = tcp(addresses).map(|listen| listen.tls().proxy_protocol());
+            listen.and_then(&mut add).map_err(hint).map_err(cannot_listen)?;
+        }
+        #[cfg(unix)]
+        for path in self.proxied.plain.iter().filter_map(Place::unix) {
+            add(unix(path).proxy_protocol()).map_err(cannot_listen)?;
         }
         server.ok_or_else(|| io::Error::other("there is no address to listen on"))
     }
@@ -103,11 +133,13 @@ fn cannot_listen(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {error}"))
 }
 
-/// Standard output has these lines and no others: a program may wait for them.
-pub(super) fn announce(bindings: &[Binding]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+/// Standard output has these lines and no others: a program may wait for them. Where it is taken by something else,
+/// they are on standard error.
+pub(super) fn announce(bindings: &[Binding], is_stdout_taken: bool) -> io::Result<()> {
+    let mut output: Box<dyn Write> =
+        if is_stdout_taken { Box::new(io::stderr()) } else { Box::new(io::stdout().lock()) };
     for binding in bindings {
-        writeln!(stdout, "listening on {binding}")?;
+        writeln!(output, "listening on {binding}")?;
     }
-    stdout.flush()
+    output.flush()
 }

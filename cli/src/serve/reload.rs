@@ -4,11 +4,12 @@
 //! file the whole command line is read again: flags and variables say what they said, and the file what it says by
 //! now. Without one, there are the files of TLS only.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};
 
-use stickler::{Caps, Config, Handle};
+use stickler::{Caps, Config, Handle, Inspect};
 
 use super::Plan;
 use super::config::read_caps;
@@ -39,6 +40,8 @@ pub(super) struct InForce {
     pub(super) origins: Option<Origins>,
     pub(super) routes: Routes,
     pub(super) log: Log,
+    /// Who sees the frames, whatever the configuration.
+    pub(super) inspect: Option<Arc<dyn Inspect>>,
     pub(super) handle: Handle,
 }
 
@@ -120,8 +123,9 @@ impl InForce {
             changed.into_iter().partition(|id| Serve::is_reloaded(id));
         options.keep_fixed(&self.options);
         let plan = Plan::read(&options, self.is_tls_handed);
-        let Plan { certificates, config, apps, routes, .. } =
-            plan.map_err(|error| sentence_of(&error))?;
+        let plan = plan.map_err(|error| sentence_of(&error))?;
+        let Plan { certificates, mut config, apps, routes, .. } = plan;
+        config.inspect.clone_from(&self.inspect);
         config.check().map_err(|error| error.to_string())?;
         let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
         logging::check(filter)?;

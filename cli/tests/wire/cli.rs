@@ -313,8 +313,10 @@ fn bad_usage_is_told_in_a_sentence() {
 fn every_flag_is_in_a_table() {
     let mut page = concat!(
         include_str!("../../../docs/command-line.md"),
+        include_str!("../../../docs/behind-proxies.md"),
         include_str!("../../../docs/limits.md"),
         include_str!("../../../docs/drain.md"),
+        include_str!("../../../docs/inspecting.md"),
         include_str!("../../../docs/page.md"),
         include_str!("../../../docs/restart.md"),
         include_str!("../../../docs/tls.md")

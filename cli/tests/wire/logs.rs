@@ -110,14 +110,27 @@ fn cli_logs() {
                  server_no_context_takeover\""
                 );
                 let ended = format!("{peer}initiator=Peer code=4001 sent=4001 clean=true lasted=");
-                for line in [
-                    format!("DEBUG stickler::net::task::report: the connection opened {opened}"),
-                    format!("DEBUG stickler::net::task::report: the connection ended {ended}"),
+                let mut ids = Vec::new();
+                for (what, line) in [
+                    ("DEBUG stickler::net::task::report: the connection opened id=", &opened),
+                    ("DEBUG stickler::net::task::report: the connection ended id=", &ended),
                 ] {
-                    let times = log.lines().filter(|logged| logged.contains(&line)).count();
-                    if times != 1 {
-                        return Err(format!("    expected  {line:?} once\n    observed  {log}"));
+                    let rest = |logged: &str| Some(logged.split_once(what)?.1.to_owned());
+                    let about: Vec<_> = log.lines().filter_map(rest).collect();
+                    let [about] = &about[..] else {
+                        return Err(format!("    expected  {what:?} once\n    observed  {log}"));
+                    };
+                    match about.split_once(' ') {
+                        Some((id, about)) if about.starts_with(line) => ids.push(id.to_owned()),
+                        _ => {
+                            return Err(format!(
+                                "    expected  {line:?} once\n    observed  {log}"
+                            ));
+                        }
                     }
+                }
+                if ids.windows(2).any(|pair| pair[0] != pair[1]) {
+                    return Err(format!("    expected  one id\n    observed  {log}"));
                 }
                 if log.contains("zq9x") { Err(format!("    observed  {log}")) } else { Ok(()) }
             },

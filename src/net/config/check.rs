@@ -3,8 +3,10 @@
 use std::time::Duration;
 use std::{error, fmt, io};
 
+use http::HeaderName;
+
 use super::{Config, Limits, Timeouts};
-use crate::proto::handshake::Policy;
+use crate::proto::handshake::{Policy, ResponseFields};
 
 /// A setting that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +52,12 @@ impl Config {
             policy,
             health_path,
             hsts: _,
+            trusted_proxies: _,
+            id_header,
             #[cfg(feature = "deflate")]
             deflate,
             max_memory,
+            inspect: _,
         } = self;
         limits.check()?;
         timeouts.check()?;
@@ -60,6 +65,7 @@ impl Config {
         #[cfg(feature = "deflate")]
         deflate.check()?;
         check_policy(policy)?;
+        check_id_header(id_header.as_ref())?;
         check_health_path(health_path.as_deref(), policy)
     }
 }
@@ -147,6 +153,19 @@ fn check_policy(policy: &Policy) -> Result<(), ConfigError> {
         return refuse("policy.require_origin", "is set, but policy.origins is empty");
     }
     Ok(())
+}
+
+fn check_id_header(name: Option<&HeaderName>) -> Result<(), ConfigError> {
+    let is_taken = |name: &str| {
+        // RFC 6455 §11.3, and the other fields of browsers that scripts may not set.
+        name.starts_with("sec-") || ResponseFields::new().insert(name, "0").is_err()
+    };
+    match name {
+        Some(name) if is_taken(name.as_str()) => {
+            refuse("id_header", "is a field that the protocol has for itself")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_health_path(path: Option<&str>, policy: &Policy) -> Result<(), ConfigError> {

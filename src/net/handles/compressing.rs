@@ -157,6 +157,8 @@ impl Sender {
         };
         let Some(compressed) = compressed else { return Ok(Some((turn, parts))) };
         turn.queue_compressed(kind, compressed.as_ref())?;
+        turn.queue.count_message(kind, payload.len());
+        context.tally.deflated(payload.len(), compressed.as_ref().len());
         turn.queue.note_compressed(payload.len());
         turn.queue.outbound_mut().remember(payload);
         Ok(None)
@@ -187,7 +189,9 @@ impl Sender {
         };
         let is_owed = is_always || sending.takes_over();
         let message = Uncompressed::new(kind, payload, shape, history, is_owed);
+        let len = message.len();
         turn.queue.append_uncompressed(message);
+        turn.queue.count_message(kind, len);
         drop(turn);
         drop(copied);
         Ok(None)
@@ -219,14 +223,14 @@ pub(super) struct Fragments {
 
 impl Fragments {
     /// Queues a fragment, compressed up to a slice and stored from there; `first` gives the kind with the
-    /// first one.
+    /// first one. Gives how many bytes of payload that came to.
     pub(super) fn queue(
         &mut self,
         state: &mut State,
         first: Option<MessageKind>,
         piece: &[u8],
         fin: bool,
-    ) -> Result<(), SendError> {
+    ) -> Result<usize, SendError> {
         // What may not be sent may not reach the compressor either.
         state.queue.outbound().check_fragment(first)?;
         let Some(compressor) = &mut self.compressor else { return Err(SendError::Closed) };
@@ -241,7 +245,7 @@ impl Fragments {
         }
         state.queue_compressed_fragment(first, payload.as_ref(), fin)?;
         state.queue.outbound_mut().remember(piece);
-        Ok(())
+        Ok(payload.as_ref().len())
     }
 }
 

@@ -9,9 +9,15 @@ macro_rules! connection_methods {
                 self.$($shared).+.id()
             }
 
-            /// The peer's address, where the transport has one.
+            /// The client's address: that of the peer, where the transport has one, or what a proxy says that
+            /// [is trusted](crate::TrustedProxies). Its port is 0 where the proxy says none.
             pub fn peer_addr(&self) -> Option<std::net::SocketAddr> {
-                self.$($shared).+.peer
+                self.$($shared).+.peer()
+            }
+
+            /// The address of the transport's peer, where it has one. Behind a proxy it is the proxy's.
+            pub fn transport_addr(&self) -> Option<std::net::SocketAddr> {
+                self.$($shared).+.transport_addr
             }
 
             /// The path of the request target, undecoded.

@@ -89,12 +89,16 @@ impl<'a> FragmentedMessage<'a> {
         self.check_kind(&parts)?;
         let first = self.is_first.then_some(self.kind);
         if let Some(compressed) = &mut self.compressed {
-            compressed.queue(&mut turn, first, parts.bytes(), fin)?;
+            let deflated = compressed.queue(&mut turn, first, parts.bytes(), fin)?;
+            turn.queue.count_piece(self.kind, parts.bytes().len(), fin);
+            self.sender.shared.context.tally.deflated(parts.bytes().len(), deflated);
             self.passed(turn, fin);
             return Ok(());
         }
         let header = turn.queue.outbound_mut().start_fragment(first, parts.bytes().len(), fin)?;
+        let len = parts.bytes().len();
         let copied = append(&mut turn, Some(&header), parts);
+        turn.queue.count_piece(self.kind, len, fin);
         self.passed(turn, fin);
         drop(copied);
         Ok(())

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
 
+use super::rejecting::insert_header;
 use super::websocket::WebSocket;
 use crate::net::config::{Limits, Timeouts};
 use crate::net::error::{Error, Result};
@@ -74,9 +75,27 @@ impl Incoming {
         self.inner().tls.as_deref()
     }
 
-    /// The peer's address, where the transport has one.
+    /// The client's address: that of the peer, where the transport has one, or what a proxy says that
+    /// [is trusted](crate::TrustedProxies). Its port is 0 where the proxy says none.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.shared.peer
+        self.shared.peer()
+    }
+
+    /// The address of the transport's peer, where it has one. Behind a proxy it is the proxy's.
+    pub fn transport_addr(&self) -> Option<SocketAddr> {
+        self.shared.transport_addr
+    }
+
+    /// Whether the client asked over TLS, as far as a proxy that is trusted, the transport or
+    /// [`Policy::secure`](crate::Policy::secure) tells.
+    pub fn is_secure(&self) -> bool {
+        self.shared.is_secured(&self.shared.lock())
+    }
+
+    /// The host that the client named to the TLS of a proxy (SNI), where a header of the PROXY protocol says
+    /// so. Where TLS ends here, [`Incoming::tls`] has it.
+    pub fn proxied_server_name(&self) -> Option<String> {
+        self.shared.proxied_server_name()
     }
 
     /// The subprotocol that the 101 will name: the first in the client's order that the
@@ -138,7 +157,8 @@ impl Incoming {
     /// It does not wait: the connection task writes the 101.
     pub fn accept(mut self) -> Result<WebSocket> {
         let Some(inner) = self.inner.take() else { return Err(SendError::Closed.into()) };
-        let Inner { head, offer, fields, policy, settings, .. } = *inner;
+        let Inner { head, offer, mut fields, policy, settings, .. } = *inner;
+        self.add_id(&mut fields);
         if let Some((limits, timeouts)) = settings {
             self.shared.choose_settings(limits, timeouts);
         }
@@ -168,6 +188,16 @@ impl Incoming {
             self.shared.report_unspoken_subprotocols(&head);
         }
         Ok(WebSocket::new(self.shared.clone()))
+    }
+
+    /// Adds the id to the 101, if that was asked for and the application has no field of that name.
+    fn add_id(&self, fields: &mut ResponseFields) {
+        if let Some(name) = &self.shared.context.config.id_header
+            && !fields.contains(name.as_str())
+        {
+            // The configuration was checked; one that was not has no field then.
+            let _ = insert_header(fields, name.clone(), self.shared.id().to_string());
+        }
     }
 
     /// Answers without a WebSocket.
@@ -207,7 +237,7 @@ impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = self.inner.as_deref();
         f.debug_struct("Incoming")
-            .field("peer", &self.shared.peer)
+            .field("peer", &self.shared.peer())
             .field("request", &inner.map(|inner| &inner.head))
             .field("fields", &inner.map_or(0, |inner| inner.fields.iter().count()))
             .finish_non_exhaustive()

@@ -56,7 +56,7 @@ impl Fragments {
         _: Option<MessageKind>,
         _: &[u8],
         _: bool,
-    ) -> Result<(), SendError> {
+    ) -> Result<usize, SendError> {
         match self.0 {}
     }
 }

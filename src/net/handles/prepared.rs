@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::compressing::{Sending, compress};
 use super::sender::Sender;
 use super::sending::{Bound, Turn, is_large};
-use crate::net::lent::outbox::Large;
+use crate::net::lent::outbox::{Large, header_len};
 use crate::net::lent::slicing::{Effort, Slicing, Step};
 use crate::net::lent::uncompressed::Uncompressed;
 use crate::net::state::State;
@@ -37,6 +37,8 @@ impl Sender {
         let Some(frame) = frame else { return Ok(Some(turn)) };
         turn.queue.outbound_mut().start_prepared()?;
         queue_shared(&mut turn, frame);
+        turn.queue.count_message(prepared.kind(), len);
+        self.shared.context.tally.deflated(len, frame.len() - header_len(frame));
         if !is_settled {
             turn.queue.note_compressed(len);
         }
@@ -63,6 +65,7 @@ impl Sender {
             shape,
             is_owed,
         ));
+        turn.queue.count_message(prepared.kind(), prepared.payload().len());
         // RFC 7692 §7.1.1: later messages may refer to this one, which goes compressed then.
         turn.queue.outbound_mut().remember(prepared.payload());
         drop(turn);

@@ -21,6 +21,7 @@ use super::sending::is_large;
 use crate::net::config::WhenFull;
 use crate::net::ending::Ending;
 use crate::net::error::Result;
+use crate::net::lent::amounts::Amounts;
 use crate::net::lent::lease::Lease;
 use crate::net::lent::{cork, pool};
 use crate::net::state::shared::{Locked, Shared};
@@ -66,6 +67,8 @@ struct Found {
     last: bool,
     /// Whether it was assembled.
     is_assembled: bool,
+    /// What was found since the Receiver last had to wait.
+    counted: Amounts,
 }
 
 impl Receiver {
@@ -76,7 +79,7 @@ impl Receiver {
             assembled: Vec::new(),
             is_waiting: false,
             reads_while_full: None,
-            found: Found { start: 0, end: 0, text: None, last: true, is_assembled: false },
+            found: Found::default(),
         }
     }
 
@@ -256,6 +259,7 @@ impl Receiver {
             && self.shared.glance().is_at_rest()
             && cork::is_polled_here(self.shared.key(), cx.waker());
         if is_polled_again {
+            self.shared.count_received(&mut self.found.counted);
             self.return_buffers();
         }
         is_polled_again
@@ -274,6 +278,7 @@ impl Receiver {
     /// that came to is kept.
     #[inline(never)]
     fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
+        self.shared.count_received(&mut self.found.counted);
         // Dropped after the lock was given up.
         let mut _left = Left::default();
         let mut state = self.shared.lock();
@@ -386,6 +391,20 @@ fn look(
     }
 }
 
+/// Before the first message.
+impl Default for Found {
+    fn default() -> Found {
+        let counted = Amounts::default();
+        Found { start: 0, end: 0, text: None, last: true, is_assembled: false, counted }
+    }
+}
+
+/// What is text has a witness of that.
+#[inline]
+fn kind_of(text: Option<Checked>) -> MessageKind {
+    if text.is_some() { MessageKind::Text } else { MessageKind::Binary }
+}
+
 impl Found {
     /// Looks for a whole short message in front of this input, which begins between messages. Says
     /// whether there is one.
@@ -408,13 +427,10 @@ impl Found {
             return false;
         };
         let Payload::Input(range) = data.payload else { return false };
-        *self = Found {
-            start: range.start + position,
-            end: range.end + position,
-            text: data.text,
-            last: true,
-            is_assembled: false,
-        };
+        self.counted.add(kind_of(data.text), range.len());
+        self.start = range.start + position;
+        self.end = range.end + position;
+        (self.text, self.last, self.is_assembled) = (data.text, true, false);
         true
     }
 
@@ -429,15 +445,19 @@ impl Found {
     ) -> Lease {
         if let Payload::Input(Range { start, end }) = data.payload {
             state.reading.release_inbound();
-            *self = Found { start, end, text: data.text, last, is_assembled: false };
+            self.counted.add_piece(kind_of(data.text), end - start, last);
+            (self.start, self.end) = (start, end);
+            (self.text, self.last, self.is_assembled) = (data.text, last, false);
             return self.keep_input(assembled, state);
         }
-        *self = Found { start: 0, end: 0, text: data.text, last, is_assembled: true };
+        (self.start, self.end) = (0, 0);
+        (self.text, self.last, self.is_assembled) = (data.text, last, true);
         let mut spent = std::mem::take(assembled);
         if last {
             pool::return_message_buffer(std::mem::take(&mut spent));
         }
         *assembled = state.reading.take_assembled(spent);
+        self.counted.add_piece(kind_of(data.text), assembled.len(), last);
         state.reclaim_inflater(&shared.context);
         state.reading.release_spent();
         Lease::default()
@@ -484,6 +504,7 @@ impl fmt::Debug for Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         pool::return_message_buffer(std::mem::take(&mut self.assembled));
+        self.shared.count_received(&mut self.found.counted);
         let mut state = self.shared.lock();
         // What this Receiver had not read is judged and thrown away by the task.
         state.reading.take_back(std::mem::take(&mut self.lease));

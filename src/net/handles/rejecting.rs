@@ -70,9 +70,9 @@ impl Drop for RejectError {
         if let Some(incoming) = &self.incoming
             && incoming.is_first_to_tell()
         {
-            let peer = incoming.peer_addr().map(tracing::field::display);
+            let (id, peer) = incoming.shared.named();
             let (path, error) = (incoming.path(), tracing::field::display(&*self));
-            tracing::error!(peer, path, error, "the answer to an opening handshake is invalid");
+            tracing::error!(id, peer, path, error, "the answer to an opening handshake is invalid");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::fragments::FragmentedMessage;
 use super::outgoing::{Choice, Outgoing};
 use super::sending::{Bound, Turn};
 use crate::net::ending::Initiator;
+use crate::net::lent::amounts::Control;
 use crate::net::state::State;
 use crate::net::state::context::Context;
 use crate::net::state::shared::Shared;
@@ -146,7 +147,7 @@ impl Sender {
     pub fn ping(&self, data: &[u8]) -> Result<(), SendError> {
         let now = self.shared.context.now();
         let mut turn = Turn::for_data(&self.shared)?;
-        turn.queue.append(|outbound, batch| outbound.ping(data, batch))?;
+        turn.queue.append_control(Control::Ping, |outbound, batch| outbound.ping(data, batch))?;
         turn.pings.sent(data, now);
         Ok(())
     }
@@ -163,7 +164,7 @@ impl Sender {
         if data.len() > MAX_CONTROL_LEN {
             return Err(SendError::ControlTooLong);
         }
-        turn.queue.append(|outbound, batch| outbound.pong(data, batch));
+        turn.queue.append_control(Control::Pong, |outbound, batch| outbound.pong(data, batch));
         Ok(())
     }
 

@@ -138,6 +138,7 @@ impl Sender {
         }
         let header = turn.queue.outbound_mut().start_message(kind, payload.len())?;
         turn.queue.append_frame(&header, payload);
+        turn.queue.count_message(kind, payload.len());
         Ok(())
     }
 
@@ -157,20 +158,22 @@ impl Sender {
             }
         }
         let payload_len = parts.bytes().len();
-        let header = match parts {
-            Parts::Prepared(_) => {
+        let (header, counted) = match &parts {
+            Parts::Prepared(prepared) => {
                 turn.queue.outbound_mut().start_prepared()?;
-                None
+                (None, (prepared.kind(), prepared.payload().len()))
             }
             Parts::Copied(kind, _)
             | Parts::Owned(kind, _)
             | Parts::Shared(kind, _)
             | Parts::Taken(kind, _)
             | Parts::Leased(kind, ..) => {
-                Some(turn.queue.outbound_mut().start_message(kind, payload_len)?)
+                let header = turn.queue.outbound_mut().start_message(*kind, payload_len)?;
+                (Some(header), (*kind, payload_len))
             }
         };
         let copied = append(&mut turn, header.as_ref(), parts);
+        turn.queue.count_message(counted.0, counted.1);
         drop(turn);
         drop(copied);
         Ok(())

@@ -148,6 +148,7 @@ pub(in crate::net) fn append(
         }
         let frames = cork.frames.get_or_insert_with(pool::take_outbox);
         frames.append_frame(&message_header(kind, payload.len()), payload);
+        frames.sent.messages.add(kind, payload.len());
         true
     })
 }

@@ -1,6 +1,7 @@
 //! What a thread lends: read buffers, outboxes, buffers for large messages, engines of compression,
 //! and the cork. An idle connection holds none of them.
 
+pub(super) mod amounts;
 pub(super) mod arriving;
 pub(super) mod cork;
 #[cfg(feature = "deflate")]

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
+use super::amounts::Sent;
 use super::lease::Lease;
 use super::pool;
 #[cfg(feature = "deflate")]
@@ -35,6 +36,8 @@ pub(in crate::net) struct Outbox {
     /// Bytes of messages that were compressed into it when they were sent.
     #[cfg(feature = "deflate")]
     compressed: usize,
+    /// What is in it, as far as the task has not counted it.
+    pub(in crate::net) sent: Sent,
 }
 
 /// A payload that is written from where it lies.
@@ -176,6 +179,7 @@ impl Outbox {
         self.large.extend(other.large.drain(..).map(|(at, large)| (behind + at, large)));
         self.batch.append(&mut other.batch);
         self.len += std::mem::take(&mut other.len);
+        self.sent.absorb(std::mem::take(&mut other.sent));
         #[cfg(feature = "deflate")]
         {
             self.compressed += other.compressed;
@@ -224,25 +228,31 @@ impl Outbox {
             .is_some_and(|(at, next)| next.is_uncompressed() && *at == self.batch_written)
     }
 
-    /// Has `slice` compress a slice of the message that is next.
+    /// Has `slice` compress a slice of the message that is next. `compressed` is told of how many bytes the message
+    /// was and how many it is, if it goes compressed.
     #[cfg(feature = "deflate")]
     pub(in crate::net) fn compress_next(
         &mut self,
         slice: impl FnOnce(&mut Uncompressed) -> Sliced,
+        compressed: impl FnOnce(usize, usize),
     ) -> Progress {
         let next = self.large.get_mut(self.large_written);
         let Some((_, next)) = next else { return Progress::GoOn };
         let Large::Uncompressed(message) = next else { return Progress::GoOn };
         let len = message.len();
-        match slice(message) {
-            Sliced::NotYet => {}
+        let (header, payload) = match slice(message) {
+            Sliced::NotYet => return Progress::GoOn,
             Sliced::Awaited => return Progress::Awaited,
-            Sliced::Whole(header, payload) => {
-                self.len = self.len - len + payload.bytes().len();
-                *next = payload;
-                self.insert(header.as_ref().map_or(&[], HeaderBytes::as_bytes));
+            Sliced::Plain(header, payload) => (header, payload),
+            Sliced::Compressed(header, payload) => {
+                let header_len = if header.is_some() { 0 } else { header_len(payload.bytes()) };
+                compressed(len, payload.bytes().len().saturating_sub(header_len));
+                (header, payload)
             }
-        }
+        };
+        self.len = self.len - len + payload.bytes().len();
+        *next = payload;
+        self.insert(header.as_ref().map_or(&[], HeaderBytes::as_bytes));
         Progress::GoOn
     }
 
@@ -430,10 +440,21 @@ impl Outbox {
         }
         self.batch.clear();
         (self.batch_written, self.large_written, self.partly_written, self.len) = (0, 0, 0, 0);
+        self.sent = Sent::default();
         #[cfg(feature = "deflate")]
         {
             self.compressed = 0;
         }
+    }
+}
+
+/// Bytes of the header of an encoded frame: a server does not mask (RFC 6455 §5.2).
+#[cfg(feature = "deflate")]
+pub(in crate::net) fn header_len(frame: &[u8]) -> usize {
+    match frame.get(1).map(|len| len & 0x7f) {
+        Some(127) => 10,
+        Some(126) => 4,
+        _ => 2,
     }
 }
 

@@ -50,8 +50,10 @@ pub(in crate::net) enum Sliced {
     NotYet,
     /// Another task compresses it, and wakes this one then.
     Awaited,
-    /// The header, if the payload does not begin with it, and the payload.
-    Whole(Option<HeaderBytes>, Large),
+    /// The header, if the payload does not begin with it, and the payload, compressed.
+    Compressed(Option<HeaderBytes>, Large),
+    /// The same of a message that goes as it is.
+    Plain(Option<HeaderBytes>, Large),
 }
 
 impl fmt::Debug for Uncompressed {
@@ -117,7 +119,7 @@ impl Uncompressed {
             let Awaited { message, window, waker: registered } = awaited;
             match message.poll_compressed(*window, registered, waker) {
                 Poll::Ready(Some(frame)) => {
-                    return Sliced::Whole(None, Large::Shared(frame.clone()));
+                    return Sliced::Compressed(None, Large::Shared(frame.clone()));
                 }
                 Poll::Pending if !is_closing => return Sliced::Awaited,
                 Poll::Ready(None) | Poll::Pending => return self.store_or_plain(),
@@ -134,7 +136,7 @@ impl Uncompressed {
             Step::NotYet => Sliced::NotYet,
             Step::Compressed(payload) => {
                 let header = message_header(self.kind, payload.len()).compressed();
-                Sliced::Whole(Some(header), Large::Owned(payload))
+                Sliced::Compressed(Some(header), Large::Owned(payload))
             }
             Step::DoesNotShrink | Step::NoCompressor => self.store_or_plain(),
         }
@@ -153,6 +155,6 @@ impl Uncompressed {
     /// It goes as it is.
     fn plain(&mut self) -> Sliced {
         let header = (self.header_len == 0).then(|| message_header(self.kind, self.len()));
-        Sliced::Whole(header, std::mem::take(&mut self.payload))
+        Sliced::Plain(header, std::mem::take(&mut self.payload))
     }
 }

@@ -13,6 +13,7 @@ use super::waiting::Wakes;
 use crate::net::date::http_date;
 use crate::net::ending::{Initiator, SentClose, TimeoutKind};
 use crate::net::farewell::Farewell;
+use crate::net::lent::amounts::Control;
 use crate::net::lent::outbox::{Large, Outbox};
 use crate::net::lent::pool;
 use crate::proto::close::{CloseCode, CloseFrame};
@@ -91,6 +92,7 @@ impl State {
         {
             // Connections share its bytes.
             self.queue.append_large(&[], Large::Shared(message.frame().clone()));
+            self.queue.count_message(message.kind(), message.payload().len());
         }
         self.close(Initiator::Shutdown, farewell.code, &farewell.reason);
     }
@@ -204,7 +206,8 @@ impl State {
         self.life.ending().is_truncated |= kind == Some(std::io::ErrorKind::UnexpectedEof);
         if kind.is_none() {
             // RFC 6455 §5.5.2: a Ping before the peer's FIN is owed its Pong, which still can be written.
-            self.queue.append(|outbound, batch| outbound.release_pong(batch));
+            self.queue
+                .append_control(Control::Pong, |outbound, batch| outbound.release_pong(batch));
         }
         // RFC 6455 §7.2.1: a connection whose transport is lost is over.
         self.finish_without_close();

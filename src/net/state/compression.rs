@@ -154,7 +154,9 @@ impl State {
             let charge = || make_room(|| Budget::charge_history(budget, growth));
             context.reclaiming(Duration::ZERO, charge)
         };
-        if let Some(inflater) = self.reading.reclaim_inflater(charge) {
+        if let Some(mut inflater) = self.reading.reclaim_inflater(charge) {
+            let (deflated, inflated) = inflater.take_passed();
+            context.tally.inflated(deflated, inflated);
             return_inflater(inflater);
         }
     }

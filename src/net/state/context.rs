@@ -4,7 +4,6 @@
 //! register of times and moves it lazily, so that messages never touch it.
 
 use std::collections::BTreeMap;
-#[cfg(feature = "server")]
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -21,10 +20,14 @@ use super::memory::Memory;
 use super::rate_limit::Told;
 use super::settings::AtHand;
 use super::shared::Shared;
+use super::tally::Tally;
 use super::watchman::Watchman;
 use crate::net::config::Config;
 use crate::net::http::HttpService;
 use crate::net::lent::pool;
+#[cfg(feature = "server")]
+use crate::net::numbers::{MemoryLevel, Summed};
+use crate::net::proxied::TrustedProxies;
 use crate::proto::deflate::budget::Budget;
 
 /// What the connections of one runtime share, and the configuration that some of them have: connections that come
@@ -57,6 +60,8 @@ pub(crate) struct Core {
     pub(super) leaving: Leaving,
     live: AtomicUsize,
     counts: Counts,
+    /// What the connections have exchanged, and how they have ended.
+    pub(in crate::net) tally: Box<Tally>,
     register: Mutex<Register>,
     /// An entry was made that is due before all others.
     rearmed: Notify,
@@ -99,8 +104,24 @@ struct Slot {
 /// Where a connection is registered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::net) struct Place {
-    slot: u32,
-    generation: u32,
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+}
+
+impl Place {
+    /// Both numbers as one.
+    pub(super) fn to_bits(self) -> u64 {
+        u64::from(self.slot) << 32 | u64::from(self.generation)
+    }
+
+    /// What [`Place::to_bits`] gave.
+    pub(super) fn from_bits(bits: u64) -> Place {
+        let [a, b, c, d, e, f, g, h] = bits.to_be_bytes();
+        Place {
+            slot: u32::from_be_bytes([a, b, c, d]),
+            generation: u32::from_be_bytes([e, f, g, h]),
+        }
+    }
 }
 
 impl std::fmt::Display for Place {
@@ -134,6 +155,7 @@ impl Context {
                 leaving: Leaving::default(),
                 live: AtomicUsize::new(0),
                 counts: Counts::default(),
+                tally: Box::new(Tally::new()),
                 register: Mutex::default(),
                 rearmed: Notify::new(),
                 emptied: Notify::new(),
@@ -156,6 +178,12 @@ impl Context {
             budget: self.budget.clone(),
             core: self.core.clone(),
         }
+    }
+
+    /// Whether frames of connections may be shown to somebody.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_inspected(&self) -> bool {
+        self.config.inspect.is_some()
     }
 
     /// Contexts for this many runtimes, which share what the configuration bounds for all.
@@ -199,6 +227,29 @@ impl Context {
         self.register().at(place)
     }
 
+    /// Shows the connections from this slot on, so many slots at most, until one says that it was the last. Gives the
+    /// slot behind what was looked at, if there is one.
+    #[cfg(feature = "server")]
+    pub(super) fn look_at(
+        &self,
+        first: u32,
+        slots: usize,
+        mut goes_on: impl FnMut(Place, &Arc<Shared>) -> bool,
+    ) -> Option<u32> {
+        let register = self.register();
+        let from = register.slots.get(first as usize..).unwrap_or_default();
+        for (at, slot) in (first..).zip(from).take(slots) {
+            let place = Place { slot: at, generation: slot.generation };
+            if let Some(connection) = &slot.connection
+                && !goes_on(place, connection)
+            {
+                return at.checked_add(1);
+            }
+        }
+        let looked = u32::try_from(slots).unwrap_or(u32::MAX);
+        (from.len() > slots).then(|| first.saturating_add(looked))
+    }
+
     /// Runs a task on the runtime of the connections. It is dropped when that has ended, and at once where
     /// there has been none.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -216,6 +267,18 @@ impl Context {
     /// Whether the connections of both are on one runtime, whatever their configurations.
     pub(crate) fn is_beside(&self, other: &Context) -> bool {
         self.number == other.number
+    }
+
+    /// Whether this peer is a proxy that is trusted; `None` for a peer without an address.
+    pub(crate) fn trusts(&self, peer: Option<SocketAddr>) -> bool {
+        let proxies = self.config.trusted_proxies.as_ref();
+        proxies.is_some_and(|proxies| proxies.trusts_peer(peer))
+    }
+
+    /// Whether proxies are named that are trusted.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_trusted_proxies(&self) -> bool {
+        self.config.trusted_proxies.as_ref().is_some_and(TrustedProxies::names_networks)
     }
 
     /// Bytes that may wait for one peer.
@@ -238,6 +301,22 @@ impl Context {
     #[cfg(feature = "server")]
     pub(crate) fn memory_used(&self) -> usize {
         self.memory.used()
+    }
+
+    /// Adds what the connections have exchanged, and how they have ended.
+    #[cfg(feature = "server")]
+    pub(crate) fn add_to(&self, sum: &mut Summed) {
+        self.tally.add_to(sum);
+        sum.queued += self.queued();
+    }
+
+    /// What all connections hold and may hold, and compression's part of it.
+    #[cfg(feature = "server")]
+    pub(crate) fn memory_levels(&self) -> (MemoryLevel, MemoryLevel) {
+        let level =
+            |used: usize, limit: usize| MemoryLevel { used: used as u64, limit: limit as u64 };
+        let (all, compression) = (&self.memory, self.memory.compression());
+        (level(all.used(), all.limit()), level(compression.used(), compression.limit()))
     }
 
     /// Connections that lost what they held, and messages for which there was no room; in all contexts that
@@ -265,6 +344,12 @@ impl Context {
     #[cfg(feature = "server")]
     pub(crate) fn admit_line_of_place(&self, peer: Option<SocketAddr>) -> Option<u64> {
         self.told.places.admit(peer.map(|peer| peer.ip()), self.told.now())
+    }
+
+    /// As `admit_line_of_place`, for a header of the PROXY protocol.
+    #[cfg(feature = "server")]
+    pub(crate) fn admit_line_of_proxy(&self, peer: Option<SocketAddr>) -> Option<u64> {
+        self.told.proxies.admit(peer.map(|peer| peer.ip()), self.told.now())
     }
 
     /// As `admit_line_of_place`, for a TLS handshake that failed.

@@ -18,13 +18,18 @@ impl Shared {
     /// call counts.
     pub(in crate::net) fn hold(&self, handles: usize) {
         let held = Held { handles: AtomicUsize::new(handles), let_go: Notify::new() };
-        let _ = self.held.set(Box::new(held));
+        let _ = self.rare().held.set(held);
+    }
+
+    #[inline]
+    fn held(&self) -> Option<&Held> {
+        self.rare.get()?.held.get()
     }
 
     /// There is one more handle.
     #[inline]
     pub(in crate::net) fn take_hold(&self) {
-        if let Some(held) = self.held.get() {
+        if let Some(held) = self.held() {
             held.handles.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -32,7 +37,7 @@ impl Shared {
     /// There is one handle less.
     #[inline]
     pub(in crate::net) fn lose_hold(&self) {
-        if let Some(held) = self.held.get()
+        if let Some(held) = self.held()
             && held.handles.fetch_sub(1, Ordering::AcqRel) == 1
         {
             held.let_go.notify_one();
@@ -41,7 +46,7 @@ impl Shared {
 
     /// Waits until the last handle is gone; for ever where handles keep nothing open. Await it once.
     pub(in crate::net) async fn let_go(&self) {
-        match self.held.get() {
+        match self.held() {
             Some(held) => held.let_go.notified().await,
             None => std::future::pending().await,
         }

@@ -7,11 +7,6 @@ use super::shared::Shared;
 pub(in crate::net) const HSTS: &str = "Strict-Transport-Security";
 
 impl Shared {
-    /// Whether TLS secures the connection, as far as the transport or the policy knows.
-    pub(in crate::net) fn is_secured(&self, state: &State) -> bool {
-        state.marks.is_secured() || self.context.config.policy.secure
-    }
-
     /// The value of the field for an answer on this connection, if it is to have one.
     pub(in crate::net) fn hsts(&self, state: &State) -> Option<String> {
         // RFC 6797 §7.2: never over a transport that is not secured.

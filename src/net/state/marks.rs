@@ -17,6 +17,18 @@ impl Marks {
         self.0 & FAILURE_TOLD != 0
     }
 
+    /// The log says that the connection opened.
+    pub(in crate::net) fn tell_opening(&mut self) {
+        self.0 |= OPENING_TOLD;
+    }
+
+    /// Whether the log says that the connection opened; only once.
+    pub(in crate::net) fn take_told_opening(&mut self) -> bool {
+        let was_told = self.0 & OPENING_TOLD != 0;
+        self.0 &= !OPENING_TOLD;
+        was_told
+    }
+
     /// The transport is secured by TLS.
     pub(in crate::net) fn secure(&mut self) {
         self.0 |= SECURED;
@@ -29,3 +41,4 @@ impl Marks {
 
 const FAILURE_TOLD: u8 = 1;
 const SECURED: u8 = 2;
+const OPENING_TOLD: u8 = 4;

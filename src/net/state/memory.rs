@@ -17,7 +17,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Deadline;
-use super::shared::{ConnectionId, Shared};
+use super::id::ConnectionId;
+use super::shared::Shared;
 use crate::proto::deflate::budget::Budget;
 
 /// The budget of all connections; the contexts of one server share it.
@@ -103,6 +104,12 @@ enum Idle {
 }
 
 impl Memory {
+    /// What compression takes of it.
+    #[cfg(feature = "server")]
+    pub(super) fn compression(&self) -> &Budget {
+        &self.compression
+    }
+
     pub(super) fn new(limit: usize, compression: Arc<Budget>) -> Memory {
         Memory {
             limit,

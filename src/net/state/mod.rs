@@ -9,6 +9,7 @@
 //!
 //! What needs more than one part stands here and in `closing.rs`.
 
+mod client;
 mod clock;
 mod closing;
 #[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
@@ -18,33 +19,40 @@ pub(super) mod counted;
 pub(super) mod drain;
 mod glance;
 mod held;
+mod histogram;
 mod hsts;
+pub(super) mod id;
 pub(super) mod latest;
 pub(super) mod leaving;
 mod life;
+#[cfg(feature = "server")]
+mod listing;
 mod marks;
 mod memory;
+mod own;
 mod pacing;
 mod pings;
 mod queue;
 pub(super) mod rate_limit;
 mod reading;
+#[cfg(feature = "server")]
+mod reading_out;
+pub(super) mod sampling;
 mod settings;
 pub(super) mod shared;
 mod shortage;
 pub(super) mod source;
+mod tally;
 mod ticks;
 pub(super) mod waiting;
 pub(super) mod watchman;
 
 use std::task::Waker;
-use std::time::Duration;
 
 use tokio::task::Id;
 
 pub(super) use self::life::Deadline;
 
-use self::context::Place;
 use self::counted::Counted;
 use self::glance::{Glance, Looks};
 use self::life::Life;
@@ -55,6 +63,7 @@ pub(super) use self::queue::Voice;
 use self::reading::Reading;
 use self::shared::Shared;
 use self::waiting::{Waiters, Wakes};
+use crate::net::lent::amounts::Control;
 use crate::net::lent::lease::Lease;
 use crate::proto::event::{Data, Delivery, Event};
 use crate::proto::violation::Violation;
@@ -72,24 +81,22 @@ pub(super) struct State {
     /// The tick at which the clock wakes this connection; `u32::MAX` for none. A later one than it can
     /// hold comes after two years, and is looked for anew then.
     pub(super) armed: u32,
-    pub(super) place: Place,
     /// Whether the connection has an account in the memory of all.
     is_charged: bool,
     pub(super) marks: Marks,
     pub(super) task: Option<Waker>,
     /// The task on which the Receiver was asked last; `None` where that was no task of tokio's.
     receiving_task: Option<Id>,
-    /// What the log says of it; `None` for the most common path, `/`, while nobody logs openings.
-    told: Option<Box<Told>>,
+    /// `None` for the most common path, `/`, without a subprotocol.
+    names: Option<Box<Names>>,
 }
 
-/// What the log says of a connection besides its ending.
-struct Told {
-    /// The path of the request target, undecoded; `None` for `/`.
-    path: Option<Box<str>>,
-    /// When the connection opened; never, if the log has no line of that. Eight bytes: with more of them the
-    /// allocator gives the next size.
-    opened: Deadline,
+/// What was asked for and what was agreed on, in words. Not above 24 bytes: the allocator gives more in its next
+/// step.
+struct Names {
+    /// The path of the request target, undecoded, and behind it the subprotocol that the 101 names.
+    text: Box<str>,
+    path_len: usize,
 }
 
 /// What receiving came to.
@@ -130,38 +137,39 @@ impl State {
             pings: Pings::default(),
             timer_due: true,
             armed: u32::MAX,
-            place: Place::default(),
             is_charged: false,
             marks: Marks::default(),
             task: None,
             receiving_task: None,
-            told: None,
+            names: None,
         }
     }
 
     /// The path of the request target.
     pub(super) fn path(&self) -> &str {
-        self.told.as_ref().and_then(|told| told.path.as_deref()).unwrap_or("/")
+        let names = self.names.as_ref();
+        names.and_then(|names| names.text.get(..names.path_len)).unwrap_or("/")
     }
 
     pub(super) fn set_path(&mut self, path: &str) {
         if path != "/" {
-            self.told().path = Some(path.into());
+            self.names = Some(Box::new(Names { text: path.into(), path_len: path.len() }));
         }
     }
 
-    /// The log says that the connection opened now.
-    pub(super) fn note_told_opening(&mut self, now: Duration) {
-        self.told().opened = Deadline::at(Some(now));
+    /// The subprotocol that the 101 names.
+    #[cfg(feature = "server")]
+    pub(super) fn subprotocol(&self) -> Option<&str> {
+        let subprotocol = self.names.as_ref().and_then(|names| names.text.get(names.path_len..));
+        // RFC 6455 §4.1: none is empty.
+        subprotocol.filter(|name| !name.is_empty())
     }
 
-    /// When the connection opened, if the log has a line of that; only once.
-    pub(super) fn take_told_opening(&mut self) -> Option<Duration> {
-        std::mem::replace(&mut self.told.as_mut()?.opened, Deadline::NEVER).time()
-    }
-
-    fn told(&mut self) -> &mut Told {
-        self.told.get_or_insert_with(|| Box::new(Told { path: None, opened: Deadline::NEVER }))
+    /// The 101 names this subprotocol.
+    pub(super) fn set_subprotocol(&mut self, name: &str) {
+        let path = self.path();
+        let (path_len, text) = (path.len(), [path, name].concat().into());
+        self.names = Some(Box::new(Names { text, path_len }));
     }
 
     /// The Receiver is asked on this task.
@@ -283,15 +291,23 @@ impl State {
             }
             // RFC 6455 §5.5.2: a Ping is answered, whether or not anybody takes data.
             Event::Ping(at) => {
+                shared.context.tally.received_ping();
                 let payload = self.reading.control_payload(&at);
-                self.queue.append(|outbound, batch| outbound.pong(payload, batch));
+                self.queue.append_control(Control::Pong, |outbound, batch| {
+                    outbound.pong(payload, batch);
+                });
                 if self.count_ping(shared) {
                     return Some(Received::Over);
                 }
             }
             Event::Pong(at) => {
                 let payload = self.reading.control_payload(&at);
-                let is_asked_for = self.pings.answered(payload, shared.context.now());
+                let tally = &shared.context.tally;
+                tally.received_pong();
+                let (is_asked_for, round_trip) = self.pings.answered(payload, shared.context.now());
+                if let Some(time) = round_trip {
+                    tally.round_trip(time);
+                }
                 self.offer_room();
                 if !is_asked_for && self.count_ping(shared) {
                     return Some(Received::Over);

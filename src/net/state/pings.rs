@@ -63,17 +63,23 @@ impl Pings {
         self.0.as_ref().is_some_and(|known| known.newest.is_some())
     }
 
-    /// A Pong came. One that answers the newest Ping gives the round-trip time. Says whether it may answer
-    /// any: there are no more of those than Pings that we sent.
-    pub(in crate::net) fn answered(&mut self, payload: &[u8], now: Duration) -> bool {
-        let Some(known) = &mut self.0 else { return false };
-        if let Some((_, sent)) = known.newest.take_if(|(newest, _)| **newest == *payload) {
-            let sent = sent.time().unwrap_or_default();
-            known.round_trip = Deadline::at(Some(now.saturating_sub(sent)));
+    /// A Pong came. Says whether it may answer any Ping: there are no more of those than Pings that we sent. One
+    /// that answers the newest Ping gives the round-trip time.
+    pub(in crate::net) fn answered(
+        &mut self,
+        payload: &[u8],
+        now: Duration,
+    ) -> (bool, Option<Duration>) {
+        let Some(known) = &mut self.0 else { return (false, None) };
+        let answered = known.newest.take_if(|(newest, _)| **newest == *payload);
+        let round_trip =
+            answered.map(|(_, sent)| now.saturating_sub(sent.time().unwrap_or_default()));
+        if round_trip.is_some() {
+            known.round_trip = Deadline::at(round_trip);
         }
         let is_asked_for = known.unanswered > 0;
         known.unanswered = known.unanswered.saturating_sub(1);
-        is_asked_for
+        (is_asked_for, round_trip)
     }
 
     /// A Ping came, or a Pong that nobody asked for; so many may come in a second.
@@ -160,12 +166,14 @@ mod tests {
     #[test]
     fn s5_5_3_as_many_pongs_are_asked_for_as_pings_were_sent() {
         let mut pings = Pings::default();
-        assert!(!pings.answered(b"", SECOND));
+        assert_eq!(pings.answered(b"", SECOND), (false, None));
         pings.sent(b"a", SECOND);
         pings.sent(b"b", SECOND);
-        assert!(pings.answered(b"a", SECOND) && pings.round_trip().is_none());
-        assert!(pings.answered(b"b", SECOND * 3) && pings.round_trip() == Some(SECOND * 2));
-        assert!(!pings.answered(b"b", SECOND));
+        assert_eq!(pings.answered(b"a", SECOND), (true, None));
+        assert_eq!(pings.round_trip(), None);
+        assert_eq!(pings.answered(b"b", SECOND * 3), (true, Some(SECOND * 2)));
+        assert_eq!(pings.round_trip(), Some(SECOND * 2));
+        assert_eq!(pings.answered(b"b", SECOND), (false, None));
     }
 
     #[cfg(target_pointer_width = "64")]

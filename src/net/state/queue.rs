@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use crate::net::lent::amounts::Control;
 use crate::net::lent::outbox::{Large, Outbox};
 use crate::net::lent::pool;
 #[cfg(feature = "deflate")]
 use crate::net::lent::uncompressed::Uncompressed;
 use crate::net::state::drain::DrainRate;
 use crate::net::state::life::Deadline;
+use crate::proto::assembler::MessageKind;
 #[cfg(feature = "deflate")]
 use crate::proto::deflate::Agreement;
 use crate::proto::frame::HeaderBytes;
@@ -254,6 +256,36 @@ impl Queue {
         result
     }
 
+    /// Appends a control frame, and counts it. A Pong may have to wait, or none may be sent any more.
+    pub(in crate::net) fn append_control<R>(
+        &mut self,
+        control: Control,
+        encode: impl FnOnce(&mut Outbound, &mut Vec<u8>) -> R,
+    ) -> R {
+        let before = self.len();
+        let result = self.append(encode);
+        if self.len() > before
+            && let Some(waiting) = &mut self.waiting
+        {
+            waiting.sent.count(control);
+        }
+        result
+    }
+
+    /// So many bytes of a message were appended, which counts with the last of them.
+    #[inline]
+    pub(in crate::net) fn count_piece(&mut self, kind: MessageKind, len: usize, is_last: bool) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.sent.messages.add_piece(kind, len, is_last);
+        }
+    }
+
+    /// A message was appended, with so many bytes of payload.
+    #[inline]
+    pub(in crate::net) fn count_message(&mut self, kind: MessageKind, len: usize) {
+        self.count_piece(kind, len, true);
+    }
+
     /// Appends a frame by copying it.
     #[inline]
     pub(in crate::net) fn append_frame(&mut self, header: &HeaderBytes, payload: &[u8]) {
@@ -385,6 +417,7 @@ impl Queue {
         }
         let mut outbox = pool::take_outbox();
         if outbox.append(|batch| self.outbound.release_pong(batch)) {
+            outbox.sent.count(Control::Pong);
             return Some(outbox);
         }
         pool::return_outbox(outbox);

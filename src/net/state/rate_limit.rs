@@ -83,6 +83,9 @@ pub(in crate::net) struct Told {
     /// Connections for which there is no place.
     #[cfg(feature = "server")]
     pub(in crate::net) places: RateLimit,
+    /// Headers of the PROXY protocol that were wrong.
+    #[cfg(feature = "server")]
+    pub(in crate::net) proxies: RateLimit,
     /// TLS handshakes that failed.
     #[cfg(feature = "tls")]
     pub(in crate::net) tls: RateLimit,
@@ -103,6 +106,8 @@ impl Default for Told {
             // Each line says the same.
             #[cfg(feature = "server")]
             places: RateLimit { per_source: 1, ..RateLimit::default() },
+            #[cfg(feature = "server")]
+            proxies: RateLimit::default(),
             #[cfg(feature = "tls")]
             tls: RateLimit::default(),
             unspoken: PerAddress::default(),

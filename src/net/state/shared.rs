@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::context::{Context, Place, tick_of};
+use super::client::Rare;
+use super::context::{Context, tick_of};
 use super::drain::DrainRate;
 use super::glance::{Glance, LastGlance};
-use super::held::Held;
+use super::id::ConnectionId;
+use super::own::Own;
 use super::settings::Settings;
 use super::waiting::{Wakes, Woken};
 use super::{Deadline, State};
@@ -20,43 +22,16 @@ use crate::proto::rejection::Rejection;
 /// One connection, as its handles and its task see it.
 pub(in crate::net) struct Shared {
     pub(in crate::net) context: Arc<Context>,
-    pub(in crate::net) peer: Option<SocketAddr>,
+    /// The peer of the transport. Behind a proxy it is not the client.
+    pub(in crate::net) transport_addr: Option<SocketAddr>,
     /// What the handler chose for this connection.
     pub(super) settings: OnceLock<Box<Settings>>,
-    /// Where handles keep the connection open, and no handler does.
-    pub(super) held: OnceLock<Box<Held>>,
+    /// What few connections have.
+    pub(super) rare: OnceLock<Box<Rare>>,
+    /// Its numbers.
+    pub(super) own: Box<Own>,
     glance: LastGlance,
     state: Mutex<State>,
-}
-
-/// Names one connection: no other of this process has the same.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId {
-    /// The number of the context.
-    context: u32,
-    place: Place,
-}
-
-impl ConnectionId {
-    pub(super) fn new(context: u32, place: Place) -> ConnectionId {
-        ConnectionId { context, place }
-    }
-
-    pub(super) fn context_number(self) -> u32 {
-        self.context
-    }
-}
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.context, self.place)
-    }
-}
-
-impl fmt::Debug for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConnectionId({self})")
-    }
 }
 
 /// The state, locked. When the lock is given up the glance is renewed, and then those are woken who
@@ -70,17 +45,19 @@ pub(in crate::net) struct Locked<'a> {
 
 impl Shared {
     pub(in crate::net) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
-        let deadline = Deadline::at(context.now().checked_add(context.config.timeouts.handshake));
+        let now = context.now();
+        let deadline = Deadline::at(now.checked_add(context.config.timeouts.handshake));
         let shared = Arc::new(Shared {
             context: context.clone(),
-            peer,
+            transport_addr: peer,
             settings: OnceLock::new(),
-            held: OnceLock::new(),
+            rare: OnceLock::new(),
+            own: Box::new(Own::new(now)),
             glance: LastGlance::default(),
             state: Mutex::new(State::new(deadline)),
         });
         let place = context.enter(shared.clone());
-        shared.lock().place = place;
+        shared.own.set_place(place);
         if context.is_draining() {
             // The shutdown may have come before the connection was registered.
             shared.shutdown();
@@ -132,7 +109,7 @@ impl Shared {
 
     /// The name of the connection, for users.
     pub(in crate::net) fn id(&self) -> ConnectionId {
-        ConnectionId { context: self.context.number, place: self.lock().place }
+        ConnectionId::new(self.context.number, self.own.place())
     }
 
     /// What the state was when its lock was last given up.
@@ -144,7 +121,7 @@ impl Shared {
     /// Ends the registration; the connection task is going.
     pub(in crate::net) fn leave(&self) {
         let mut state = self.lock();
-        let place = state.place;
+        let place = self.own.place();
         let is_charged = std::mem::take(&mut state.is_charged);
         drop(state);
         if is_charged {
@@ -159,7 +136,7 @@ impl Shared {
         let tick = u32::try_from(tick_of(deadline)).unwrap_or(u32::MAX - 1);
         if tick < state.armed {
             state.armed = tick;
-            self.context.arm(state.place, tick.into());
+            self.context.arm(self.own.place(), tick.into());
         }
     }
 
@@ -232,7 +209,7 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let glance = self.glance();
         f.debug_struct("Connection")
-            .field("peer", &self.peer)
+            .field("peer", &self.peer())
             .field("is_open", &glance.is_open())
             .field("queued", &glance.queued())
             .finish_non_exhaustive()

@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::State;
 use super::context::Context;
 use super::memory::{Holding, Memory};
-use super::shared::{ConnectionId, Shared};
+use super::shared::Shared;
 use super::{WRITE_FROM, closing::Shortage};
 use crate::net::lent::outbox::Outbox;
 
@@ -85,7 +85,7 @@ impl Shared {
             return false;
         }
         let memory = &self.context.memory;
-        let id = self.id_in(state);
+        let id = self.id();
         let (is_charged, has_grown) = memory.settle(id, self, holding);
         state.is_charged = is_charged;
         if !has_grown || holding.message <= SMALL_MESSAGE || memory.make_room(0) {
@@ -151,17 +151,12 @@ impl Shared {
         state.wake_task();
         // Before its task can settle the account anew.
         if std::mem::take(&mut state.is_charged) {
-            self.context.memory.close_account(self.id_in(&state));
+            self.context.memory.close_account(self.id());
         }
         let woken = state.take_woken();
         drop(state);
         self.context.spawn(async move { drop((woken, unsent)) });
         true
-    }
-
-    /// The name of the connection, for one who has its lock.
-    fn id_in(&self, state: &State) -> ConnectionId {
-        ConnectionId::new(self.context.number, state.place)
     }
 }
 

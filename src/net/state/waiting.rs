@@ -289,8 +289,13 @@ impl State {
         let input = if wakes.has(Wakes::INPUT) { all.input.take() } else { None };
         let mut others = Vec::new();
         if wakes.has(Wakes::OTHERS) {
-            let there = |_: &Key, waiter: &mut Waiter| self.is_there(waiter.awaited);
-            others.extend(all.others.extract_if(.., there).map(|(_, waiter)| waiter.waker));
+            all.others.retain(|_, waiter| {
+                let is_there = self.is_there(waiter.awaited);
+                if is_there {
+                    others.push(std::mem::replace(&mut waiter.waker, Waker::noop().clone()));
+                }
+                !is_there
+            });
         }
         self.waiters.0 = Some(all);
         task.into_iter().chain(input).chain(others).collect()

@@ -61,8 +61,9 @@ impl Watchman {
             return;
         }
         drop(told);
-        let peer = connection.peer.map(tracing::field::display);
+        let (id, peer) = connection.named();
         tracing::warn!(
+            id,
             peer,
             path,
             handler,

@@ -27,6 +27,7 @@ use crate::net::ending::{Initiator, TimeoutKind};
 use crate::net::error::BoxError;
 use crate::net::http::{Body, Fault, HttpService, check};
 use crate::net::lent::lease::Lease;
+use crate::net::proxied::TransportAddr;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::counted::Counted;
 use crate::net::state::drain::DrainRate;
@@ -273,8 +274,11 @@ impl hyper::service::Service<Request<Incoming>> for Answerer {
         let max_size = self.shared.context.config.limits.max_body_size;
         let patience = self.patience;
         let mut request = request.map(|content| Body::of_request(content, max_size, patience));
-        if let Some(peer) = self.shared.peer {
+        if let Some(peer) = self.shared.peer() {
             request.extensions_mut().insert(peer);
+        }
+        if let Some(address) = self.shared.transport_addr {
+            request.extensions_mut().insert(TransportAddr(address));
         }
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
@@ -331,17 +335,17 @@ async fn answer(
 
 /// Logs the application's own error, which nobody else hears.
 fn report_failure(shared: &Shared, error: &(dyn StdError + 'static)) {
-    let peer = shared.peer.map(tracing::field::display);
+    let (id, peer) = shared.named();
     let path = shared.lock().path().to_owned();
-    tracing::error!(peer, path, error = %Chain(error), "the answer to a plain request failed");
+    tracing::error!(id, peer, path, error = %Chain(error), "the answer to a plain request failed");
 }
 
 /// Counts a panic of the application, and logs it.
 fn report_panic(shared: &Shared, panic: &(dyn Any + Send)) {
     shared.context.count(Counted::Panic);
-    let peer = shared.peer.map(tracing::field::display);
+    let (id, peer) = shared.named();
     let path = shared.lock().path().to_owned();
-    tracing::error!(peer, path, panic = said(panic), "the answer to a plain request panicked");
+    tracing::error!(id, peer, path, panic = said(panic), "the answer to a plain request panicked");
 }
 
 /// hyper takes no smaller buffer.

@@ -43,12 +43,17 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                 shared.end(self.is_reported);
                 return Poll::Ready(());
             }
-            ready!(self.poll_end_of_tcp(is_overdue, cx));
+            ready!(self.poll_end_of_tcp(is_overdue, shared, cx));
         }
     }
 
     /// Goes one step on; pending while the peer is waited for.
-    fn poll_end_of_tcp(&mut self, is_overdue: bool, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_end_of_tcp(
+        &mut self,
+        is_overdue: bool,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let Some(io) = &mut self.io else { return Poll::Ready(()) };
         if is_overdue && (self.writing.is_some() || self.end != End::NotYet) {
             self.drop_io();
@@ -70,6 +75,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                 Ok(drained) if !drained.is_empty() && self.allowance > 0 => {
                     let turn = self.allowance / READ_PER_TURN;
                     self.spend(drained.len());
+                    shared.count_read(drained.len(), shared.context.now());
                     if self.allowance / READ_PER_TURN != turn {
                         // Others get their turn.
                         let _ = pin!(tokio::task::yield_now()).poll(cx);

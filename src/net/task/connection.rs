@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 use super::answering::Answering;
 use super::handler::{Outcome, drop_caught, end_handler};
@@ -26,6 +26,7 @@ use crate::net::lent::outbox::Outbox;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::context::Context as Shares;
 use crate::net::state::counted::Counted;
+use crate::net::state::sampling::Sample;
 use crate::net::state::shared::Shared;
 
 /// Serves one connection on any transport, from its first byte to its end.
@@ -36,22 +37,7 @@ use crate::net::state::shared::Shared;
 ///
 /// # Cancel safety
 /// Dropped, the transport is dropped with it and the connection ends without a Close.
-pub(in crate::net) fn serve<T, H, F, E>(
-    io: T,
-    peer: Option<SocketAddr>,
-    context: Arc<Shares>,
-    handler: H,
-) -> impl Future<Output = Ending> + Send
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send,
-    H: FnOnce(Incoming) -> F + Send,
-    F: Future<Output = Result<(), E>> + Send,
-    E: Into<BoxError>,
-{
-    serve_transport(io, peer, context, handler)
-}
-
-/// Does what [`serve`] does, on a transport that has its own way to read.
+#[cfg(feature = "server")]
 pub(crate) fn serve_transport<T, H, F, E>(
     io: T,
     peer: Option<SocketAddr>,
@@ -64,32 +50,26 @@ where
     F: Future<Output = Result<(), E>> + Send,
     E: Into<BoxError>,
 {
+    let shared = begin(&io, peer, context);
+    Connection::opening(io, shared, handler)
+}
+
+/// The state of a connection whose opening handshake is still to come.
+pub(super) fn begin(
+    io: &impl ReadVec,
+    peer: Option<SocketAddr>,
+    context: Arc<Shares>,
+) -> Arc<Shared> {
     let shared = Shared::new(context, peer);
     if io.is_secure() {
         shared.lock().marks.secure();
     }
-    let stage = Stage::Opening { opening: Opening::default(), handler: Some(handler) };
-    Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
-}
-
-/// Serves a connection that is open already.
-pub(in crate::net) fn serve_open<T, F, E>(
-    io: T,
-    shared: Registered,
-    handler: F,
-) -> impl Future<Output = Ending> + Send
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send,
-    F: Future<Output = Result<(), E>> + Send,
-    E: Into<BoxError>,
-{
-    let stage: Stage<T, fn(Incoming) -> F, F> = Stage::Running { handler };
-    Connection { transport: Transport::new(io), task: None, shared, stage }
+    shared
 }
 
 pin_project! {
     #[project = ConnectionNow]
-    struct Connection<T, H, F> {
+    pub(super) struct Connection<T, H, F> {
         transport: Transport<T>,
         // The waker that `shared` has, to see without the lock that it is still the right one.
         task: Option<Waker>,
@@ -111,6 +91,23 @@ pin_project! {
     }
 }
 
+impl<T, H, F> Connection<T, H, F>
+where
+    T: ReadVec + AsyncWrite + Unpin,
+{
+    /// A connection whose opening handshake is still to come.
+    pub(super) fn opening(io: T, shared: Arc<Shared>, handler: H) -> Connection<T, H, F> {
+        let stage = Stage::Opening { opening: Opening::default(), handler: Some(handler) };
+        Connection { transport: Transport::new(io), task: None, shared: Registered(shared), stage }
+    }
+
+    /// A connection that is open already.
+    pub(super) fn open(io: T, shared: Registered, handler: F) -> Connection<T, H, F> {
+        let stage = Stage::Running { handler };
+        Connection { transport: Transport::new(io), task: None, shared, stage }
+    }
+}
+
 /// The connection's place among the live ones, given up when its task ends or is dropped.
 pub(in crate::net) struct Registered(pub(in crate::net) Arc<Shared>);
 
@@ -118,7 +115,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         // A task that is dropped, at the end of its runtime for instance, has not ended TCP.
         let mut state = self.0.lock();
-        let (mut unsent, mut ending) = (None, None);
+        let (mut unsent, mut dropped) = (None, None);
         let end = match state.life.ended() {
             None => Counted::DrainedCut,
             Some(ending) if ending.is_as_it_should_be() => Counted::DrainedClean,
@@ -127,11 +124,14 @@ impl Drop for Registered {
         if !state.life.is_closed() {
             state.lose(Some(std::io::ErrorKind::Interrupted));
             unsent = state.closed();
-            ending = state.life.ended().cloned();
+            dropped = state.life.ended().cloned();
+        }
+        if let Some(ending) = state.life.ended() {
+            self.0.context.tally.ended(ending);
         }
         drop(state);
         drop(unsent);
-        if let Some(ending) = ending {
+        if let Some(ending) = dropped {
             self.0.report_dropped(&ending);
         }
         if self.0.context.is_draining() {
@@ -272,7 +272,11 @@ where
         // From here to the close of the cork nobody has to wake this task.
         let open = cork::open(shared.key(), cx.waker());
         let begun = shared.context.watchman.begin();
+        let sample = Sample::begin();
         let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(cx).map_err(Into::into)));
+        if let Some(time) = sample.end() {
+            shared.context.tally.handler_poll(time);
+        }
         shared.context.watchman.look::<F>(shared, begun);
         let outcome = match polled {
             Ok(Poll::Pending) => return open.close(),

@@ -66,14 +66,17 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                 let mut state = shared.lock();
                 self.writing = state.queue.take_next(shared.drain_rate());
                 state.offer_room();
-                if self.writing.is_none() {
-                    return state.all_written(shared);
+                match &self.writing {
+                    Some(frames) => shared.count_sent(&frames.sent),
+                    None => return state.all_written(shared),
                 }
                 continue;
             };
             let is_taken = frames.len() == 0;
             let held = io.unflushed();
+            let before = frames.len();
             let tried = if is_taken { io.try_flush() } else { frames.try_write(io).map(drop) };
+            shared.context.tally.wrote(before - frames.len());
             match tried {
                 Ok(()) if is_taken => {
                     self.writing.take().into_iter().for_each(pool::return_outbox);

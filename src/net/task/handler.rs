@@ -69,21 +69,21 @@ fn report_error(shared: &Shared, error: &(dyn StdError + 'static)) {
     let is_open = state.life.is_open() && state.queue.outbound().is_open();
     let ending = state.life.finished().cloned();
     drop(state);
-    let peer = shared.peer.map(tracing::field::display);
+    let (id, peer) = shared.named();
     let chain = Chain(error);
     if !is_open && passes_on(error, ending.as_ref()) {
-        tracing::debug!(peer, path, error = %chain, "the handler ended with its connection");
+        tracing::debug!(id, peer, path, error = %chain, "the handler ended with its connection");
     } else {
         let Some(suppressed) = shared.may_tell(|told| &told.failures) else { return };
-        tracing::error!(peer, path, error = %chain, suppressed, "the handler failed");
+        tracing::error!(id, peer, path, error = %chain, suppressed, "the handler failed");
     }
 }
 
 fn report_panic(shared: &Shared, panic: &(dyn Any + Send)) {
     let Some(suppressed) = shared.may_tell(|told| &told.failures) else { return };
     let path = shared.lock().path().to_string();
-    let peer = shared.peer.map(tracing::field::display);
-    tracing::error!(peer, path, panic = said(panic), suppressed, "the handler panicked");
+    let (id, peer) = shared.named();
+    tracing::error!(id, peer, path, panic = said(panic), suppressed, "the handler panicked");
 }
 
 /// Whether this error, or one behind it, says how the connection ended.

@@ -10,6 +10,7 @@ mod handler;
 mod health;
 #[cfg(feature = "http")]
 mod hyper_io;
+pub(super) mod inspected;
 mod opening;
 mod reading;
 mod report;

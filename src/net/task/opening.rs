@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::answering::Plain;
 use super::health;
 use crate::net::handles::incoming::Incoming;
 use crate::net::http::HttpService;
 use crate::net::lent::lease::Lease;
+use crate::net::proxied::{Believed, Client};
 use crate::net::read_vec::ReadVec;
+use crate::net::state::Deadline;
 use crate::net::state::shared::Shared;
 use crate::proto::handshake::{
     HeadLimits, HeadScanner, Refusal, Request, Scheme, Verdict, judge_over, refuse_plain,
@@ -22,6 +25,8 @@ pub(super) struct Opening {
     scanner: HeadScanner,
     /// What arrived before the read that completes the head.
     received: Vec<u8>,
+    /// There is no place for the client that a proxy has introduced.
+    overload: Option<Rejection>,
 }
 
 /// What became of the head.
@@ -46,8 +51,15 @@ impl Opening {
             if !shared.lock().life.is_opening() {
                 return Poll::Ready(Opened::Finished);
             }
-            let lease = match std::task::ready!(Lease::poll_read(io, cx)) {
-                Ok(lease) if !lease.is_empty() => lease,
+            let polled = Lease::poll_read(io, cx);
+            if let Some(client) = io.take_introduction() {
+                self.introduce(*client, io, shared);
+            }
+            let lease = match std::task::ready!(polled) {
+                Ok(lease) if !lease.is_empty() => {
+                    shared.count_read(lease.len(), shared.context.now());
+                    lease
+                }
                 ended => {
                     shared.lock().lose(ended.err().map(|error| error.kind()));
                     return Poll::Ready(Opened::Finished);
@@ -74,12 +86,31 @@ impl Opening {
         Refusal::of(rejection, &self.received)
     }
 
+    /// A proxy has said whose connection this is. A client that has no place is told so once it asks for
+    /// something, as it would be at the door, and has as little time for that.
+    fn introduce<T: ReadVec>(&mut self, client: Client, io: &mut T, shared: &Shared) {
+        shared.believe(client);
+        let client = shared.peer();
+        // The header may come from a proxy behind another one: then the fields have the client.
+        let Some(address) = client.filter(|_| !shared.context.trusts(client)) else { return };
+        if let Err(rejection) = io.count_client(address.ip()) {
+            self.overload = Some(rejection);
+            let until = shared.context.now().checked_add(REFUSAL_TIME);
+            let mut state = shared.lock();
+            state.life.hurry(Deadline::at(until));
+            state.timer_due = true;
+        }
+    }
+
     fn receive<T: ReadVec>(
         &mut self,
         mut lease: Lease,
-        io: &T,
+        io: &mut T,
         shared: &Arc<Shared>,
     ) -> Result<Option<Opened>, Refusal> {
+        if let Some(rejection) = self.overload {
+            return Err(Refusal::of(rejection, lease.unread()));
+        }
         let limits = &shared.context.config.limits.head;
         let request = if self.received.is_empty() {
             let Some(head_len) = self.scanner.scan(lease.unread(), limits)? else {
@@ -129,12 +160,13 @@ fn parse_chosen(head: &[u8], limits: &HeadLimits, http: &HttpService) -> Result<
 
 /// Judges a whole request. Bytes behind the head are kept and read as frames after the 101.
 fn open<T: ReadVec>(
-    request: Request,
+    mut request: Request,
     early: Lease,
-    io: &T,
+    io: &mut T,
     shared: &Arc<Shared>,
 ) -> Result<Opened, Refusal> {
     let context = &shared.context;
+    believe(&mut request, io, shared)?;
     let is_for_health = health::is_asked_by(&request, context);
     if is_for_health && health::answer(&request, shared)? {
         return Ok(Opened::Finished);
@@ -146,9 +178,9 @@ fn open<T: ReadVec>(
         return Err(refuse_whole(&request, Rejection::TargetTooLong));
     }
     let policy = &context.config.policy;
-    // RFC 9110 §7.4: the transport is asked first; a policy may know of TLS in front of it.
-    let is_secure = io.is_secure() || policy.secure;
-    let reached = if is_secure { Scheme::Https } else { Scheme::Http };
+    // RFC 9110 §7.4: the transport is asked; a proxy or a policy may know of TLS in front of it.
+    let is_secured = shared.is_secured(&shared.lock());
+    let reached = if is_secured { Scheme::Https } else { Scheme::Http };
     let verdict = judge_over(reached, &request, policy)?;
     let offer = match verdict {
         // RFC 6455 §4.2.2: where health is asked for there is no WebSocket.
@@ -173,6 +205,7 @@ fn open<T: ReadVec>(
     if context.is_draining() {
         return Err(Rejection::ShuttingDown.into());
     }
+    io.head_is_read(early.unread());
     state.life.decide();
     state.set_path(request.path());
     // RFC 6455 §4.1: what came in one read with the head is kept for after the 101.
@@ -182,6 +215,30 @@ fn open<T: ReadVec>(
     #[cfg(feature = "tls")]
     let incoming = incoming.over(io.tls_session());
     Ok(Opened::Incoming(incoming))
+}
+
+/// Reads what a trusted proxy says of the client, and counts the connection for that.
+///
+/// # Errors
+/// The client has as many connections as it may, or begins too many handshakes.
+fn believe<T: ReadVec>(
+    request: &mut Request,
+    io: &mut T,
+    shared: &Arc<Shared>,
+) -> Result<(), Refusal> {
+    let Some(proxies) = &shared.context.config.trusted_proxies else { return Ok(()) };
+    let peer = shared.peer();
+    if !proxies.trusts_peer(peer) {
+        return Ok(());
+    }
+    let Believed { client, is_secure, host } = proxies.read(peer, request);
+    if let Some(host) = host {
+        request.believe_authority(host);
+    }
+    let address = client.filter(|_| client != peer);
+    shared.believe(Client { address, is_secure, server_name: None });
+    let Some(client) = client else { return Ok(()) };
+    io.count_client(client.ip()).map_err(|rejection| refuse_whole(request, rejection))
 }
 
 /// From here on the request has as much time as the application gives it.
@@ -201,6 +258,9 @@ fn answer(plain: Plain, shared: &Arc<Shared>) -> Result<Opened, Refusal> {
 fn refuse_whole(request: &Request, rejection: Rejection) -> Refusal {
     Refusal { head_only: request.method() == "HEAD", ..rejection.into() }
 }
+
+/// For the first bytes of a client for which there is no place.
+const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// The longest request-target that the crate `http` takes.
 const MAX_TARGET_LEN: usize = 65_534;

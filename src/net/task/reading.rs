@@ -204,7 +204,9 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
     /// Bytes came from the peer. An answered Ping moves the next look at the clock forward.
     fn hear(&mut self, shared: &Shared, read: usize) {
         self.spend(read);
-        if self.keepalive.heard(shared.context.now()) {
+        let now = shared.context.now();
+        shared.count_read(read, now);
+        if self.keepalive.heard(now) {
             shared.lock().timer_due = true;
         }
     }

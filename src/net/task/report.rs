@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::net::ending::{Ending, Initiator, TimeoutKind};
 use crate::net::state::context::Context;
 use crate::net::state::counted::Counted;
+use crate::net::state::id::ConnectionId;
 use crate::net::state::rate_limit::{RateLimit, Told};
 use crate::net::state::shared::Shared;
 use crate::proto::close::CloseCode;
@@ -17,7 +18,7 @@ use crate::proto::violation::Violation;
 impl Shared {
     /// The address of the peer.
     fn address(&self) -> Option<IpAddr> {
-        self.peer.map(|peer| peer.ip())
+        self.peer().map(|peer| peer.ip())
     }
 
     /// Whether to tell of this connection what has such a limit; if so, how many lines were left out since
@@ -32,16 +33,17 @@ impl Shared {
         subprotocol: Option<&str>,
         extensions: Option<&str>,
     ) {
+        self.note_opening(subprotocol);
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return;
         }
         let mut state = self.lock();
-        state.note_told_opening(self.context.now());
+        state.marks.tell_opening();
         let path = state.path().to_owned();
         drop(state);
-        let peer = self.peer.map(tracing::field::display);
+        let (id, peer) = self.named();
         let subprotocol = subprotocol.map(shown);
-        tracing::debug!(peer, path, subprotocol, extensions, "the connection opened");
+        tracing::debug!(id, peer, path, subprotocol, extensions, "the connection opened");
     }
 
     /// The 101 names none of the subprotocols that the client offers: it is counted, and the log says it,
@@ -53,7 +55,7 @@ impl Shared {
         else {
             return;
         };
-        let peer = self.peer.map(tracing::field::display);
+        let (id, peer) = self.named();
         let count = request.subprotocols().count();
         let mut offered: Vec<_> = request.subprotocols().take(SHOWN_NAMES).map(shown).collect();
         if count > SHOWN_NAMES {
@@ -61,6 +63,7 @@ impl Shared {
         }
         let (clause, path) = ("RFC 6455 4.2.2", request.path());
         tracing::info!(
+            id,
             peer,
             clause,
             path,
@@ -102,14 +105,14 @@ impl Shared {
     /// says nothing else.
     fn report_ending(&self, ending: &Ending, is_told: bool) {
         let mut state = self.lock();
-        let opened = state.take_told_opening();
-        if is_told && opened.is_none() {
+        let is_opening_told = state.marks.take_told_opening();
+        if is_told && !is_opening_told {
             return;
         }
-        let path = opened.map(|_| state.path().to_owned());
+        let path = is_opening_told.then(|| state.path().to_owned());
         drop(state);
-        let lasted = opened.map(|opened| self.context.now().saturating_sub(opened));
-        let peer = self.peer.map(tracing::field::display);
+        let lasted = is_opening_told.then(|| self.age());
+        let (id, peer) = self.named();
         let (initiator, code) = (ending.initiator, ending.code().get());
         let (sent, clean) = (sent_code(ending), ending.is_clean());
         let violation = ending.violation.map(tracing::field::debug);
@@ -117,6 +120,7 @@ impl Shared {
         let transport = ending.transport.map(tracing::field::debug);
         let lasted = lasted.map(tracing::field::debug);
         tracing::debug!(
+            id,
             peer,
             path,
             ?initiator,
@@ -164,8 +168,9 @@ impl Shared {
         let path = state.path().to_string();
         drop(state);
         let Some(suppressed) = self.may_tell(|told| &told.failures) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let (id, peer) = self.named();
         tracing::error!(
+            id,
             peer,
             path,
             status = 500,
@@ -176,10 +181,11 @@ impl Shared {
 
     fn report_violation(&self, violation: Violation) {
         let Some(suppressed) = self.may_tell(|told| &told.violations) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let (id, peer) = self.named();
         let (clause, code) = (violation.section(), violation.close_code().get());
         let sentence = violation.sentence();
         tracing::info!(
+            id,
             peer,
             clause,
             code,
@@ -191,22 +197,23 @@ impl Shared {
 
     /// An answer of the application is no refusal, whatever its status.
     fn report_answer(&self, status: u16) {
-        let peer = self.peer.map(tracing::field::display);
+        let (id, peer) = self.named();
         let path = self.lock().path().to_owned();
-        tracing::debug!(peer, status, path, "answered the request");
+        tracing::debug!(id, peer, status, path, "answered the request");
     }
 
     fn report_refusal(&self, rejection: Rejection) {
-        self.context.report_rejection(self.peer, rejection);
+        self.context.report_rejection(Some(self.id()), self.peer(), rejection);
     }
 
     /// The queue to the peer was full, and the connection was to close then.
     fn report_full_queue(&self, ending: &Ending) {
         let Some(suppressed) = self.may_tell(|told| &told.refusals) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let (id, peer) = self.named();
         let (code, sent, limit) =
             (ending.code().get(), sent_code(ending), self.limits().max_queued);
         tracing::info!(
+            id,
             peer,
             clause = "RFC 6455 10.4",
             code,
@@ -219,9 +226,10 @@ impl Shared {
 
     fn report_timer(&self, timer: TimeoutKind, ending: &Ending) {
         let Some(suppressed) = self.may_tell(|told| &told.refusals) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let (id, peer) = self.named();
         let (clause, code, sent) = (timer.section(), ending.code().get(), sent_code(ending));
         tracing::info!(
+            id,
             peer,
             clause,
             ?timer,
@@ -234,15 +242,22 @@ impl Shared {
 }
 
 impl Context {
-    /// An opening handshake was refused; its peer is known where the transport has an address.
-    pub(in crate::net) fn report_rejection(&self, peer: Option<SocketAddr>, rejection: Rejection) {
+    /// An opening handshake was refused. It has an id unless something else has read it; its peer is known where the
+    /// transport has an address.
+    pub(in crate::net) fn report_rejection(
+        &self,
+        id: Option<ConnectionId>,
+        peer: Option<SocketAddr>,
+        rejection: Rejection,
+    ) {
         let address = peer.map(|peer| peer.ip());
         let Some(suppressed) = self.told.refusals.admit(address, self.told.now()) else { return };
-        let peer = peer.map(tracing::field::display);
+        let (id, peer) = (id.map(tracing::field::display), peer.map(tracing::field::display));
         let (clause, status, sentence) =
             (rejection.section(), rejection.status(), rejection.sentence());
         let what = if rejection.is_of_content() { "request" } else { "opening handshake" };
         tracing::info!(
+            id,
             peer,
             clause,
             status,
@@ -287,9 +302,10 @@ impl Shared {
     /// Logs that the connection was failed for want of memory.
     fn report_overload(&self) {
         let Some(suppressed) = self.may_tell(|told| &told.memory) else { return };
-        let peer = self.peer.map(tracing::field::display);
+        let (id, peer) = self.named();
         let (used, limit) = (self.context.memory.used(), self.context.memory.limit());
         tracing::warn!(
+            id,
             peer,
             clause = "RFC 6455 10.4",
             code = 1013,

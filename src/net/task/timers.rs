@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::opening::Opening;
 use crate::net::ending::TimeoutKind;
+use crate::net::lent::amounts::Control;
 use crate::net::state::counted::Counted;
 use crate::net::state::shared::Shared;
 use crate::net::state::{Deadline, State};
@@ -170,7 +171,9 @@ impl State {
     fn send_keepalive_ping(&mut self, now: Duration) {
         // The time sent tells one Ping from another.
         let data = u32::try_from(now.as_millis() & u128::from(u32::MAX)).unwrap_or(0).to_be_bytes();
-        if self.queue.append(|outbound, batch| outbound.ping(&data, batch)).is_ok() {
+        let queued =
+            self.queue.append_control(Control::Ping, |outbound, batch| outbound.ping(&data, batch));
+        if queued.is_ok() {
             self.pings.sent(&data, now);
         }
     }

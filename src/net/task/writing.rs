@@ -35,6 +35,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         if let Some(frames) = cork {
             if self.writing.is_none() && self.io.is_some() && shared.glance().is_empty() {
                 // Nothing is queued, and so nobody has to be asked.
+                shared.count_sent(&frames.sent);
                 self.writing = Some(frames);
             } else {
                 shared.lock().uncork(frames);
@@ -48,6 +49,9 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
                 let mut state = shared.lock();
                 self.writing = state.queue.take_next(shared.drain_rate());
                 state.offer_room();
+                if let Some(frames) = &self.writing {
+                    shared.count_sent(&frames.sent);
+                }
                 is_counted = self.writing.is_some();
                 if !is_counted {
                     state.all_written(shared);
@@ -83,7 +87,9 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         let (Some(io), Some(frames)) = (&mut self.io, &mut self.writing) else {
             return Poll::Ready(Ok(Written::All));
         };
+        let before = frames.len();
         let written = write_all(frames, io, cx);
+        shared.context.tally.wrote(before - frames.len());
         if written.is_pending() {
             frames.release_buffers();
             block(shared.lock(), frames.len(), shared);
@@ -108,6 +114,7 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         drop(state);
         if let Some(pong) = pong {
             frames.insert(pong.copied());
+            shared.count_sent(&pong.sent);
             pool::return_outbox(pong);
             return Progress::GoOn;
         }
@@ -116,8 +123,10 @@ impl<T: ReadVec + AsyncWrite + Unpin> Transport<T> {
         }
         let lend = |shape| lend_compressor(&shared.context, shape);
         let spent = &mut self.compressed;
-        let progress =
-            frames.compress_next(|message| message.slice(is_closing, spent, &lend, cx.waker()));
+        let progress = frames.compress_next(
+            |message| message.slice(is_closing, spent, &lend, cx.waker()),
+            |inflated, deflated| shared.context.tally.deflated(inflated, deflated),
+        );
         shared.lock().queue.resize(frames.len());
         progress
     }

@@ -31,6 +31,8 @@ pub struct Inflater {
     last_four: [u8; 4],
     /// Whether the last step left output behind.
     is_full: bool,
+    /// Bytes of payload, and what they came to, since somebody asked.
+    passed: (u64, u64),
     charge: Charge,
 }
 
@@ -69,6 +71,7 @@ impl Inflater {
             reached: Reached::Nothing,
             last_four: NONE_OF_FOUR,
             is_full: false,
+            passed: (0, 0),
         })
     }
 
@@ -108,6 +111,11 @@ impl Inflater {
     /// Bytes of the message so far.
     pub fn produced(&self) -> u64 {
         self.produced
+    }
+
+    /// Bytes of payload that were inflated since the last call, and bytes that came out.
+    pub fn take_passed(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.passed)
     }
 
     /// Whether there may be output that had no room yet, whatever becomes of the input.
@@ -156,6 +164,8 @@ impl Inflater {
         let produced = advanced(total_out, self.inflate.total_out());
         self.recent.extend(room.get(..produced).unwrap_or_default());
         self.produced += produced as u64;
+        self.passed.0 += taken as u64;
+        self.passed.1 += produced as u64;
         self.work += produced.max(taken * INPUT_WORK) + CALL_WORK;
         self.note(input.get(..taken).unwrap_or_default());
         let reached = match status {

@@ -31,7 +31,8 @@ pub struct Policy {
     pub any_subprotocol: bool,
     /// Whether a client that offers none of them is refused.
     pub require_subprotocol: bool,
-    /// Whether the connection is secured by TLS.
+    /// Whether the connection is secured by TLS. What a trusted proxy says of that counts first, where it is
+    /// believed.
     pub secure: bool,
     /// Whether the peer is a proxy that may have ended TLS in front of this server.
     pub trusted_proxy: bool,

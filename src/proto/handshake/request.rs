@@ -162,10 +162,17 @@ impl Request {
         self.target.query()
     }
 
-    /// The host and port that the request is for: of an absolute-form, else of Host.
+    /// The host and port that the request is for: of an absolute-form, else of Host. What a trusted proxy says
+    /// stands above both, where it is believed.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// The request is for this host: a proxy that is believed says so.
+    #[cfg(feature = "net")]
+    pub(crate) fn believe_authority(&mut self, authority: Authority) {
+        self.authority = authority;
     }
 
     /// The value of Origin, if there is one.

@@ -24,6 +24,16 @@ impl Handshake {
         Handshake { first: First::default(), peer, observer, is_settled: false }
     }
 
+    /// Nothing is told of it before it begins.
+    pub(super) fn hold_back(&mut self) {
+        self.is_settled = true;
+    }
+
+    pub(super) fn begin(&mut self, client: Option<SocketAddr>) {
+        self.is_settled = false;
+        self.peer = client.unwrap_or(self.peer);
+    }
+
     pub(super) fn completed(&mut self) {
         self.is_settled = true;
         self.observer.count(Outcome::Completed);

@@ -73,9 +73,32 @@ impl Session {
         Ok(Box::new(Session { tls, stream, stage, rest: Vec::new(), fault: None, barren: 0 }))
     }
 
+    /// The socket, from which nothing may have been read yet.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The handshake begins later: until then nothing is told of it.
+    pub(super) fn hold_back(&mut self) {
+        if let Stage::Handshaking(handshake) = &mut self.stage {
+            handshake.hold_back();
+        }
+    }
+
+    /// The handshake begins, with this client, where one is named.
+    pub(super) fn begin(&mut self, client: Option<SocketAddr>) {
+        if let Stage::Handshaking(handshake) = &mut self.stage {
+            handshake.begin(client);
+        }
+    }
+
     /// What the handshake agreed on, once it is complete.
     pub(super) fn agreed(&self) -> Option<TlsSession> {
         handshake::agreed(&self.tls)
+    }
+
+    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+        self.stream.local_addr().ok()
     }
 
     /// As `ReadVec::poll_read_vec`.

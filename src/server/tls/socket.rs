@@ -1,14 +1,18 @@
 //! The transports of connections over TLS.
 
 use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::session::Session;
 use crate::net::{ReadVec, TlsSession};
+use crate::proto::rejection::Rejection;
 use crate::server::permit::Permit;
+use crate::server::proxy::Carries;
 
 /// One accepted connection over TLS. What is behind the box is as large as rustls makes it.
 pub(in crate::server) struct TlsSocket {
@@ -52,8 +56,48 @@ impl ReadVec for TlsSocket {
         self.session.agreed()
     }
 
+    fn count_client(&mut self, client: IpAddr) -> Result<(), Rejection> {
+        self.permit.count_client(client)
+    }
+
     fn make_room(&mut self) {
         self.session.make_room();
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.session.local_addr()
+    }
+}
+
+impl Carries for TlsSocket {
+    type Stream = TcpStream;
+
+    fn stream(&self) -> &TcpStream {
+        self.session.stream()
+    }
+
+    fn hold_back(&mut self) {
+        self.session.hold_back();
+    }
+
+    fn begin(&mut self, client: Option<SocketAddr>) {
+        self.session.begin(client);
+    }
+}
+
+impl Carries for RefusedTls {
+    type Stream = TcpStream;
+
+    fn stream(&self) -> &TcpStream {
+        self.0.stream()
+    }
+
+    fn hold_back(&mut self) {
+        self.0.hold_back();
+    }
+
+    fn begin(&mut self, client: Option<SocketAddr>) {
+        self.0.begin(client);
     }
 }
 

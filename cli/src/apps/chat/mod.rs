@@ -17,6 +17,7 @@ mod room;
 mod rooms;
 #[cfg(test)]
 mod tests;
+mod unique;
 
 use std::sync::Arc;
 use std::{io, thread};

@@ -5,6 +5,7 @@ use stickler::broker::Position;
 
 use super::naming;
 use super::reply::Fault;
+use super::unique::Unique;
 
 /// A message of a client, whose fields are all right.
 #[derive(Debug, PartialEq)]
@@ -34,8 +35,10 @@ pub(super) fn parse(text: &str) -> Result<Request, Fault> {
     if text.len() > MOST_BYTES {
         return Err(Fault::new("too_long", format!("a message has at most {MOST_BYTES} bytes")));
     }
-    let value = serde_json::from_str(text)
-        .map_err(|error| Fault::new("malformed", format!("this is no JSON: {error}")))?;
+    let Unique(value) = serde_json::from_str(text).map_err(|error| match error.is_data() {
+        true => Fault::new("malformed", format!("ambiguous: {error}")),
+        false => Fault::new("malformed", format!("this is no JSON: {error}")),
+    })?;
     let Value::Object(fields) = value else {
         return Err(Fault::new("malformed", "a message is one JSON object"));
     };
@@ -180,6 +183,13 @@ mod tests {
             ("{", "malformed", None),
             ("[]", "malformed", None),
             ("{} {}", "malformed", None),
+            (r#"{"type":"leave","type":"typing"}"#, "malformed", None),
+            (r#"{"type":"say","id":"1","text":"a","te\u0078t":"b"}"#, "malformed", None),
+            (
+                r#"{"type":"join","room":"a","nickname":"b","after":{"epoch":"1","epoch":"2","offset":1}}"#,
+                "malformed",
+                None,
+            ),
             ("{}", "missing_field", Some("type")),
             (r#"{"type":1}"#, "wrong_type", Some("type")),
             (r#"{"type":"shout"}"#, "unknown_type", Some("type")),

@@ -1,0 +1,192 @@
+//! The admin listener: a second server for the people on call, with a thread of its own. It answers also while every
+//! worker of the first one is busy, and until that one has ended.
+//!
+//! It speaks plain HTTP and no WebSocket. Who may ask what stands in `guard`, what there is to ask in `routes`.
+
+mod answers;
+mod guard;
+mod metrics;
+mod options;
+mod pulse;
+mod routes;
+mod token;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use stickler::http::{Request, Response, StatusCode};
+use stickler::{
+    Binding, Body, BoundAddress, Config, DeflateConfig, Handle, Incoming, Limits, Listen, Server,
+    Serving, Timeouts,
+};
+
+use self::guard::{Door, Guard};
+pub(crate) use self::options::Admin;
+use self::pulse::Pulse;
+use self::token::Token;
+use crate::listen::Place;
+
+/// What the admin listener asks of the program, beside the server's own handle.
+pub(crate) trait Program: Send + Sync + 'static {
+    /// Begins the end of the server, as the first signal does.
+    fn drain(&self);
+
+    /// The filter of the log that is in force.
+    fn log_filter(&self) -> String;
+
+    /// Puts another filter of the log in force.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, when it cannot be read.
+    fn set_log_filter(&self, filter: &str) -> Result<(), String>;
+
+    /// Lines of the log that were dropped so far.
+    fn dropped_log_lines(&self) -> u64;
+}
+
+/// What is asked about.
+pub(crate) struct Served {
+    pub(crate) handle: Handle,
+    pub(crate) program: Box<dyn Program>,
+    /// Bytes that all connections may hold.
+    pub(crate) max_memory: usize,
+}
+
+/// The listener, bound and not yet served: clients wait in the kernel's queue.
+pub(crate) struct Bound {
+    server: Server,
+    guard: Guard,
+    /// Whether `/readyz` is about memory too.
+    ready_below_memory: bool,
+}
+
+impl Admin {
+    /// Binds it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the place; also where the place wants a token and there is none.
+    pub(crate) fn bind(self) -> io::Result<Bound> {
+        let (admin, token_file) = &self.names;
+        let cannot = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot listen for {admin} on {error}"))
+        };
+        let listen = match &self.place {
+            Place::Tcp(listen) => Listen::tcp(&listen.addresses().map_err(cannot)?[..]),
+            #[cfg(unix)]
+            Place::Unix(path) => Ok(Listen::unix(path).unix_mode(SOCKET_MODE)),
+        };
+        let server = listen.and_then(Server::listen).map_err(cannot)?;
+        let token = self.token_file.as_deref().map(Token::read).transpose().map_err(|why| {
+            let path = self.token_file.as_deref().unwrap_or(Path::new("")).display();
+            io::Error::other(format!("cannot use {path}, which {token_file} names: {why}"))
+        })?;
+        let door = Door::of(&server.bindings());
+        if door.is_open_to_others() && token.is_none() {
+            return Err(io::Error::other(format!(
+                "{admin} has an address that is not loopback, so {token_file} is needed"
+            )));
+        }
+        let server = server
+            .workers(1)
+            .config(config())
+            .max_connections(MOST_CONNECTIONS)
+            .max_handshakes(MOST_CONNECTIONS);
+        let guard = Guard { door, hosts: self.hosts, token };
+        Ok(Bound { server, guard, ready_below_memory: self.ready_below_memory })
+    }
+}
+
+impl Bound {
+    /// Where it listens, for the log: `http://127.0.0.1:9002`, or `unix:/run/admin.sock`.
+    pub(crate) fn urls(&self) -> String {
+        let url = |binding: &Binding| match &binding.address {
+            BoundAddress::Unix(path) => format!("unix:{}", path.display()),
+            address => format!("http://{address}"),
+        };
+        self.server.bindings().iter().map(url).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Begins to answer.
+    ///
+    /// # Errors
+    ///
+    /// When there is no thread for it.
+    pub(crate) fn start(self, served: Served) -> io::Result<Running> {
+        let pulse = Pulse::feel(served.handle.clone(), pulse::PATIENCE)?;
+        let desk = Arc::new(Desk {
+            served,
+            pulse,
+            guard: self.guard,
+            ready_below_memory: self.ready_below_memory,
+            begun: SystemTime::now(),
+        });
+        let server = self.server.http(move |request: Request<Body>| {
+            let desk = desk.clone();
+            async move { routes::answer(&desk, request).await }
+        });
+        Ok(Running(server.start(no_websocket)?))
+    }
+}
+
+/// What an answer is made of.
+struct Desk {
+    served: Served,
+    pulse: Pulse,
+    guard: Guard,
+    ready_below_memory: bool,
+    /// When the program started.
+    begun: SystemTime,
+}
+
+/// The listener, answering.
+#[must_use = "dropping it ends the listener"]
+pub(crate) struct Running(Serving);
+
+impl Running {
+    /// Ends it, with a moment for answers that are on their way.
+    pub(crate) fn end(self) {
+        self.0.handle().shutdown(LAST_ANSWERS);
+        if let Err(error) = self.0.wait() {
+            tracing::error!(%error, "the admin listener failed");
+        }
+    }
+}
+
+/// There is no WebSocket here.
+async fn no_websocket(incoming: Incoming) -> stickler::Result<()> {
+    let response = Response::builder().status(StatusCode::NOT_FOUND);
+    Ok(incoming.reject(response.body("there is no WebSocket here\n")?)?)
+}
+
+/// Small, and in time: a request here is a few hundred bytes.
+fn config() -> Config {
+    let mut limits = Limits::default();
+    limits.max_body_size = MOST_CONTENT;
+    let mut timeouts = Timeouts::default();
+    timeouts.handshake = REQUEST_TIME;
+    let deflate = DeflateConfig::default().policy(None);
+    Config::default().limits(limits).timeouts(timeouts).deflate(deflate).max_memory(MOST_MEMORY)
+}
+
+/// Who may connect to the Unix socket: its owner.
+#[cfg(unix)]
+const SOCKET_MODE: u32 = 0o600;
+
+/// Connections at once.
+const MOST_CONNECTIONS: usize = 32;
+
+/// The most bytes of content that a request may have.
+const MOST_CONTENT: usize = 4 << 10;
+
+/// The most bytes that all connections here hold.
+const MOST_MEMORY: usize = 8 << 20;
+
+/// How long a request may take to arrive.
+const REQUEST_TIME: Duration = Duration::from_secs(5);
+
+/// What answers have at the end of the program.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);

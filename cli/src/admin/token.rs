@@ -1,0 +1,144 @@
+//! The token of the admin listener: read from a file, and compared in constant time.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// What requests have to show. It is kept as its hash, so that all comparisons take the same time, whatever is shown.
+pub(super) struct Token([u8; 32]);
+
+impl Token {
+    /// Reads the first line of a file.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, when the file cannot be read, every user may read it, or the line is no token.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        check_permissions(&file)?;
+        let mut line = String::new();
+        // A token is short: more is not read.
+        let mut start = BufReader::new(file.take(MOST_BYTES + 1));
+        start.read_line(&mut line).map_err(|error| error.to_string())?;
+        Self::of(line.trim_end_matches(['\r', '\n']))
+    }
+
+    fn of(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("the first line is empty; it is to be the token".into());
+        }
+        if !is_token68(text) {
+            return Err(
+                "the first line has what a token cannot have: it is made of letters, digits \
+                        and -._~+/, with equals signs at the end (RFC 6750 2.1)"
+                    .into(),
+            );
+        }
+        if text.len() < LEAST_BYTES {
+            return Err(format!(
+                "the token is too short: it has at least {LEAST_BYTES} characters"
+            ));
+        }
+        if text.len() as u64 > MOST_BYTES {
+            return Err(format!("the token is too long: it has at most {MOST_BYTES} characters"));
+        }
+        Ok(Self(Sha256::digest(text).into()))
+    }
+
+    /// Whether it is what an `Authorization` field shows (RFC 6750 §2.1).
+    pub(super) fn is_shown_by(&self, field: &[u8]) -> bool {
+        let Some((scheme, rest)) = field.split_at_checked(SCHEME.len()) else { return false };
+        if !scheme.eq_ignore_ascii_case(SCHEME) || !rest.starts_with(b" ") {
+            return false;
+        }
+        let shown: [u8; 32] = Sha256::digest(rest.trim_ascii()).into();
+        self.0.ct_eq(&shown).into()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+/// RFC 9110 §11.2: what a token may be made of.
+fn is_token68(text: &str) -> bool {
+    let start = text.trim_end_matches('=');
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !start.is_empty() && start.bytes().all(fits)
+}
+
+#[cfg(unix)]
+fn check_permissions(file: &File) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    let mode = metadata.permissions().mode();
+    if mode & FOR_OTHERS != 0 {
+        let mode = mode & 0o777;
+        return Err(format!(
+            "every user may use the file ({mode:04o}); take that away with chmod o="
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_permissions(_: &File) -> Result<(), String> {
+    Ok(())
+}
+
+/// How the field begins.
+const SCHEME: &[u8] = b"Bearer";
+
+/// What those who are neither the owner nor of the group may do with a file.
+#[cfg(unix)]
+const FOR_OTHERS: u32 = 0o007;
+
+/// A shorter token could be guessed.
+const LEAST_BYTES: usize = 16;
+
+/// A longer one would not fit into a head with everything else.
+const MOST_BYTES: u64 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdefABCDEF-._~+/==";
+
+    #[test]
+    fn the_token_is_shown_as_a_bearer_and_in_no_other_way() {
+        let token = Token::of(TOKEN).unwrap();
+        for (field, is_it) in [
+            (format!("Bearer {TOKEN}"), true),
+            (format!("bearer   {TOKEN}"), true),
+            (format!("Bearer {TOKEN}x"), false),
+            (format!("Bearer {}", &TOKEN[1..]), false),
+            (format!("Bearer{TOKEN}"), false),
+            (format!("Basic {TOKEN}"), false),
+            (TOKEN.to_owned(), false),
+            ("Bearer".to_owned(), false),
+            ("Bearer ".to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(token.is_shown_by(field.as_bytes()), is_it, "{field}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for text in ["", "short", "0123456789abcde", "0123456789 abcdefgh", "0123456789abcdé0", "="]
+        {
+            assert!(Token::of(text).is_err(), "{text}");
+        }
+        let longest = usize::try_from(MOST_BYTES).unwrap();
+        assert!(Token::of(&"a".repeat(longest)).is_ok());
+        assert!(Token::of(&"a".repeat(longest + 1)).is_err());
+        assert_eq!(format!("{:?}", Token::of(TOKEN).unwrap()), "Token");
+    }
+}
