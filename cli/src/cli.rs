@@ -7,6 +7,8 @@
 mod admin;
 mod apps;
 mod bounds;
+#[cfg(test)]
+mod claims;
 mod compression;
 mod config;
 mod drain;

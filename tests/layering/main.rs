@@ -24,7 +24,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const ROOMS: [Room; 26] = [
+const ROOMS: &[Room] = &[
     Room {
         name: "proto",
         at: "src/proto",
@@ -270,7 +270,7 @@ const ROOMS: [Room; 26] = [
         never: &[],
     },
     Room {
-        name: "inspect",
+        name: "inspector",
         at: "cli/src/inspect",
         crates: &["*"],
         roots: &["inspect", "cli"],
@@ -292,7 +292,7 @@ const UNSAFE: [&str; 3] = ["src/proto/mask.rs", "src/proto/utf8.rs", "cli/src/se
 fn no_room_names_what_it_may_not() {
     let dependencies = dependencies();
     assert!(dependencies.contains(&"tokio".to_owned()), "{dependencies:?}");
-    for room in &ROOMS {
+    for room in ROOMS {
         let files = files(&root().join(room.at));
         assert!(!files.is_empty(), "{} is empty", room.name);
         for file in files {
@@ -421,101 +421,85 @@ fn the_guard_sees_what_it_is_for() {
         let file = if at.is_dir() { at.join("inner").join("file.rs") } else { at };
         faults(room, &file, text, &dependencies)
     };
-    let [
-        proto,
-        net,
-        handles,
-        state,
-        lent,
-        adapters,
-        test,
-        topic,
-        broker,
-        server,
-        units,
-        variables,
-        listen,
-        tls_client,
-        connect,
-        apps,
-        lab,
-        health,
-        cli,
-        flags,
-        serve,
-    ] = &ROOMS;
-    for (room, text) in [
-        (proto, "use tokio::time;"),
-        (proto, "use std::io;"),
-        (proto, "use std::{fmt, io::{self, Read}};"),
-        (proto, "pub(crate) use\n    std::net\n    ::IpAddr;"),
-        (proto, "fn f() { std::thread::spawn(g); }"),
-        (proto, "fn f() -> u8 { tracing::info!(1); 2 }"),
-        (proto, "use std::time::{Duration, Instant};"),
-        (proto, "use std::time; fn f() { time::Instant::now(); }"),
-        (proto, "use crate::net::Config;"),
-        (proto, "use crate::{proto::frame, Server};"),
-        (proto, "use super::super::super::net::lease;"),
-        (proto, "use crate::Result;"),
-        (proto, "use ::bytes::Bytes;"),
-        (proto, "#[path = \"../net/lease.rs\"] mod lease;"),
-        (proto, "let map = HashMap::new();"),
-        (net, "use crate::server::Server;"),
-        (net, "use crate::{Server};"),
-        (net, "let listener = tokio::net::TcpListener::bind(a);"),
-        (net, "use socket2::Socket;"),
-        (handles, "use crate::net::task::connection::serve;"),
-        (state, "use super::super::super::handles::sender::Sender;"),
-        (lent, "use crate::net::{lent::pool, state::State};"),
-        (net, "use crate::adapters::stream::MessageStream;"),
-        (net, "use futures_sink::Sink;"),
-        (adapters, "use crate::server::Server;"),
-        (test, "use crate::server::Server;"),
-        (test, "use hyper::Request;"),
-        (adapters, "use socket2::Socket;"),
-        (topic, "use crate::server::Server;"),
-        (topic, "use crate::Server;"),
-        (topic, "use socket2::Socket;"),
-        (broker, "use crate::topic::Topic;"),
-        (broker, "use crate::server::Server;"),
-        (broker, "use crate::net::Sender;"),
-        (server, "use crate::topic::Topic;"),
-        (server, "use clap::Parser;"),
-        (server, "std::process::exit(1)"),
-        (serve, "#[path = \"../../src/net/mod.rs\"] mod net;"),
-        (serve, "include!(\"../../src/net/mod.rs\");"),
-        (serve, "use crate::lab::check;"),
-        (cli, "use crate::serve;"),
-        (flags, "use crate::serve;"),
-        (cli, "use crate::{health, serve::signals};"),
-        (health, "use crate::cli::Action;"),
-        (lab, "use crate::cli::usage_error;"),
-        (lab, "fn f() { crate::health::run(options); }"),
-        (apps, "use crate::listen::Listen;"),
-        (listen, "use crate::cli::Serve;"),
-        (variables, "use crate::cli::Serve;"),
-        (tls_client, "use crate::connect::Url;"),
-        (connect, "use crate::lab::check;"),
-        (tls_client, "use crate::connect;"),
-        (units, "use crate::cli::Serve;"),
+    let room = |name| ROOMS.iter().find(|room| room.name == name).unwrap();
+    for (name, text) in [
+        ("proto", "use tokio::time;"),
+        ("proto", "use std::io;"),
+        ("proto", "use std::{fmt, io::{self, Read}};"),
+        ("proto", "pub(crate) use\n    std::net\n    ::IpAddr;"),
+        ("proto", "fn f() { std::thread::spawn(g); }"),
+        ("proto", "fn f() -> u8 { tracing::info!(1); 2 }"),
+        ("proto", "use std::time::{Duration, Instant};"),
+        ("proto", "use std::time; fn f() { time::Instant::now(); }"),
+        ("proto", "use crate::net::Config;"),
+        ("proto", "use crate::{proto::frame, Server};"),
+        ("proto", "use super::super::super::net::lease;"),
+        ("proto", "use crate::Result;"),
+        ("proto", "use ::bytes::Bytes;"),
+        ("proto", "#[path = \"../net/lease.rs\"] mod lease;"),
+        ("proto", "let map = HashMap::new();"),
+        ("net", "use crate::server::Server;"),
+        ("net", "use crate::{Server};"),
+        ("net", "let listener = tokio::net::TcpListener::bind(a);"),
+        ("net", "use socket2::Socket;"),
+        ("net/handles", "use crate::net::task::connection::serve;"),
+        ("net/inspect", "use crate::net::handles::sender::Sender;"),
+        ("net/state", "use crate::net::inspect::Inspect;"),
+        ("net/state", "use super::super::super::handles::sender::Sender;"),
+        ("net/lent", "use crate::net::{lent::pool, state::State};"),
+        ("net", "use crate::adapters::stream::MessageStream;"),
+        ("net", "use futures_sink::Sink;"),
+        ("adapters", "use crate::server::Server;"),
+        ("test", "use crate::server::Server;"),
+        ("test", "use hyper::Request;"),
+        ("adapters", "use socket2::Socket;"),
+        ("topic", "use crate::server::Server;"),
+        ("topic", "use crate::Server;"),
+        ("topic", "use socket2::Socket;"),
+        ("broker", "use crate::topic::Topic;"),
+        ("broker", "use crate::server::Server;"),
+        ("broker", "use crate::net::Sender;"),
+        ("server", "use crate::topic::Topic;"),
+        ("server", "use clap::Parser;"),
+        ("server", "std::process::exit(1)"),
+        ("serve", "#[path = \"../../src/net/mod.rs\"] mod net;"),
+        ("serve", "include!(\"../../src/net/mod.rs\");"),
+        ("serve", "use crate::lab::check;"),
+        ("inspector", "use crate::serve::logging;"),
+        ("cli", "use crate::serve;"),
+        ("flags", "use crate::serve;"),
+        ("cli", "use crate::{health, serve::signals};"),
+        ("health", "use crate::cli::Action;"),
+        ("lab", "use crate::cli::usage_error;"),
+        ("lab", "fn f() { crate::health::run(options); }"),
+        ("apps", "use crate::listen::Listen;"),
+        ("listen", "use crate::cli::Serve;"),
+        ("variables", "use crate::cli::Serve;"),
+        ("tls_client", "use crate::connect::Url;"),
+        ("connect", "use crate::lab::check;"),
+        ("tls_client", "use crate::connect;"),
+        ("units", "use crate::cli::Serve;"),
     ] {
-        assert!(!faults_of(room, text).is_empty(), "{}: {text}", room.name);
+        assert!(!faults_of(room(name), text).is_empty(), "{name}: {text}");
     }
-    for (room, text) in [
-        (proto, "use std::{ops::Range, time::Duration}; use super::super::frame::*;"),
-        (proto, "// use tokio::net;\n/* std::io */ const A: &str = \"std::io::Read\";"),
-        (proto, "const A: char = '\"'; const B: &[u8] = b\"\\\"std::io\"; fn f<'a>(a: &'a u8) {}"),
-        (proto, "const A: &str = r#\"use \"std::io\" now\"#;"),
-        (proto, "mod tests { use super::*; }"),
-        (net, "use crate::{net::lease, proto::frame::{self, Opcode as Op}}; use bytes::Bytes;"),
-        (topic, "use super::roll::Roll; use crate::{net::Sender, proto::prepared::Prepared};"),
-        (server, "use crate::net::Config; use socket2::Socket;"),
+    for (name, text) in [
+        ("proto", "use std::{ops::Range, time::Duration}; use super::super::frame::*;"),
+        ("proto", "// use tokio::net;\n/* std::io */ const A: &str = \"std::io::Read\";"),
         (
-            serve,
+            "proto",
+            "const A: char = '\"'; const B: &[u8] = b\"\\\"std::io\"; fn f<'a>(a: &'a u8) {}",
+        ),
+        ("proto", "const A: &str = r#\"use \"std::io\" now\"#;"),
+        ("proto", "mod tests { use super::*; }"),
+        ("net", "use crate::{net::lease, proto::frame::{self, Opcode as Op}}; use bytes::Bytes;"),
+        ("topic", "use super::roll::Roll; use crate::{net::Sender, proto::prepared::Prepared};"),
+        ("server", "use crate::net::Config; use socket2::Socket;"),
+        (
+            "serve",
             "use crate::cli::Serve; use clap::Parser; use super::logging; use stickler::{Server, proto::close::CloseCode};",
         ),
     ] {
-        let faults = faults_of(room, text);
-        assert!(faults.is_empty(), "{}: {text}: {faults:?}", room.name);
+        let faults = faults_of(room(name), text);
+        assert!(faults.is_empty(), "{name}: {text}: {faults:?}");
     }
 }

@@ -27,12 +27,10 @@ class Server:
         self.lines = []
         self.arrived = threading.Condition()
         threading.Thread(target=self.follow, daemon=True).start()
-        self.ports = []
-        while len(self.ports) < 1 + flags.count("--proxy-protocol"):
-            line = self.process.stdout.readline()
-            if not line:
-                raise SystemExit("the server does not come up:\n" + "".join(self.lines))
-            self.ports.append(int(line.rsplit(":", 1)[1].split()[0].strip("/")))
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("the server does not come up:\n" + "".join(self.lines))
+        self.port = int(line.rsplit(":", 1)[1])
 
     def follow(self):
         for line in self.process.stderr:

@@ -12,6 +12,8 @@ from peers import CLOSE, Client
 
 CLIENTS = 40
 RELOADS = 2
+# For the server of HAProxy, longer than its checks need to notice.
+DRAIN = ["--drain-delay", "9s", "--shutdown-timeout", "20s"]
 # Of each client, before a reload and after it.
 ECHOES = 20
 
@@ -31,6 +33,10 @@ async def play(front, server, context):
     # An error of any of them is raised here.
     await asyncio.gather(*talking, *coming)
     server.signal()
+    if front.kind == "haproxy":
+        await is_left_out(front)
+        # Who is there stays until the server says Close.
+        await asyncio.gather(*(client.echo(b"still here") for client in clients))
     closes = await asyncio.gather(*(goodbye(client) for client in clients))
     code = struct.pack(">H", 1001)
     away = sum(close == CLOSE and payload[:2] == code for close, payload in closes)
@@ -71,9 +77,18 @@ class Load:
                 failed.result()
 
 
+async def is_left_out(front):
+    """HAProxy sends nobody any more to a server whose health path says 503."""
+    for _ in range(PATIENCE * 50):
+        if "Server stickler/one is DOWN" in front.log():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"HAProxy does not see that the server goes:\n{front.log()}")
+
+
 async def goodbye(client):
     """The frame that comes, answered if it is a Close."""
-    opcode, payload = await asyncio.wait_for(client.receive(), PATIENCE)
+    opcode, payload = await asyncio.wait_for(client.receive(), 2 * PATIENCE)
     client.send(opcode, payload)
     # Then TCP ends, from the other side.
     await asyncio.wait_for(client.reader.read(), PATIENCE)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 
+import address
 import reloading
 import smuggling
 from fronts import Certificate, Front
@@ -30,9 +31,11 @@ async def main(program, note):
         shapes = await asyncio.gather(*(smuggle(kind, program, folder, certificate) for kind in kinds))
         # A reload of this Caddy ends each WebSocket, as the page says.
         for kind in kinds[:2]:
-            with Server(program, "--listen", "127.0.0.1:0", *PATHS) as server:
-                with Front(kind, folder, certificate, plain=server.ports[0]) as front:
+            drain = reloading.DRAIN if kind == "haproxy" else []
+            with Server(program, "--listen", "127.0.0.1:0", *PATHS, *drain) as server:
+                with Front(kind, folder, certificate, plain=server.port) as front:
                     told.append(await reloading.play(front, server, certificate.trusted()))
+        told += await address.play(program, folder, certificate, kinds)
     for line in [*(line for some in shapes for line in some), *told]:
         print(line)
     count = sum(map(len, shapes))
@@ -42,7 +45,7 @@ async def main(program, note):
 
 async def smuggle(kind, program, folder, certificate):
     with Server(program, "--listen", "127.0.0.1:0", *PATHS) as server:
-        tap = await Tap().start(server.ports[0])
+        tap = await Tap().start(server.port)
         with Front(kind, folder, certificate, plain=tap.port) as front:
             lines = await smuggling.play(front, tap, certificate.trusted())
             # The others ask for its health.

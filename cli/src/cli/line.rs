@@ -81,10 +81,13 @@ enum Variables {
 fn read_serve(line: Vec<OsString>, variables: Variables) -> Result<Serve, clap::Error> {
     let counts = variables == Variables::Count;
     let is_said = |id: &str| flag_of(&line, id).is_some() || counts && is_set(id);
-    let file = match flag_of(&line, "config").or_else(|| counts.then(path_of_variable).flatten()) {
+    let by_flag = flag_of(&line, "config").map(|path| ("--config", path));
+    let by_variable = || path_of_variable().map(|path| ("STICKLER_CONFIG", path));
+    let file = match by_flag.or_else(|| counts.then(by_variable).flatten()) {
         // Without a value it is an error of the command line.
-        Some(path) if !path.as_os_str().is_empty() => {
-            let file = ConfigFile::read(&path, &serve_command()).map_err(usage_error)?;
+        Some((name, path)) if !path.as_os_str().is_empty() => {
+            let file = ConfigFile::read(&path, &serve_command());
+            let file = file.map_err(|faults| usage_error(faults.named_by(name)))?;
             Some(file.without(is_said))
         }
         _ => None,

@@ -10,27 +10,40 @@ use super::Place;
 
 /// All that is wrong with a file; each fault is a line of its own.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faults(Vec<String>);
+pub(crate) struct Faults {
+    lines: Vec<String>,
+    /// Whether there is no file to speak of.
+    is_unreadable: bool,
+}
 
 impl Faults {
     pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Faults {
         let path = path.display().to_string();
-        Faults(vec![format!("{}: cannot read the configuration: {error}", path.escape_debug())])
+        let line = format!("{}: cannot read the configuration: {error}", path.escape_debug());
+        Faults { lines: vec![line], is_unreadable: true }
+    }
+
+    /// The same where this flag or variable names the file: it is at fault where the file cannot be read.
+    pub(crate) fn named_by(mut self, name: &str) -> Faults {
+        if self.is_unreadable {
+            self.lines.iter_mut().for_each(|line| *line = format!("{name}: {line}"));
+        }
+        self
     }
 
     pub(super) fn add(&mut self, place: Place, sentence: impl fmt::Display) {
-        self.0.push(format!("{place}: {sentence}"));
+        self.lines.push(format!("{place}: {sentence}"));
     }
 
     /// The faults as an error, if there is any.
     pub(super) fn into_result(self) -> Result<(), Faults> {
-        if self.0.is_empty() { Ok(()) } else { Err(self) }
+        if self.lines.is_empty() { Ok(()) } else { Err(self) }
     }
 }
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
+        f.write_str(&self.lines.join("\n"))
     }
 }
 

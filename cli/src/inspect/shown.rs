@@ -50,7 +50,9 @@ pub(super) fn time(at: SystemTime) -> String {
 
 /// Year, month and day, so many days after the first of January 1970.
 fn date(mut days: u64) -> (u64, u64, u64) {
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     // Whole cycles of the calendar are left out at once.
     let mut year = 1970 + days / CYCLE * 400;
     days %= CYCLE;

@@ -67,8 +67,7 @@ impl Text {
             let _ = write!(line, " cut={}", record.passed_len);
         }
         if let Some(violation) = record.violation {
-            let rule = format!("{violation} ({})", violation.section());
-            let _ = write!(line, " {}", self.paint(RED, &rule));
+            let _ = write!(line, " {}", self.paint(RED, violation.reason()));
         }
     }
 }
@@ -147,11 +146,7 @@ mod tests {
                 "-> pong   FIN ---         8 -        \"\\u{1b}[31m\\n\\xc2\"...\n",
                 "<- close  FIN ---         2 37fa213d 1001\n",
                 "-> close  FIN ---         2 -        1001\n",
-                &format!(
-                    "<- 0x3    FIN -23         5 -        \"a\" cut=1 {} ({})\n",
-                    stickler::Violation::ReservedBit,
-                    stickler::Violation::ReservedBit.section(),
-                ),
+                "<- 0x3    FIN -23         5 -        \"a\" cut=1 RFC 6455 5.2: reserved bit is set\n",
             ]
         );
         let mut title = Vec::new();
@@ -168,6 +163,10 @@ mod tests {
         let lines = lines(true);
         assert!(lines[0].starts_with("\x1b[32m<-\x1b[0m text"), "{}", lines[0]);
         assert!(lines[1].starts_with("\x1b[34m->\x1b[0m text"), "{}", lines[1]);
-        assert!(lines[6].ends_with(")\x1b[0m\n") && lines[6].contains("\x1b[31m"), "{}", lines[6]);
+        assert!(
+            lines[6].ends_with(" set\x1b[0m\n") && lines[6].contains("\x1b[31m"),
+            "{}",
+            lines[6]
+        );
     }
 }

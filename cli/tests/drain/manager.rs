@@ -136,6 +136,29 @@ fn the_manager_is_told_of_certificates_that_are_loaded_anew() {
     assert_eq!(exit(&server), 0);
 }
 
+/// Also where the file is gone.
+#[test]
+fn the_manager_is_told_of_a_configuration_that_is_read_anew() {
+    let manager = Manager::abstract_name("config");
+    let path = std::env::temp_dir().join(format!("stickler-{}-reload.toml", std::process::id()));
+    std::fs::write(&path, "listen = '127.0.0.1:0'\n").unwrap();
+    let mut command = stickler();
+    command.arg("serve").arg("--config").arg(&path).env("NOTIFY_SOCKET", &manager.name);
+    let server = Server::spawn(command, 1, "read anew").unwrap();
+    assert_eq!(manager.told()[0], "READY=1");
+    for is_there in [true, false] {
+        if !is_there {
+            std::fs::remove_file(&path).unwrap();
+        }
+        server.signal(Signal::HUP);
+        let told = manager.told();
+        assert_eq!(told[..2], ["RELOADING=1", "STATUS=loading anew"]);
+        assert_eq!(manager.told()[0], "READY=1");
+    }
+    terminate(&server);
+    assert_eq!(exit(&server), 0);
+}
+
 #[test]
 fn the_watchdog_is_answered_at_half_of_its_time_also_during_the_drain() {
     let manager = Manager::abstract_name("watchdog");

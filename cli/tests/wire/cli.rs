@@ -314,6 +314,7 @@ fn every_flag_is_in_a_table() {
     let mut page = concat!(
         include_str!("../../../docs/command-line.md"),
         include_str!("../../../docs/behind-proxies.md"),
+        include_str!("../../../docs/configuration.md"),
         include_str!("../../../docs/limits.md"),
         include_str!("../../../docs/drain.md"),
         include_str!("../../../docs/inspecting.md"),

@@ -221,3 +221,23 @@ fn image_leaves_all_to_its_variables() {
     let check = "      test: [\"CMD\", \"/usr/local/bin/stickler\", \"health\"]";
     assert_eq!(checks, [check]);
 }
+
+/// What `packaging/image.sh` sees of the image where there is an engine: nothing runs while it is put together, and it
+/// has a user without rights, whose number is known without a file of users.
+#[test]
+fn image_has_the_program_alone() {
+    let text = fs::read_to_string(root("Dockerfile")).unwrap();
+    let (_, stage) = text.rsplit_once("\nFROM ").unwrap();
+    let lines: Vec<_> = stage.lines().collect();
+    assert_eq!(lines[0], "scratch");
+    let of = |word: &str| lines.iter().filter(|line| line.starts_with(word)).count();
+    assert_eq!((of("RUN "), of("COPY "), of("ADD ")), (0, 1, 0), "{stage}");
+    assert!(lines.contains(&"USER 65532:65532"), "{stage}");
+    assert!(text.contains("-C target-feature=+crt-static"), "{text}");
+    // One file for both: the nodes of docs/multi-node are built from it with a feature.
+    let nodes = fs::read_to_string(root("docs/multi-node/compose.yaml")).unwrap();
+    assert!(
+        nodes.contains("args:\n      FEATURES: nats\n") && !nodes.contains("dockerfile:"),
+        "{nodes}"
+    );
+}

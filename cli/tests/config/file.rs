@@ -1,0 +1,118 @@
+//! What stands in the file has an effect, or is an error that names its line.
+
+use std::path::Path;
+
+use stickler_testing::folder::Folder;
+
+use crate::server::{Server, stickler};
+use crate::{open, run, serve, write};
+
+const LISTEN: &str = "listen = '127.0.0.1:0'\n";
+
+#[test]
+fn what_the_file_says_has_an_effect() {
+    let folder = Folder::new("config-effect");
+    let text = format!("{LISTEN}path = ['/only', '/b,c']\nworkers = 3\nlog-format = 'json'\n");
+    let file = write(&folder, "a.toml", &text);
+    let server = serve(&file);
+    assert_eq!(server.workers(), 3);
+    for (path, status) in [("/only", 101), ("/b,c", 101), ("/echo", 404)] {
+        assert_eq!(open(server.address(), path, "").0, status, "{path}");
+    }
+    server.retire().unwrap();
+    assert!(server.log().lines().all(|line| line.starts_with('{')), "{}", server.log());
+    // The variable names the same file, and a flag another one.
+    let mut command = stickler();
+    command.env("STICKLER_CONFIG", &file);
+    let server = Server::spawn(command, 1, "").unwrap();
+    assert_eq!(open(server.address(), "/echo", "").0, 404);
+    server.retire().unwrap();
+    let other = write(&folder, "b.toml", LISTEN);
+    let mut command = stickler();
+    command.env("STICKLER_CONFIG", &file).arg("--config").arg(&other);
+    let server = Server::spawn(command, 1, "").unwrap();
+    assert_eq!(open(server.address(), "/echo", "").0, 101);
+    server.retire().unwrap();
+}
+
+#[test]
+fn a_file_says_what_a_flag_says_also_to_other_flags() {
+    let folder = Folder::new("config-others");
+    // Without --listen a listener of TLS stands alone.
+    let text = "listen-tls = '127.0.0.1:0'\ntls-self-signed = true\n";
+    let server = serve(&write(&folder, "a.toml", text));
+    let lines = server.stdout_lines();
+    assert!(lines.len() == 1 && lines[0].starts_with("listening on wss://"), "{lines:?}");
+    server.retire().unwrap();
+}
+
+/// What `config check` and `serve` say of a file that is not fit for use.
+fn refused(file: &Path) -> [String; 2] {
+    let (code, out, checked) = run(stickler().args(["config", "check"]).arg(file));
+    assert_eq!((code, &out[..]), (Some(2), ""), "{checked}");
+    let (code, out, served) = run(stickler().arg("--config").arg(file));
+    assert_eq!((code, &out[..]), (Some(2), ""), "{served}");
+    [checked, served]
+}
+
+#[test]
+fn all_faults_are_told_with_file_line_and_key() {
+    let folder = Folder::new("config-faults");
+    let text = "# a comment\nmax-qeued = '1KiB'\nworkers = 'many'\n\npage = 'perhaps'\n";
+    let file = write(&folder, "a.toml", text);
+    let name = file.display();
+    for said in refused(&file) {
+        for (line, part) in [
+            (2, "there is no option 'max-qeued'; did you mean 'max-queued'?"),
+            (3, "'many' for 'workers'"),
+            (5, "'perhaps' for 'page'"),
+        ] {
+            let begin = format!("{name}:{line}: ");
+            let line = said.lines().find(|said| said.contains(&begin));
+            assert!(line.is_some_and(|line| line.contains(part)), "{begin} in {said}");
+        }
+    }
+}
+
+#[test]
+fn values_that_do_not_go_together_are_named_by_their_lines() {
+    let folder = Folder::new("config-together");
+    for (text, parts) in [
+        ("drain-delay = '9s'\nshutdown-timeout = '3s'\n", ["drain-delay (", ":1)"]),
+        ("path = '/x'\nhealth-path = '/x'\n", ["health-path (", ":2)"]),
+        ("\nallowed-origin = ['any', 'nonsense']\n", ["'nonsense' for 'allowed-origin (", ":2)"]),
+        ("tls-cert = 'a.pem'\n", ["tls-cert (", "tls-key"]),
+        ("\nlog = 'loud'\n", ["'loud' for 'log (", ":2)"]),
+    ] {
+        let file = write(&folder, "a.toml", text);
+        for said in refused(&file).into_iter().take(if text.starts_with("tls") { 1 } else { 2 }) {
+            assert!(parts.iter().all(|part| said.contains(part)), "{text}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_with_who_names_it() {
+    let (code, _, said) = run(stickler().args(["serve", "--config", "/nonexistent/a.toml"]));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("--config: /nonexistent/a.toml: cannot read"), "{said}");
+    let (code, _, said) = run(stickler().env("STICKLER_CONFIG", "/nonexistent/a.toml"));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("STICKLER_CONFIG: /nonexistent/a.toml: cannot read"), "{said}");
+    let (code, _, said) = run(stickler().args(["config", "check", "/nonexistent/a.toml"]));
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("/nonexistent/a.toml: cannot read"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_fit_for_use_is_fine_whatever_the_variables_hold() {
+    let folder = Folder::new("config-fine");
+    let file = write(&folder, "a.toml", LISTEN);
+    let mut command = stickler();
+    command.args(["config", "check"]).arg(&file).env("STICKLER_WORKERS", "none");
+    assert_eq!(run(&mut command), (Some(0), format!("{}: fine\n", file.display()), String::new()));
+    // The file of the page.
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/stickler.toml");
+    let (code, _, said) = run(stickler().args(["config", "check", page]));
+    assert_eq!(code, Some(0), "{said}");
+}

@@ -1,0 +1,187 @@
+//! SIGHUP reads the file anew: all of what can change, or nothing.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use stickler_testing::folder::Folder;
+use stickler_testing::frame::binary;
+
+use crate::server::{PATIENCE, Server, stickler};
+use crate::{open, serve, write};
+
+const LOADED: &str = "loaded the configuration anew";
+const NOT_LOADED: &str = "cannot load the configuration anew";
+const LISTEN: &str = "listen = '127.0.0.1:0'\nworkers = 1\n";
+
+/// Sends SIGHUP, and waits until the log has this once more.
+fn reload(server: &Server, said: &str) -> String {
+    let count = || server.log().matches(said).count();
+    let before = count();
+    server.signal(Signal::HUP);
+    let begun = Instant::now();
+    while count() == before {
+        assert!(begun.elapsed() < PATIENCE, "{said:?} is not in {}", server.log());
+        thread::sleep(Duration::from_millis(2));
+    }
+    server.log().lines().rfind(|line| line.contains(said)).unwrap().to_owned()
+}
+
+/// The first byte of what comes back for a message of so many bytes: 0x82 for its echo, 0x88 for a Close.
+fn answer(stream: &mut TcpStream, bytes: usize) -> u8 {
+    stream.write_all(&binary(vec![0; bytes])).unwrap();
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).unwrap();
+    let mut payload = vec![0; usize::from(head[1])];
+    stream.read_exact(&mut payload).unwrap();
+    head[0]
+}
+
+#[test]
+fn new_connections_get_what_the_file_says_by_now() {
+    let folder = Folder::new("reload-new");
+    let origin = |host: &str| format!("Origin: https://{host}\r\n");
+    let text = |size: &str, host: &str, most: u32| {
+        format!(
+            "{LISTEN}max-message-size = {size}\nallowed-origin = 'https://{host}'\nmax-connections = {most}\n"
+        )
+    };
+    let file = write(&folder, "a.toml", &text("100", "a.example", 50));
+    let server = serve(&file);
+    let (status, mut held) = open(server.address(), "/echo", &origin("a.example"));
+    assert_eq!(status, 101);
+    assert_eq!(open(server.address(), "/chat", &origin("b.example")).0, 403);
+    assert_eq!(answer(&mut held, 100), 0x82);
+    // Nothing changes before somebody says so.
+    write(&folder, "a.toml", &text("50", "b.example", 1));
+    assert_eq!(open(server.address(), "/echo", &origin("a.example")).0, 101);
+    let line = reload(&server, LOADED);
+    for key in ["max-message-size", "allowed-origin", "max-connections"] {
+        assert!(line.contains(key), "{line}");
+    }
+    assert!(!server.log().contains("take a new start"), "{}", server.log());
+    // The one that is open keeps its limit, and takes the only place.
+    assert_eq!(answer(&mut held, 100), 0x82);
+    assert_eq!(open(server.address(), "/echo", &origin("b.example")).0, 503);
+    drop(held);
+    let mut next = opened(&server, &origin("b.example"));
+    assert_eq!(answer(&mut next, 50), 0x82);
+    assert_eq!(answer(&mut next, 51), 0x88);
+    server.retire().unwrap();
+}
+
+/// A connection, once there is a place for it.
+fn opened(server: &Server, fields: &str) -> TcpStream {
+    let begun = Instant::now();
+    loop {
+        match open(server.address(), "/echo", fields) {
+            (101, stream) => return stream,
+            (503, _) => assert!(begun.elapsed() < PATIENCE, "no place"),
+            (status, _) => panic!("{status}"),
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_origins_of_the_chat_change_too() {
+    let folder = Folder::new("reload-chat");
+    let fields = "Origin: https://a.example\r\nSec-WebSocket-Protocol: chat.v1\r\n";
+    let file = write(&folder, "a.toml", LISTEN);
+    let server = serve(&file);
+    // Unless it is said, the pages of the same host may chat.
+    let before = open(server.address(), "/chat", fields).0;
+    write(&folder, "a.toml", &format!("{LISTEN}allowed-origin = 'https://a.example'\n"));
+    reload(&server, LOADED);
+    let after = open(server.address(), "/chat", fields).0;
+    assert_eq!(before, 403, "{}", server.log());
+    assert_ne!(after, 403, "{}", server.log());
+    server.retire().unwrap();
+}
+
+#[test]
+fn the_filter_of_the_log_changes() {
+    let folder = Folder::new("reload-log");
+    let file = write(&folder, "a.toml", LISTEN);
+    let server = serve(&file);
+    let opens = |server: &Server| {
+        drop(open(server.address(), "/echo", ""));
+        server.log().matches("the connection opened").count()
+    };
+    assert_eq!(opens(&server), 0);
+    write(&folder, "a.toml", &format!("{LISTEN}log = 'debug'\n"));
+    reload(&server, LOADED);
+    drop(open(server.address(), "/echo", ""));
+    server.expect_logged("the connection opened").unwrap();
+    write(&folder, "a.toml", LISTEN);
+    reload(&server, LOADED);
+    server.retire().unwrap();
+    assert!(!server.log().rsplit(LOADED).next().unwrap().contains("DEBUG"), "{}", server.log());
+}
+
+#[test]
+fn one_fault_and_nothing_changes() {
+    let folder = Folder::new("reload-fault");
+    let file =
+        write(&folder, "a.toml", &format!("{LISTEN}path = '/echo'\nmax-message-size = 100\n"));
+    let server = serve(&file);
+    for (text, part) in [
+        ("max-message-size = 50\nmax-queued = 0\n", "a.toml:5: invalid value '0' for 'max-queued'"),
+        ("max-message-size = 50\nlog = 'loud'\n", "'loud' for 'log ("),
+        ("max-message-size = 50\nhsts = 5\n", "hsts ("),
+        ("max-message-size = 50\nsurplus = 5\n", "a.toml:5: there is no option 'surplus'"),
+        ("max-message-size = 50\nlog = [\n", "a.toml:"),
+    ] {
+        write(&folder, "a.toml", &format!("{LISTEN}path = '/echo'\n{text}"));
+        let line = reload(&server, NOT_LOADED);
+        assert!(line.contains(" ERROR ") && line.contains(part), "{line}");
+        let (_, mut stream) = open(server.address(), "/echo", "");
+        assert_eq!(answer(&mut stream, 100), 0x82, "{text}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    reload(&server, NOT_LOADED);
+    // Once the file is right again, so is the server.
+    write(&folder, "a.toml", &format!("{LISTEN}path = '/echo'\nmax-message-size = 50\n"));
+    reload(&server, LOADED);
+    let (_, mut stream) = open(server.address(), "/echo", "");
+    assert_eq!(answer(&mut stream, 100), 0x88);
+    server.retire().unwrap();
+}
+
+#[test]
+fn what_takes_a_new_start_is_named_each_time_and_stays_as_it_was() {
+    let folder = Folder::new("reload-fixed");
+    let file = write(&folder, "a.toml", LISTEN);
+    let server = serve(&file);
+    let more = "path = '/new'\nmax-queued = '2MiB'\nchat = 'off'\n";
+    write(&folder, "a.toml", &format!("listen = '127.0.0.1:1'\nworkers = 2\n{more}"));
+    for round in 0..2 {
+        let line = reload(&server, "take a new start");
+        for key in ["listen", "workers", "path", "chat"] {
+            assert!(line.contains(key), "{line}");
+        }
+        assert!(line.contains(" WARN ") && !line.contains("max-queued"), "{line}");
+        let log = server.log();
+        let loaded = log.lines().rfind(|line| line.contains(LOADED)).unwrap();
+        assert_eq!(loaded.contains("max-queued"), round == 0, "{loaded}");
+    }
+    assert_eq!((server.workers(), open(server.address(), "/echo", "").0), (1, 101));
+    assert_eq!(open(server.address(), "/new", "").0, 404);
+    server.retire().unwrap();
+}
+
+#[test]
+fn a_flag_goes_on_beating_the_file() {
+    let folder = Folder::new("reload-flag");
+    let file = write(&folder, "a.toml", &format!("{LISTEN}max-message-size = 50\n"));
+    let mut command = stickler();
+    command.args(["serve", "--max-message-size", "100", "--config"]).arg(&file);
+    let server = Server::spawn(command, 1, "").unwrap();
+    write(&folder, "a.toml", &format!("{LISTEN}max-message-size = 60\n"));
+    reload(&server, LOADED);
+    let (_, mut stream) = open(server.address(), "/echo", "");
+    assert_eq!(answer(&mut stream, 100), 0x82);
+    server.retire().unwrap();
+}
