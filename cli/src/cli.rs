@@ -43,7 +43,8 @@ use self::manual::{Completions, Manual};
 pub(crate) use self::proxies::{Forwarded, Proxies};
 pub(crate) use self::sources::{Source, Sources};
 pub(crate) use self::tls::Tls;
-use crate::config_file::ConfigFile;
+use crate::auth::make;
+use crate::config_file::{ConfigFile, Route};
 use crate::health;
 use crate::lab::{check, verdict};
 use crate::listen::DEFAULT_LISTEN;
@@ -86,6 +87,8 @@ pub(crate) enum Action {
     Verdict(verdict::Options),
     /// Check, print or describe a configuration file
     Config(ConfigOptions),
+    /// Make a token for a route, and its line for the file of tokens
+    Token(make::Options),
     /// Print completions for a shell
     Completions(Completions),
     /// Print a page of the manual
@@ -212,6 +215,10 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) file: ConfigFlag,
+
+    /// The routes of the file.
+    #[arg(skip)]
+    pub(crate) routes: Vec<Route>,
 
     /// Where the values came from.
     #[arg(skip)]

@@ -5,6 +5,7 @@
 
 mod admin;
 mod apps;
+mod auth;
 mod cli;
 mod config_command;
 mod config_file;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Action::Verdict(options) => Ok(verdict::run(&options)),
         Action::Config(options) => Ok(config_command::run(&options.action)),
         Action::Completions(options) => Ok(options.print(cli::command())),
+        Action::Token(options) => auth::make::run(&options).map_err(cli::usage_error),
         Action::Man(options) => Ok(options.write(cli::command())),
     });
     match done {

@@ -225,7 +225,8 @@ const ROOMS: &[Room] = &[
         roots: &["connect", "tls_client"],
         never: &[],
     },
-    Room { name: "apps", at: "cli/src/apps", crates: &["*"], roots: &["apps"], never: &[] },
+    Room { name: "auth", at: "cli/src/auth", crates: &["*"], roots: &["auth"], never: &[] },
+    Room { name: "apps", at: "cli/src/apps", crates: &["*"], roots: &["apps", "auth"], never: &[] },
     Room {
         name: "lab",
         at: "cli/src/lab",
@@ -244,7 +245,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         at: "cli/src/cli.rs",
         crates: &["*"],
-        roots: &["cli", "config_file", "health", "lab", "listen", "units", "variables"],
+        roots: &["cli", "auth", "config_file", "health", "lab", "listen", "units", "variables"],
         never: &[],
     },
     Room {
@@ -258,7 +259,7 @@ const ROOMS: &[Room] = &[
         name: "config_file",
         at: "cli/src/config_file",
         crates: &["*"],
-        roots: &["config_file"],
+        roots: &["config_file", "apps", "auth"],
         never: &[],
     },
     Room {
@@ -286,7 +287,17 @@ const ROOMS: &[Room] = &[
         name: "serve",
         at: "cli/src/serve",
         crates: &["*"],
-        roots: &["serve", "admin", "apps", "cli", "inspect", "listen", "units", "variables"],
+        roots: &[
+            "serve",
+            "admin",
+            "apps",
+            "cli",
+            "config_file",
+            "inspect",
+            "listen",
+            "units",
+            "variables",
+        ],
         never: &[],
     },
 ];

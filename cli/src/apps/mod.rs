@@ -2,12 +2,13 @@
 //! the chat. These use the public API only.
 //!
 //! One handler answers WebSockets by their path, and one the plain requests for files of the page. All else
-//! is the server's to refuse.
+//! is the server's to refuse. Routes of the configuration file come first: their paths are of nobody else.
 
 pub(crate) mod chat;
 mod echo;
 mod origins;
 mod pages;
+mod routes;
 mod told;
 mod violations;
 
@@ -18,23 +19,25 @@ use std::time::Instant;
 
 use pin_project_lite::pin_project;
 use stickler::proto::handshake::Request;
-use stickler::{AllowedOrigin, Incoming, Server, Serving};
+use stickler::{AllowedOrigin, Incoming, Rejection, Server, Serving};
 
 use self::chat::Rooms;
 use self::echo::echo;
 pub(crate) use self::origins::Origins;
 use self::pages::Pages;
+use self::routes::Found;
+pub(crate) use self::routes::{Application, At, Route, RoutePlan, Routes, Subprotocols, Table};
 use self::told::Told;
 use self::violations::Gallery;
 
 /// What is there, as the command line has it.
 pub(crate) struct Apps {
-    /// Where the page is told that the echo answers.
-    pub(crate) echo: String,
     /// Whether there are a page and its gallery.
     pub(crate) page: bool,
     /// Where pages may come from that use the chat; `None` without a chat.
     pub(crate) chat: Option<Origins>,
+    /// What is answered on all other paths.
+    pub(crate) routes: Routes,
     /// What carries the chat between nodes; `None` where this is the only one.
     #[cfg(feature = "nats")]
     pub(crate) nats: Option<stickler_nats::Options>,
@@ -62,7 +65,9 @@ impl Apps {
                     .http(move |request| std::future::ready(pages.answer(&request)))
             }
         };
-        let rooms = self.chat.as_ref().map(|_| self.rooms()).transpose()?;
+        let has_chat = self.chat.is_some() || self.routes.read().has_chat();
+        let rooms = has_chat.then(|| self.rooms()).transpose()?;
+        let _ = self.routes.has_rooms.set(has_chat);
         let (gallery, strangers) = (Gallery::new(), Told::default());
         let open = Arc::new(Open { rooms, gallery, apps: self, strangers });
         server.start(move |incoming| open.answer(incoming))
@@ -93,12 +98,39 @@ impl Open {
         self: &Arc<Self>,
         incoming: Incoming,
     ) -> Answering<impl Future<Output = stickler::Result<()>> + Send + use<>> {
-        match (incoming.path(), &self.rooms) {
-            (CHAT, Some(_)) => Answering::Other { other: Box::pin(self.clone().chat(incoming)) },
-            (VIOLATIONS, _) if self.apps.page => {
-                Answering::Other { other: Box::pin(self.clone().play(incoming)) }
+        match self.choose(incoming) {
+            Ok(incoming) => Answering::Echo { echo: echo(incoming) },
+            Err(other) => Answering::Other { other },
+        }
+    }
+
+    /// Gives it back where it is for the echo. That is decided here, and not in a future, so that an idle connection
+    /// of the echo is as small as without routes.
+    fn choose(self: &Arc<Self>, incoming: Incoming) -> Result<Incoming, Other> {
+        match incoming.path() {
+            CHAT if self.apps.chat.is_some() => return Err(Box::pin(self.clone().chat(incoming))),
+            VIOLATIONS if self.apps.page => return Err(Box::pin(self.clone().play(incoming))),
+            _ => {}
+        }
+        let table = self.apps.routes.read();
+        match table.find(incoming.path()) {
+            Found::Route(route, authentication) => {
+                let incoming = admitted(self.check_origin(incoming, &route.origins))?;
+                let admit = self.apps.routes.admit(route, authentication, incoming);
+                let incoming = admitted(admit)?;
+                match (route.application, &self.rooms) {
+                    (Application::Echo, _) => Ok(incoming),
+                    (Application::Chat, Some(rooms)) => {
+                        Err(Box::pin(chat::chat(incoming, rooms.clone())))
+                    }
+                    // Such a table is not put in force.
+                    (Application::Chat, None) => {
+                        admitted(reject(incoming, Rejection::ResourceUnknown))
+                    }
+                }
             }
-            _ => Answering::Echo { echo: echo(incoming) },
+            Found::Echo(origins) => admitted(self.check_origin(incoming, origins)),
+            Found::Nothing => admitted(reject(incoming, Rejection::ResourceUnknown)),
         }
     }
 
@@ -138,12 +170,11 @@ impl Open {
                 origin,
                 reason,
                 suppressed,
-                "refused a page of another origin; for the chat --allowed-origin names those that may"
+                "refused a page of another origin; for the chat --allowed-origin names those that may, for a route \
+                 its allowed-origin"
             );
         }
-        let response = stickler::http::Response::builder().status(rejection.status());
-        incoming.reject(response.body(format!("{rejection}\n"))?)?;
-        Ok(None)
+        reject(incoming, rejection)
     }
 }
 
@@ -153,7 +184,28 @@ pin_project! {
     #[project = Which]
     enum Answering<E> {
         Echo { #[pin] echo: E },
-        Other { other: Pin<Box<dyn Future<Output = stickler::Result<()>> + Send>> },
+        Other { other: Other },
+    }
+}
+
+/// Answers as the server would.
+///
+/// # Errors
+/// As [`Incoming::reject`].
+fn reject(incoming: Incoming, rejection: Rejection) -> stickler::Result<Option<Incoming>> {
+    let response = stickler::http::Response::builder().status(rejection.status());
+    incoming.reject(response.body(format!("{rejection}\n"))?)?;
+    Ok(None)
+}
+
+/// What an application other than the echo does with a connection.
+type Other = Pin<Box<dyn Future<Output = stickler::Result<()>> + Send>>;
+
+/// An opening handshake that was let in; else what is left to do with one that is answered.
+fn admitted(judged: stickler::Result<Option<Incoming>>) -> Result<Incoming, Other> {
+    match judged {
+        Ok(Some(incoming)) => Ok(incoming),
+        refused => Err(Box::pin(std::future::ready(refused.map(drop)))),
     }
 }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches};
 
 use super::{Action, Cli, ConfigAction, ConfigOptions, Serve, serve_command, usage_error};
-use crate::config_file::ConfigFile;
+use crate::config_file::{ConfigFile, Route};
 use crate::variables;
 
 /// Reads the command line; help and version are errors that exit with 0.
@@ -49,6 +49,25 @@ impl Serve {
     pub(crate) fn read_again(&self) -> Result<Serve, clap::Error> {
         read_serve(self.line.clone(), Variables::Count)
     }
+
+    /// These options with what a route says instead, for the connections of that route.
+    ///
+    /// # Errors
+    /// A value is none.
+    pub(crate) fn of_route(&self, route: &Route) -> Result<Serve, clap::Error> {
+        let mut command = Serve::augment_args_for_update(Command::new("route"));
+        // Only what the route says, and no default, replaces what is said for all.
+        command =
+            command.mut_args(|arg| arg.env(Resettable::Reset).default_value(Resettable::Reset));
+        let line = std::iter::once("route").chain(route.words());
+        let matches = command.try_get_matches_from(line)?;
+        let mut serve = self.clone();
+        serve.update_from_arg_matches(&matches)?;
+        for (id, place) in route.places() {
+            serve.sources.put(id, place.clone());
+        }
+        Ok(serve)
+    }
 }
 
 /// Whether variables of the environment have a say.
@@ -88,6 +107,7 @@ fn read_serve(line: Vec<OsString>, variables: Variables) -> Result<Serve, clap::
         return Err(Cli::command().error(ErrorKind::MissingSubcommand, "no command"));
     };
     serve.line = line;
+    serve.routes = file.as_ref().map(|file| file.routes.clone()).unwrap_or_default();
     serve.note_sources(matches, file.as_ref()).map_err(usage_error)?;
     Ok(*serve)
 }

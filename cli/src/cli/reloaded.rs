@@ -18,6 +18,7 @@ impl Serve {
         kept.own_host.clone_from(&self.own_host);
         kept.health_path.clone_from(&self.health_path);
         kept.log.clone_from(&self.log);
+        kept.routes.clone_from(&self.routes);
         kept.tls.tls_cert.clone_from(&self.tls.tls_cert);
         kept.tls.tls_key.clone_from(&self.tls.tls_key);
         kept.tls.tls_client_ca.clone_from(&self.tls.tls_client_ca);

@@ -69,6 +69,11 @@ impl Sources {
         }
     }
 
+    /// Notes that this line of a file says an option for a route.
+    pub(super) fn put(&mut self, id: &str, place: Place) {
+        self.0.insert(id.to_owned(), (Source::File(place), Vec::new()));
+    }
+
     /// Whether anything but the default says it.
     pub(super) fn is_said(&self, id: &str) -> bool {
         self.of(id).is_some_and(|(source, _)| *source != Source::Default)

@@ -2,9 +2,12 @@
 //!
 //! There is one definition of the options, that of the command line. So a file becomes words of a command line,
 //! which the definition judges; an option that a flag or a variable sets is left out of them. Each word
-//! remembers the line that it came from. Tables have no meaning yet. The definition is an argument here.
+//! remembers the line that it came from. The tables [[route]] are
+//! read by `routes`. The definition is an argument here.
 
+mod authentication;
 mod fault;
+mod routes;
 mod schema;
 mod value;
 
@@ -18,6 +21,9 @@ use toml::de::DeTable;
 
 pub(crate) use self::fault::Faults;
 use self::fault::judged;
+#[cfg(test)]
+pub(crate) use self::routes::OPTIONS as ROUTE_OPTIONS;
+pub(crate) use self::routes::Route;
 pub(crate) use self::schema::schema;
 use self::value::words;
 pub(crate) use self::value::{is_repeatable, is_switch};
@@ -26,6 +32,8 @@ pub(crate) use self::value::{is_repeatable, is_switch};
 #[derive(Clone, Debug)]
 pub(crate) struct ConfigFile {
     entries: Vec<Entry>,
+    /// The tables `[[route]]`.
+    pub(crate) routes: Vec<Route>,
 }
 
 /// One key of the file.
@@ -80,8 +88,12 @@ impl ConfigFile {
         let command = command.clone().mut_args(|arg| arg.env(Resettable::Reset));
         let mut keys: Vec<_> = table.get_ref().iter().collect();
         keys.sort_by_key(|(key, _)| key.span().start);
-        let mut entries = Vec::new();
+        let (mut entries, mut routes) = (Vec::new(), Vec::new());
         for (key, value) in keys {
+            if key.get_ref() == "route" {
+                routes = routes::read(key, value, &command, &place, &mut faults);
+                continue;
+            }
             let (name, place) = (key.get_ref().as_ref(), place(key.span().start));
             let words = option(name, &command)
                 .and_then(|arg| Ok((arg, words(arg, value.get_ref()).map_err(of_key(name))?)));
@@ -93,7 +105,7 @@ impl ConfigFile {
             }
         }
         faults.into_result()?;
-        Ok(ConfigFile { entries })
+        Ok(ConfigFile { entries, routes })
     }
 
     /// What is left of it without the options of which this is true; its argument is the option's name in clap.
@@ -202,7 +214,7 @@ mod tests {
             (10, &["there is no option 'config'"]),
             (11, &["'hsts'", "decimal"]),
             (12, &["'credentials'", "whole number"]),
-            (13, &["there is no option 'route'"]),
+            (13, &["each route is a table [[route]]"]),
             (15, &["there is no option 'page2'"]),
         ] {
             let said = lines.iter().find(|said| said.starts_with(&format!("a.toml:{line}: ")));

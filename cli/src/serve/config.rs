@@ -11,11 +11,25 @@ use stickler::{Caps, Config, DeflateConfig, Limits, Timeouts};
 
 use super::memory::default_bound;
 use super::proxies::read_trusted;
-use crate::apps::{Apps, CHAT, Origins, VIOLATIONS};
+use super::routes;
+use crate::apps::{Apps, CHAT, Origins, Routes, Subprotocols, VIOLATIONS};
 use crate::cli::{Compression, Deflate, Serve, Switch, WhenFull, WhenTooFast, usage_error};
 use crate::units::Interval;
 
 pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
+    Ok(Config::default()
+        .limits(read_limits(options))
+        .timeouts(read_timeouts(options))
+        .policy(read_policy(options)?)
+        .health_path(read_health_path(options)?)
+        .id_header(options.admin.id_header.clone())
+        .trusted_proxies(read_trusted(options)?)
+        .hsts(options.tls.hsts.map(|seconds| Duration::from_secs(seconds.into())))
+        .max_memory(options.bounds.max_memory.map_or_else(default_bound, |size| size.0))
+        .deflate(read_deflate(&options.compression)))
+}
+
+pub(super) fn read_limits(options: &Serve) -> Limits {
     let mut limits = Limits::default();
     limits.message = MessageLimits::new()
         .max_message_size(options.bounds.max_message_size.0)
@@ -37,6 +51,10 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
         WhenFull::Drop => stickler::WhenFull::Drop,
         WhenFull::Close => stickler::WhenFull::Close,
     };
+    limits
+}
+
+pub(super) fn read_timeouts(options: &Serve) -> Timeouts {
     let mut timeouts = Timeouts::default();
     timeouts.handshake = options.times.handshake_timeout;
     timeouts.close = options.times.close_timeout;
@@ -44,16 +62,7 @@ pub(super) fn read_config(options: &Serve) -> Result<Config, clap::Error> {
     timeouts.keepalive_interval = time_of(options.times.keepalive_interval);
     timeouts.message_idle = time_of(options.times.message_idle_timeout);
     timeouts.message = time_of(options.times.message_timeout);
-    Ok(Config::default()
-        .limits(limits)
-        .timeouts(timeouts)
-        .policy(read_policy(options)?)
-        .health_path(read_health_path(options)?)
-        .id_header(options.admin.id_header.clone())
-        .trusted_proxies(read_trusted(options)?)
-        .hsts(options.tls.hsts.map(|seconds| Duration::from_secs(seconds.into())))
-        .max_memory(options.bounds.max_memory.map_or_else(default_bound, |size| size.0))
-        .deflate(read_deflate(&options.compression)))
+    timeouts
 }
 
 /// How many connections and opening handshakes there may be.
@@ -74,7 +83,7 @@ fn time_of(interval: Interval) -> Option<Duration> {
     }
 }
 
-fn read_deflate(options: &Compression) -> DeflateConfig {
+pub(super) fn read_deflate(options: &Compression) -> DeflateConfig {
     let takes_over = options.deflate == Deflate::Takeover;
     let window = options.deflate_window_bits.unwrap_or(if takes_over {
         TAKEOVER_WINDOW
@@ -105,23 +114,40 @@ fn read_deflate(options: &Compression) -> DeflateConfig {
 const TAKEOVER_WINDOW: WindowBits = WindowBits::new(12).unwrap();
 
 fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
-    let origins = read_origins(options)?;
+    // Routes may be for other pages: then each application looks at Origin itself.
+    let origins = match routes::judge_origins(options) {
+        true => vec![AllowedOrigin::Any],
+        false => read_origins(options)?,
+    };
     let own_hosts =
         read_each(&options.own_host, &options.name_of("own_host"), Authority::from_str)?;
-    let policy =
-        Policy::default().paths(read_all_paths(options)?).origins(origins).own_hosts(own_hosts);
-    let subprotocol = options.name_of("subprotocol");
-    match &options.subprotocol[..] {
-        [only] if only == ANY => Ok(policy.any_subprotocol(true)),
-        names if names.iter().any(|name| name == ANY) => Err(usage_error(format!(
-            "'any' for {subprotocol} agrees to every name, so it stands alone"
-        ))),
-        names => Ok(policy.subprotocols(read_each(names, &subprotocol, Subprotocol::from_str)?)),
+    let policy = Policy::default()
+        .paths(read_all_paths(options)?.into_iter().chain(routes::paths(options)))
+        .prefixes(routes::prefixes(options))
+        .origins(origins)
+        .own_hosts(own_hosts);
+    match read_subprotocols(options)? {
+        Subprotocols::Any => Ok(policy.any_subprotocol(true)),
+        Subprotocols::These(names) => Ok(policy.subprotocols(names)),
+        Subprotocols::Inherited => Ok(policy),
     }
 }
 
-fn read_paths(options: &Serve) -> Result<Vec<String>, clap::Error> {
+pub(super) fn read_subprotocols(options: &Serve) -> Result<Subprotocols, clap::Error> {
+    let subprotocol = options.name_of("subprotocol");
+    match &options.subprotocol[..] {
+        [only] if only == ANY => Ok(Subprotocols::Any),
+        names if names.iter().any(|name| name == ANY) => Err(usage_error(format!(
+            "'any' for {subprotocol} agrees to every name, so it stands alone"
+        ))),
+        names => Ok(Subprotocols::These(read_each(names, &subprotocol, Subprotocol::from_str)?)),
+    }
+}
+
+pub(super) fn read_paths(options: &Serve) -> Result<Vec<String>, clap::Error> {
     match &options.path[..] {
+        // What is protected on one path is not to be open on another that nobody named.
+        [] if !options.routes.is_empty() => Ok(Vec::new()),
         [] => Ok(vec!["/".into(), "/echo".into()]),
         paths => read_each(paths, &options.name_of("path"), read_path),
     }
@@ -143,33 +169,38 @@ fn read_all_paths(options: &Serve) -> Result<Vec<String>, clap::Error> {
 }
 
 /// The paths of the applications that are on, and their flags.
-fn taken(options: &Serve) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(super) fn taken(options: &Serve) -> impl Iterator<Item = (&'static str, &'static str)> {
     let page = (options.apps.page == Switch::On).then_some((VIOLATIONS, "page"));
     let chat = (options.apps.chat == Switch::On).then_some((CHAT, "chat"));
     page.into_iter().chain(chat)
 }
 
-fn read_origins(options: &Serve) -> Result<Vec<AllowedOrigin>, clap::Error> {
+pub(super) fn read_origins(options: &Serve) -> Result<Vec<AllowedOrigin>, clap::Error> {
     let name = options.name_of("allowed_origin");
     read_each(&options.allowed_origin, &name, AllowedOrigin::from_str)
 }
 
-/// What is served besides the echo.
+/// Where pages may come from that use the chat.
+pub(super) fn read_chat_origins(options: &Serve) -> Result<Vec<AllowedOrigin>, clap::Error> {
+    match options.is_allowed_origin_said {
+        true => read_origins(options),
+        // What people say in a room is not for every page that they have open.
+        false => Ok(vec![AllowedOrigin::SameHost]),
+    }
+}
+
+/// What is served besides the echo. Of routes the files are not read yet.
 ///
 /// # Errors
 /// A path or an origin is none, or what is said of NATS has no effect.
 pub(super) fn read_apps(options: &Serve) -> Result<Apps, clap::Error> {
     #[cfg(feature = "nats")]
     check_nats(options)?;
-    let origins = match options.is_allowed_origin_said {
-        true => read_origins(options)?,
-        // What people say in a room is not for every page that they have open.
-        false => vec![AllowedOrigin::SameHost],
-    };
+    let origins = read_chat_origins(options)?;
     Ok(Apps {
-        echo: read_paths(options)?.into_iter().next().unwrap_or_default(),
         page: options.apps.page == Switch::On,
         chat: (options.apps.chat == Switch::On).then(|| Origins::new(origins)),
+        routes: Routes::default(),
         #[cfg(feature = "nats")]
         nats: options.nats.options(),
     })
@@ -195,6 +226,9 @@ fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {
         return Err(usage_error(format!("'{taken}', which {name} names, is of --{flag}")));
     }
     match path {
+        Some(path) if routes::paths(options).any(|taken| taken == path) => {
+            Err(usage_error(format!("a route has '{path}', which {name} names too")))
+        }
         Some(path) if read_paths(options)?.contains(&path) => {
             Err(usage_error(format!("the echo answers on '{path}', which {name} names too")))
         }

@@ -259,6 +259,7 @@ const MODULES: &[&str] = &[
     "stickler::apps::chat::claim",
     "stickler::apps::chat::member",
     "stickler::apps::chat::room",
+    "stickler::apps::routes",
     "stickler::inspect::queue",
     "stickler::net::handles::rejecting",
     "stickler::net::state::compression",

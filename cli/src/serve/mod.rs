@@ -13,6 +13,7 @@ mod operated;
 mod places;
 mod proxies;
 mod reload;
+mod routes;
 mod signals;
 mod tls;
 
@@ -32,7 +33,7 @@ use self::places::Places;
 use self::reload::InForce;
 use self::tls::Certificates;
 use crate::admin::{self, Admin};
-use crate::apps::Apps;
+use crate::apps::{Apps, RoutePlan};
 use crate::cli::{Serve, usage_error};
 use crate::inspect::{Trace, Tracing};
 
@@ -86,6 +87,7 @@ struct Plan {
     certificates: Option<Certificates>,
     config: Config,
     apps: Apps,
+    routes: RoutePlan,
     drain: Drain,
     trace: Option<Trace>,
     admin: Option<Admin>,
@@ -101,11 +103,12 @@ impl Plan {
         let certificates = Certificates::read(options, &places.all_tls(), is_tls_handed)?;
         let config = read_config(options)?;
         let apps = read_apps(options)?;
+        let routes = routes::read(options)?;
         let drain = Drain::read(options)?;
         let trace = Trace::read(options)?;
         let admin = Admin::read(options)?;
         check_buffers(options)?;
-        Ok(Plan { places, certificates, config, apps, drain, trace, admin })
+        Ok(Plan { places, certificates, config, apps, routes, drain, trace, admin })
     }
 }
 
@@ -123,7 +126,7 @@ fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
 }
 
 fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Result<Drained> {
-    let Plan { places, certificates, config, apps, drain, trace: _, admin } = plan;
+    let Plan { places, certificates, config, apps, routes, drain, trace: _, admin } = plan;
     let inspect = config.inspect.clone();
     let is_tls_handed = handed.iter().any(|handed| handed.is_tls);
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -131,6 +134,7 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
     // Before anything is bound: nobody connects to a server that cannot serve.
     let loaded = certificates.as_ref().map(Certificates::load).transpose();
     let loaded = loaded.map_err(io::Error::other)?;
+    apps.routes.replace(routes.load().map_err(io::Error::other)?);
     let max_memory = config.max_memory;
     let mut server = places.bind(options, handed)?.config(config).workers(workers);
     if let Some(loaded) = &loaded {
@@ -168,6 +172,7 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
         certificates,
         ends: loaded.map_or_else(Vec::new, |loaded| loaded.ends),
         origins: apps.chat.clone(),
+        routes: apps.routes.clone(),
         log: log.clone(),
         inspect,
         handle: server.handle(),

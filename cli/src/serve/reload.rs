@@ -16,7 +16,7 @@ use super::config::read_caps;
 use super::logging::{self, Log};
 use super::notify;
 use super::tls::{Certificates, End, Loaded, look};
-use crate::apps::Origins;
+use crate::apps::{Origins, Routes, Table};
 use crate::cli::{Serve, sentence_of};
 
 /// Asks for what has changed to be put in force. Once it is dropped, nothing is read any more.
@@ -38,6 +38,7 @@ pub(super) struct InForce {
     pub(super) ends: Vec<End>,
     /// Those of the chat, if there is one.
     pub(super) origins: Option<Origins>,
+    pub(super) routes: Routes,
     pub(super) log: Log,
     /// Who sees the frames, whatever the configuration.
     pub(super) inspect: Option<Arc<dyn Inspect>>,
@@ -123,7 +124,7 @@ impl InForce {
         options.keep_fixed(&self.options);
         let plan = Plan::read(&options, self.is_tls_handed);
         let plan = plan.map_err(|error| sentence_of(&error))?;
-        let Plan { certificates, mut config, apps, .. } = plan;
+        let Plan { certificates, mut config, apps, routes, .. } = plan;
         config.inspect.clone_from(&self.inspect);
         config.check().map_err(|error| error.to_string())?;
         let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
@@ -132,6 +133,7 @@ impl InForce {
         let certificates = certificates.map(|(new, before)| new.or_made_before(before));
         let loaded = certificates.as_ref().map(Certificates::load).transpose();
         let loaded = loaded.map_err(|error| error.to_string())?;
+        let routes = self.routes.take(routes.load()?)?;
         let caps = read_caps(&options);
         let origins = apps.chat;
         Ok(Next {
@@ -139,6 +141,7 @@ impl InForce {
             config,
             caps,
             origins,
+            routes,
             changed,
             fixed,
             options,
@@ -169,6 +172,7 @@ impl InForce {
         if let Some((origins, newest)) = self.origins.as_ref().zip(next.origins) {
             origins.replace(&newest);
         }
+        self.routes.replace(next.routes);
         self.options = next.options;
         let changed = names(&next.changed);
         tracing::info!(changed, "loaded the configuration anew; new connections get it");
@@ -186,6 +190,7 @@ struct Next {
     config: Config,
     caps: Caps,
     origins: Option<Origins>,
+    routes: Table,
     /// The options whose values are others now, by their names in clap: those that can be, and those that cannot.
     changed: Vec<String>,
     fixed: Vec<String>,

@@ -37,7 +37,7 @@ impl Pages {
     /// The files of the applications that are on; `None` if there are none.
     pub(super) fn of(apps: &Apps) -> Option<Pages> {
         let about = serde_json::json!({
-            "echo": apps.echo,
+            "echo": apps.routes.read().echo().unwrap_or_default(),
             "page": apps.page,
             "chat": apps.chat.is_some(),
             "version": env!("CARGO_PKG_VERSION"),

@@ -1,0 +1,274 @@
+//! The routes of the configuration file, while the server runs: which application answers on a path, whom it
+//! answers, and with which limits.
+
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
+
+use stickler::proto::deflate;
+use stickler::proto::handshake::Subprotocol;
+use stickler::{AllowedOrigin, Incoming, Limits, Timeouts};
+
+use super::told::Told;
+use crate::auth::{Authentication, Refusal, Settings, is_credential};
+
+/// One route.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) at: At,
+    pub(crate) application: Application,
+    /// Where pages may come from.
+    pub(crate) origins: Vec<AllowedOrigin>,
+    /// What differs from the server's policy.
+    pub(crate) subprotocols: Subprotocols,
+    /// `None` where they are those of all connections.
+    pub(crate) limits: Option<Limits>,
+    /// Likewise.
+    pub(crate) timeouts: Option<Timeouts>,
+    /// Which offers of compression are accepted; `None` where that is as for all connections.
+    pub(crate) deflate: Option<Option<deflate::Policy>>,
+    /// What is asked of clients; `None` lets all of them in.
+    pub(crate) authentication: Option<Settings>,
+}
+
+/// Which paths are the route's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// This one.
+    Path(String),
+    /// Those that begin so.
+    Prefix(String),
+}
+
+/// What answers there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Application {
+    Echo,
+    Chat,
+}
+
+/// Which subprotocols a route speaks.
+#[derive(Clone, Debug)]
+pub(crate) enum Subprotocols {
+    /// Those of the server.
+    Inherited,
+    /// The first that is offered, whatever it is.
+    Any,
+    /// These.
+    These(Vec<Subprotocol>),
+}
+
+impl At {
+    fn text(&self) -> &str {
+        match self {
+            At::Path(text) | At::Prefix(text) => text,
+        }
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            At::Path(own) => own == path,
+            At::Prefix(prefix) => path.starts_with(&**prefix),
+        }
+    }
+
+    /// Exact paths come first, then prefixes, the longest before others.
+    fn order(&self) -> (bool, usize) {
+        match self {
+            At::Path(_) => (false, 0),
+            At::Prefix(prefix) => (true, usize::MAX - prefix.len()),
+        }
+    }
+}
+
+/// What is answered where, before the tokens and keys are read.
+#[derive(Debug, Default)]
+pub(crate) struct RoutePlan {
+    pub(crate) routes: Vec<Route>,
+    /// The paths of the echo outside of routes.
+    pub(crate) echo: Vec<String>,
+    /// Where pages may come from that use these. The server's policy says it too, unless a route has other origins.
+    pub(crate) origins: Vec<AllowedOrigin>,
+}
+
+impl RoutePlan {
+    /// Reads the tokens and the keys.
+    ///
+    /// # Errors
+    /// A file is not fit for use: a sentence that names it.
+    pub(crate) fn load(mut self) -> Result<Table, String> {
+        self.routes.sort_by_key(|route| route.at.order());
+        let load = |route: &Route| route.authentication.as_ref().map(Settings::load).transpose();
+        let authentications = self.routes.iter().map(load).collect::<Result<_, _>>()?;
+        Ok(Table { plan: self, authentications })
+    }
+}
+
+/// What is answered where, with the tokens and keys that are in force.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    /// Its routes are in the order in which they are tried.
+    plan: RoutePlan,
+    /// One for each route.
+    authentications: Vec<Option<Authentication>>,
+}
+
+/// What becomes of a path.
+pub(super) enum Found<'t> {
+    Route(&'t Route, Option<&'t Authentication>),
+    /// The echo, which pages of these origins may use.
+    Echo(&'t [AllowedOrigin]),
+    /// Nothing is there. The server's policy refuses such a path, but for a moment while both are replaced.
+    Nothing,
+}
+
+impl Table {
+    /// What is at this path.
+    pub(super) fn find(&self, path: &str) -> Found<'_> {
+        let mut all = self.plan.routes.iter().zip(&self.authentications);
+        if let Some((route, authentication)) = all.find(|(route, _)| route.at.matches(path)) {
+            return Found::Route(route, authentication.as_ref());
+        }
+        match self.plan.echo.iter().any(|echo| echo == path) {
+            true => Found::Echo(&self.plan.origins),
+            false => Found::Nothing,
+        }
+    }
+
+    /// Whether one of the routes is the chat's.
+    pub(crate) fn has_chat(&self) -> bool {
+        self.plan.routes.iter().any(|route| route.application == Application::Chat)
+    }
+
+    /// A path where the echo answers.
+    pub(super) fn echo(&self) -> Option<&str> {
+        let of_route = |route: &'_ Route| matches!(&route.at, At::Path(_) if route.application == Application::Echo);
+        let route = self.plan.routes.iter().find(|route| of_route(route));
+        let path = route.map(|route| route.at.text());
+        self.plan.echo.first().map(String::as_str).or(path)
+    }
+}
+
+/// The table that is in force, empty at first; its clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Routes {
+    table: Arc<RwLock<Arc<Table>>>,
+    /// Whether the chat was started.
+    pub(super) has_rooms: Arc<OnceLock<bool>>,
+    /// How often the log says that a client was refused.
+    refused: Arc<Told>,
+}
+
+impl Routes {
+    /// Gives back a table that can be put in force while the server runs.
+    ///
+    /// # Errors
+    /// It cannot: a sentence.
+    pub(crate) fn take(&self, table: Table) -> Result<Table, String> {
+        if table.has_chat() && !self.has_rooms.get().copied().unwrap_or(false) {
+            return Err("a first route to the chat takes a new start of the server".into());
+        }
+        Ok(table)
+    }
+
+    /// From now on, handshakes are answered by this table.
+    pub(crate) fn replace(&self, table: Table) {
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+
+    /// The table that is in force at this moment.
+    pub(crate) fn read(&self) -> Arc<Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks a client for what the route wants, and makes its connection what the route says. A handshake that does not
+    /// come back was refused.
+    ///
+    /// # Errors
+    /// As [`Incoming::reject`].
+    pub(super) fn admit(
+        &self,
+        route: &Route,
+        authentication: Option<&Authentication>,
+        mut incoming: Incoming,
+    ) -> stickler::Result<Option<Incoming>> {
+        if let Some(authentication) = authentication {
+            match authentication.judge(&incoming) {
+                Ok(known) => report_known(&incoming, &known.name),
+                Err(refusal) => return self.refuse(incoming, &refusal),
+            }
+            if offers_only_a_token(&incoming) {
+                return self.refuse(incoming, &Refusal::Malformed(ONLY_A_TOKEN));
+            }
+        }
+        route.choose_subprotocol(&mut incoming);
+        if let Some(limits) = &route.limits {
+            incoming.limits(limits.clone());
+        }
+        if let Some(timeouts) = &route.timeouts {
+            incoming.timeouts(timeouts.clone());
+        }
+        if let Some(policy) = route.deflate {
+            incoming.deflate(policy);
+        }
+        Ok(Some(incoming))
+    }
+
+    /// Answers with what is wrong, and logs it with the name of the token where that is known; never the token.
+    fn refuse(&self, incoming: Incoming, refusal: &Refusal) -> stickler::Result<Option<Incoming>> {
+        if let Some(suppressed) = self.refused.admit(Instant::now()) {
+            let peer = incoming.peer_addr().map(tracing::field::display);
+            let (path, clause, status) = (incoming.path(), refusal.section(), refusal.status());
+            let (token, sentence) = (refusal.name(), refusal.sentence());
+            tracing::info!(
+                peer,
+                path,
+                clause,
+                status,
+                token,
+                suppressed,
+                "refused a client without a good token: {sentence}"
+            );
+        }
+        incoming.reject(refusal.response()?)?;
+        Ok(None)
+    }
+}
+
+fn report_known(incoming: &Incoming, name: &str) {
+    let peer = incoming.peer_addr().map(tracing::field::display);
+    tracing::debug!(peer, path = incoming.path(), token = name, "let a client in");
+}
+
+/// RFC 6455 §4.1: what the 101 selects is what the client speaks, so it must not be a token.
+fn offers_only_a_token(incoming: &Incoming) -> bool {
+    let mut offered = incoming.head().subprotocols().peekable();
+    offered.peek().is_some() && offered.all(is_credential)
+}
+
+const ONLY_A_TOKEN: &str =
+    "a token in the list of subprotocols stands beside the one that the client speaks";
+
+impl Route {
+    /// Selects the subprotocol by the rules of the route: never a token.
+    fn choose_subprotocol(&self, incoming: &mut Incoming) {
+        let chosen = {
+            let mut offered = incoming.head().subprotocols().filter(|name| !is_credential(name));
+            match &self.subprotocols {
+                Subprotocols::These(spoken) => {
+                    offered.find(|name| spoken.iter().any(|spoken| **spoken == **name))
+                }
+                Subprotocols::Inherited
+                    if incoming.chosen_subprotocol().is_none_or(|name| !is_credential(name)) =>
+                {
+                    return;
+                }
+                Subprotocols::Any | Subprotocols::Inherited => offered.next(),
+            }
+            .map(str::to_owned)
+        };
+        let is_chosen = chosen.is_some_and(|name| incoming.subprotocol(&name).is_ok());
+        if !is_chosen {
+            incoming.no_subprotocol();
+        }
+    }
+}

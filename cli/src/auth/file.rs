@@ -1,0 +1,110 @@
+//! Files that decide who comes in. One that others may read, or write, is refused.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Who may do what with such a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Tokens and secrets: it is the owner's alone.
+    Secret,
+    /// Public keys: others may read it, and not write it.
+    Public,
+}
+
+/// Reads a file of at most a MiB.
+///
+/// # Errors
+/// It cannot be read, is longer, or is open to others: a sentence that names it.
+pub(super) fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, String> {
+    let shown = path.display();
+    let cannot = |error: std::io::Error| format!("cannot read {shown}: {error}");
+    // Of what is opened, so that nobody puts another file there between the look and the reading.
+    let file = File::open(path).map_err(cannot)?;
+    let metadata = file.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
+        return Err(format!("{shown} is no file"));
+    }
+    check(&metadata, kind).map_err(|why| format!("{shown} {why}"))?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > LONGEST) {
+        return Err(format!("{shown} is longer than a MiB"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn check(metadata: &std::fs::Metadata, kind: Kind) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt;
+    let (mode, owner) = (metadata.mode() & 0o777, metadata.uid());
+    let (open, why) = match kind {
+        Kind::Secret => {
+            (0o077, "others may read or write it; chmod 600 makes it its owner's alone")
+        }
+        Kind::Public => (0o022, "others may write it; chmod 644 leaves that to its owner"),
+    };
+    if mode & open != 0 {
+        return Err(format!("has mode {mode:04o}: {why}"));
+    }
+    let ours = rustix::process::geteuid().as_raw();
+    if owner != ours && owner != 0 {
+        return Err(format!(
+            "is of user {owner}: it is to be of root, or of {ours}, who runs this"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check(_metadata: &std::fs::Metadata, _kind: Kind) -> Result<(), String> {
+    Ok(())
+}
+
+const LONGEST: u64 = 1 << 20;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use stickler_testing::folder::Folder;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_others_may_use_is_refused() {
+        let folder = Folder::new("auth-file");
+        let path = folder.path().join("file");
+        fs::write(&path, "content").unwrap();
+        let rows = [
+            (0o600, true, true),
+            (0o400, true, true),
+            (0o640, false, true),
+            (0o604, false, true),
+            (0o644, false, true),
+            (0o620, false, false),
+            (0o602, false, false),
+        ];
+        for (mode, secret, public) in rows {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read(&path, Kind::Secret).is_ok(), secret, "{mode:o}");
+            assert_eq!(read(&path, Kind::Public).is_ok(), public, "{mode:o}");
+        }
+        let said = read(&path, Kind::Secret).unwrap_err();
+        assert!(said.contains("mode 0602") && said.contains("chmod 600"), "{said}");
+        assert!(read(folder.path(), Kind::Public).unwrap_err().contains("no file"));
+    }
+
+    #[test]
+    fn a_file_has_a_mib_at_most() {
+        let folder = Folder::new("auth-long");
+        let path = folder.path().join("file");
+        for (len, fits) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+            fs::write(&path, vec![b'x'; len]).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            assert_eq!(read(&path, Kind::Secret).is_ok(), fits);
+        }
+    }
+}

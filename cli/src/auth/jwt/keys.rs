@@ -1,0 +1,191 @@
+//! The keys that verify JSON Web Tokens, and the files that they come from (RFC 7517, RFC 7518).
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde_json::{Map, Value};
+
+use super::KeyFile;
+use crate::auth::file::{self, Kind};
+
+/// The keys of one issuer.
+#[derive(Debug)]
+pub(super) struct Keys(Vec<Key>);
+
+/// One key, and the one algorithm that it is for.
+#[derive(Debug)]
+pub(super) struct Key {
+    id: Option<String>,
+    pub(super) algorithm: Algorithm,
+    pub(super) key: DecodingKey,
+}
+
+impl Keys {
+    /// Reads the keys.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub(super) fn load(file: &KeyFile) -> Result<Keys, String> {
+        let (path, kind) = match file {
+            KeyFile::Secret(path) => (path, Kind::Secret),
+            KeyFile::Pem(path, _) | KeyFile::Set(path, _) => (path, Kind::Public),
+        };
+        let bytes = file::read(path, kind)?;
+        let read = match file {
+            KeyFile::Secret(_) => read_secret(&bytes).map(|key| vec![key]),
+            KeyFile::Pem(_, algorithm) => read_pem(&bytes, *algorithm).map(|key| vec![key]),
+            KeyFile::Set(_, allowed) => read_set(&bytes, allowed),
+        };
+        read.map(Keys).map_err(|why| format!("{}: {why}", Path::new(path).display()))
+    }
+
+    /// The key for a token that names this one. Where there is a single key without an identifier, or a token names
+    /// none, there is nothing to choose.
+    pub(super) fn find(&self, id: Option<&str>) -> Result<&Key, &'static str> {
+        match (&self.0[..], id) {
+            ([only], None) => Ok(only),
+            ([only], Some(_)) if only.id.is_none() => Ok(only),
+            (_, None) => Err("the token names none of several keys"),
+            (all, Some(id)) => all
+                .iter()
+                .find(|key| key.id.as_deref() == Some(id))
+                .ok_or("the token names a key that is not known here"),
+        }
+    }
+}
+
+/// A secret is the content of its file, without a line end behind it.
+fn read_secret(bytes: &[u8]) -> Result<Key, String> {
+    let secret = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
+    // RFC 7518 §3.2: as long as the hash at least.
+    if secret.len() < SHORTEST_SECRET {
+        return Err(format!(
+            "a secret for HS256 has {SHORTEST_SECRET} bytes at least (RFC 7518 3.2)"
+        ));
+    }
+    // RFC 8725 §2.1: whoever knows a public key must not be able to sign with it.
+    if secret.starts_with(b"-----BEGIN") {
+        return Err("this is a key in PEM, and no secret".into());
+    }
+    let key = DecodingKey::from_secret(secret).map_err(|_| "this is no secret".to_owned())?;
+    Ok(Key { id: None, algorithm: Algorithm::HS256, key })
+}
+
+fn read_pem(bytes: &[u8], algorithm: Algorithm) -> Result<Key, String> {
+    let is_of = |label: &str| {
+        let begin = format!("-----BEGIN {label}-----");
+        bytes.trim_ascii_start().starts_with(begin.as_bytes())
+    };
+    if !is_of("PUBLIC KEY") && !(algorithm == Algorithm::RS256 && is_of("RSA PUBLIC KEY")) {
+        return Err(
+            "wanted: a public key in PEM, which begins with -----BEGIN PUBLIC KEY-----".into()
+        );
+    }
+    let no_key = || format!("this is no public key for {algorithm:?}");
+    let key = match algorithm {
+        Algorithm::RS256 => DecodingKey::from_rsa_pem(bytes),
+        _ => DecodingKey::from_ec_pem(bytes),
+    };
+    let key = key.map_err(|_| no_key())?;
+    let content = key.try_get_as_bytes().map_err(|_| no_key())?;
+    match algorithm {
+        Algorithm::RS256 if content.len() < SHORTEST_RSA => return Err(SHORT_RSA.into()),
+        Algorithm::ES256 if content.len() != 65 || content.first() != Some(&4) => {
+            return Err(no_key());
+        }
+        _ => Ok(Key { id: None, algorithm, key }),
+    }
+}
+
+/// RFC 7517 §5. A key that is for encrypting is none of ours; any other has to be of use.
+fn read_set(bytes: &[u8], allowed: &[Algorithm]) -> Result<Vec<Key>, String> {
+    let set: Value =
+        serde_json::from_slice(bytes).map_err(|error| format!("this is no JSON: {error}"))?;
+    let members =
+        set.get("keys").and_then(Value::as_array).ok_or("a set of keys has a list 'keys'")?;
+    let mut keys: Vec<Key> = Vec::new();
+    for (place, member) in (1..).zip(members) {
+        let member = member.as_object().ok_or_else(|| format!("key {place} is no object"))?;
+        if text(member, "use") == Some("enc") {
+            continue;
+        }
+        let key = read_member(member, allowed).map_err(|why| format!("key {place}: {why}"))?;
+        if keys.iter().any(|other| other.id == key.id) {
+            return Err(format!("key {place}: each key has a kid of its own"));
+        }
+        keys.push(key);
+    }
+    if keys.is_empty() {
+        return Err("there is no key that verifies signatures".into());
+    }
+    Ok(keys)
+}
+
+fn read_member(member: &Map<String, Value>, allowed: &[Algorithm]) -> Result<Key, String> {
+    let algorithm = match text(member, "kty") {
+        Some("RSA") => Algorithm::RS256,
+        Some("EC") => Algorithm::ES256,
+        Some("oct") => {
+            return Err("a symmetric key does not belong into a set of public keys".into());
+        }
+        _ => return Err("its kty is neither RSA nor EC".into()),
+    };
+    if ["d", "p", "q", "k"].iter().any(|part| member.contains_key(*part)) {
+        return Err("this is a private key; the server needs the public one".into());
+    }
+    let name = format!("{algorithm:?}");
+    let has_alg = member.contains_key("alg");
+    if !allowed.contains(&algorithm) || has_alg && text(member, "alg") != Some(&name) {
+        return Err("its algorithm is none of those that the route allows".into());
+    }
+    let operations = member.get("key_ops").and_then(Value::as_array);
+    if operations.is_some_and(|all| !all.iter().any(|one| one == "verify")) {
+        return Err("its key_ops do not have verify".into());
+    }
+    let key = if algorithm == Algorithm::RS256 { read_rsa(member)? } else { read_ec(member)? };
+    Ok(Key { id: text(member, "kid").map(str::to_owned), algorithm, key })
+}
+
+fn read_rsa(member: &Map<String, Value>) -> Result<DecodingKey, String> {
+    let (n, e) = (number(member, "n")?, number(member, "e")?);
+    if n.len() < SHORTEST_RSA_MODULUS {
+        return Err(SHORT_RSA.into());
+    }
+    Ok(DecodingKey::from_rsa_raw_components(&n, &e))
+}
+
+fn read_ec(member: &Map<String, Value>) -> Result<DecodingKey, String> {
+    if text(member, "crv") != Some("P-256") {
+        return Err("its curve is not P-256".into());
+    }
+    let (x, y) = (number(member, "x")?, number(member, "y")?);
+    // RFC 7518 §6.2.1.2: each has the length of the curve's field, zeros included.
+    if x.len() != 32 || y.len() != 32 {
+        return Err("its x and y have not 32 bytes".into());
+    }
+    let point = [&[4][..], &x, &y].concat();
+    Ok(DecodingKey::from_ec_der(&point))
+}
+
+fn text<'m>(member: &'m Map<String, Value>, name: &str) -> Option<&'m str> {
+    member.get(name).and_then(Value::as_str)
+}
+
+fn number(member: &Map<String, Value>, name: &str) -> Result<Vec<u8>, String> {
+    let digits = text(member, name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    digits.ok_or_else(|| format!("its {name} is no number in base64url"))
+}
+
+/// In bytes.
+const SHORTEST_SECRET: usize = 32;
+
+/// Of 2048 bits, in bytes (RFC 7518 §3.3).
+const SHORTEST_RSA_MODULUS: usize = 256;
+
+/// The same with its exponent in DER. `ring` counts the bits when it verifies.
+const SHORTEST_RSA: usize = SHORTEST_RSA_MODULUS + 10;
+
+const SHORT_RSA: &str = "a key for RS256 has 2048 bits at least (RFC 7518 3.3)";

@@ -1,0 +1,216 @@
+//! From the routes of the configuration file to those that the applications have, and what speaks against them.
+
+use super::config::{
+    read_chat_origins, read_deflate, read_limits, read_origins, read_paths, read_subprotocols,
+    read_timeouts, taken,
+};
+use crate::apps::{Application, At, Route, RoutePlan, Subprotocols};
+use crate::cli::{Serve, usage_error};
+use crate::config_file;
+
+/// Reads the routes. The files that they name are not opened.
+///
+/// # Errors
+/// A value is none, or a route has a path that is of something else: a sentence that names its line.
+pub(super) fn read(options: &Serve) -> Result<RoutePlan, clap::Error> {
+    let routes = options.routes.iter().map(|route| read_one(options, route));
+    let routes = routes.collect::<Result<_, _>>()?;
+    Ok(RoutePlan { routes, echo: read_paths(options)?, origins: read_origins(options)? })
+}
+
+fn read_one(options: &Serve, route: &config_file::Route) -> Result<Route, clap::Error> {
+    check_path(options, route)?;
+    let own = options.of_route(route)?;
+    let origins = match (route.says(&["allowed_origin"]), route.application) {
+        (false, Application::Chat) => read_chat_origins(options)?,
+        _ => read_origins(&own)?,
+    };
+    let subprotocols = match route.says(&["subprotocol"]) {
+        true => read_subprotocols(&own)?,
+        false => Subprotocols::Inherited,
+    };
+    Ok(Route {
+        at: route.at.clone(),
+        application: route.application,
+        origins,
+        subprotocols,
+        limits: route.says(&LIMITS).then(|| read_limits(&own)),
+        timeouts: route.says(&TIMES).then(|| read_timeouts(&own)),
+        deflate: route.says(&DEFLATE).then(|| read_deflate(&own.compression).policy),
+        authentication: route.authentication.clone(),
+    })
+}
+
+/// What stands outside of routes keeps its path, and no prefix that asks for a token leaves a way around it.
+fn check_path(options: &Serve, route: &config_file::Route) -> Result<(), clap::Error> {
+    let echo = read_paths(options)?.into_iter().map(|path| (path, "path"));
+    let others = taken(options).map(|(path, flag)| (path.to_owned(), flag));
+    for (path, flag) in echo.chain(others) {
+        let name = options.name_of(flag);
+        match &route.at {
+            At::Path(own) if *own == path => {
+                return Err(fault(route, &format!("'{path}' is of {name}")));
+            }
+            At::Prefix(own) if route.authentication.is_some() && path.starts_with(&**own) => {
+                let why =
+                    format!("'{path}', which is of {name}, is below '{own}' and asks for no token");
+                return Err(fault(route, &why));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn fault(route: &config_file::Route, sentence: &str) -> clap::Error {
+    usage_error(format!("{}: {sentence}", route.place))
+}
+
+/// Whether Origin is judged by each application, since a route has rules of its own.
+pub(super) fn judge_origins(options: &Serve) -> bool {
+    options.routes.iter().any(|route| route.says(&["allowed_origin"]))
+}
+
+/// The paths of routes.
+pub(super) fn paths(options: &Serve) -> impl Iterator<Item = String> {
+    options.routes.iter().filter_map(|route| match &route.at {
+        At::Path(path) => Some(path.clone()),
+        At::Prefix(_) => None,
+    })
+}
+
+/// What the paths of the other routes begin with.
+pub(super) fn prefixes(options: &Serve) -> impl Iterator<Item = String> {
+    options.routes.iter().filter_map(|route| match &route.at {
+        At::Path(_) => None,
+        At::Prefix(prefix) => Some(prefix.clone()),
+    })
+}
+
+const LIMITS: [&str; 9] = [
+    "max_message_size",
+    "max_frame_size",
+    "max_fragments",
+    "max_pings_per_second",
+    "max_messages_per_second",
+    "when_too_fast",
+    "max_queued",
+    "min_drain_rate",
+    "when_full",
+];
+
+const TIMES: [&str; 5] = [
+    "close_timeout",
+    "message_idle_timeout",
+    "message_timeout",
+    "keepalive_interval",
+    "keepalive_timeout",
+];
+
+const DEFLATE: [&str; 3] = ["deflate", "deflate_window_bits", "deflate_client_window_bits"];
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use stickler_testing::folder::Folder;
+
+    use super::*;
+    use crate::cli::read_alone;
+    use crate::config_file::ROUTE_OPTIONS;
+
+    fn routes(folder: &Folder, text: &str) -> Vec<Route> {
+        let path = folder.path().join("stickler.toml");
+        fs::write(&path, text).unwrap();
+        read(&read_alone(&path).unwrap()).unwrap().routes
+    }
+
+    /// Every option of a route, and a value that is not the default.
+    const VALUES: [(&str, &str); 19] = [
+        ("subprotocol", "'a'"),
+        ("allowed-origin", "'null'"),
+        ("max-message-size", "'1KiB'"),
+        ("max-frame-size", "'2KiB'"),
+        ("max-fragments", "3"),
+        ("max-pings-per-second", "4"),
+        ("max-messages-per-second", "5"),
+        ("when-too-fast", "'close'"),
+        ("max-queued", "'6KiB'"),
+        ("min-drain-rate", "'7KiB'"),
+        ("when-full", "'drop'"),
+        ("close-timeout", "'8s'"),
+        ("message-idle-timeout", "'9s'"),
+        ("message-timeout", "'10s'"),
+        ("keepalive-interval", "'11s'"),
+        ("keepalive-timeout", "'12s'"),
+        ("deflate", "'off'"),
+        ("deflate-window-bits", "13"),
+        ("deflate-client-window-bits", "14"),
+    ];
+
+    #[test]
+    fn every_option_of_a_route_changes_that_route_and_nothing_else_in_it() {
+        assert_eq!(VALUES.map(|(name, _)| name), ROUTE_OPTIONS);
+        let folder = Folder::new("routes-options");
+        let route = |text: &str| {
+            let text = format!("[[route]]\npath = '/a'\napplication = 'echo'\n{text}\n");
+            routes(&folder, &text).remove(0)
+        };
+        let plain = format!("{:?}", route(""));
+        for (name, value) in VALUES {
+            let changed = route(&format!("{name} = {value}"));
+            let parts = [
+                (changed.limits.is_some(), &LIMITS[..]),
+                (changed.timeouts.is_some(), &TIMES),
+                (changed.deflate.is_some(), &DEFLATE),
+            ];
+            let id = name.replace('-', "_");
+            for (is_there, ids) in parts {
+                assert_eq!(is_there, ids.contains(&id.as_str()), "{name}");
+            }
+            // What is the same for all is the same with the option set to its default.
+            assert_ne!(format!("{changed:?}"), plain, "{name} has no effect");
+        }
+    }
+
+    #[test]
+    fn each_limit_lands_in_its_own_place() {
+        let folder = Folder::new("routes-places");
+        let options = VALUES.map(|(name, value)| format!("{name} = {value}\n")).concat();
+        let text = format!("[[route]]\npath = '/a'\napplication = 'echo'\n{options}");
+        let route = routes(&folder, &text).remove(0);
+        let shown = format!("{:?}", (route.limits.unwrap(), route.timeouts.unwrap()));
+        for part in [
+            "1024",
+            "2048",
+            "max_fragments: 3",
+            "max_pings_per_second: 4",
+            "max_messages_per_second: Some(5)",
+            "when_too_fast: Close",
+            "max_queued: 6144",
+            "min_drain_rate: 7168",
+            "when_full: Drop",
+            "close: 8s",
+            "message_idle: Some(9s)",
+            "message: Some(10s)",
+            "keepalive_interval: Some(11s)",
+            "keepalive_timeout: 12s",
+        ] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+        assert!(matches!(&route.subprotocols, Subprotocols::These(names) if names.len() == 1));
+        assert_eq!(route.deflate, Some(None));
+    }
+
+    #[test]
+    fn what_a_route_does_not_say_is_as_for_all() {
+        let folder = Folder::new("routes-inherit");
+        let text = "max-message-size = '1KiB'\nmax-queued = '2KiB'\nallowed-origin = 'null'\n\
+            [[route]]\npath = '/a'\napplication = 'echo'\nmax-queued = '3KiB'\n";
+        let route = routes(&folder, text).remove(0);
+        let shown = format!("{:?}", route.limits.unwrap());
+        assert!(shown.contains("1024") && shown.contains("max_queued: 3072"), "{shown}");
+        let origins = format!("{:?}", route.origins);
+        assert!(origins.contains("null") && route.origins.len() == 1, "{origins}");
+    }
+}

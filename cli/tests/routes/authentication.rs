@@ -1,0 +1,238 @@
+//! Tokens of a file: how they are carried, and what clients without a good one are told (RFC 6750).
+
+use stickler_testing::folder::Folder;
+use stickler_testing::frame::{Frame, text};
+
+use super::client::Client;
+use super::{refusal, serve, set_mode, token, write};
+
+const REALM: &str = "Bearer realm=\"stickler\"";
+
+const CONFIGURATION: &str = "chat = 'off'\npage = 'off'\n\
+    [[route]]\npath = '/in'\napplication = 'echo'\nsubprotocol = ['chat.v1', 'chat.v2']\n\
+    authentication = { tokens = 'tokens' }\n\
+    [[route]]\npath = '/query'\napplication = 'echo'\n\
+    authentication = { tokens = 'tokens', query = true, scope = 'chat read' }\n\
+    [[route]]\npath = '/any'\napplication = 'echo'\nsubprotocol = 'any'\n\
+    authentication = { tokens = 'tokens' }\n\
+    [[route]]\npath = '/open'\napplication = 'echo'\n";
+
+#[test]
+fn s6750_2_a_token_is_carried_in_one_of_three_ways() {
+    let folder = Folder::new("carried");
+    let (good, line) = token("ann");
+    write(&folder, "tokens", format!("# of Ann\n{line} scope=chat,read\n"));
+    let server = serve(&folder, CONFIGURATION, &[]);
+    let open = |target: &str, fields: &str| Client::open(server.address(), target, fields);
+    let bearer = format!("Authorization: Bearer {good}\r\n");
+    let offer = |names: &str| format!("Sec-WebSocket-Protocol: {names}\r\n");
+    let protocol = "sec-websocket-protocol";
+    // Where, what with, and the subprotocol that is selected.
+    let beside = offer(&format!("bearer.{good}, x, chat.v2, chat.v1"));
+    let query = format!("/query?a=b&access_token={good}");
+    for (target, fields, selected) in [
+        ("/in", bearer.clone(), None),
+        ("/in", format!("authorization: bEARER   {good}\r\n"), None),
+        ("/in", format!("{bearer}{}", offer("chat.v1")), Some("chat.v1")),
+        ("/in", beside.clone(), Some("chat.v2")),
+        ("/in", offer(&format!("chat.v1, bearer.{good}")), Some("chat.v1")),
+        // None is spoken here.
+        ("/in", offer(&format!("x, bearer.{good}")), None),
+        ("/any", beside, Some("x")),
+        (&query, String::new(), None),
+        ("/query", bearer.clone(), None),
+        ("/open", String::new(), None),
+        // A scheme of another kind is none of ours.
+        (&query, "Authorization: Basic YTpi\r\n".into(), None),
+        // Not switched on, so it is a query as any other.
+        (&format!("/in?access_token={good}"), bearer.clone(), None),
+    ] {
+        let mut client = open(target, &fields);
+        assert_eq!(client.status(), 101, "{target} {fields}: {}{}", client.head, client.content);
+        assert_eq!(client.field(protocol), selected, "{target} {fields}");
+        client.send(&text("hello"));
+        assert_eq!(client.frame(), Some(Frame { first: 0x81, payload: b"hello".to_vec() }));
+    }
+    server.retire().unwrap();
+}
+
+#[test]
+fn s6750_3_each_refusal_has_its_status_its_challenge_and_its_sentence() {
+    let folder = Folder::new("refused");
+    let (good, line) = token("ann");
+    let (poor, poor_line) = token("ben");
+    let (old, old_line) = token("old");
+    let lines =
+        format!("{line} scope=chat,read\n{poor_line} scope=chat\n{old_line} expires=2001-01-01\n");
+    write(&folder, "tokens", lines);
+    let server = serve(&folder, CONFIGURATION, &[]);
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let offer = |names: &str| format!("Sec-WebSocket-Protocol: {names}\r\n");
+    let missing =
+        (401, String::new(), "RFC 6750 3: this path is for clients with a bearer token\n");
+    let twice = (
+        400,
+        ", error=\"invalid_request\"".to_owned(),
+        "RFC 6750 2: a client presents one token, in one way\n",
+    );
+    let unknown = |why: &str| format!(", error=\"invalid_token\", error_description=\"{why}\"");
+    let stranger = (
+        401,
+        unknown("the token is not known here"),
+        "RFC 6750 3.1: the token is not known here\n",
+    );
+    let malformed = (
+        400,
+        ", error=\"invalid_request\"".to_owned(),
+        "RFC 6750 2: after Bearer stand spaces and a token (RFC 6750 2.1)\n",
+    );
+    let long = "a".repeat(8193);
+    let rows = [
+        ("/in", String::new(), missing.clone()),
+        ("/in", "Authorization: Basic YTpi\r\n".into(), missing.clone()),
+        ("/in", offer("chat.v1"), missing.clone()),
+        // Not switched on.
+        (&format!("/in?access_token={good}"), String::new(), missing.clone()),
+        ("/query?token=a", String::new(), missing),
+        ("/in", bearer("wrong"), stranger.clone()),
+        ("/in", bearer(&good[1..]), stranger.clone()),
+        ("/in", bearer(&good.to_lowercase()), stranger.clone()),
+        ("/in", offer("chat.v1, bearer.wrong"), stranger.clone()),
+        ("/in", offer("chat.v1, bearer."), stranger.clone()),
+        ("/query?access_token=", String::new(), stranger.clone()),
+        // The line in the file is no token.
+        ("/in", bearer(line.split("sha256:").nth(1).unwrap()), stranger),
+        (
+            "/in",
+            bearer(&long),
+            (
+                401,
+                unknown("the token is longer than 8 KiB"),
+                "RFC 6750 3.1: the token is longer than 8 KiB\n",
+            ),
+        ),
+        (
+            "/in",
+            bearer(&old),
+            (401, unknown("the token has expired"), "RFC 6750 3.1: the token has expired\n"),
+        ),
+        ("/in", bearer("a b"), malformed.clone()),
+        ("/in", bearer(""), malformed.clone()),
+        ("/in", bearer("a, Bearer b"), malformed),
+        (
+            "/in",
+            format!("{}{}", bearer(&good), bearer(&good)),
+            (
+                400,
+                ", error=\"invalid_request\"".to_owned(),
+                "RFC 6750 2: there is one Authorization field\n",
+            ),
+        ),
+        (
+            "/in",
+            format!("{}{}", bearer(&good), offer(&format!("chat.v1, bearer.{good}"))),
+            twice.clone(),
+        ),
+        ("/in", offer(&format!("bearer.{good}, chat.v1, bearer.{good}x")), twice.clone()),
+        (&format!("/query?access_token={good}"), bearer(&good), twice.clone()),
+        (&format!("/query?access_token={good}&access_token={good}"), String::new(), twice),
+        (
+            "/in",
+            offer(&format!("bearer.{good}")),
+            (
+                400,
+                ", error=\"invalid_request\"".to_owned(),
+                "RFC 6750 2: a token in the list of subprotocols stands beside the one that the client speaks\n",
+            ),
+        ),
+        (
+            "/query",
+            bearer(&poor),
+            (
+                403,
+                ", error=\"insufficient_scope\", scope=\"chat read\"".to_owned(),
+                "RFC 6750 3.1: the token is not good for what this path wants\n",
+            ),
+        ),
+    ];
+    for (target, fields, (status, challenge, content)) in rows {
+        let client = Client::open(server.address(), target, &fields);
+        assert_eq!(client.status(), status, "{target} {fields}");
+        let expected = format!("{REALM}{challenge}");
+        assert_eq!(client.field("www-authenticate"), Some(&*expected), "{target} {fields}");
+        assert_eq!(client.content, content, "{target} {fields}");
+        assert!(!client.head.contains(&good) && !client.head.contains("wrong"), "{}", client.head);
+    }
+    server.expect_logged("refused a client without a good token").unwrap();
+    server.retire().unwrap();
+}
+
+#[test]
+fn no_token_is_in_the_log_however_much_that_says_and_its_name_is() {
+    let folder = Folder::new("log");
+    let (good, line) = token("ann@home");
+    let (old, old_line) = token("old");
+    write(&folder, "tokens", format!("{line} scope=chat,read\n{old_line} expires=2001-01-01\n"));
+    let configuration = format!("subprotocol = 'any'\n{CONFIGURATION}");
+    for format in ["text", "json"] {
+        let server = serve(&folder, &configuration, &["--log", "trace", "--log-format", format]);
+        let mut statuses = Vec::new();
+        // A short one too: long names of subprotocols are not logged anyway.
+        for token in [&*good, &old, "sh0rt"] {
+            for (target, fields) in [
+                ("/in".to_owned(), format!("Authorization: Bearer {token}\r\n")),
+                ("/in".into(), format!("Sec-WebSocket-Protocol: x, bearer.{token}\r\n")),
+                ("/in".into(), format!("Sec-WebSocket-Protocol: bearer.{token}\r\n")),
+                ("/open".into(), format!("Sec-WebSocket-Protocol: bearer.{token}\r\n")),
+                (format!("/query?access_token={token}"), String::new()),
+                (format!("/in?access_token={token}"), String::new()),
+                (format!("/nowhere?access_token={token}"), String::new()),
+            ] {
+                statuses.push(Client::open(server.address(), &target, &fields).status());
+            }
+        }
+        assert_eq!(statuses[..7], [101, 101, 400, 101, 101, 401, 404]);
+        assert_eq!(statuses[7..14], [401, 401, 401, 101, 401, 401, 404]);
+        server.retire().unwrap();
+        let all = format!("{}{}", server.log(), server.stdout_lines().join("\n"));
+        for secret in [&*good, &old, "sh0rt", "bearer."] {
+            assert!(!all.contains(secret), "{secret} in {all}");
+        }
+        assert!(all.contains("ann@home") && all.contains("let a client in"), "{all}");
+        assert!(all.contains("without a good token: "), "{all}");
+    }
+}
+
+#[test]
+fn a_file_of_tokens_that_others_may_read_or_that_is_none_ends_the_start() {
+    let folder = Folder::new("file");
+    let (_, line) = token("ann");
+    let path = write(&folder, "tokens", &line);
+    for mode in [0o640, 0o604, 0o644, 0o660] {
+        set_mode(&path, mode);
+        let (code, said) = refusal(&folder, CONFIGURATION);
+        assert!(code == Some(1) && said.contains("tokens has mode"), "{code:?} {said}");
+        assert!(said.contains("chmod 600"), "{said}");
+    }
+    write(&folder, "tokens", format!("\n{line}\nben secret-of-ben\n"));
+    let (code, said) = refusal(&folder, CONFIGURATION);
+    assert!(code == Some(1) && said.contains("tokens:3: "), "{code:?} {said}");
+    assert!(!said.contains("secret-of-ben"), "{said}");
+    std::fs::remove_file(&path).unwrap();
+    let (code, said) = refusal(&folder, CONFIGURATION);
+    assert!(code == Some(1) && said.contains("cannot read tokens"), "{code:?} {said}");
+}
+
+#[test]
+fn each_new_token_is_another_one() {
+    let (first, line) = token("a-b.c_d@e");
+    let (second, other) = token("a-b.c_d@e");
+    assert!(first != second && line != other);
+    // 256 bits, in characters that a subprotocol may have.
+    assert!(
+        first.len() == 43
+            && first.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+    );
+    let bad = super::stickler().args(["token", "a b"]).output().unwrap();
+    assert_eq!(bad.status.code(), Some(2));
+}
