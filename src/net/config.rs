@@ -77,7 +77,7 @@ pub struct Config {
     /// Who is shown the frames of connections, as they are on the wire; nobody by default, which costs nothing.
     ///
     /// Where somebody is, each inspected connection takes some hundred bytes more; where compression is agreed
-    /// on, up to 80 KiB in each direction as well, of [`DeflateConfig::max_memory`].
+    /// on, up to 80 KiB in each direction as well, of `DeflateConfig::max_memory`.
     pub inspect: Option<Arc<dyn Inspect>>,
 }
 
