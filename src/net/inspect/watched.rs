@@ -1,6 +1,7 @@
 //! The transport of a connection that may be inspected: it passes everything on, and looks at it.
 
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,10 +13,13 @@ use tokio::io::AsyncWrite;
 use super::frames::{Frames, View};
 use super::inflating::Inflating;
 use super::{Direction, Inspect, Inspected};
+use crate::net::proxied::Client;
 use crate::net::read_vec::ReadVec;
+use crate::net::state::id::ConnectionId;
 use crate::net::state::shared::Shared;
 #[cfg(feature = "tls")]
 use crate::net::tls_session::TlsSession;
+use crate::proto::rejection::Rejection;
 
 /// A transport, with an eye on it as long as there is something to see.
 pub(in crate::net) struct Watched<T> {
@@ -224,6 +228,18 @@ impl<T: ReadVec> ReadVec for Watched<T> {
     #[cfg(feature = "tls")]
     fn tls_session(&self) -> Option<TlsSession> {
         self.io.tls_session()
+    }
+
+    fn name(&mut self, id: ConnectionId) {
+        self.io.name(id);
+    }
+
+    fn take_introduction(&mut self) -> Option<Box<Client>> {
+        self.io.take_introduction()
+    }
+
+    fn count_client(&mut self, client: IpAddr) -> Result<(), Rejection> {
+        self.io.count_client(client)
     }
 
     fn make_room(&mut self) {

@@ -50,13 +50,13 @@ where
     F: Future<Output = Result<(), E>> + Send,
     E: Into<BoxError>,
 {
-    let shared = begin(&io, peer, context);
+    let shared = begin(&mut io, peer, context);
     Connection::opening(io, shared, handler)
 }
 
 /// The state of a connection whose opening handshake is still to come.
 pub(super) fn begin(
-    io: &impl ReadVec,
+    io: &mut impl ReadVec,
     peer: Option<SocketAddr>,
     context: Arc<Shares>,
 ) -> Arc<Shared> {

@@ -52,7 +52,7 @@ where
 /// # Cancel safety
 /// Dropped, the transport is dropped with it and the connection ends without a Close.
 pub(in crate::net) fn serve<T, H, F, E>(
-    io: T,
+    mut io: T,
     peer: Option<SocketAddr>,
     context: Arc<Shares>,
     handler: H,
@@ -63,7 +63,7 @@ where
     F: Future<Output = Result<(), E>> + Send,
     E: Into<BoxError>,
 {
-    let shared = begin(&io, peer, context);
+    let shared = begin(&mut io, peer, context);
     if shared.context.config.inspect.is_none() {
         return Serving::Plain { connection: Connection::opening(io, shared, handler) };
     }
@@ -97,7 +97,7 @@ where
 /// Dropped, the transport is dropped with it and the connection ends without a Close.
 #[cfg(feature = "server")]
 pub(crate) fn serve_inspected<H, F, E>(
-    io: Box<dyn AnyTransport>,
+    mut io: Box<dyn AnyTransport>,
     peer: Option<SocketAddr>,
     context: Arc<Shares>,
     handler: H,
@@ -107,6 +107,6 @@ where
     F: Future<Output = Result<(), E>> + Send,
     E: Into<BoxError>,
 {
-    let shared = begin(&io, peer, context);
+    let shared = begin(&mut io, peer, context);
     Connection::opening(Watched::new(io, shared.clone()), shared, handler)
 }

@@ -12,7 +12,7 @@ use super::header::ProxyHeader;
 use super::peek::Carries;
 #[cfg(feature = "tls")]
 use crate::net::TlsSession;
-use crate::net::{Client, ReadVec};
+use crate::net::{Client, ConnectionId, ReadVec};
 use crate::proto::rejection::Rejection;
 
 /// A transport, behind the header that has to come first.
