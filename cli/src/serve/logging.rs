@@ -145,7 +145,7 @@ impl Log {
 
     /// How many lines were dropped so far, because standard error did not take them.
     pub(crate) fn dropped(&self) -> u64 {
-        self.lines.queue.dropped.load(Ordering::Relaxed)
+        self.lines.dropped()
     }
 
     /// Waits until the lines so far have been written, or a short time; says which.
@@ -160,7 +160,7 @@ impl Log {
 
 /// The way to the thread that writes.
 #[derive(Clone)]
-struct Lines {
+pub(super) struct Lines {
     entries: SyncSender<Entry>,
     queue: Arc<Queue>,
 }
@@ -210,7 +210,7 @@ enum Entry {
 }
 
 impl Lines {
-    fn to(output: impl Write + Send + 'static, format: LogFormat) -> Self {
+    pub(super) fn to(output: impl Write + Send + 'static, format: LogFormat) -> Self {
         let (entries, waiting) = mpsc::sync_channel(QUEUED_LINES);
         let queue = Arc::new(Queue::default());
         let lines = Self { entries, queue: queue.clone() };
@@ -237,6 +237,11 @@ impl Lines {
         }
     }
 
+    /// How many lines were dropped so far.
+    pub(super) fn dropped(&self) -> u64 {
+        self.queue.dropped.load(Ordering::Relaxed)
+    }
+
     fn put(&self, line: &[u8]) {
         // Before it is escaped: what is dropped costs no more than it has to.
         if !self.queue.reserve(line.len()) {
@@ -259,7 +264,7 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 /// Takes one event: the subscriber formats it whole and writes it once.
-struct LineWriter<'a>(&'a Lines);
+pub(super) struct LineWriter<'a>(&'a Lines);
 
 impl Write for LineWriter<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -330,6 +335,12 @@ const QUEUED_BYTES: usize = 1 << 20;
 
 /// What the end of the process waits for the last lines.
 const FLUSH_TIME: Duration = Duration::from_millis(200);
+
+/// A line as connections have it, for `log_load`.
+#[cfg(test)]
+pub(super) fn a_line(number: usize) {
+    tracing::info!(number, path = "/a/path/as/long/as/usual", "a line that nobody reads");
+}
 
 #[cfg(test)]
 mod tests {

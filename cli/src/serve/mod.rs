@@ -6,6 +6,8 @@ mod config;
 mod descriptors;
 mod drain;
 mod filter;
+#[cfg(test)]
+mod log_load;
 mod logging;
 mod memory;
 mod notify;

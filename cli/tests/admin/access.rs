@@ -1,11 +1,15 @@
 //! Who may ask for what.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::time::{Duration, Instant};
 
 use stickler_testing::folder::Folder;
 
 use crate::ask::{At, TOKEN, start, start_at, start_with_token, token_file};
+use crate::server::PATIENCE;
 
 /// Every path, with the methods that it has.
 const PATHS: [(&str, &str); 8] = [
@@ -172,4 +176,32 @@ fn a_unix_socket_is_its_owners_and_wants_neither_host_nor_token() {
     assert_eq!((answer.status, &answer.body[..]), (200, "warn\n"));
     server.retire().unwrap();
     assert!(!path.exists());
+}
+
+#[test]
+fn at_most_32_connections_are_open_and_a_request_that_does_not_come_is_not_waited_for() {
+    let (server, at) = start(&[]);
+    let At::Tcp(address) = at else { panic!("{at:?}") };
+    let connect = || {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    let begun = Instant::now();
+    let silent: Vec<_> = (0..32).map(|_| connect()).collect();
+    // They are accepted in their order: the next one gets 503, or nothing.
+    let (mut beyond, mut start) = (connect(), [0; 12]);
+    let _ = beyond.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let is_answered = beyond.read_exact(&mut start).is_ok();
+    assert!(!is_answered || &start == b"HTTP/1.1 503", "{start:?}");
+    assert!(begun.elapsed() < Duration::from_secs(4), "it waited for the others");
+    for mut stream in silent {
+        // It gets 408, or its end.
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
+    }
+    drop(beyond);
+    assert_eq!(at.get("/livez").status, 200);
+    server.retire().unwrap();
 }
