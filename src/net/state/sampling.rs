@@ -18,7 +18,7 @@ impl Sample {
     pub(in crate::net) fn begin() -> Sample {
         let polls = POLLS.get().wrapping_add(1);
         POLLS.set(polls);
-        if polls % EACH == 0 { Sample::timed() } else { Sample(None) }
+        if polls.is_multiple_of(EACH) { Sample::timed() } else { Sample(None) }
     }
 
     #[cold]
