@@ -26,7 +26,9 @@ pub(crate) fn run(action: &ConfigAction) -> ExitCode {
             }
         },
         ConfigAction::Print(options) => {
-            done(write_out(print::print(&options.sources, &serve_command()).as_bytes()))
+            let mut text = print::print(&options.sources, &serve_command());
+            options.routes.iter().for_each(|route| text += &format!("\n{}", route.table()));
+            done(write_out(text.as_bytes()))
         }
         ConfigAction::Schema => done(write_out(schema(&serve_command()).as_bytes())),
     }

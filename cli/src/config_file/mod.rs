@@ -91,7 +91,7 @@ impl ConfigFile {
         let (mut entries, mut routes) = (Vec::new(), Vec::new());
         for (key, value) in keys {
             if key.get_ref() == "route" {
-                routes = routes::read(key, value, &command, &place, &mut faults);
+                routes = routes::read(key, value, &command, (text, &place), &mut faults);
                 continue;
             }
             let (name, place) = (key.get_ref().as_ref(), place(key.span().start));

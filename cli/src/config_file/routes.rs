@@ -23,6 +23,8 @@ pub(crate) struct Route {
     pub(crate) application: Application,
     pub(crate) authentication: Option<auth::Settings>,
     entries: Vec<Entry>,
+    /// It as it stands in the file, line by line.
+    lines: Vec<String>,
 }
 
 /// One option of a route.
@@ -44,6 +46,11 @@ impl Route {
         self.entries.iter().map(|entry| (entry.id.as_str(), &entry.place))
     }
 
+    /// The table that says the same.
+    pub(crate) fn table(&self) -> String {
+        format!("# {}\n[[route]]\n{}\n", self.place, self.lines.join("\n"))
+    }
+
     /// Whether it has one of these options.
     pub(crate) fn says(&self, ids: &[&str]) -> bool {
         self.entries.iter().any(|entry| ids.contains(&entry.id.as_str()))
@@ -58,7 +65,7 @@ pub(super) fn read(
     key: &Spanned<impl Sized>,
     value: &Spanned<DeValue<'_>>,
     serve: &Command,
-    place: Places<'_>,
+    (file, place): (&str, Places<'_>),
     faults: &mut Faults,
 ) -> Vec<Route> {
     let DeValue::Array(tables) = value.get_ref() else {
@@ -69,7 +76,12 @@ pub(super) fn read(
     let read = |table: &Spanned<DeValue<'_>>| {
         let begin = place(table.span().start);
         match table.get_ref() {
-            DeValue::Table(fields) => read_one(begin, fields, &command, place),
+            DeValue::Table(fields) => {
+                let lines = fields.iter().map(|(key, value)| line(key.get_ref(), value, file));
+                let lines = lines.collect();
+                let read = read_one(begin, fields, &command, place);
+                read.map(|route| Route { lines, ..route })
+            }
             _ => Err(vec![(begin, "'route': each route is a table [[route]]".to_owned())]),
         }
     };
@@ -134,7 +146,8 @@ fn read_one(
     }
     match (at.pop(), at.is_empty(), application) {
         (Some(at), true, Some(application)) if found.is_empty() => {
-            return Ok(Route { place: begin, at, application, authentication, entries });
+            let lines = Vec::new();
+            return Ok(Route { place: begin, at, application, authentication, entries, lines });
         }
         _ if !found.is_empty() => {}
         (Some(_), true, None) => {
@@ -158,6 +171,18 @@ fn entry(
     let words = words(arg, value.get_ref()).map_err(of_key(name))?;
     let (arg, words) = judged(arg, words, command)?;
     Ok(Entry { id: arg.get_id().to_string(), place, words })
+}
+
+/// A key and its value, as they may stand in a table; tables in it become such as stand in one line.
+fn line(key: &str, value: &Spanned<DeValue<'_>>, file: &str) -> String {
+    let value = match value.get_ref() {
+        DeValue::Table(fields) => {
+            let fields = fields.iter().map(|(key, value)| line(key.get_ref(), value, file));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        _ => file.get(value.span()).unwrap_or_default().to_owned(),
+    };
+    format!("{key} = {value}")
 }
 
 fn read_path(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
@@ -268,6 +293,21 @@ mod tests {
         );
         let settings = routes[1].authentication.as_ref().unwrap();
         assert!(settings.query && settings.jwt.is_none() && settings.scopes.to_string() == "x y");
+    }
+
+    #[test]
+    fn a_route_is_printed_as_a_table_that_says_the_same() {
+        let text = "[[route]]\npath = '/a'\napplication = 'echo'\nallowed-origin = [\n 'null', # or\n 'any',\n]\n\
+            [route.authentication]\ntokens = \"t\\u0041\"\n[route.authentication.jwt]\nsecret = 's'\nissuer = 'i'\n\
+            audience = 'a'\nalgorithm = 'HS256'\n";
+        let first = parse(text).unwrap();
+        let table = first[0].table();
+        assert!(table.starts_with("# a.toml:1\n[[route]]\n"), "{table}");
+        let second = parse(&table).unwrap_or_else(|faults| panic!("{faults}\n{table}"));
+        let shown = |route: &Route| {
+            format!("{:?} {:?}", route.authentication, route.words().collect::<Vec<_>>())
+        };
+        assert_eq!(shown(&first[0]), shown(&second[0]), "{table}");
     }
 
     #[test]

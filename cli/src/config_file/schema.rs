@@ -1,5 +1,7 @@
 //! `stickler config schema`: the JSON Schema (draft 2020-12) of a configuration file.
 
+mod routes;
+
 use std::any::TypeId;
 use std::path::PathBuf;
 
@@ -12,8 +14,9 @@ use super::value::{is_repeatable, is_switch, may_be_bare};
 /// The schema, as lines of JSON.
 pub(crate) fn schema(command: &Command) -> String {
     let options = command.get_arguments().filter(|arg| is_key(arg));
-    let properties: Map<_, _> =
+    let mut properties: Map<_, _> =
         options.map(|arg| (arg.get_long().unwrap_or_default().to_owned(), property(arg))).collect();
+    properties.insert("route".to_owned(), routes::routes(command));
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The configuration of stickler serve",

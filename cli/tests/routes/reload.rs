@@ -29,7 +29,7 @@ fn sighup_reads_the_tokens_anew_all_of_them_or_none() {
     assert_eq!([status("/b", &first), status("/b", &second)], [101, 401]);
     write(&folder, "b", &second_line);
     server.signal(Signal::HUP);
-    server.expect_logged("the tokens and keys of the routes").unwrap();
+    server.expect_logged("loaded the configuration anew; new connections").unwrap();
     assert_eq!([status("/a", &first), status("/a", &second)], [401, 101]);
     assert_eq!([status("/b", &first), status("/b", &second)], [401, 101]);
     // Connections that are there stay.

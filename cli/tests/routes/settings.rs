@@ -102,7 +102,7 @@ fn a_peer_has_the_time_of_its_route_to_answer_a_close() {
 #[test]
 fn s7692_7_compression_is_as_the_route_says() {
     let folder = Folder::new("deflate");
-    let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=15; client_max_window_bits\r\n";
     for (server_wide, own, expected, elsewhere) in [
         ("on", "deflate = 'off'", None, true),
         ("off", "deflate = 'on'", Some("permessage-deflate"), false),
@@ -117,13 +117,6 @@ fn s7692_7_compression_is_as_the_route_says() {
             let client = Client::open(server.address(), path, offer);
             client.field("sec-websocket-extensions").map(str::to_owned)
         };
-        let offer = match own {
-            "deflate-window-bits = 10" => {
-                "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits\r\n"
-            }
-            _ => offer,
-        };
-        let _ = offer;
         let own_answer = agreed("/own", offer);
         match expected {
             None => assert_eq!(own_answer, None, "{own}"),
@@ -258,4 +251,39 @@ fn a_route_on_a_path_of_something_else_ends_the_start_by_its_line() {
         assert!(said.contains(part), "{configuration}{said}");
         assert!(said.contains("stickler.toml:2: ") || before.contains("health"), "{said}");
     }
+}
+
+#[test]
+fn the_commands_about_the_file_know_routes() {
+    let folder = Folder::new("commands");
+    let configuration = "[[route]]\npath = '/own'\napplication = 'echo'\nmax-message-size = 8\n\
+        authentication = { tokens = 'tokens', scope = 'a' }\n";
+    let path = write(&folder, "own.toml", configuration);
+    let run = |args: &[&str]| {
+        let ended = super::stickler().args(args).output().unwrap();
+        (ended.status.code(), String::from_utf8(ended.stdout).unwrap())
+    };
+    let path = path.to_str().unwrap();
+    assert_eq!(run(&["config", "check", path]).0, Some(0));
+    let (code, printed) = run(&["config", "print", "--config", path]);
+    assert!(code == Some(0) && printed.contains("\n[[route]]\n"), "{printed}");
+    assert!(
+        printed.contains("max-message-size = 8\n") && printed.contains("scope = 'a'"),
+        "{printed}"
+    );
+    let again = write(&folder, "again.toml", &printed);
+    assert_eq!(run(&["config", "check", again.to_str().unwrap()]).0, Some(0), "{printed}");
+    let (_, schema) = run(&["config", "schema"]);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let route = &schema["properties"]["route"]["items"]["properties"];
+    for key in
+        ["path", "prefix", "application", "authentication", "max-message-size", "subprotocol"]
+    {
+        assert!(route[key].is_object(), "{key}");
+    }
+    assert!(route["workers"].is_null() && route["max-message-size"]["default"].is_null());
+    assert!(route["authentication"]["properties"]["jwt"]["properties"]["jwks"].is_object());
+    // A route with two faults is told of both, and the file is not taken.
+    let bad = write(&folder, "bad.toml", "[[route]]\npath = 'x'\napplication = 'y'\n");
+    assert_eq!(run(&["config", "check", bad.to_str().unwrap()]).0, Some(2));
 }
