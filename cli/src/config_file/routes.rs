@@ -258,12 +258,26 @@ pub(crate) const OPTIONS: [&str; 19] = [
 mod tests {
     use std::path::Path;
 
+    use clap::{Arg, ArgAction, Command, value_parser};
+
     use super::super::ConfigFile;
     use super::*;
-    use crate::cli::serve_command;
+
+    fn definition() -> Command {
+        let arg = |name: &'static str| Arg::new(name.replace('-', "_")).long(name);
+        let number = || value_parser!(u32).range(1..);
+        Command::new("serve").args([
+            arg("allowed-origin").action(ArgAction::Append),
+            arg("max-connections").value_parser(number()),
+            arg("max-message-size").value_parser(number()),
+            arg("max-queued"),
+            arg("when-full").value_parser(["wait", "drop", "close"]),
+            arg("workers").value_parser(number()),
+        ])
+    }
 
     fn parse(text: &str) -> Result<Vec<Route>, String> {
-        let parsed = ConfigFile::parse(Path::new("a.toml"), text, &serve_command());
+        let parsed = ConfigFile::parse(Path::new("a.toml"), text, &definition());
         parsed.map(|file| file.routes).map_err(|faults| faults.to_string())
     }
 
