@@ -169,9 +169,18 @@ impl Reader {
     }
 }
 
+/// What the samples of a histogram with the same labels say.
+#[derive(Default)]
+struct Histogram {
+    /// The upper bound of each bucket, and how many are at most that.
+    buckets: Vec<(f64, f64)>,
+    count: Option<f64>,
+    has_sum: bool,
+}
+
 /// Buckets go up to +Inf, do not shrink, and end in the count.
 fn check_histogram(name: &str, samples: &[Sample]) -> Result<(), String> {
-    let mut by_labels: BTreeMap<String, (Vec<(f64, f64)>, Option<f64>, bool)> = BTreeMap::new();
+    let mut by_labels: BTreeMap<String, Histogram> = BTreeMap::new();
     for sample in samples {
         let mut labels = sample.labels.clone();
         let le = labels.remove("le");
@@ -182,14 +191,14 @@ fn check_histogram(name: &str, samples: &[Sample]) -> Result<(), String> {
                 "+Inf" => f64::INFINITY,
                 other => other.parse().map_err(|_| format!("{name}: le is no number"))?,
             };
-            entry.0.push((bound, sample.value));
+            entry.buckets.push((bound, sample.value));
         } else if sample.name.ends_with("_count") {
-            entry.1 = Some(sample.value);
+            entry.count = Some(sample.value);
         } else {
-            entry.2 = true;
+            entry.has_sum = true;
         }
     }
-    for (buckets, count, has_sum) in by_labels.into_values() {
+    for Histogram { buckets, count, has_sum } in by_labels.into_values() {
         let goes_up =
             buckets.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1);
         let last = buckets.last().copied();
