@@ -91,11 +91,14 @@ fn head_len(head: &stickler_testing::tcp::Head) -> usize {
     head.status_line.len() + 2 + fields.sum::<usize>() + 2
 }
 
+/// What a client does, what it sends, and which numbers move by how much.
+type Row = (&'static str, Vec<u8>, &'static [(&'static str, usize)]);
+
 #[test]
 fn each_number_moves_by_what_a_client_does() {
     let unmasked = [0x81, 0x00];
     let long = vec![7; 100_000];
-    let rows: [(&str, Vec<u8>, &[(&str, usize)]); 8] = [
+    let rows: [Row; 8] = [
         (
             "messages of both kinds, echoed",
             [text("hello"), binary([1, 2, 3]), text(""), close(1000)].concat(),
