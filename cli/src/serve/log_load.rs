@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use stickler::{Incoming, Server};
 use stickler_testing::frame::{Frame, REQUEST, text};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, reload};
 
 use super::logging::{Lines, a_line};
@@ -80,7 +82,7 @@ fn echoes_do_not_wait_for_a_log_that_nobody_reads() {
         .with_writer(lines.clone())
         .with_filter_reloading();
     let filter: reload::Handle<EnvFilter, _> = builder.reload_handle();
-    builder.try_init().unwrap();
+    builder.finish().with(lines.gate()).try_init().unwrap();
     let server = Server::bind("127.0.0.1:0").unwrap().workers(1);
     let serving = server.start(chatter).unwrap();
     let address = serving.handle().local_addrs()[0];

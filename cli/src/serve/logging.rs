@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use std::{panic, thread};
 
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::{EnvFilter, reload};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, reload};
 
 use super::filter::{Filter, Source};
 use crate::cli::LogFormat;
@@ -33,16 +35,17 @@ pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result
         .with_env_filter(filter)
         .with_writer(lines.clone())
         .with_ansi(false);
+    let gate = lines.gate();
     let (begun, replace) = match format {
         LogFormat::Text => {
             let builder = builder.with_filter_reloading();
             let replace = replacing(builder.reload_handle());
-            (builder.try_init(), replace)
+            (builder.finish().with(gate).try_init(), replace)
         }
         LogFormat::Json => {
             let builder = builder.json().flatten_event(true).with_filter_reloading();
             let replace = replacing(builder.reload_handle());
-            (builder.try_init(), replace)
+            (builder.finish().with(gate).try_init(), replace)
         }
     };
     begun.map_err(|error| error.to_string())?;
@@ -168,6 +171,8 @@ pub(super) struct Lines {
 /// What both ends of the queue know of it.
 #[derive(Debug, Default)]
 struct Queue {
+    /// Lines that wait.
+    lines: AtomicUsize,
     /// Bytes of the lines that wait.
     bytes: AtomicUsize,
     /// Lines that were dropped so far.
@@ -177,13 +182,25 @@ struct Queue {
 }
 
 impl Queue {
+    fn has_room(&self) -> bool {
+        self.lines.load(Ordering::Relaxed) < QUEUED_LINES
+            && self.bytes.load(Ordering::Relaxed) < QUEUED_BYTES
+    }
+
     /// Takes room for a line of this many bytes, if there is some.
     fn reserve(&self, len: usize) -> bool {
-        let is_room = self.bytes.fetch_add(len, Ordering::Relaxed) < QUEUED_BYTES;
-        if !is_room {
-            self.bytes.fetch_sub(len, Ordering::Relaxed);
+        let is_room = self.has_room();
+        if is_room {
+            self.lines.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(len, Ordering::Relaxed);
         }
         is_room
+    }
+
+    /// Gives the room of such a line back.
+    fn release(&self, len: usize) {
+        self.lines.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(len, Ordering::Relaxed);
     }
 
     fn drop_one(&self) {
@@ -237,6 +254,11 @@ impl Lines {
         }
     }
 
+    /// What stands before the subscriber that formats lines.
+    pub(super) fn gate(&self) -> Gate {
+        Gate(self.queue.clone())
+    }
+
     /// How many lines were dropped so far.
     pub(super) fn dropped(&self) -> u64 {
         self.queue.dropped.load(Ordering::Relaxed)
@@ -249,9 +271,22 @@ impl Lines {
         }
         let entry = Entry::Line { reserved: line.len(), line: escape(line) };
         if self.entries.try_send(entry).is_err() {
-            self.queue.bytes.fetch_sub(line.len(), Ordering::Relaxed);
+            self.queue.release(line.len());
             self.queue.drop_one();
         }
+    }
+}
+
+/// Drops events for whose lines there is no room, before they are formatted: that is what costs, and a worker pays it.
+pub(super) struct Gate(Arc<Queue>);
+
+impl<S: tracing::Subscriber> Layer<S> for Gate {
+    fn event_enabled(&self, _: &tracing::Event<'_>, _: Context<'_, S>) -> bool {
+        let is_room = self.0.has_room();
+        if !is_room {
+            self.0.drop_one();
+        }
+        is_room
     }
 }
 
@@ -283,7 +318,7 @@ fn write_all(waiting: &Receiver<Entry>, queue: &Queue, mut output: impl Write, f
             Entry::Line { reserved, line } => {
                 // A reader that went away is none of our business.
                 let _ = output.write_all(&line);
-                queue.bytes.fetch_sub(reserved, Ordering::Relaxed);
+                queue.release(reserved);
                 let dropped = queue.untold.swap(0, Ordering::Relaxed);
                 if dropped > 0 {
                     let _ = output.write_all(dropped_line(dropped, format).as_bytes());
