@@ -79,7 +79,8 @@ fn read_pem(bytes: &[u8], algorithm: Algorithm) -> Result<Key, String> {
         let begin = format!("-----BEGIN {label}-----");
         bytes.trim_ascii_start().starts_with(begin.as_bytes())
     };
-    if !is_of("PUBLIC KEY") && !(algorithm == Algorithm::RS256 && is_of("RSA PUBLIC KEY")) {
+    let is_public = is_of("PUBLIC KEY") || algorithm == Algorithm::RS256 && is_of("RSA PUBLIC KEY");
+    if !is_public {
         return Err(
             "wanted: a public key in PEM, which begins with -----BEGIN PUBLIC KEY-----".into()
         );
@@ -92,10 +93,8 @@ fn read_pem(bytes: &[u8], algorithm: Algorithm) -> Result<Key, String> {
     let key = key.map_err(|_| no_key())?;
     let content = key.try_get_as_bytes().map_err(|_| no_key())?;
     match algorithm {
-        Algorithm::RS256 if content.len() < SHORTEST_RSA => return Err(SHORT_RSA.into()),
-        Algorithm::ES256 if content.len() != 65 || content.first() != Some(&4) => {
-            return Err(no_key());
-        }
+        Algorithm::RS256 if content.len() < SHORTEST_RSA => Err(SHORT_RSA.into()),
+        Algorithm::ES256 if content.len() != 65 || content.first() != Some(&4) => Err(no_key()),
         _ => Ok(Key { id: None, algorithm, key }),
     }
 }
