@@ -79,8 +79,8 @@ fn read_pem(bytes: &[u8], algorithm: Algorithm) -> Result<Key, String> {
         let begin = format!("-----BEGIN {label}-----");
         bytes.trim_ascii_start().starts_with(begin.as_bytes())
     };
-    let is_of_rsa = algorithm == Algorithm::RS256 && is_of("RSA PUBLIC KEY");
-    if !is_of("PUBLIC KEY") && !is_of_rsa {
+    let is_public = is_of("PUBLIC KEY") || algorithm == Algorithm::RS256 && is_of("RSA PUBLIC KEY");
+    if !is_public {
         return Err(
             "wanted: a public key in PEM, which begins with -----BEGIN PUBLIC KEY-----".into()
         );
