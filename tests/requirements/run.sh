@@ -8,8 +8,6 @@
 set -uo pipefail
 # What `cargo test` leaves out, since it needs features that are not on by default.
 with_all_features=(--test adapters --test client --test messages)
-# Which binaries get more threads.
-runner=(--config "target.'cfg(all())'.runner = 'tests/requirements/threads.sh'")
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 records=$(realpath -m "${CARGO_TARGET_DIR:-target}")/conformance
@@ -23,8 +21,8 @@ mkdir -p "$records" || exit 2
 
 status=0
 printf 'running all tests; what they print goes to %s.log\n' "$records"
-STICKLER_CLAIMS=$records cargo test "${runner[@]}" --no-fail-fast "$@" >"$records.log" 2>&1 || status=1
-STICKLER_CLAIMS=$records cargo test "${runner[@]}" --no-fail-fast "$@" --package stickler --all-features "${with_all_features[@]}" \
+STICKLER_CLAIMS=$records cargo test --no-fail-fast "$@" >"$records.log" 2>&1 || status=1
+STICKLER_CLAIMS=$records cargo test --no-fail-fast "$@" --package stickler --all-features "${with_all_features[@]}" \
     >>"$records.log" 2>&1 || status=1
 grep -E '^test .* FAILED$|^error' "$records.log"
 
