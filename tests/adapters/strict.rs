@@ -141,7 +141,10 @@ async fn refusals_are_logged_once_as_those_of_our_own_listener() {
     ask(to_axum(app(&endpoint)), &head(400, "Host", &[]).text()).await;
     // A plain request is none.
     ask(to_axum(app(&endpoint)), &head(426, "Upgrade", &[]).text()).await;
-    let told = lines.at("INFO");
+    let mut told = lines.at("INFO");
     assert_eq!(told.len(), 3, "{told:#?}");
+    // Behind another HTTP server there is no connection of ours yet, and so no id.
+    let id = told[0].split(' ').find(|field| field.starts_with("id=")).unwrap().to_owned();
+    told[0] = told[0].replace(&format!(" {id}"), "");
     assert!(told.iter().all(|line| line == &told[0] && line.contains("HostMissing")), "{told:#?}");
 }

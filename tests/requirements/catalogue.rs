@@ -117,14 +117,15 @@ pub(crate) fn matches(pattern: &str, case: &str) -> bool {
     }
 }
 
-/// `1234-5.6-07`, also where it stands in other text.
+/// `1234-5.6-07`, also where it stands in other text. A date of a year near ours is none: no rule is of such an RFC.
 pub(crate) fn is_id(text: &str) -> bool {
     let mut parts = text.split('-');
     let (rfc, section, number) = (parts.next(), parts.next(), parts.next());
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_section = |text: &str| text.split('.').all(digits);
+    let is_year = |text: &str| ["19", "20", "21"].iter().any(|century| text.starts_with(century));
     parts.next().is_none()
-        && rfc.is_some_and(|rfc| rfc.len() == 4 && digits(rfc))
+        && rfc.is_some_and(|rfc| rfc.len() == 4 && digits(rfc) && !is_year(rfc))
         && section.is_some_and(is_section)
         && number.is_some_and(|number| matches!(number.len(), 2 | 4) && digits(number))
 }

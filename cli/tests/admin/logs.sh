@@ -3,5 +3,5 @@
 # to is full. The p99 of echoes, timed from when each message was due, stands beside that with the log off.
 set -eu
 cd "$(dirname "$0")/../../.."
-exec cargo test --release -p stickler-cli --bin stickler -- --ignored --exact --nocapture \
+STICKLER_LOG_LOAD=1 exec cargo test --release -p stickler-cli --bin stickler -- --exact --nocapture \
     serve::log_load::echoes_do_not_wait_for_a_log_that_nobody_reads
