@@ -63,7 +63,6 @@ fn p99(address: SocketAddr, messages: u32) -> Duration {
     times[times.len() * 99 / 100]
 }
 
-#[cfg(target_os = "linux")]
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -74,7 +73,6 @@ fn resident_kib() -> u64 {
 ///
 /// Beside other tests only that the server goes on and that lines are dropped; `logs.sh` runs it alone, in a release
 /// build, and then times and memory count too.
-#[cfg(target_os = "linux")]
 #[test]
 fn echoes_do_not_wait_for_a_log_that_nobody_reads() {
     let (unread, pipe) = io::pipe().unwrap();

@@ -372,7 +372,7 @@ const QUEUED_BYTES: usize = 1 << 20;
 const FLUSH_TIME: Duration = Duration::from_millis(200);
 
 /// A line as connections have it, for `log_load`.
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 pub(super) fn a_line(number: usize) {
     tracing::info!(number, path = "/a/path/as/long/as/usual", "a line that nobody reads");
 }

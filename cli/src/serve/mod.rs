@@ -6,7 +6,7 @@ mod config;
 mod descriptors;
 mod drain;
 mod filter;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod log_load;
 mod logging;
 mod memory;

@@ -27,6 +27,7 @@ use crate::net::http::HttpService;
 use crate::net::lent::pool;
 #[cfg(feature = "server")]
 use crate::net::numbers::{MemoryLevel, Summed};
+#[cfg(feature = "server")]
 use crate::net::proxied::TrustedProxies;
 use crate::proto::deflate::budget::Budget;
 
