@@ -3,12 +3,13 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use stickler::http::{Request, Response};
 use stickler::{
-    AllowedOrigin, Authority, Body, Config, ForwardedFields, Incoming, Listen, Policy, Server,
-    Timeouts, TransportAddr, TrustedProxies,
+    AllowedOrigin, Authority, Body, Config, ForwardedFields, Incoming, Inspect, Inspected,
+    InspectedFrame, Listen, Policy, Server, Timeouts, TransportAddr, TrustedProxies,
 };
 use stickler_testing::claims;
 use stickler_testing::tcp::{Client, PATIENCE, Running};
@@ -320,6 +321,33 @@ fn a_websocket_behind_a_header_has_its_client() {
     client.send(with(V2, &upgrade("")));
     assert_eq!(client.head().status(), 101);
     assert_eq!(client.frame().1, NAMED.as_bytes());
+    server.stop();
+}
+
+/// Notes what it is told of connections, and wants no frames.
+#[derive(Debug, Default)]
+struct Noted(Mutex<Vec<Inspected>>);
+
+impl Inspect for Noted {
+    fn connection(&self, connection: &Inspected) -> bool {
+        self.0.lock().unwrap().push(connection.clone());
+        false
+    }
+
+    fn frame(&self, _: &InspectedFrame<'_>) {}
+}
+
+#[test]
+fn an_inspected_connection_behind_a_header_has_both_its_addresses() {
+    let noted = Arc::new(Noted::default());
+    let server = serve(behind_header().config(Config::default().inspect(noted.clone())));
+    let mut client = server.connect();
+    client.send(with(V2, &upgrade("")));
+    assert_eq!(client.head().status(), 101);
+    client.frame();
+    let connection = noted.0.lock().unwrap().remove(0);
+    assert_eq!(connection.peer_addr(), Some("192.0.2.1:12345".parse().unwrap()));
+    assert_eq!(connection.local_addr(), Some(server.handle.local_addrs()[0]));
     server.stop();
 }
 

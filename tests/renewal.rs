@@ -109,3 +109,18 @@ fn caps_change_for_connections_to_come() {
     drop(held);
     server.stop();
 }
+
+#[test]
+fn caps_that_are_given_together_hold_from_the_beginning() {
+    for caps in [
+        Caps::default().max_connections(1),
+        Caps::default().max_connections(9).max_connections_per_address(1),
+    ] {
+        let server = Server::bind("127.0.0.1:0").unwrap().workers(1).caps(caps);
+        let server = Running::of(server.start(echo).unwrap());
+        let held = server.open();
+        assert_eq!(server.request().1.status(), 503);
+        drop(held);
+        server.stop();
+    }
+}

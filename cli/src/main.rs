@@ -14,6 +14,7 @@ mod health;
 mod inspect;
 mod lab;
 mod listen;
+mod permissions;
 mod serve;
 mod tls_client;
 mod units;

@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep};
 
 use super::Control;
 use super::accepting::{Accepted, Listener};
+use super::caps::Caps;
 use super::handover::{LONGEST, LONGEST_QUEUE, LOOK_AGAIN, QUIET, Rest};
-use super::limits::{Caps, Overload};
+use super::limits::Overload;
 use super::listener;
 use super::permit::Permit;
 use super::proxy::Proxying;

@@ -8,6 +8,7 @@
 mod accepting;
 mod binding;
 mod buffers;
+mod caps;
 mod counters;
 mod door;
 mod handover;
@@ -41,11 +42,11 @@ use tokio::runtime;
 
 pub use self::binding::{Binding, BoundAddress};
 use self::buffers::Buffers;
+pub use self::caps::Caps;
 use self::counters::Tally;
 pub use self::counters::{Counters, Drained};
 use self::handover::HandOver;
 use self::limits::Admission;
-pub use self::limits::Caps;
 pub use self::listen::Listen;
 use self::listener::Bound;
 pub use self::proxy::{ProxyHeader, ProxyHeaderFault};
@@ -318,53 +319,6 @@ impl Server {
         P: Fn(&Request) -> bool + Send + Sync + 'static,
     {
         self.http_where = Some(Arc::new(takes));
-        self
-    }
-
-    /// Caps the connections that are open at once, over all workers; those beyond get 503
-    /// (RFC 9110 §15.6.4). It is not 0. Unless set it is nine tenths of the descriptors that the process
-    /// may have when the server starts, so that some are left for other things; no cap where the system
-    /// does not bound them.
-    #[must_use]
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.caps.connections = Some(connections);
-        self
-    }
-
-    /// Caps the opening handshakes that go on at once, over all workers; connections beyond get 503. It is
-    /// not 0. Unless set it is the larger of a tenth of [`max_connections`](Self::max_connections) and
-    /// 1,024, and never over half of it: so peers that begin and do not go on cannot take every place.
-    ///
-    /// A connection counts from when it is accepted until its 101, the beginning of another answer that
-    /// is no error, or its end.
-    #[must_use]
-    pub fn max_handshakes(mut self, handshakes: usize) -> Self {
-        self.caps.handshakes = Some(handshakes);
-        self
-    }
-
-    /// Caps the opening handshakes that one IPv4 address or one IPv6 /64 begins in a second; connections
-    /// beyond get 429 with `Retry-After` (RFC 6585 §4). As many may come at once. No cap unless set; it is
-    /// not 0.
-    ///
-    /// Behind a proxy that is [trusted](Self::trusted_proxies) it is the client's address that counts; behind
-    /// another one every connection comes from the same address. Every connection counts that is accepted,
-    /// whatever it asks for. From more than 16,384 addresses within a second only the first
-    /// 16,384 are counted.
-    #[must_use]
-    pub fn max_handshakes_per_address(mut self, per_second: u32) -> Self {
-        self.caps.handshakes_per_address = Some(per_second);
-        self
-    }
-
-    /// Caps the connections that are open at once from one IPv4 address or one
-    /// IPv6 /64; those beyond get 503. No cap unless set; it is not 0.
-    ///
-    /// Behind a proxy that is [trusted](Self::trusted_proxies) it is the client's address that counts; behind
-    /// another one every connection comes from the same address.
-    #[must_use]
-    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
-        self.caps.per_address = Some(connections);
         self
     }
 

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::limits::{Admission, Caps, Overload};
+use super::caps::Caps;
+use super::limits::{Admission, Overload};
 use crate::net::Source;
 use crate::proto::rejection::Rejection;
 

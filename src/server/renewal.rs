@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::limits::Caps;
+use super::caps::Caps;
 use crate::net::Config;
 
 /// The newest configuration and caps. A listener looks at the version before it opens connections, and reads the

@@ -10,8 +10,9 @@ use std::time::Duration;
 use std::time::SystemTime;
 use std::{fmt, io};
 
+use super::caps::{Caps, descriptor_limit};
 use super::counters::{Counters, Drained};
-use super::limits::{Caps, Overload, descriptor_limit};
+use super::limits::Overload;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::{Binding, Control};

@@ -299,7 +299,8 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::time::timeout;
 
-    use super::super::limits::{Admission, Caps};
+    use super::super::caps::Caps;
+    use super::super::limits::Admission;
     use super::*;
 
     /// How long a test waits for what is to happen.

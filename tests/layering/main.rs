@@ -225,7 +225,20 @@ const ROOMS: &[Room] = &[
         roots: &["connect", "tls_client"],
         never: &[],
     },
-    Room { name: "auth", at: "cli/src/auth", crates: &["*"], roots: &["auth"], never: &[] },
+    Room {
+        name: "permissions",
+        at: "cli/src/permissions.rs",
+        crates: &["*"],
+        roots: &["permissions"],
+        never: &[],
+    },
+    Room {
+        name: "auth",
+        at: "cli/src/auth",
+        crates: &["*"],
+        roots: &["auth", "permissions"],
+        never: &[],
+    },
     Room { name: "apps", at: "cli/src/apps", crates: &["*"], roots: &["apps", "auth"], never: &[] },
     Room {
         name: "lab",
@@ -273,14 +286,14 @@ const ROOMS: &[Room] = &[
         name: "inspector",
         at: "cli/src/inspect",
         crates: &["*"],
-        roots: &["inspect", "cli"],
+        roots: &["inspect", "cli", "permissions"],
         never: &[],
     },
     Room {
         name: "admin",
         at: "cli/src/admin",
         crates: &["*"],
-        roots: &["admin", "cli", "listen"],
+        roots: &["admin", "auth", "cli", "listen", "permissions"],
         never: &[],
     },
     Room {

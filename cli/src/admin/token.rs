@@ -5,11 +5,13 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What requests have to show. It is kept as its hash, so that all comparisons take the same time, whatever is shown.
-pub(super) struct Token([u8; 32]);
+use crate::auth::TokenHash;
+use crate::permissions::{FOR_OTHERS, mode_with};
+
+/// What requests have to show.
+pub(super) struct Token(TokenHash);
 
 impl Token {
     /// Reads the first line of a file.
@@ -46,7 +48,7 @@ impl Token {
         if text.len() as u64 > MOST_BYTES {
             return Err(format!("the token is too long: it has at most {MOST_BYTES} characters"));
         }
-        Ok(Self(Sha256::digest(text).into()))
+        Ok(Self(TokenHash::of(text.as_bytes())))
     }
 
     /// Whether it is what an `Authorization` field shows (RFC 6750 §2.1).
@@ -55,8 +57,7 @@ impl Token {
         if !scheme.eq_ignore_ascii_case(SCHEME) || !rest.starts_with(b" ") {
             return false;
         }
-        let shown: [u8; 32] = Sha256::digest(rest.trim_ascii()).into();
-        self.0.ct_eq(&shown).into()
+        self.0.ct_eq(&TokenHash::of(rest.trim_ascii())).into()
     }
 }
 
@@ -73,31 +74,18 @@ fn is_token68(text: &str) -> bool {
     !start.is_empty() && start.bytes().all(fits)
 }
 
-#[cfg(unix)]
 fn check_permissions(file: &File) -> Result<(), String> {
-    use std::os::unix::fs::PermissionsExt;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
-    let mode = metadata.permissions().mode();
-    if mode & FOR_OTHERS != 0 {
-        let mode = mode & 0o777;
-        return Err(format!(
-            "every user may use the file ({mode:04o}); take that away with chmod o="
-        ));
+    match mode_with(&metadata, FOR_OTHERS) {
+        Some(mode) => {
+            Err(format!("every user may use the file ({mode:04o}); take that away with chmod o="))
+        }
+        None => Ok(()),
     }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_permissions(_: &File) -> Result<(), String> {
-    Ok(())
 }
 
 /// How the field begins.
 const SCHEME: &[u8] = b"Bearer";
-
-/// What those who are neither the owner nor of the group may do with a file.
-#[cfg(unix)]
-const FOR_OTHERS: u32 = 0o007;
 
 /// A shorter token could be guessed.
 const LEAST_BYTES: usize = 16;

@@ -26,7 +26,9 @@ use self::echo::echo;
 pub(crate) use self::origins::Origins;
 use self::pages::Pages;
 use self::routes::Found;
-pub(crate) use self::routes::{Application, At, Route, RoutePlan, Routes, Subprotocols, Table};
+pub(crate) use self::routes::{
+    Application, At, Route, RoutePlan, Routes, Subprotocols, Table, read_path,
+};
 use self::told::Told;
 use self::violations::Gallery;
 

@@ -80,6 +80,20 @@ impl At {
     }
 }
 
+/// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one that a request can have.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn read_path(path: &str) -> Result<String, &'static str> {
+    if !path.starts_with('/') {
+        return Err("a path begins with a slash");
+    }
+    if path.bytes().any(|byte| !byte.is_ascii_graphic() || b"?#".contains(&byte)) {
+        return Err("a path is visible ASCII, percent-encoded where needed, without ? and #");
+    }
+    Ok(path.into())
+}
+
 /// What is answered where, before the tokens and keys are read.
 #[derive(Debug, Default)]
 pub(crate) struct RoutePlan {

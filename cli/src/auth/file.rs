@@ -1,8 +1,10 @@
 //! Files that decide who comes in. One that others may read, or write, is refused.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
+
+use crate::permissions::{FOR_ALL_BUT_OWNER, WRITE_FOR_ALL_BUT_OWNER, mode_with};
 
 /// Who may do what with such a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +37,24 @@ pub(super) fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-#[cfg(unix)]
-fn check(metadata: &std::fs::Metadata, kind: Kind) -> Result<(), String> {
-    use std::os::unix::fs::MetadataExt;
-    let (mode, owner) = (metadata.mode() & 0o777, metadata.uid());
-    let (open, why) = match kind {
+fn check(metadata: &Metadata, kind: Kind) -> Result<(), String> {
+    let (bits, why) = match kind {
         Kind::Secret => {
-            (0o077, "others may read or write it; chmod 600 makes it its owner's alone")
+            (FOR_ALL_BUT_OWNER, "others may read or write it; chmod 600 makes it its owner's alone")
         }
-        Kind::Public => (0o022, "others may write it; chmod 644 leaves that to its owner"),
+        Kind::Public => {
+            (WRITE_FOR_ALL_BUT_OWNER, "others may write it; chmod 644 leaves that to its owner")
+        }
     };
-    if mode & open != 0 {
-        return Err(format!("has mode {mode:04o}: {why}"));
+    match mode_with(metadata, bits) {
+        Some(mode) => Err(format!("has mode {mode:04o}: {why}")),
+        None => check_owner(metadata),
     }
+}
+
+#[cfg(unix)]
+fn check_owner(metadata: &Metadata) -> Result<(), String> {
+    let owner = std::os::unix::fs::MetadataExt::uid(metadata);
     let ours = rustix::process::geteuid().as_raw();
     if owner != ours && owner != 0 {
         return Err(format!(
@@ -58,7 +65,7 @@ fn check(metadata: &std::fs::Metadata, kind: Kind) -> Result<(), String> {
 }
 
 #[cfg(not(unix))]
-fn check(_metadata: &std::fs::Metadata, _kind: Kind) -> Result<(), String> {
+fn check_owner(_: &Metadata) -> Result<(), String> {
     Ok(())
 }
 

@@ -1,13 +1,14 @@
 //! `stickler token`: a new token, and its line for the file.
 
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
-use sha2::{Digest, Sha256};
+
+use super::hash::TokenHash;
+use super::tokens::is_name;
 
 /// What to make.
 #[derive(Debug, Args)]
@@ -37,16 +38,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
 
 /// The line of a token in a file.
 pub(super) fn line(name: &str, token: &str) -> String {
-    let mut line = format!("{name} sha256:");
-    for octet in Sha256::digest(token.as_bytes()) {
-        // Writing to a String does not fail.
-        let _ = write!(line, "{octet:02x}");
-    }
-    line
+    format!("{name} sha256:{}", TokenHash::of(token.as_bytes()))
 }
 
 fn parse_name(name: &str) -> Result<String, &'static str> {
-    let is_of_it = |octet: u8| octet.is_ascii_alphanumeric() || b"-._@".contains(&octet);
-    let fits = (1..=64).contains(&name.len()) && name.bytes().all(is_of_it);
-    if fits { Ok(name.into()) } else { Err("wanted: 1 to 64 letters, digits and -._@") }
+    if is_name(name) { Ok(name.into()) } else { Err("wanted: 1 to 64 letters, digits and -._@") }
 }

@@ -6,6 +6,7 @@
 
 mod carried;
 mod file;
+mod hash;
 pub(crate) mod jwt;
 pub(crate) mod make;
 mod refusal;
@@ -19,6 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use stickler::Incoming;
 
 pub(crate) use self::carried::is_credential;
+pub(crate) use self::hash::TokenHash;
 use self::jwt::Jwt;
 pub(crate) use self::refusal::Refusal;
 use self::scope::Scopes;

@@ -7,10 +7,10 @@
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::file::{self, Kind};
+use super::hash::TokenHash;
 use super::scope::Scopes;
 use super::{Known, Refusal, time};
 
@@ -22,7 +22,7 @@ pub(crate) struct Tokens(Vec<Token>);
 #[derive(Debug)]
 pub(super) struct Token {
     name: String,
-    digest: [u8; 32],
+    hash: TokenHash,
     scopes: Scopes,
     /// In seconds since 1970: from here on it is good no more.
     expires: Option<u64>,
@@ -49,7 +49,7 @@ impl Tokens {
             }
             let token = Token::parse(text).map_err(|why| (line, why))?;
             if let Some(other) =
-                tokens.iter().find(|it| it.name == token.name || it.digest == token.digest)
+                tokens.iter().find(|it| it.name == token.name || it.hash.ct_eq(&token.hash).into())
             {
                 return Err((
                     line,
@@ -66,10 +66,10 @@ impl Tokens {
     /// Its hash is compared with all of them, and each comparison takes the same time: how long it took says
     /// nothing of how near it came, nor which one it is.
     pub(super) fn find(&self, presented: &str) -> Option<&Token> {
-        let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+        let hash = TokenHash::of(presented.as_bytes());
         let mut found = 0;
         for (place, token) in (1_u32..).zip(&self.0) {
-            found.conditional_assign(&place, token.digest.ct_eq(&digest));
+            found.conditional_assign(&place, token.hash.ct_eq(&hash));
         }
         self.0.get(usize::try_from(found).ok()?.checked_sub(1)?)
     }
@@ -79,15 +79,13 @@ impl Token {
     fn parse(line: &str) -> Result<Token, String> {
         let mut words = line.split_ascii_whitespace();
         let name = words.next().unwrap_or_default();
-        let is_of_it = |octet: u8| octet.is_ascii_alphanumeric() || b"-._@".contains(&octet);
-        if name.len() > LONGEST_NAME || !name.bytes().all(is_of_it) {
+        if !is_name(name) {
             return Err("a name has at most 64 letters, digits and -._@".into());
         }
-        let digest = words.next().and_then(|word| read_digest(word.strip_prefix("sha256:")?));
+        let hash = words.next().and_then(|word| TokenHash::parse(word.strip_prefix("sha256:")?));
         // What stands there may be a token: it is not repeated.
-        let digest = digest.ok_or("after the name stands sha256: and 64 hexadecimal digits")?;
-        let mut token =
-            Token { name: name.into(), digest, scopes: Scopes::default(), expires: None };
+        let hash = hash.ok_or("after the name stands sha256: and 64 hexadecimal digits")?;
+        let mut token = Token { name: name.into(), hash, scopes: Scopes::default(), expires: None };
         for word in words {
             if let Some(list) = word.strip_prefix("scope=") {
                 list.split(',').try_for_each(|scope| token.scopes.add(scope))?;
@@ -116,16 +114,10 @@ impl Token {
     }
 }
 
-fn read_digest(hex: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if hex.len() != 64 || !hex.is_ascii() {
-        return None;
-    }
-    for (octet, pair) in digest.iter_mut().zip(hex.as_bytes().chunks(2)) {
-        let pair = str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'))?;
-        *octet = u8::from_str_radix(pair, 16).ok()?;
-    }
-    Some(digest)
+/// Whether a token may have this name.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_of_it = |octet: u8| octet.is_ascii_alphanumeric() || b"-._@".contains(&octet);
+    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_of_it)
 }
 
 const LONGEST_NAME: usize = 64;

@@ -2,11 +2,11 @@
 //!
 //! There is one definition of the options, that of the command line. So a file becomes words of a command line,
 //! which the definition judges; an option that a flag or a variable sets is left out of them. Each word
-//! remembers the line that it came from. The tables [[route]] are
-//! read by `routes`. The definition is an argument here.
+//! remembers the line that it came from. The tables [[route]] are read by `routes`. The definition is an argument here.
 
 mod authentication;
 mod fault;
+pub(crate) mod route_options;
 mod routes;
 mod schema;
 mod value;
@@ -21,8 +21,6 @@ use toml::de::DeTable;
 
 pub(crate) use self::fault::Faults;
 use self::fault::judged;
-#[cfg(test)]
-pub(crate) use self::routes::OPTIONS as ROUTE_OPTIONS;
 pub(crate) use self::routes::Route;
 pub(crate) use self::schema::schema;
 use self::value::words;

@@ -11,8 +11,8 @@ use toml::de::{DeTable, DeValue};
 use super::authentication;
 use super::fault::judged;
 use super::value::words;
-use super::{Faults, Place, of_key, option};
-use crate::apps::{Application, At};
+use super::{Faults, Place, of_key, option, route_options};
+use crate::apps::{Application, At, read_path};
 use crate::auth;
 
 /// One route.
@@ -119,8 +119,8 @@ fn read_one(
     for (key, value) in fields {
         let (name, here) = (key.get_ref().as_ref(), place(key.span().start));
         let read = match name {
-            "path" => read_path(value).map(|path| at.push(At::Path(path))),
-            "prefix" => read_prefix(value).map(|prefix| at.push(At::Prefix(prefix))),
+            "path" => path(value).map(|path| at.push(At::Path(path))),
+            "prefix" => prefix(value).map(|prefix| at.push(At::Prefix(prefix))),
             "application" => read_application(value).map(|it| application = Some(it)),
             "authentication" => match authentication::read(value, place) {
                 Ok(settings) => {
@@ -165,7 +165,7 @@ fn entry(
     place: Place,
 ) -> Result<Entry, String> {
     let arg = option(name, command)?;
-    if !OPTIONS.contains(&name) {
+    if !route_options::has(arg.get_id().as_str()) {
         return Err(format!("'{name}' is for the whole server, and not for a route"));
     }
     let words = words(arg, value.get_ref()).map_err(of_key(name))?;
@@ -185,20 +185,12 @@ fn line(key: &str, value: &Spanned<DeValue<'_>>, file: &str) -> String {
     format!("{key} = {value}")
 }
 
-fn read_path(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
-    let path = text(value)?;
-    if !path.starts_with('/') {
-        return Err("a path begins with a slash".into());
-    }
-    // A path is compared as it stands in the request (RFC 9112 §3.2), so it is one that a request can have.
-    if path.bytes().any(|byte| !byte.is_ascii_graphic() || b"?#".contains(&byte)) {
-        return Err("a path is visible ASCII, percent-encoded where needed, without ? and #".into());
-    }
-    Ok(path.to_owned())
+fn path(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
+    read_path(text(value)?).map_err(str::to_owned)
 }
 
-fn read_prefix(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
-    let prefix = read_path(value)?;
+fn prefix(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
+    let prefix = path(value)?;
     if !prefix.ends_with('/') {
         return Err("a prefix ends with a slash; it stands for the paths below it".into());
     }
@@ -230,29 +222,6 @@ fn command(serve: &Command) -> Command {
     let others = ["prefix", "application", "authentication"];
     serve.clone().args(others.map(|name| Arg::new(name).long(name)))
 }
-
-/// The options that hold for single connections.
-pub(crate) const OPTIONS: [&str; 19] = [
-    "subprotocol",
-    "allowed-origin",
-    "max-message-size",
-    "max-frame-size",
-    "max-fragments",
-    "max-pings-per-second",
-    "max-messages-per-second",
-    "when-too-fast",
-    "max-queued",
-    "min-drain-rate",
-    "when-full",
-    "close-timeout",
-    "message-idle-timeout",
-    "message-timeout",
-    "keepalive-interval",
-    "keepalive-timeout",
-    "deflate",
-    "deflate-window-bits",
-    "deflate-client-window-bits",
-];
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli::TraceFormat;
+use crate::permissions::{FOR_ALL_BUT_OWNER, mode_with};
 
 /// A place for frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +63,9 @@ fn open_file(path: &Path, format: TraceFormat) -> io::Result<File> {
         if (there.dev(), there.ino()) != (opened.dev(), opened.ino()) {
             return Err(io::Error::other(NO_FILE));
         }
-        if opened.mode() & 0o077 != 0 {
-            return Err(io::Error::other("others than its owner may read or write it"));
-        }
+    }
+    if mode_with(&opened, FOR_ALL_BUT_OWNER).is_some() {
+        return Err(io::Error::other("others than its owner may read or write it"));
     }
     if format == TraceFormat::Pcapng && opened.len() > 0 {
         let mut beginning = [0; 4];

@@ -12,7 +12,7 @@ use stickler::{Caps, Config, DeflateConfig, Limits, Timeouts};
 use super::memory::default_bound;
 use super::proxies::read_trusted;
 use super::routes;
-use crate::apps::{Apps, CHAT, Origins, Routes, Subprotocols, VIOLATIONS};
+use crate::apps::{Apps, CHAT, Origins, Routes, Subprotocols, VIOLATIONS, read_path};
 use crate::cli::{Compression, Deflate, Serve, Switch, WhenFull, WhenTooFast, usage_error};
 use crate::units::Interval;
 
@@ -238,18 +238,6 @@ fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {
 
 /// Not the name of a subprotocol here, although one could have it.
 const ANY: &str = "any";
-
-/// A path is compared as it stands in the request (RFC 9112 §3.2), so it must be one
-/// that a request can have.
-fn read_path(path: &str) -> Result<String, &'static str> {
-    if !path.starts_with('/') {
-        return Err("a path begins with a slash");
-    }
-    if path.bytes().any(|byte| !byte.is_ascii_graphic() || b"?#".contains(&byte)) {
-        return Err("a path is visible ASCII, percent-encoded where needed, without ? and #");
-    }
-    Ok(path.into())
-}
 
 /// Reads the values of a flag that repeats.
 pub(super) fn read_each<T, E: Display>(

@@ -24,10 +24,10 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::thread;
 
-use stickler::{Config, Drained};
+use stickler::{Binding, Config, Drained, Server};
 
 use self::activation::Handed;
-use self::config::{read_apps, read_config};
+use self::config::{read_apps, read_caps, read_config};
 use self::drain::Drain;
 use self::logging::Log;
 use self::operated::Operated;
@@ -131,36 +131,14 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
     let Plan { places, certificates, config, apps, routes, drain, trace: _, admin } = plan;
     let inspect = config.inspect.clone();
     let is_tls_handed = handed.iter().any(|handed| handed.is_tls);
-    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let workers = options.workers.unwrap_or_else(cores);
     // Before anything is bound: nobody connects to a server that cannot serve.
     let loaded = certificates.as_ref().map(Certificates::load).transpose();
     let loaded = loaded.map_err(io::Error::other)?;
     apps.routes.replace(routes.load().map_err(io::Error::other)?);
     let max_memory = config.max_memory;
-    let mut server = places.bind(options, handed)?.config(config).workers(workers);
+    let mut server = bind(options, &places, handed)?.config(config);
     if let Some(loaded) = &loaded {
         server = server.tls(loaded.tls.clone());
-    }
-    descriptors::check(workers, server.bindings().len())?;
-    let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
-    if let Some(most) = options.bounds.max_connections {
-        server = server.max_connections(count(most));
-    }
-    if let Some(most) = options.bounds.max_connections_per_address {
-        server = server.max_connections_per_address(count(most));
-    }
-    if let Some(most) = options.bounds.max_handshakes {
-        server = server.max_handshakes(count(most));
-    }
-    if let Some(per_second) = options.bounds.max_handshakes_per_address {
-        server = server.max_handshakes_per_address(per_second);
-    }
-    if let Some(bytes) = options.bounds.send_buffer {
-        server = server.send_buffer(bytes.0);
-    }
-    if let Some(bytes) = options.bounds.unsent_low_water {
-        server = server.unsent_low_water(bytes.0);
     }
     let admin = admin.map(Admin::bind).transpose()?;
     // Before the line on standard output: who has read it may send a signal at once.
@@ -187,12 +165,7 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
     let program = Operated { handle: handle.clone(), drain: drain.clone(), log: log.clone() };
     let served = admin::Served { handle: handle.clone(), program: Box::new(program), max_memory };
     let admin = admin.map(|admin| admin.start(served)).transpose()?;
-    let bindings = handle.bindings();
-    if let Err(error) = places::announce(&bindings, options.inspect.has_standard_output()) {
-        tracing::warn!(%error, "standard output is closed");
-    }
-    let addresses = bindings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    tracing::info!(addresses, admin = urls, version = env!("CARGO_PKG_VERSION"), "serving");
+    tell(options, &handle.bindings(), urls.as_deref());
     if !handle.is_draining() {
         notify::ready();
     }
@@ -205,4 +178,28 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
     }
     tracing::info!(clean, unclean, cut, "gone");
     Ok(drained)
+}
+
+/// The server, bound, with what the command line says of all its connections together.
+fn bind(options: &Serve, places: &Places, handed: Vec<Handed>) -> io::Result<Server> {
+    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = options.workers.unwrap_or_else(cores);
+    let mut server = places.bind(options, handed)?.workers(workers).caps(read_caps(options));
+    descriptors::check(workers, server.bindings().len())?;
+    if let Some(bytes) = options.bounds.send_buffer {
+        server = server.send_buffer(bytes.0);
+    }
+    if let Some(bytes) = options.bounds.unsent_low_water {
+        server = server.unsent_low_water(bytes.0);
+    }
+    Ok(server)
+}
+
+/// Says where it serves: on standard output for programs, and in the log.
+fn tell(options: &Serve, bindings: &[Binding], admin: Option<&str>) {
+    if let Err(error) = places::announce(bindings, options.inspect.has_standard_output()) {
+        tracing::warn!(%error, "standard output is closed");
+    }
+    let addresses = bindings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    tracing::info!(addresses, admin, version = env!("CARGO_PKG_VERSION"), "serving");
 }

@@ -7,7 +7,7 @@ use stickler::{Binding, Server};
 use super::activation::Handed;
 use super::config::read_each;
 use super::proxies::Proxied;
-use crate::cli::{Serve, usage_error};
+use crate::cli::{Listening, Serve, usage_error};
 use crate::listen::{self, Listen, Place};
 
 /// Where to listen, without TLS and with it.
@@ -56,14 +56,6 @@ impl Places {
     /// # Errors
     /// A sentence that names the place.
     pub(super) fn bind(&self, options: &Serve, handed: Vec<Handed>) -> io::Result<Server> {
-        let mut server: Option<Server> = None;
-        let mut add = |listen: stickler::Listen| {
-            let added = match server.take() {
-                None => Server::listen(listen),
-                Some(server) => server.listen_also(listen),
-            };
-            added.map(|added| server = Some(added))
-        };
         let plain = if options.is_listen_said || handed.is_empty() { &self.plain[..] } else { &[] };
         let has_port = !self.tls.is_empty()
             || self.proxied.has_port()
@@ -74,49 +66,73 @@ impl Places {
                 "{name} is for a port that is bound here, and all listeners were handed over"
             )));
         }
+        let mut bound = Bound { server: None, listening: &options.listening };
         for Handed { listen, name, .. } in handed {
             let name = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
-            add(listen).map_err(name).map_err(cannot_listen)?;
+            bound.add(listen).map_err(name).map_err(cannot_listen)?;
         }
-        let tcp = |addresses: Vec<_>| {
-            let listen = stickler::Listen::tcp(&addresses[..])?;
-            Ok(listen.reuse_port(options.listening.reuse_port))
-        };
-        for addresses in
-            listen::groups(plain.iter().filter_map(Place::tcp)).map_err(cannot_listen)?
-        {
-            tcp(addresses).and_then(&mut add).map_err(hint).map_err(cannot_listen)?;
-        }
+        self.bind_own(plain, &mut bound).map_err(cannot_listen)?;
+        bound.server.ok_or_else(|| io::Error::other("there is no address to listen on"))
+    }
+
+    /// The places that are not handed over; of those without TLS and the PROXY protocol these.
+    fn bind_own(&self, plain: &[Place], bound: &mut Bound<'_>) -> io::Result<()> {
+        let proxied = &self.proxied;
+        bound.add_tcp(plain.iter().filter_map(Place::tcp), |listen| listen)?;
         #[cfg(unix)]
-        let unix = |path| {
+        bound.add_unix(plain, |listen| listen)?;
+        bound.add_tcp(&self.tls, |listen| listen.tls())?;
+        let proxied_plain = proxied.plain.iter().filter_map(Place::tcp);
+        bound.add_tcp(proxied_plain, |listen| listen.proxy_protocol())?;
+        bound.add_tcp(&proxied.tls, |listen| listen.tls().proxy_protocol())?;
+        #[cfg(unix)]
+        bound.add_unix(&proxied.plain, |listen| listen.proxy_protocol())?;
+        Ok(())
+    }
+}
+
+/// What is bound so far; nothing at first.
+struct Bound<'o> {
+    server: Option<Server>,
+    listening: &'o Listening,
+}
+
+impl Bound<'_> {
+    fn add(&mut self, listen: stickler::Listen) -> io::Result<()> {
+        self.server = Some(match self.server.take() {
+            None => Server::listen(listen)?,
+            Some(server) => server.listen_also(listen)?,
+        });
+        Ok(())
+    }
+
+    fn add_tcp<'p>(
+        &mut self,
+        places: impl IntoIterator<Item = &'p Listen>,
+        manner: impl Fn(stickler::Listen) -> stickler::Listen,
+    ) -> io::Result<()> {
+        for addresses in listen::groups(places)? {
+            let listen = stickler::Listen::tcp(&addresses[..]).map_err(hint)?;
+            let listen = manner(listen.reuse_port(self.listening.reuse_port));
+            self.add(listen).map_err(hint)?;
+        }
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    fn add_unix(
+        &mut self,
+        places: &[Place],
+        manner: impl Fn(stickler::Listen) -> stickler::Listen,
+    ) -> io::Result<()> {
+        for path in places.iter().filter_map(Place::unix) {
             let listen = stickler::Listen::unix(path);
-            match options.listening.unix_mode {
+            self.add(manner(match self.listening.unix_mode {
                 Some(mode) => listen.unix_mode(mode),
                 None => listen,
-            }
-        };
-        #[cfg(unix)]
-        for path in plain.iter().filter_map(Place::unix) {
-            add(unix(path)).map_err(cannot_listen)?;
+            }))?;
         }
-        for addresses in listen::groups(&self.tls).map_err(cannot_listen)? {
-            let listen = tcp(addresses).map(stickler::Listen::tls);
-            listen.and_then(&mut add).map_err(hint).map_err(cannot_listen)?;
-        }
-        let proxied = self.proxied.plain.iter().filter_map(Place::tcp);
-        for addresses in listen::groups(proxied).map_err(cannot_listen)? {
-            let listen = tcp(addresses).map(stickler::Listen::proxy_protocol);
-            listen.and_then(&mut add).map_err(hint).map_err(cannot_listen)?;
-        }
-        for addresses in listen::groups(&self.proxied.tls).map_err(cannot_listen)? {
-            let listen = tcp(addresses).map(|listen| listen.tls().proxy_protocol());
-            listen.and_then(&mut add).map_err(hint).map_err(cannot_listen)?;
-        }
-        #[cfg(unix)]
-        for path in self.proxied.plain.iter().filter_map(Place::unix) {
-            add(unix(path).proxy_protocol()).map_err(cannot_listen)?;
-        }
-        server.ok_or_else(|| io::Error::other("there is no address to listen on"))
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use super::config::{
 };
 use crate::apps::{Application, At, Route, RoutePlan, Subprotocols};
 use crate::cli::{Serve, usage_error};
-use crate::config_file;
+use crate::config_file::{self, route_options};
 
 /// Reads the routes. The files that they name are not opened.
 ///
@@ -34,9 +34,9 @@ fn read_one(options: &Serve, route: &config_file::Route) -> Result<Route, clap::
         application: route.application,
         origins,
         subprotocols,
-        limits: route.says(&LIMITS).then(|| read_limits(&own)),
-        timeouts: route.says(&TIMES).then(|| read_timeouts(&own)),
-        deflate: route.says(&DEFLATE).then(|| read_deflate(&own.compression).policy),
+        limits: route.says(&route_options::LIMITS).then(|| read_limits(&own)),
+        timeouts: route.says(&route_options::TIMES).then(|| read_timeouts(&own)),
+        deflate: route.says(&route_options::DEFLATE).then(|| read_deflate(&own.compression).policy),
         authentication: route.authentication.clone(),
     })
 }
@@ -87,28 +87,6 @@ pub(super) fn prefixes(options: &Serve) -> impl Iterator<Item = String> {
     })
 }
 
-const LIMITS: [&str; 9] = [
-    "max_message_size",
-    "max_frame_size",
-    "max_fragments",
-    "max_pings_per_second",
-    "max_messages_per_second",
-    "when_too_fast",
-    "max_queued",
-    "min_drain_rate",
-    "when_full",
-];
-
-const TIMES: [&str; 5] = [
-    "close_timeout",
-    "message_idle_timeout",
-    "message_timeout",
-    "keepalive_interval",
-    "keepalive_timeout",
-];
-
-const DEFLATE: [&str; 3] = ["deflate", "deflate_window_bits", "deflate_client_window_bits"];
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -117,7 +95,6 @@ mod tests {
 
     use super::*;
     use crate::cli::read_alone;
-    use crate::config_file::ROUTE_OPTIONS;
 
     fn routes(folder: &Folder, text: &str) -> Vec<Route> {
         let path = folder.path().join("stickler.toml");
@@ -150,7 +127,8 @@ mod tests {
 
     #[test]
     fn every_option_of_a_route_changes_that_route_and_nothing_else_in_it() {
-        assert_eq!(VALUES.map(|(name, _)| name), ROUTE_OPTIONS);
+        let ids = VALUES.map(|(name, _)| name.replace('-', "_"));
+        assert_eq!(ids.to_vec(), route_options::all().collect::<Vec<_>>());
         let folder = Folder::new("routes-options");
         let route = |text: &str| {
             let text = format!("[[route]]\npath = '/a'\napplication = 'echo'\n{text}\n");
@@ -160,9 +138,9 @@ mod tests {
         for (name, value) in VALUES {
             let changed = route(&format!("{name} = {value}"));
             let parts = [
-                (changed.limits.is_some(), &LIMITS[..]),
-                (changed.timeouts.is_some(), &TIMES),
-                (changed.deflate.is_some(), &DEFLATE),
+                (changed.limits.is_some(), &route_options::LIMITS[..]),
+                (changed.timeouts.is_some(), &route_options::TIMES),
+                (changed.deflate.is_some(), &route_options::DEFLATE),
             ];
             let id = name.replace('-', "_");
             for (is_there, ids) in parts {

@@ -12,8 +12,8 @@ use super::arriving::{Arriving, Trust};
 use super::transport::{Proxied, Unwelcome};
 use crate::net::{BoxError, Context, Incoming};
 use crate::server::Control;
+use crate::server::caps::Caps;
 use crate::server::door::{Door, Security};
-use crate::server::limits::Caps;
 use crate::server::socket::Socket;
 #[cfg(unix)]
 use crate::server::unix::UnixSocket;

@@ -1,7 +1,7 @@
 //! The transports of connections that begin with a header of the PROXY protocol.
 
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -91,6 +91,10 @@ impl<T: Carries + ReadVec> ReadVec for Proxied<T> {
 
     fn make_room(&mut self) {
         self.before.inner.make_room();
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.before.inner.local_addr()
     }
 }
 

@@ -4,12 +4,12 @@ use clap::Command;
 use serde_json::{Map, Value, json};
 
 use super::property;
-use crate::config_file::routes::OPTIONS;
+use crate::config_file::route_options;
 
 /// The schema of the list of routes; `command` has the options.
 pub(super) fn routes(command: &Command) -> Value {
     let options = command.get_arguments().filter_map(|arg| {
-        let name = arg.get_long().filter(|name| OPTIONS.contains(name))?;
+        let name = arg.get_long().filter(|_| route_options::has(arg.get_id().as_str()))?;
         let mut property = property(arg);
         // What a route does not say is as for all, and no default.
         property.as_object_mut().map(|fields| fields.remove("default"));
