@@ -25,8 +25,9 @@ async fn every_handle_names_its_connection() {
     for _ in 0..3 {
         let (tell, told) = oneshot::channel();
         let (peer, serving, _) = open_on(&endpoint, REQUEST, async |incoming| {
+            let id = incoming.id();
             let socket = incoming.accept()?;
-            let id = socket.id();
+            assert_eq!(socket.id(), id);
             assert_eq!((socket.path(), socket.peer_addr()), ("/room".into(), None));
             assert!(socket.is_open());
             let (receiver, sender) = socket.split();

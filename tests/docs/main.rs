@@ -4,6 +4,7 @@
 mod pages;
 #[cfg(feature = "net")]
 mod protocol;
+mod proxies;
 mod refused;
 mod reports;
 mod security;

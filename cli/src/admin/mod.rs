@@ -25,6 +25,7 @@ use stickler::{
 
 use self::guard::{Door, Guard};
 pub(crate) use self::options::Admin;
+use self::options::needs_token;
 use self::pulse::Pulse;
 use self::token::Token;
 use crate::listen::Place;
@@ -87,9 +88,7 @@ impl Admin {
         })?;
         let door = Door::of(&server.bindings());
         if door.is_open_to_others() && token.is_none() {
-            return Err(io::Error::other(format!(
-                "{admin} has an address that is not loopback, so {token_file} is needed"
-            )));
+            return Err(io::Error::other(needs_token(admin, token_file)));
         }
         let server = server
             .workers(1)

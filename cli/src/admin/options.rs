@@ -1,12 +1,13 @@
 //! The flags of the admin listener, read together.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use stickler::proto::handshake::Authority;
 
 use crate::cli::{Serve, usage_error};
-use crate::listen::Place;
+use crate::listen::{Listen, Place};
 
 /// Where the admin listener is to be, and who may ask what.
 #[derive(Debug)]
@@ -53,6 +54,16 @@ impl Admin {
                 return Err(no_effect(options, id, "on the Unix socket of"));
             }
         }
+        // What a name stands for is known once it is resolved, at the start.
+        let is_of_others = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+        if let Some(Listen::Address(address)) = place.tcp()
+            && is_of_others(address)
+            && admin.admin_token_file.is_none()
+        {
+            let (admin, token_file) =
+                (options.name_of("admin"), options.name_of("admin_token_file"));
+            return Err(usage_error(needs_token(&admin, &token_file)));
+        }
         let read_host =
             |host: &String| read_host(host).map_err(|why| invalid("admin_host", host, why));
         let hosts = admin.admin_host.iter().map(read_host).collect::<Result<_, _>>()?;
@@ -61,6 +72,11 @@ impl Admin {
         let names = (options.name_of("admin"), options.name_of("admin_token_file"));
         Ok(Some(Self { place, hosts, token_file, ready_below_memory, names }))
     }
+}
+
+/// What is wrong where others reach the listener, and nothing is asked of them.
+pub(super) fn needs_token(admin: &str, token_file: &str) -> String {
+    format!("{admin} has an address that is not loopback, so {token_file} is needed")
 }
 
 fn no_effect(options: &Serve, id: &str, when: &str) -> clap::Error {

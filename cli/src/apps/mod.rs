@@ -20,6 +20,8 @@ use std::time::Instant;
 use pin_project_lite::pin_project;
 use stickler::proto::handshake::Request;
 use stickler::{AllowedOrigin, Incoming, Rejection, Server, Serving};
+use tracing::Value;
+use tracing::field::display;
 
 use self::chat::Rooms;
 use self::echo::echo;
@@ -162,11 +164,12 @@ impl Open {
     ) -> stickler::Result<Option<Incoming>> {
         let Err(rejection) = incoming.check_origin(allowed) else { return Ok(Some(incoming)) };
         if let Some(suppressed) = self.strangers.admit(Instant::now()) {
-            let peer = incoming.peer_addr().map(tracing::field::display);
+            let (id, peer) = named(&incoming);
             let origin = incoming.head().origin().unwrap_or_default().escape_ascii().to_string();
             let (path, reason) = (incoming.path(), tracing::field::display(rejection));
             // The page may be somebody's own, on another host: say what lets it in.
             tracing::info!(
+                id,
                 peer,
                 path,
                 origin,
@@ -188,6 +191,11 @@ pin_project! {
         Echo { #[pin] echo: E },
         Other { other: Other },
     }
+}
+
+/// The id and the peer, as each line of the log about a connection has them.
+fn named(incoming: &Incoming) -> (impl Value + use<>, Option<impl Value + use<>>) {
+    (display(incoming.id()), incoming.peer_addr().map(display))
 }
 
 /// Answers as the server would.

@@ -8,6 +8,7 @@ use stickler::proto::deflate;
 use stickler::proto::handshake::Subprotocol;
 use stickler::{AllowedOrigin, Incoming, Limits, Timeouts};
 
+use super::named;
 use super::told::Told;
 use crate::auth::{Authentication, Refusal, Settings, is_credential};
 
@@ -230,10 +231,11 @@ impl Routes {
     /// Answers with what is wrong, and logs it with the name of the token where that is known; never the token.
     fn refuse(&self, incoming: Incoming, refusal: &Refusal) -> stickler::Result<Option<Incoming>> {
         if let Some(suppressed) = self.refused.admit(Instant::now()) {
-            let peer = incoming.peer_addr().map(tracing::field::display);
+            let (id, peer) = named(&incoming);
             let (path, clause, status) = (incoming.path(), refusal.section(), refusal.status());
             let (token, sentence) = (refusal.name(), refusal.sentence());
             tracing::info!(
+                id,
                 peer,
                 path,
                 clause,
@@ -249,8 +251,8 @@ impl Routes {
 }
 
 fn report_known(incoming: &Incoming, name: &str) {
-    let peer = incoming.peer_addr().map(tracing::field::display);
-    tracing::debug!(peer, path = incoming.path(), token = name, "let a client in");
+    let (id, peer) = named(incoming);
+    tracing::debug!(id, peer, path = incoming.path(), token = name, "let a client in");
 }
 
 /// RFC 6455 §4.1: what the 101 selects is what the client speaks, so it must not be a token.

@@ -19,7 +19,7 @@ pub(crate) struct Admin {
 
     /// File whose first line is the token that requests which change something have to show
     ///
-    /// It is refused where every user may read it.
+    /// Over another address than loopback all requests have to. It is refused where every user may read or write it.
     #[arg(long, env = "STICKLER_ADMIN_TOKEN_FILE", value_name = "FILE")]
     #[arg(value_parser = PathBufValueParser::new(), help_heading = "Admin listener")]
     pub(crate) admin_token_file: Option<PathBuf>,

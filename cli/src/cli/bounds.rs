@@ -53,7 +53,9 @@ pub(crate) struct Bounds {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections: Option<u32>,
 
-    /// Most of one address, or of one IPv6 /64; not for use behind a proxy [default: no limit]
+    /// Most of one address, or of one IPv6 /64 [default: no limit]
+    ///
+    /// Behind a proxy all clients have its address, unless --trusted-proxy names it.
     #[arg(long, env = "STICKLER_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_connections_per_address: Option<u32>,
@@ -63,7 +65,9 @@ pub(crate) struct Bounds {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_handshakes: Option<u32>,
 
-    /// Most in a second of one address, or /64; others get 429; not behind a proxy [default: no limit]
+    /// Most begun in a second by one address, or /64; others get 429 [default: no limit]
+    ///
+    /// Behind a proxy all clients have its address, unless --trusted-proxy names it.
     #[arg(long, env = "STICKLER_MAX_HANDSHAKES_PER_ADDRESS", value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_handshakes_per_address: Option<u32>,

@@ -197,7 +197,7 @@ mod tests {
     fn every_fault_names_its_line_and_its_key() {
         let text = "max-mesage-size = '1'\n\nmax_queued = '1KiB'\nmax-connections = 0\npage = 'maybe'\n\
             reuse-port = 'yes'\nzzz = 1\nmax-queued = [1, 2]\nlisten = []\nconfig = 'b'\nhsts = 0x10\n\
-            credentials = 1.5\n[route]\npath = 'x'\n[page2]\n";
+            credentials = 1.5\nchat = true\n[route]\npath = 'x'\n[page2]\n";
         let faults = parse(text).unwrap_err();
         let lines: Vec<_> = faults.lines().collect();
         for (line, parts) in [
@@ -212,14 +212,15 @@ mod tests {
             (10, &["there is no option 'config'"]),
             (11, &["'hsts'", "decimal"]),
             (12, &["'credentials'", "whole number"]),
-            (13, &["each route is a table [[route]]"]),
-            (15, &["there is no option 'page2'"]),
+            (13, &["'true'", "'chat'", "on, off"]),
+            (14, &["each route is a table [[route]]"]),
+            (16, &["there is no option 'page2'"]),
         ] {
             let said = lines.iter().find(|said| said.starts_with(&format!("a.toml:{line}: ")));
             let said = said.unwrap_or_else(|| panic!("nothing of line {line} in\n{faults}"));
             assert!(parts.iter().all(|part| said.contains(part)), "{said}");
         }
-        assert_eq!(lines.len(), 13, "{faults}");
+        assert_eq!(lines.len(), 14, "{faults}");
     }
 
     #[test]

@@ -36,6 +36,11 @@ struct Entry {
 }
 
 impl Route {
+    /// Whether the file says the same of this route.
+    pub(crate) fn is_as(&self, other: &Route) -> bool {
+        self.lines == other.lines
+    }
+
     /// Its options as words of a command line.
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().flat_map(|entry| &entry.words).map(String::as_str)

@@ -20,6 +20,10 @@ pub(super) fn words(arg: &Arg, value: &DeValue<'_>) -> Result<Vec<String>, Strin
         }
         (DeValue::Array(values), true) => values.iter().map(|it| one(it.get_ref())).collect(),
         (DeValue::Array(_), false) => Err("wanted: one value, not a list".into()),
+        // Such as `page = true`: what refuses the word names those that there are.
+        (DeValue::Boolean(value), _) if !arg.get_possible_values().is_empty() => {
+            Ok(vec![format!("--{key}={value}")])
+        }
         (value, _) => Ok(vec![one(value)?]),
     }
 }

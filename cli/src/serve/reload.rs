@@ -119,8 +119,12 @@ impl InForce {
     fn read(&self) -> Result<Next, String> {
         let mut options = self.options.read_again().map_err(|error| sentence_of(&error))?;
         let changed = self.options.sources.differing(&options.sources);
-        let (changed, fixed): (Vec<_>, Vec<_>) =
+        let (mut changed, fixed): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|id| Serve::is_reloaded(id));
+        let (before, now) = (&self.options.routes, &options.routes);
+        if before.len() != now.len() || !before.iter().zip(now).all(|(old, new)| old.is_as(new)) {
+            changed.push("route".into());
+        }
         options.keep_fixed(&self.options);
         let plan = Plan::read(&options, self.is_tls_handed);
         let plan = plan.map_err(|error| sentence_of(&error))?;
@@ -191,7 +195,8 @@ struct Next {
     caps: Caps,
     origins: Option<Origins>,
     routes: Table,
-    /// The options whose values are others now, by their names in clap: those that can be, and those that cannot.
+    /// The options whose values are others now, by their names in clap: those that can be, the routes as one of them,
+    /// and those that cannot.
     changed: Vec<String>,
     fixed: Vec<String>,
 }

@@ -130,7 +130,7 @@ fn a_token_file_that_every_user_may_read_or_without_a_token_is_refused() {
 fn an_address_that_others_reach_needs_a_token_file() {
     for place in ["0.0.0.0:0", "[::]:0"] {
         let (status, said) = refusal(&[], &["--admin", place]);
-        assert_eq!(status, 1, "{said}");
+        assert_eq!(status, 2, "{said}");
         assert!(said.contains("--admin has an address that is not loopback"), "{said}");
     }
     let (_, said) = refusal(&[("STICKLER_ADMIN", "0.0.0.0:0")], &[]);

@@ -224,3 +224,26 @@ fn what_cannot_be_is_bad_usage() {
     command.args(["serve", "--listen", "127.0.0.1:0"]).env("STICKLER_TRUSTED_PROXY", "10.0.0.1/8");
     refused(command, "STICKLER_TRUSTED_PROXY");
 }
+
+/// The command in the first lines of each recipe, by what would be in force with it: nothing is listened on.
+#[test]
+fn the_program_takes_the_commands_of_the_recipes() {
+    for (name, recipe) in [
+        ("nginx.conf", include_str!("../../../docs/proxies/nginx.conf")),
+        ("nginx-stream.conf", include_str!("../../../docs/proxies/nginx-stream.conf")),
+        ("haproxy.cfg", include_str!("../../../docs/proxies/haproxy.cfg")),
+        ("Caddyfile", include_str!("../../../docs/proxies/Caddyfile")),
+    ] {
+        let (_, command) = recipe.split_once("stickler serve ").unwrap();
+        let lines = command.lines().take_while(|line| !line.is_empty());
+        let words =
+            lines.flat_map(str::split_whitespace).filter(|word| !["#", "\\"].contains(word));
+        let ended = stickler().args(["config", "print"]).args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{name}: {said}");
+        let printed = String::from_utf8_lossy(&ended.stdout);
+        for key in ["trusted-proxy = ", "own-host = ", "allowed-origin = "] {
+            assert!(printed.lines().any(|line| line.starts_with(key)), "{name}: {printed}");
+        }
+    }
+}

@@ -29,11 +29,17 @@ fn sighup_reads_the_tokens_anew_all_of_them_or_none() {
     assert_eq!([status("/b", &first), status("/b", &second)], [101, 401]);
     write(&folder, "b", &second_line);
     server.signal(Signal::HUP);
-    server.expect_logged("loaded the configuration anew; new connections").unwrap();
+    let said = "loaded the configuration anew; new connections get it changed=";
+    // No line of the file is another one.
+    server.expect_logged(&format!("{said}\"\"")).unwrap();
     assert_eq!([status("/a", &first), status("/a", &second)], [401, 101]);
     assert_eq!([status("/b", &first), status("/b", &second)], [401, 101]);
     // Connections that are there stay.
     early.send(&text("x"));
     assert_eq!(early.frame().unwrap().payload, b"x");
+    write(&folder, "stickler.toml", configuration.replacen("'/b'", "'/c'", 1));
+    server.signal(Signal::HUP);
+    server.expect_logged(&format!("{said}\"route\"")).unwrap();
+    assert_eq!([status("/b", &second), status("/c", &second)], [404, 101]);
     server.retire().unwrap();
 }

@@ -11,6 +11,7 @@ use super::websocket::WebSocket;
 use crate::net::config::{Limits, Timeouts};
 use crate::net::error::{Error, Result};
 use crate::net::state::compression::{self, Compression};
+use crate::net::state::id::ConnectionId;
 use crate::net::state::shared::Shared;
 #[cfg(feature = "tls")]
 use crate::net::tls_session::TlsSession;
@@ -73,6 +74,11 @@ impl Incoming {
     #[cfg(feature = "tls")]
     pub fn tls(&self) -> Option<&TlsSession> {
         self.inner().tls.as_deref()
+    }
+
+    /// The name of this connection, which its handles have too, and each line of the log about it.
+    pub fn id(&self) -> ConnectionId {
+        self.shared.id()
     }
 
     /// The client's address: that of the peer, where the transport has one, or what a proxy says that

@@ -137,7 +137,9 @@ fn parse_network(text: &str) -> Result<IpNet, InvalidNetwork> {
         Err(_) => text.parse::<IpNet>().map_err(|_| invalid(NO_NETWORK))?,
     };
     if network.trunc() != network {
-        return Err(invalid("the address has bits behind the prefix, as 10.0.0.1/8 has"));
+        return Err(invalid(
+            "the address has bits behind the prefix: as 10.0.0.0/8 is a network, and 10.0.0.1/8 is none",
+        ));
     }
     match network {
         IpNet::V6(v6) if v6.prefix_len() >= 96 && v6.addr().to_ipv4_mapped().is_some() => {
