@@ -95,6 +95,11 @@ impl Admin {
             .config(config())
             .max_connections(MOST_CONNECTIONS)
             .max_handshakes(MOST_CONNECTIONS);
+        // One machine must not keep the probes of all others out.
+        let server = match door.is_open_to_others() {
+            true => server.max_connections_per_address(MOST_OF_ADDRESS),
+            false => server,
+        };
         let guard = Guard { door, hosts: self.hosts, token };
         Ok(Bound { server, guard, ready_below_memory: self.ready_below_memory })
     }
@@ -169,12 +174,17 @@ async fn no_websocket(incoming: Incoming) -> stickler::Result<()> {
 
 /// Small, and in time: a request here is a few hundred bytes.
 fn config() -> Config {
-    let mut limits = Limits::default();
-    limits.max_body_size = MOST_CONTENT;
     let mut timeouts = Timeouts::default();
     timeouts.handshake = REQUEST_TIME;
     let deflate = DeflateConfig::default().policy(None);
-    Config::default().limits(limits).timeouts(timeouts).deflate(deflate).max_memory(MOST_MEMORY)
+    Config::default().limits(limits()).timeouts(timeouts).deflate(deflate).max_memory(MOST_MEMORY)
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_body_size = MOST_CONTENT;
+    limits.min_drain_rate = LEAST_RATE;
+    limits
 }
 
 /// Who may connect to the Unix socket: its owner.
@@ -183,6 +193,13 @@ const SOCKET_MODE: u32 = 0o600;
 
 /// Connections at once.
 const MOST_CONNECTIONS: usize = 32;
+
+/// Those of one address, where other machines may come.
+const MOST_OF_ADDRESS: usize = 8;
+
+/// Bytes of an answer that a client takes per second at least. At the usual rate, a client that reads nothing would
+/// keep its place for minutes; at this one it has 8 seconds.
+const LEAST_RATE: usize = 32 << 10;
 
 /// The most bytes of content that a request may have.
 const MOST_CONTENT: usize = 4 << 10;
@@ -198,11 +215,14 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpStream};
+    use std::path::PathBuf;
     use std::sync::{Mutex, mpsc};
     use std::time::Instant;
 
+    use stickler_testing::folder::Folder;
     use stickler_testing::frame::REQUEST;
 
     use super::*;
@@ -245,6 +265,48 @@ mod tests {
         }
     }
 
+    fn admin(place: &str, token_file: Option<PathBuf>) -> Admin {
+        Admin {
+            place: Place::parse(place).unwrap(),
+            hosts: Vec::new(),
+            token_file,
+            ready_below_memory: false,
+            names: ("--admin".into(), "--admin-token-file".into()),
+        }
+    }
+
+    #[test]
+    fn one_address_cannot_take_the_places_of_all_others() {
+        let folder = Folder::new("admin-places");
+        let file = folder.path().join("token");
+        fs::write(&file, "0123456789abcdef").unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let serving = Server::bind("127.0.0.1:0").unwrap().workers(1).start(no_websocket).unwrap();
+        let status = |place: &str| {
+            let bound = admin(place, Some(file.clone())).bind().unwrap();
+            let address = SocketAddr::from(([127, 0, 0, 1], bound.server.local_addrs()[0].port()));
+            let handle = serving.handle().clone();
+            let served = Served { handle, program: Box::new(Silent), max_memory: usize::MAX };
+            let running = bound.start(served).unwrap();
+            let idle = || TcpStream::connect(address).unwrap();
+            let held: Vec<_> = (0..MOST_OF_ADDRESS).map(|_| idle()).collect();
+            // Where it has a place, the token is asked for, or it is answered.
+            let answer = get(address, "/livez");
+            drop(held);
+            running.end();
+            answer.split(' ').nth(1).unwrap().to_owned()
+        };
+        assert_eq!(status("0.0.0.0:0"), "503");
+        assert_eq!(status("127.0.0.1:0"), "200");
+    }
+
+    #[test]
+    fn who_reads_nothing_loses_the_place_within_seconds() {
+        // The library waits for as long as 256 KiB take at the least rate.
+        assert!((256 << 10) / limits().min_drain_rate <= 8);
+    }
+
     #[test]
     fn it_answers_while_every_worker_is_blocked_and_says_so() {
         let (release, released) = mpsc::channel::<()>();
@@ -256,14 +318,7 @@ mod tests {
             async { Ok::<(), stickler::Error>(()) }
         });
         let serving = serving.unwrap();
-        let admin = Admin {
-            place: Place::parse("127.0.0.1:0").unwrap(),
-            hosts: Vec::new(),
-            token_file: None,
-            ready_below_memory: false,
-            names: ("--admin".into(), "--admin-token-file".into()),
-        };
-        let bound = admin.bind().unwrap();
+        let bound = admin("127.0.0.1:0", None).bind().unwrap();
         let address = bound.server.local_addrs()[0];
         let handle = serving.handle().clone();
         let served = Served { handle, program: Box::new(Silent), max_memory: usize::MAX };

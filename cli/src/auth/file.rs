@@ -1,6 +1,6 @@
 //! Files that decide who comes in. One that others may read, or write, is refused.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::Path;
 
@@ -21,13 +21,17 @@ pub(super) enum Kind {
 /// It cannot be read, is longer, or is open to others: a sentence that names it.
 pub(super) fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, String> {
     let shown = path.display();
+    let is_file = |found: &Metadata| match found.is_file() {
+        true => Ok(()),
+        false => Err(format!("{shown} is no file")),
+    };
     let cannot = |error: std::io::Error| format!("cannot read {shown}: {error}");
     // Of what is opened, so that nobody puts another file there between the look and the reading.
+    // A named pipe would be waited for, by a reload for ever: it is not opened.
+    is_file(&fs::metadata(path).map_err(cannot)?)?;
     let file = File::open(path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;
-    if !metadata.is_file() {
-        return Err(format!("{shown} is no file"));
-    }
+    is_file(&metadata)?;
     check(&metadata, kind).map_err(|why| format!("{shown} {why}"))?;
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(cannot)?;
@@ -73,8 +77,11 @@ const LONGEST: u64 = 1 << 20;
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
 
     use stickler_testing::folder::Folder;
 
@@ -102,6 +109,17 @@ mod tests {
         let said = read(&path, Kind::Secret).unwrap_err();
         assert!(said.contains("mode 0602") && said.contains("chmod 600"), "{said}");
         assert!(read(folder.path(), Kind::Public).unwrap_err().contains("no file"));
+    }
+
+    #[test]
+    fn a_named_pipe_is_refused_and_not_waited_for() {
+        let folder = Folder::new("auth-pipe");
+        let path = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || done.send(read(&path, Kind::Secret)));
+        let read = is_done.recv_timeout(Duration::from_secs(20));
+        assert!(read.expect("it waits").unwrap_err().contains("no file"));
     }
 
     #[test]

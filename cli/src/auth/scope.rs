@@ -10,11 +10,15 @@ impl Scopes {
     /// Reads names with spaces between them.
     ///
     /// # Errors
-    /// A name has an octet that none may have.
+    /// A name has an octet that none may have, or there is no name.
     pub(crate) fn parse(text: &str) -> Result<Scopes, String> {
         let mut scopes = Scopes::default();
         for name in text.split(' ').filter(|name| !name.is_empty()) {
             scopes.add(name)?;
+        }
+        // Wanting nothing is not saying anything: it must not come of a slip.
+        if scopes.0.is_empty() {
+            return Err("wanted: a scope, or several with spaces between them".into());
         }
         Ok(scopes)
     }
@@ -57,7 +61,7 @@ mod tests {
         assert_eq!(both.to_string(), "chat read");
         assert!(both.hold(&Scopes::parse("read").unwrap()) && both.hold(&Scopes::default()));
         assert!(!both.hold(&Scopes::parse("read write").unwrap()));
-        for text in ["a\"b", "a\\b", "a\tb", "\u{e9}"] {
+        for text in ["a\"b", "a\\b", "a\tb", "\u{e9}", "", "  "] {
             assert!(Scopes::parse(text).is_err(), "{text:?}");
         }
     }

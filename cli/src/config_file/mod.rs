@@ -12,6 +12,8 @@ mod schema;
 mod value;
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -63,8 +65,7 @@ impl ConfigFile {
     /// # Errors
     /// All that is wrong with it, in the order of its lines.
     pub(crate) fn read(path: &Path, command: &Command) -> Result<ConfigFile, Faults> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| Faults::unreadable(path, &error))?;
+        let text = read_text(path).map_err(|error| Faults::unreadable(path, &error))?;
         Self::parse(path, &text, command)
     }
 
@@ -123,6 +124,17 @@ impl ConfigFile {
     }
 }
 
+/// Reads a file of a MiB at most. More is none of ours, and a device may have no end.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > LONGEST) {
+        return Err(io::Error::other("it is longer than a MiB"));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
+
 fn of_key(name: &str) -> impl Fn(String) -> String + '_ {
     move |sentence| format!("'{name}': {sentence}")
 }
@@ -145,12 +157,18 @@ fn option<'a>(key: &str, command: &'a Command) -> Result<&'a Arg, String> {
     })
 }
 
+/// In bytes.
+const LONGEST: u64 = 1 << 20;
+
 /// From here on one name may have been meant for another, from 0 to 1.
 const ALIKE: f64 = 0.75;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use clap::{ArgAction, value_parser};
+    use stickler_testing::folder::Folder;
 
     use super::*;
 
@@ -169,6 +187,19 @@ mod tests {
             arg("credentials").requires("listen"),
             arg("config"),
         ])
+    }
+
+    #[test]
+    fn a_file_has_a_mib_at_most() {
+        let folder = Folder::new("config-long");
+        let path = folder.path().join("stickler.toml");
+        let longest = usize::try_from(LONGEST).unwrap();
+        for (len, reads) in [(longest, true), (longest + 1, false)] {
+            fs::write(&path, "#".repeat(len)).unwrap();
+            let read = ConfigFile::read(&path, &definition()).map_err(|faults| faults.to_string());
+            assert!(read.is_ok() == reads, "{read:?}");
+            assert!(reads || read.unwrap_err().contains("longer than a MiB"));
+        }
     }
 
     fn parse(text: &str) -> Result<ConfigFile, String> {
