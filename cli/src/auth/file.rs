@@ -32,7 +32,9 @@ pub(super) fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, String> {
     let file = File::open(path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;
     is_file(&metadata)?;
-    check(&metadata, kind).map_err(|why| format!("{shown} {why}"))?;
+    if !is_credential(path, &metadata) {
+        check(&metadata, kind).map_err(|why| format!("{shown} {why}"))?;
+    }
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if u64::try_from(bytes.len()).is_ok_and(|len| len > LONGEST) {
@@ -74,6 +76,22 @@ fn check_owner(_: &Metadata) -> Result<(), String> {
 }
 
 const LONGEST: u64 = 1 << 20;
+
+/// Whether systemd put the file there for this process alone. From systemd 254 on such a file is root's, and an access
+/// list lets the process read it: its mode then looks as if a group might read it. Its folder is closed to others.
+#[cfg(unix)]
+fn is_credential(path: &Path, metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let is_there = folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)));
+    let is_ours = [0, rustix::process::geteuid().as_raw()].contains(&metadata.uid());
+    is_there && is_ours && metadata.mode() & 0o337 == 0
+}
+
+#[cfg(not(unix))]
+fn is_credential(_path: &Path, _metadata: &std::fs::Metadata) -> bool {
+    false
+}
 
 #[cfg(all(test, unix))]
 mod tests {

@@ -4,7 +4,7 @@ use stickler_testing::folder::Folder;
 use stickler_testing::frame::{Frame, text};
 
 use super::client::Client;
-use super::{refusal, serve, set_mode, token, write};
+use super::{command, refusal, serve, set_mode, token, write};
 
 const REALM: &str = "Bearer realm=\"stickler\"";
 
@@ -164,6 +164,9 @@ fn s6750_3_each_refusal_has_its_status_its_challenge_and_its_sentence() {
         assert!(!client.head.contains(&good) && !client.head.contains("wrong"), "{}", client.head);
     }
     server.expect_logged("refused a client without a good token").unwrap();
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("refused a client")).unwrap();
+    assert!(line.contains(" id="), "{line}");
     server.retire().unwrap();
 }
 
@@ -221,6 +224,34 @@ fn a_file_of_tokens_that_others_may_read_or_that_is_none_ends_the_start() {
     std::fs::remove_file(&path).unwrap();
     let (code, said) = refusal(&folder, CONFIGURATION);
     assert!(code == Some(1) && said.contains("cannot read tokens"), "{code:?} {said}");
+}
+
+#[test]
+fn a_credential_of_systemd_may_look_as_if_its_group_could_read_it() {
+    let (folder, other) = (Folder::new("credential"), Folder::new("no-credential"));
+    // What comes behind the look at the mode: this is no line.
+    let path = write(&folder, "tokens", "ben");
+    let configuration = format!(
+        "[[route]]\npath = '/in'\napplication = 'echo'\nauthentication.tokens = '{}'\n",
+        path.display()
+    );
+    for (mode, credentials, said) in [
+        (0o440, Some(&folder), "tokens:1: "),
+        (0o440, Some(&other), "has mode 0440"),
+        (0o440, None, "has mode 0440"),
+        (0o444, Some(&folder), "has mode 0444"),
+        (0o640, Some(&folder), "has mode 0640"),
+    ] {
+        set_mode(&path, mode);
+        let mut command = command(&folder, &configuration);
+        command.args(["--listen", "127.0.0.1:0"]).env_remove("CREDENTIALS_DIRECTORY");
+        if let Some(folder) = credentials {
+            command.env("CREDENTIALS_DIRECTORY", folder.path());
+        }
+        let ended = command.output().unwrap();
+        let all = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.code() == Some(1) && all.contains(said), "{mode:o}: {all}");
+    }
 }
 
 #[test]
