@@ -4,8 +4,8 @@ use super::config::{
     read_chat_origins, read_deflate, read_limits, read_origins, read_paths, read_subprotocols,
     read_timeouts, taken,
 };
-use crate::apps::{Application, At, Route, RoutePlan, Subprotocols};
-use crate::cli::{Serve, usage_error};
+use crate::apps::{Application, At, CHAT, Route, RoutePlan, Subprotocols};
+use crate::cli::{Serve, Switch, usage_error};
 use crate::config_file::{self, route_options};
 
 /// Reads the routes. The files that they name are not opened.
@@ -41,8 +41,15 @@ fn read_one(options: &Serve, route: &config_file::Route) -> Result<Route, clap::
     })
 }
 
-/// What stands outside of routes keeps its path, and no prefix that asks for a token leaves a way around it.
+/// What stands outside of routes keeps its path, and no route that asks for a token leaves a way around it: neither a
+/// path below its prefix, nor the rooms of its chat.
 fn check_path(options: &Serve, route: &config_file::Route) -> Result<(), clap::Error> {
+    let asks = route.authentication.is_some();
+    if asks && route.application == Application::Chat && options.apps.chat == Switch::On {
+        let name = options.name_of("chat");
+        let why = format!("{CHAT}, which is of {name}, has the same rooms and asks for no token");
+        return Err(fault(route, &why));
+    }
     let echo = read_paths(options)?.into_iter().map(|path| (path, "path"));
     let others = taken(options).map(|(path, flag)| (path.to_owned(), flag));
     for (path, flag) in echo.chain(others) {
@@ -51,7 +58,7 @@ fn check_path(options: &Serve, route: &config_file::Route) -> Result<(), clap::E
             At::Path(own) if *own == path => {
                 return Err(fault(route, &format!("'{path}' is of {name}")));
             }
-            At::Prefix(own) if route.authentication.is_some() && path.starts_with(&**own) => {
+            At::Prefix(own) if asks && path.starts_with(&**own) => {
                 let why =
                     format!("'{path}', which is of {name}, is below '{own}' and asks for no token");
                 return Err(fault(route, &why));
@@ -148,6 +155,28 @@ mod tests {
             }
             // What is the same for all is the same with the option set to its default.
             assert_ne!(format!("{changed:?}"), plain, "{name} has no effect");
+        }
+    }
+
+    #[test]
+    fn rooms_behind_a_token_are_not_open_on_the_path_of_the_chat() {
+        let folder = Folder::new("routes-rooms");
+        let path = folder.path().join("stickler.toml");
+        let token = "authentication.tokens = 'tokens'";
+        for (chat, application, more, fits) in [
+            ("", "chat", token, false),
+            ("chat = 'on'", "chat", token, false),
+            ("chat = 'off'", "chat", token, true),
+            ("", "chat", "", true),
+            ("", "echo", token, true),
+        ] {
+            let route = format!("[[route]]\npath = '/r'\napplication = '{application}'\n{more}\n");
+            fs::write(&path, format!("{chat}\n{route}")).unwrap();
+            let said = read(&read_alone(&path).unwrap()).map_err(|error| error.to_string());
+            assert_eq!(said.is_ok(), fits, "{chat} {application} {more}");
+            if let Err(said) = said {
+                assert!(said.contains("stickler.toml:2: /chat, which is of "), "{said}");
+            }
         }
     }
 
