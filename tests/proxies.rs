@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use stickler::http::{Request, Response};
 use stickler::{
-    AllowedOrigin, Authority, Body, Config, ForwardedFields, Incoming, Inspect, Inspected,
+    AllowedOrigin, Authority, Body, Caps, Config, ForwardedFields, Incoming, Inspect, Inspected,
     InspectedFrame, Listen, Policy, Server, Timeouts, TransportAddr, TrustedProxies,
 };
 use stickler_testing::claims;
@@ -256,6 +256,24 @@ fn the_cap_per_address_counts_clients_behind_a_proxy() {
         again.send(of_client("192.0.2.1"));
         again.head().status() == 101
     });
+    server.stop();
+}
+
+#[test]
+fn caps_that_change_hold_for_clients_behind_a_proxy_too() {
+    let server = bind(listen()).trusted_proxies(proxies()).max_connections_per_address(1);
+    let server = serve(server);
+    let open = || {
+        let mut client = server.connect();
+        client.send(of_client("192.0.2.1"));
+        (client.head().status(), client)
+    };
+    let (first, second) = (open(), open());
+    assert_eq!((first.0, second.0), (101, 503));
+    server.handle.reload_caps(Caps::default().max_connections_per_address(2)).unwrap();
+    let (third, fourth) = (open(), open());
+    assert_eq!((third.0, fourth.0), (101, 503));
+    drop((first, third));
     server.stop();
 }
 

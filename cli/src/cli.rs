@@ -256,6 +256,11 @@ pub(crate) fn serve_command() -> Command {
     Serve::augment_args(Command::new("serve"))
 }
 
+/// The variable of an option of `serve`, by the option's name in clap.
+pub(crate) fn variable_of(id: &str) -> String {
+    format!("STICKLER_{}", id.to_uppercase())
+}
+
 /// What an error of the command line says, without how to use the command.
 pub(crate) fn sentence_of(error: &clap::Error) -> String {
     let text = error.render().to_string();
@@ -278,6 +283,11 @@ impl Serve {
     /// in the file where the value came from there.
     pub(crate) fn name_of(&self, id: &str) -> String {
         self.sources.name_of(id)
+    }
+
+    /// The filter of the log, where one is said, and what it is to be called in an error.
+    pub(crate) fn log_filter(&self) -> Option<(String, &str)> {
+        self.log.as_deref().map(|filter| (self.name_of("log"), filter))
     }
 
     /// Notes where each value came from, and splits lists from variables on commas; what came from a flag or a
@@ -307,8 +317,7 @@ impl Serve {
             ("proxy_protocol", &mut self.proxies.proxy_protocol),
         ] {
             if self.sources.is_variable(id) {
-                let name = format!("STICKLER_{}", id.to_uppercase());
-                *values = variables::members(&name, values.iter().map(String::as_str))?;
+                *values = variables::members(&variable_of(id), values.iter().map(String::as_str))?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::caps::Caps;
 use super::rates::Rates;
@@ -22,8 +22,8 @@ pub(super) struct Admission {
     /// Used only with a cap per address. Counts are never zero.
     by_source: Mutex<HashMap<Source, usize>>,
     rates: Rates,
-    /// What holds for clients that proxies name, once the server has started.
-    of_clients: OnceLock<Caps>,
+    /// What holds for clients that proxies name, once the server has started or its caps were changed.
+    of_clients: Mutex<Option<Caps>>,
 }
 
 /// Connections that were refused, by the cap that they were beyond.
@@ -96,15 +96,24 @@ impl Admission {
         }
     }
 
-    /// Has these caps hold for clients that proxies name. The first call counts.
-    pub(super) fn set_caps_of_clients(&self, caps: Caps) {
-        let _ = self.of_clients.set(caps);
+    /// Has these caps hold for clients that proxies name, unless they were changed before the server started.
+    pub(super) fn begin_caps_of_clients(&self, caps: Caps) {
+        self.of_clients().get_or_insert(caps);
+    }
+
+    /// Has these caps hold for clients that proxies name.
+    pub(super) fn change_caps_of_clients(&self, caps: Caps) {
+        *self.of_clients() = Some(caps);
+    }
+
+    fn of_clients(&self) -> MutexGuard<'_, Option<Caps>> {
+        self.of_clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a connection that has a place for its client, which a proxy has named: one that is refused now
     /// was accepted before. The answer is to be given to `dismiss`.
     pub(super) fn admit_client(&self, client: IpAddr) -> Result<Option<Source>, Overload> {
-        let caps = self.of_clients.get().copied().unwrap_or_default();
+        let caps = self.of_clients().unwrap_or_default();
         self.admit_source(Some(client), caps).inspect_err(|overload| {
             self.refused.of(*overload).fetch_add(1, Ordering::Relaxed);
         })

@@ -500,7 +500,7 @@ impl Server {
             // It was asked for before there was a context to tell.
             contexts.iter().for_each(|context| context.announce(farewell.clone()));
         }
-        self.control.admission.set_caps_of_clients(self.caps);
+        self.control.admission.begin_caps_of_clients(self.caps);
         let hands = deal(self.bound, count)?;
         let hand_over = HandOver::new(hands.iter().flatten().map(|listener| listener.rest));
         let shared = Shared::new(self.control.clone(), self.caps, self.buffers, hand_over);

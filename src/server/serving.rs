@@ -217,6 +217,7 @@ impl Handle {
         caps.check().map_err(super::invalid)?;
         if !self.is_draining() {
             let caps = caps.with_defaults(descriptor_limit());
+            self.control.admission.change_caps_of_clients(caps);
             self.control.renewal.change(|newest| newest.caps = Some(caps));
         }
         Ok(())

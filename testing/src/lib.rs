@@ -7,6 +7,7 @@
 #![allow(missing_docs, reason = "for the tests beside it, which stand in the same repository")]
 
 pub mod allocator;
+pub mod blocking;
 pub mod claims;
 pub mod deflate;
 pub mod drive;
@@ -21,6 +22,7 @@ pub mod logs;
 pub mod memory;
 #[cfg(feature = "deflate")]
 pub mod negotiation;
+pub mod pipe;
 pub mod random;
 pub mod stream;
 pub mod table;

@@ -7,7 +7,9 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches};
 
-use super::{Action, Cli, ConfigAction, ConfigOptions, Serve, serve_command, usage_error};
+use super::{
+    Action, Cli, ConfigAction, ConfigOptions, Serve, serve_command, usage_error, variable_of,
+};
 use crate::config_file::{ConfigFile, Route};
 use crate::variables;
 
@@ -133,7 +135,7 @@ fn flag_of(line: &[OsString], id: &str) -> Option<PathBuf> {
 
 /// Whether the variable of this option says something.
 fn is_set(id: &str) -> bool {
-    let name = OsString::from(format!("STICKLER_{}", id.to_uppercase()));
+    let name = OsString::from(variable_of(id));
     std::env::var_os(&name).is_some() && !variables::is_empty(&name)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command};
 
+use super::variable_of;
 use crate::config_file::{ConfigFile, Place};
 use crate::variables;
 
@@ -46,8 +47,7 @@ impl Sources {
             if matches!(arg.get_action(), ArgAction::SetTrue) {
                 values = vec![matches.get_flag(id).to_string()];
             } else if source == Source::Variable && matches!(arg.get_action(), ArgAction::Append) {
-                let name = format!("STICKLER_{}", id.to_uppercase());
-                values = variables::members(&name, values.iter().map(String::as_str))?;
+                values = variables::members(&variable_of(id), values.iter().map(String::as_str))?;
             }
             sources.0.insert(id.to_owned(), (source, values));
         }
@@ -63,7 +63,7 @@ impl Sources {
     pub(super) fn name_of(&self, id: &str) -> String {
         let key = id.replace('_', "-");
         match self.of(id) {
-            Some((Source::Variable, _)) => format!("STICKLER_{}", id.to_uppercase()),
+            Some((Source::Variable, _)) => variable_of(id),
             Some((Source::File(place), _)) => format!("{key} ({place})"),
             _ => format!("--{key}"),
         }

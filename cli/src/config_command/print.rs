@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::{Arg, Command};
 use toml::Value;
 
-use crate::cli::{Source, Sources};
+use crate::cli::{Source, Sources, variable_of};
 use crate::config_file::{is_key, is_repeatable, is_switch};
 
 /// The value of every option, and where it came from; defaults are comments. Passwords are hidden.
@@ -19,13 +19,14 @@ pub(super) fn print(sources: &Sources, command: &Command) -> String {
             let _ = write!(text, "\n# {}\n\n", heading.unwrap_or_default());
         }
         let key = arg.get_long().unwrap_or_default();
-        let _ = match sources.of(arg.get_id().as_str()) {
+        let id = arg.get_id().as_str();
+        let _ = match sources.of(id) {
             // Said aloud, some defaults mean more: a default list of origins is not that of the chat.
             Some((Source::Default, values)) => {
                 writeln!(text, "# {key} = {} # default", shown(arg, values))
             }
             Some((source, values)) => {
-                writeln!(text, "{key} = {} # {}", shown(arg, values), name(source, key))
+                writeln!(text, "{key} = {} # {}", shown(arg, values), name(source, id))
             }
             None => writeln!(text, "# {key} is not set"),
         };
@@ -33,10 +34,11 @@ pub(super) fn print(sources: &Sources, command: &Command) -> String {
     text
 }
 
-fn name(source: &Source, key: &str) -> String {
+/// Where the value of the option with this name in clap came from.
+fn name(source: &Source, id: &str) -> String {
     match source {
-        Source::Flag => format!("flag --{key}"),
-        Source::Variable => format!("variable STICKLER_{}", key.to_uppercase().replace('-', "_")),
+        Source::Flag => format!("flag --{}", id.replace('_', "-")),
+        Source::Variable => format!("variable {}", variable_of(id)),
         Source::File(place) => place.to_string(),
         Source::Default => "default".to_owned(),
     }

@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 use clap::builder::Resettable;
 use clap::{Arg, Command};
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 pub(crate) use self::fault::Faults;
 use self::fault::judged;
@@ -44,6 +45,24 @@ pub(crate) struct Entry {
     pub(crate) place: Place,
     /// The key and its value as words of a command line; none for a switch that is off.
     words: Vec<String>,
+}
+
+impl Entry {
+    /// Reads a key of this name and its value, which stand at this place.
+    ///
+    /// # Errors
+    /// There is no such option, or the value is none of its: a sentence that names the key.
+    fn read(
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        command: &Command,
+        place: Place,
+    ) -> Result<Entry, String> {
+        let arg = option(name, command)?;
+        let words = words(arg, value.get_ref()).map_err(of_key(name))?;
+        let (arg, words) = judged(arg, words, command)?;
+        Ok(Entry { id: arg.get_id().to_string(), place, words })
+    }
 }
 
 /// A line of a file, from 1 on.
@@ -94,13 +113,9 @@ impl ConfigFile {
                 continue;
             }
             let (name, place) = (key.get_ref().as_ref(), place(key.span().start));
-            let words = option(name, &command)
-                .and_then(|arg| Ok((arg, words(arg, value.get_ref()).map_err(of_key(name))?)));
-            match words.and_then(|(arg, words)| judged(arg, words, &command)) {
+            match Entry::read(name, value, &command, place.clone()) {
                 Err(sentence) => faults.add(place, sentence),
-                Ok((arg, words)) => {
-                    entries.push(Entry { id: arg.get_id().to_string(), place, words });
-                }
+                Ok(entry) => entries.push(entry),
             }
         }
         faults.into_result()?;

@@ -9,9 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::authentication;
-use super::fault::judged;
-use super::value::words;
-use super::{Faults, Place, of_key, option, route_options};
+use super::{Entry, Faults, Place, of_key, option, route_options};
 use crate::apps::{Application, At, read_path};
 use crate::auth;
 
@@ -25,14 +23,6 @@ pub(crate) struct Route {
     entries: Vec<Entry>,
     /// It as it stands in the file, line by line.
     lines: Vec<String>,
-}
-
-/// One option of a route.
-#[derive(Clone, Debug)]
-struct Entry {
-    id: String,
-    place: Place,
-    words: Vec<String>,
 }
 
 impl Route {
@@ -173,9 +163,7 @@ fn entry(
     if !route_options::has(arg.get_id().as_str()) {
         return Err(format!("'{name}' is for the whole server, and not for a route"));
     }
-    let words = words(arg, value.get_ref()).map_err(of_key(name))?;
-    let (arg, words) = judged(arg, words, command)?;
-    Ok(Entry { id: arg.get_id().to_string(), place, words })
+    Entry::read(name, value, command, place)
 }
 
 /// A key and its value, as they may stand in a table; tables in it become such as stand in one line.

@@ -200,30 +200,11 @@ const FLUSH_TIME: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use stickler_testing::pipe::Pipe;
 
     use super::super::json::Json;
     use super::super::record::tests::records;
     use super::*;
-
-    /// Writes into memory while it is allowed to.
-    #[derive(Clone, Default)]
-    struct Pipe {
-        written: Arc<Mutex<Vec<u8>>>,
-        blocked: Arc<Mutex<()>>,
-    }
-
-    impl Write for Pipe {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _open = self.blocked.lock().unwrap();
-            self.written.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// How many frames were written, and how many are said to be missing.
     fn counted(written: &[u8]) -> (usize, u64) {

@@ -76,7 +76,7 @@ pub(super) mod tests {
 
     use stickler::{Config, Endpoint, Inspect};
     use stickler_testing::frame::{REQUEST, close, frame};
-    use stickler_testing::memory::{connect, echo};
+    use stickler_testing::memory::{Peer, connect, echo};
 
     use super::*;
 
@@ -96,29 +96,25 @@ pub(super) mod tests {
 
     /// What is seen of a text, its echo, a Ping with a sequence for terminals, and a Close whose answer is seen too.
     pub(in crate::inspect) fn records() -> Vec<Record> {
-        let kept = Arc::new(Kept::default());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let endpoint = Endpoint::new(Config::default().inspect(kept.clone()));
-            let (peer, serving) = connect(&endpoint, echo);
-            peer.send(REQUEST);
-            peer.head().await;
+        let records = seen(async |peer| {
             peer.send(frame(0x81, "Grüße an alle"));
             peer.frame().await;
             peer.send(frame(0x89, "\u{1b}[31m\n\u{9b}"));
             peer.frame().await;
             peer.send(close(1001));
             peer.frame().await;
-            peer.end();
-            serving.await.unwrap();
         });
-        let records = std::mem::take(&mut *kept.0.lock().unwrap());
         assert_eq!(records.len(), 6);
         records
     }
 
     /// One that breaks a rule, and of which the end is missing.
     pub(in crate::inspect) fn broken() -> Record {
+        seen(async |peer| peer.send([0xb3, 0x05, b'a'])).remove(0)
+    }
+
+    /// What is seen while the peer of an echo does this behind its opening handshake.
+    fn seen(does: impl AsyncFnOnce(&Peer)) -> Vec<Record> {
         let kept = Arc::new(Kept::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -126,10 +122,10 @@ pub(super) mod tests {
             let (peer, serving) = connect(&endpoint, echo);
             peer.send(REQUEST);
             peer.head().await;
-            peer.send([0xb3, 0x05, b'a']);
+            does(&peer).await;
             peer.end();
             serving.await.unwrap();
         });
-        kept.0.lock().unwrap().remove(0)
+        std::mem::take(&mut *kept.0.lock().unwrap())
     }
 }

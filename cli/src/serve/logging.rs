@@ -379,7 +379,7 @@ pub(super) fn a_line(number: usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use stickler_testing::pipe::Pipe;
 
     use super::*;
 
@@ -400,25 +400,6 @@ mod tests {
             serde_json::from_slice::<serde_json::Value>(&escaped).unwrap(),
             serde_json::from_str::<serde_json::Value>(&line).unwrap()
         );
-    }
-
-    /// Writes into memory while it is allowed to.
-    #[derive(Clone, Default)]
-    struct Pipe {
-        written: Arc<Mutex<Vec<u8>>>,
-        blocked: Arc<Mutex<()>>,
-    }
-
-    impl Write for Pipe {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _open = self.blocked.lock().unwrap();
-            self.written.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
     }
 
     #[test]

@@ -51,8 +51,7 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let is_tls_handed = handed.iter().flatten().any(|handed| handed.is_tls);
     let mut plan = Plan::read(options, is_tls_handed)?;
     let drain = plan.drain.clone();
-    let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
-    let log = logging::start(filter, options.log_format).map_err(usage_error)?;
+    let log = logging::start(options.log_filter(), options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
     let served = handed.and_then(|handed| {
         let tracing = plan.trace.take().map(Trace::start).transpose()?;
@@ -79,8 +78,7 @@ pub(crate) fn check(options: &Serve) -> Result<(), clap::Error> {
     // Without --listen-tls the certificates may be for listeners that systemd hands over.
     let is_tls_handed = !options.tls.tls_cert.is_empty();
     Plan::read(options, is_tls_handed)?;
-    let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
-    logging::check(filter).map_err(usage_error)
+    logging::check(options.log_filter()).map_err(usage_error)
 }
 
 /// What the options come to, before anything of it is done.

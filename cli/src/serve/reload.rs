@@ -131,8 +131,7 @@ impl InForce {
         let Plan { certificates, mut config, apps, routes, .. } = plan;
         config.inspect.clone_from(&self.inspect);
         config.check().map_err(|error| error.to_string())?;
-        let filter = options.log.as_deref().map(|filter| (options.name_of("log"), filter));
-        logging::check(filter)?;
+        logging::check(options.log_filter())?;
         let certificates = certificates.zip(self.certificates.as_ref());
         let certificates = certificates.map(|(new, before)| new.or_made_before(before));
         let loaded = certificates.as_ref().map(Certificates::load).transpose();

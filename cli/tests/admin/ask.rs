@@ -1,39 +1,25 @@
 //! A program with an admin listener, and requests to it.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+pub(crate) use stickler_testing::blocking::Answer;
+use stickler_testing::blocking::read_head;
 use stickler_testing::folder::Folder;
-use stickler_testing::frame::{Frame, REQUEST};
+use stickler_testing::frame::REQUEST;
 
 use crate::server::{PATIENCE, Server, stickler};
 
 pub(crate) const TOKEN: &str = "0123456789abcdef-token";
 
-/// An answer to its end.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    head: String,
-    pub(crate) body: String,
-}
-
-impl Answer {
-    /// The value of a header field; "" where there is none.
-    pub(crate) fn field(&self, name: &str) -> &str {
-        let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        let mut values = fields.filter(|(known, _)| known.eq_ignore_ascii_case(name));
-        values.next().map_or("", |(_, value)| value)
-    }
-
-    pub(crate) fn json(&self) -> serde_json::Value {
-        assert_eq!(self.field("Content-Type"), "application/json", "{self:?}");
-        serde_json::from_str(&self.body).unwrap()
-    }
+/// The content of an answer that is JSON.
+pub(crate) fn json(answer: &Answer) -> serde_json::Value {
+    assert_eq!(answer.field("Content-Type"), "application/json", "{answer:?}");
+    serde_json::from_str(&answer.body).unwrap()
 }
 
 /// Where the admin listener of a program is.
@@ -72,12 +58,12 @@ impl At {
             At::Tcp(address) => {
                 let stream = TcpStream::connect(address).unwrap();
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                exchange(stream, request)
+                Answer::to(request, stream)
             }
             At::Unix(path) => {
                 let stream = UnixStream::connect(path).unwrap();
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                exchange(stream, request)
+                Answer::to(request, stream)
             }
         }
     }
@@ -90,15 +76,6 @@ impl At {
     pub(crate) fn post(&self, path: &str, content: &str) -> Answer {
         self.ask("POST", path, &[("Authorization", &format!("Bearer {TOKEN}"))], content)
     }
-}
-
-fn exchange(mut stream: impl Read + Write, request: &str) -> Answer {
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.into(), body: body.into() }
 }
 
 /// The program with an admin listener on a free port of loopback, and these flags.
@@ -160,26 +137,7 @@ pub(crate) fn open_with_head(server: &Server) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(REQUEST.replace("/room", "/").as_bytes()).unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8(head).unwrap();
+    let head = read_head(&mut stream);
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     (stream, head)
-}
-
-/// The next frame of it.
-pub(crate) fn frame(stream: &mut TcpStream) -> Frame {
-    let mut bytes = Vec::new();
-    loop {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        bytes.push(byte[0]);
-        if let Some((_, frame)) = Frame::parse(&bytes) {
-            return frame;
-        }
-    }
 }

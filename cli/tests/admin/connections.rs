@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
+use stickler_testing::blocking::read_frame;
 use stickler_testing::folder::Folder;
 use stickler_testing::frame::text;
 
-use crate::ask::{At, frame, open, start, start_with_token};
+use crate::ask::{At, json, open, start, start_with_token};
 
 /// All pages of so many connections each.
 fn list(at: &At, most: usize) -> Vec<serde_json::Value> {
     let (mut all, mut after) = (Vec::new(), String::new());
     loop {
-        let page = at.get(&format!("/connections?most={most}{after}")).json();
+        let page = json(&at.get(&format!("/connections?most={most}{after}")));
         let connections = page["connections"].as_array().unwrap().clone();
         assert!(connections.len() <= most, "{page}");
         all.extend(connections);
@@ -40,7 +41,7 @@ fn each_connection_is_on_one_page() {
             .collect::<BTreeSet<_>>(),
         addresses
     );
-    assert_eq!(at.get("/connections").json()["connections"].as_array().unwrap().len(), 25);
+    assert_eq!(json(&at.get("/connections"))["connections"].as_array().unwrap().len(), 25);
     server.retire().unwrap();
 }
 
@@ -49,7 +50,7 @@ fn a_row_says_what_is_known_of_a_connection() {
     let (server, at) = start(&[]);
     let mut peer = open(&server);
     peer.write_all(&text("hello")).unwrap();
-    frame(&mut peer);
+    read_frame(&mut peer);
     // It counts when the handler waits again.
     let row = loop {
         let row = list(&at, 10).pop().unwrap();
@@ -100,14 +101,14 @@ fn a_connection_is_closed_with_the_code_and_the_reason_that_are_asked_for() {
         let id = row["id"].as_str().unwrap();
         let answer = at.post(&format!("/connections/{id}/close{query}"), content);
         assert_eq!(answer.status, 202, "{answer:?}");
-        let close = frame(&mut peer);
+        let close = read_frame(&mut peer);
         assert_eq!((close.first, close.close_code()), (0x88, code));
         assert_eq!(&close.payload[2..], reason.as_bytes());
         server.expect_logged(id).unwrap();
         // Its closing handshake goes on: there is none to start.
         assert_eq!(at.post(&format!("/connections/{id}/close"), "").status, 409);
         other.write_all(&text("still here")).unwrap();
-        assert_eq!(&frame(&mut other).payload[..], b"still here");
+        assert_eq!(&read_frame(&mut other).payload[..], b"still here");
     }
     server.retire().unwrap();
 }
@@ -134,6 +135,6 @@ fn what_cannot_be_closed_so_is_refused() {
     }
     assert_eq!(at.post("/connections/7-7-7/close", "").status, 404);
     peer.write_all(&text("still here")).unwrap();
-    assert_eq!(&frame(&mut peer).payload[..], b"still here");
+    assert_eq!(&read_frame(&mut peer).payload[..], b"still here");
     server.retire().unwrap();
 }

@@ -6,10 +6,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
+use stickler_testing::blocking::{read_frame, read_head};
 use stickler_testing::folder::Folder;
 use stickler_testing::frame::text;
 
-use crate::ask::{At, frame, open, start_at, start_with_token};
+use crate::ask::{At, open, start_at, start_with_token};
 use crate::openmetrics::parse;
 use crate::server::{PATIENCE, Server, stickler};
 
@@ -107,13 +108,8 @@ impl Muted {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let request = stickler_testing::frame::REQUEST.replace("/room", path);
         stream.write_all(request.as_bytes()).unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            std::io::Read::read_exact(&mut stream, &mut byte).unwrap();
-            head.push(byte[0]);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+        let head = read_head(&mut stream);
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         stream
     }
 
@@ -125,7 +121,7 @@ impl Muted {
     fn echoes(&self) {
         let mut stream = self.open("/");
         stream.write_all(&text("hello")).unwrap();
-        assert_eq!(&frame(&mut stream).payload[..], b"hello");
+        assert_eq!(&read_frame(&mut stream).payload[..], b"hello");
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::time::Instant;
 
-use stickler_testing::frame::{frame as frame_of, text};
+use stickler_testing::blocking::read_frame;
+use stickler_testing::frame::{frame, text};
 
-use crate::ask::{At, frame, open, start};
+use crate::ask::{At, open, start};
 use crate::openmetrics::{Families, parse};
 use crate::server::{PATIENCE, Server};
 
@@ -51,7 +52,7 @@ fn the_text_is_openmetrics_whatever_happened() {
     scrape(&at);
     let mut peer = open(&server);
     peer.write_all(&text("hello")).unwrap();
-    frame(&mut peer);
+    read_frame(&mut peer);
     scrape(&at);
     server.retire().unwrap();
 }
@@ -78,7 +79,7 @@ fn each_number_moves_with_what_it_counts() {
 fn a_limit_that_ended_a_connection_is_counted_by_its_name() {
     let (server, at) = start(&["--message-idle-timeout=50ms"]);
     let mut peer = open(&server);
-    let whole = frame_of(0x82, [0; 10]);
+    let whole = frame(0x82, [0; 10]);
     peer.write_all(&whole[..9]).unwrap();
     expect(&at, "stickler_limit_endings_total{limit=\"unfinished_message\"}", 1.0);
     expect(&at, "stickler_limit_endings_total{limit=\"pings\"}", 0.0);

@@ -5,10 +5,11 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use rustix::process::Signal;
+use stickler_testing::blocking::read_frame;
 use stickler_testing::folder::Folder;
-use stickler_testing::frame::{close, frame as frame_of, text};
+use stickler_testing::frame::{close, frame, text};
 
-use crate::ask::{At, frame, open, start, start_with_token};
+use crate::ask::{At, json, open, start, start_with_token};
 use crate::openmetrics::parse;
 use crate::server::{PATIENCE, Server};
 
@@ -32,13 +33,13 @@ fn a_drain_begins_on_request_and_the_listener_stays_to_the_end() {
     let mut peer = open(&server);
     let answer = at.post("/drain", "");
     assert_eq!(answer.status, 202);
-    assert_eq!(answer.json()["was_draining"], false);
-    assert_eq!(frame(&mut peer).close_code(), 1001);
+    assert_eq!(json(&answer)["was_draining"], false);
+    assert_eq!(read_frame(&mut peer).close_code(), 1001);
     server.expect_logged("the admin listener was asked to").unwrap();
     // Not ready, but alive; and asked again, nothing changes.
     let ready = at.get("/readyz");
     assert_eq!((ready.status, at.get("/livez").status), (503, 200), "{ready:?}");
-    assert_eq!(at.post("/drain", "").json()["was_draining"], true);
+    assert_eq!(json(&at.post("/drain", ""))["was_draining"], true);
     let metrics = at.get("/metrics").body;
     assert!(metrics.contains("\nstickler_draining 1\n"), "{metrics}");
     assert_eq!(server.status(), None);
@@ -53,7 +54,7 @@ fn after_a_drain_on_request_the_first_sigterm_cuts_nothing() {
     let (server, at) = start_with_token(&folder, &["--shutdown-timeout=100s"]);
     let mut peer = open(&server);
     assert_eq!(at.post("/drain", "").status, 202);
-    assert_eq!(frame(&mut peer).close_code(), 1001);
+    assert_eq!(read_frame(&mut peer).close_code(), 1001);
     server.signal(Signal::TERM);
     server.expect_logged("SIGTERM").unwrap();
     assert_eq!(at.get("/readyz").status, 503);
@@ -71,7 +72,7 @@ fn readyz_fails_during_the_delay_of_a_drain_too() {
 
 /// Messages that are not finished, and more of them than there is memory for.
 fn fill(server: &Server) -> Vec<TcpStream> {
-    let whole = frame_of(0x82, vec![b'a'; 700 << 10]);
+    let whole = frame(0x82, vec![b'a'; 700 << 10]);
     let start = &whole[..whole.len() - 1];
     let begin = |_| {
         let mut peer = open(server);
@@ -117,7 +118,7 @@ fn the_echo_goes_on_while_it_is_scraped() {
     for _ in 0..20 {
         assert_eq!(at.get("/metrics").status, 200);
         peer.write_all(&text("hello")).unwrap();
-        assert_eq!(&frame(&mut peer).payload[..], b"hello");
+        assert_eq!(&read_frame(&mut peer).payload[..], b"hello");
     }
     server.retire().unwrap();
 }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use stickler_testing::folder::Folder;
 
-use crate::ask::{TOKEN, at, open_with_head, refusal, token_file, write};
+use crate::ask::{TOKEN, at, json, open_with_head, refusal, token_file, write};
 use crate::server::{Server, stickler};
 
 #[test]
@@ -42,7 +42,7 @@ fn the_id_header_tells_the_client_the_id_of_the_listing() {
         let (_peer, head) = open_with_head(&server);
         let head = head.to_ascii_lowercase();
         let told = head.lines().find_map(|line| line.strip_prefix("x-connection: ")).unwrap();
-        let page = at(&server).get("/connections").json();
+        let page = json(&at(&server).get("/connections"));
         assert_eq!(page["connections"][0]["id"], told);
         server.retire().unwrap();
     }

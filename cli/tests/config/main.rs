@@ -11,11 +11,12 @@ mod schema;
 #[allow(dead_code, reason = "what the tests beside it need is not all needed here")]
 mod server;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 
+use stickler_testing::blocking::read_head;
 use stickler_testing::folder::Folder;
 use stickler_testing::frame::REQUEST;
 
@@ -49,11 +50,6 @@ fn open(address: SocketAddr, path: &str, fields: &str) -> (u16, TcpStream) {
     let request = REQUEST.replacen("/room", path, 1);
     let request = request.replacen("\r\n\r\n", &format!("\r\n{fields}\r\n"), 1);
     stream.write_all(request.as_bytes()).unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    (String::from_utf8_lossy(&head)[9..12].parse().unwrap(), stream)
+    let head = read_head(&mut stream);
+    (head[9..12].parse().unwrap(), stream)
 }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use stickler_testing::blocking::{read_frame, read_head};
 use stickler_testing::frame::Frame;
 
 use crate::server::PATIENCE;
@@ -25,38 +26,22 @@ impl Client {
 
     /// What comes up to the end of a head.
     pub(crate) fn head(&mut self) -> String {
-        let mut bytes = Vec::new();
-        while !bytes.ends_with(b"\r\n\r\n") {
-            bytes.push(self.byte());
-        }
-        String::from_utf8(bytes).unwrap()
+        read_head(&mut self.stream)
     }
 
     /// The next frame: its first byte, and its payload.
     pub(crate) fn frame(&mut self) -> (u8, Vec<u8>) {
-        let mut bytes = Vec::new();
-        loop {
-            bytes.push(self.byte());
-            if let Some((_, frame)) = Frame::parse(&bytes) {
-                return (frame.first, frame.payload);
-            }
-        }
+        let Frame { first, payload } = read_frame(&mut self.stream);
+        (first, payload)
     }
 
     /// The status code of the Close frame that comes next.
     pub(crate) fn close_code(&mut self) -> u16 {
-        let (first, payload) = self.frame();
-        Frame { first, payload }.close_code()
+        read_frame(&mut self.stream).close_code()
     }
 
     /// Reads until the server ends.
     pub(crate) fn rest(&mut self) {
         self.stream.read_to_end(&mut Vec::new()).unwrap();
-    }
-
-    fn byte(&mut self) -> u8 {
-        let mut byte = [0];
-        self.stream.read_exact(&mut byte).unwrap();
-        byte[0]
     }
 }

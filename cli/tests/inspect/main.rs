@@ -22,6 +22,7 @@ use std::path::Path;
 use client::Client;
 use serde_json::Value;
 use server::{Server, stickler};
+use stickler_testing::blocking::read_head;
 use stickler_testing::frame::{close, frame, text};
 
 /// `stickler serve` on a free port with these variables and flags.
@@ -75,12 +76,7 @@ fn converse_over_tls(address: SocketAddr) {
     let tcp = Client::to(address).stream;
     let mut stream = rustls::StreamOwned::new(tls, tcp);
     stream.write_all(request("/echo").as_bytes()).unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
+    read_head(&mut stream);
     stream.write_all(&text("Hello, secret")).unwrap();
     let mut echo = [0; 15];
     stream.read_exact(&mut echo).unwrap();

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use stickler_testing::blocking::read_head;
 use stickler_testing::frame::Frame;
 
 use crate::server::PATIENCE;
@@ -26,13 +27,7 @@ impl Client {
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut octet = [0];
-            stream.read_exact(&mut octet).unwrap();
-            head.push(octet[0]);
-        }
-        let head = String::from_utf8(head).unwrap();
+        let head = read_head(&mut stream);
         let length = field(&head, "content-length").and_then(|length| length.parse().ok());
         let mut content = vec![0; length.unwrap_or(0)];
         stream.read_exact(&mut content).unwrap();

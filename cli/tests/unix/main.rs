@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use stickler_testing::blocking::{read_frame, read_head};
 use stickler_testing::folder::Folder;
 use stickler_testing::frame::{Frame, close, text};
 
@@ -43,26 +44,9 @@ fn open(path: &Path) -> UnixStream {
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
         )
         .unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+    let head = read_head(&mut stream);
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     stream
-}
-
-fn frame(stream: &mut UnixStream) -> Frame {
-    let mut bytes = Vec::new();
-    loop {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        bytes.push(byte[0]);
-        if let Some((_, frame)) = Frame::parse(&bytes) {
-            return frame;
-        }
-    }
 }
 
 #[test]
@@ -74,9 +58,9 @@ fn it_says_where_and_echoes_there_and_takes_the_file_with_it() {
     assert_eq!(server.stdout_lines()[1], format!("listening on ws+unix:{}", path.display()));
     let mut client = open(&path);
     client.write_all(&text("hello")).unwrap();
-    assert_eq!(frame(&mut client), Frame { first: 0x81, payload: b"hello".to_vec() });
+    assert_eq!(read_frame(&mut client), Frame { first: 0x81, payload: b"hello".to_vec() });
     server.signal(Signal::TERM);
-    assert_eq!(frame(&mut client).close_code(), 1001);
+    assert_eq!(read_frame(&mut client).close_code(), 1001);
     assert!(!path.exists());
     client.write_all(&close(1001)).unwrap();
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
@@ -150,7 +134,7 @@ fn caps_per_address_are_not_for_a_proxy_and_the_log_goes_on() {
     server.expect_logged("refused a connection").unwrap();
     // A frame without a mask.
     clients[0].write_all(b"\x81\x00").unwrap();
-    assert_eq!(frame(&mut clients[0]).close_code(), 1002);
+    assert_eq!(read_frame(&mut clients[0]).close_code(), 1002);
     server.expect_logged("failed the connection").unwrap();
     drop((clients, third));
     server.retire().unwrap();
