@@ -20,8 +20,6 @@ use std::time::Instant;
 use pin_project_lite::pin_project;
 use stickler::proto::handshake::Request;
 use stickler::{AllowedOrigin, Incoming, Rejection, Server, Serving};
-use tracing::Value;
-use tracing::field::display;
 
 use self::chat::Rooms;
 use self::echo::echo;
@@ -194,8 +192,11 @@ pin_project! {
 }
 
 /// The id and the peer, as each line of the log about a connection has them.
-fn named(incoming: &Incoming) -> (impl Value + use<>, Option<impl Value + use<>>) {
-    (display(incoming.id()), incoming.peer_addr().map(display))
+fn named(
+    incoming: &Incoming,
+) -> (impl tracing::Value + use<>, Option<impl tracing::Value + use<>>) {
+    let peer = incoming.peer_addr().map(tracing::field::display);
+    (tracing::field::display(incoming.id()), peer)
 }
 
 /// Answers as the server would.

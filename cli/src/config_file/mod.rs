@@ -199,6 +199,7 @@ mod tests {
             arg("max-queued"),
             arg("max-message-size"),
             arg("page").value_parser(["on", "off"]),
+            arg("chat").value_parser(["on", "off"]),
             arg("credentials").requires("listen"),
             arg("config"),
         ])
