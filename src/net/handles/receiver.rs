@@ -278,7 +278,6 @@ impl Receiver {
     /// that came to is kept.
     #[inline(never)]
     fn poll_locked(&mut self, cx: &mut Context<'_>, delivery: Delivery) -> Poll<Result<bool>> {
-        self.shared.count_received(&mut self.found.counted);
         // Dropped after the lock was given up.
         let mut _left = Left::default();
         let mut state = self.shared.lock();
@@ -296,7 +295,11 @@ impl Receiver {
         if gate.below < usize::MAX {
             gate.below = self.shared.queue_bound(state.queue.len(), gate.below);
         }
-        match look(&mut state, &self.shared, &mut self.found, gate, cx, delivery) {
+        let looked = look(&mut state, &self.shared, &mut self.found, gate, cx, delivery);
+        if !matches!(looked, Looked::Short | Looked::Received(Received::Data(..))) {
+            self.shared.count_received(&mut self.found.counted);
+        }
+        match looked {
             Looked::Short => {
                 self.lease = self.found.keep_input(&mut self.assembled, &mut state);
                 Poll::Ready(Ok(true))
@@ -427,7 +430,8 @@ impl Found {
             return false;
         };
         let Payload::Input(range) = data.payload else { return false };
-        self.counted.add(kind_of(data.text), range.len());
+        // start <= end
+        self.counted.add(kind_of(data.text), range.end.wrapping_sub(range.start));
         self.start = range.start + position;
         self.end = range.end + position;
         (self.text, self.last, self.is_assembled) = (data.text, true, false);

@@ -147,8 +147,9 @@ pub(in crate::net) fn append(
             return false;
         }
         let frames = cork.frames.get_or_insert_with(pool::take_outbox);
-        frames.append_frame(&message_header(kind, payload.len()), payload);
+        // Counted first: the kind is not kept while the payload is copied.
         frames.sent.messages.add(kind, payload.len());
+        frames.append_frame(&message_header(kind, payload.len()), payload);
         true
     })
 }

@@ -161,9 +161,7 @@ impl Shared {
     /// The task has taken these frames, to write them.
     #[inline]
     pub(in crate::net) fn count_sent(&self, sent: &Sent) {
-        if !sent.messages.is_nothing() {
-            self.own.sent.add(&sent.messages);
-        }
+        self.own.sent.add(&sent.messages);
         self.context.tally.sent(sent);
     }
 }
