@@ -94,7 +94,7 @@ fn far_away_the_row_is_named_among_those_that_were_under_way() {
     let ours = Ours::start(&[]);
     for (trigger, case, _, _) in TRIGGERS {
         let near = mortal(ours.address(), move |bytes| trigger(bytes, Fate::Dies));
-        let address = delaying(near, Duration::from_millis(40));
+        let address = delaying(near, Duration::from_millis(120));
         let only = ["--only", case, "--only", "ping", "--only", "deflate-blocks"];
         let (code, json) = results(&format!("ws://{address}/"), "far-gone", &only);
         // Several rows are under way in one round trip, so it is the likeliest, or named beside it; and no case is
