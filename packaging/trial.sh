@@ -29,7 +29,7 @@ hex() { timeout 10 dd bs=1 count="$1" <&3 2>/dev/null | od -An -tx1 -v | tr -d '
 hang_up() { exec 3>&-; }
 
 echo '== install'
-dpkg --install /root/stickler.deb
+dpkg --install /srv/stickler.deb
 is 'after the install' active "$(systemctl is-active stickler)"
 is 'after the install' enabled "$(systemctl is-enabled stickler)"
 is 'the socket' disabled "$(systemctl is-enabled stickler.socket || true)"
@@ -118,7 +118,7 @@ systemctl is-active stickler || { sleep 1 && systemctl is-active stickler; }
 echo '== upgrade'
 before=$(pid)
 systemctl reset-failed stickler
-dpkg --install /root/stickler.deb
+dpkg --install /srv/stickler.deb
 test "$(pid)" != "$before"
 is 'the socket after an upgrade' enabled "$(systemctl is-enabled stickler.socket)"
 echoes
