@@ -363,6 +363,8 @@ fn an_inspected_connection_behind_a_header_has_both_its_addresses() {
     client.send(with(V2, &upgrade("")));
     assert_eq!(client.head().status(), 101);
     client.frame();
+    // It is told once the 101 is written, which the client may read before.
+    until("nobody was told", || !noted.0.lock().unwrap().is_empty());
     let connection = noted.0.lock().unwrap().remove(0);
     assert_eq!(connection.peer_addr(), Some("192.0.2.1:12345".parse().unwrap()));
     assert_eq!(connection.local_addr(), Some(server.handle.local_addrs()[0]));

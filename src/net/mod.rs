@@ -87,6 +87,8 @@ pub(crate) use proxied::Client;
 pub use proxied::{ForwardedFields, InvalidNetwork, TransportAddr, TrustedProxies};
 #[cfg(feature = "server")]
 pub(crate) use read_vec::ReadVec;
+#[cfg(feature = "server")]
+pub(crate) use read_vec::passes_on;
 pub(crate) use state::context::Context;
 #[cfg(feature = "server")]
 pub(crate) use state::counted::Counted;

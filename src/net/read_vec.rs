@@ -107,6 +107,49 @@ pub(crate) trait AnyTransport: ReadVec + AsyncWrite + Unpin + Send {}
 
 impl<T: ReadVec + AsyncWrite + Unpin + Send> AnyTransport for T {}
 
+/// What a transport passes on of the one inside of it, whatever it does with the bytes: stands in an `impl ReadVec`.
+/// Default methods would hide one that is forgotten.
+macro_rules! passes_on {
+    ($self:ident => $inner:expr) => {
+        fn unflushed(&mut $self) -> usize {
+            ($inner).unflushed()
+        }
+
+        fn try_flush(&mut $self) -> std::io::Result<()> {
+            ($inner).try_flush()
+        }
+
+        fn is_secure(&$self) -> bool {
+            ($inner).is_secure()
+        }
+
+        #[cfg(feature = "tls")]
+        fn tls_session(&$self) -> Option<crate::net::TlsSession> {
+            ($inner).tls_session()
+        }
+
+        fn name(&mut $self, id: crate::net::ConnectionId) {
+            ($inner).name(id);
+        }
+
+        fn count_client(
+            &mut $self,
+            client: std::net::IpAddr,
+        ) -> Result<(), crate::proto::rejection::Rejection> {
+            ($inner).count_client(client)
+        }
+
+        fn make_room(&mut $self) {
+            ($inner).make_room();
+        }
+
+        fn local_addr(&$self) -> Option<std::net::SocketAddr> {
+            ($inner).local_addr()
+        }
+    };
+}
+pub(crate) use passes_on;
+
 impl ReadVec for Box<dyn AnyTransport> {
     fn poll_read_vec(
         &mut self,
@@ -121,44 +164,13 @@ impl ReadVec for Box<dyn AnyTransport> {
         (**self).try_write(bytes)
     }
 
-    fn unflushed(&mut self) -> usize {
-        (**self).unflushed()
-    }
-
-    fn try_flush(&mut self) -> io::Result<()> {
-        (**self).try_flush()
-    }
-
-    fn is_secure(&self) -> bool {
-        (**self).is_secure()
-    }
-
-    #[cfg(feature = "tls")]
-    fn tls_session(&self) -> Option<TlsSession> {
-        (**self).tls_session()
-    }
-
-    fn name(&mut self, id: ConnectionId) {
-        (**self).name(id);
-    }
-
     fn take_introduction(&mut self) -> Option<Box<Client>> {
         (**self).take_introduction()
-    }
-
-    fn count_client(&mut self, client: IpAddr) -> Result<(), Rejection> {
-        (**self).count_client(client)
-    }
-
-    fn make_room(&mut self) {
-        (**self).make_room();
-    }
-
-    fn local_addr(&self) -> Option<SocketAddr> {
-        (**self).local_addr()
     }
 
     fn head_is_read(&mut self, early: &[u8]) {
         (**self).head_is_read(early);
     }
+
+    passes_on!(self => **self);
 }

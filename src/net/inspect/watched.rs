@@ -1,7 +1,6 @@
 //! The transport of a connection that may be inspected: it passes everything on, and looks at it.
 
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,12 +13,8 @@ use super::frames::{Frames, View};
 use super::inflating::Inflating;
 use super::{Direction, Inspect, Inspected};
 use crate::net::proxied::Client;
-use crate::net::read_vec::ReadVec;
-use crate::net::state::id::ConnectionId;
+use crate::net::read_vec::{ReadVec, passes_on};
 use crate::net::state::shared::Shared;
-#[cfg(feature = "tls")]
-use crate::net::tls_session::TlsSession;
-use crate::proto::rejection::Rejection;
 
 /// A transport, with an eye on it as long as there is something to see.
 pub(in crate::net) struct Watched<T> {
@@ -213,41 +208,8 @@ impl<T: ReadVec> ReadVec for Watched<T> {
         Ok(len)
     }
 
-    fn unflushed(&mut self) -> usize {
-        self.io.unflushed()
-    }
-
-    fn try_flush(&mut self) -> io::Result<()> {
-        self.io.try_flush()
-    }
-
-    fn is_secure(&self) -> bool {
-        self.io.is_secure()
-    }
-
-    #[cfg(feature = "tls")]
-    fn tls_session(&self) -> Option<TlsSession> {
-        self.io.tls_session()
-    }
-
-    fn name(&mut self, id: ConnectionId) {
-        self.io.name(id);
-    }
-
     fn take_introduction(&mut self) -> Option<Box<Client>> {
         self.io.take_introduction()
-    }
-
-    fn count_client(&mut self, client: IpAddr) -> Result<(), Rejection> {
-        self.io.count_client(client)
-    }
-
-    fn make_room(&mut self) {
-        self.io.make_room();
-    }
-
-    fn local_addr(&self) -> Option<std::net::SocketAddr> {
-        self.io.local_addr()
     }
 
     fn head_is_read(&mut self, early: &[u8]) {
@@ -255,6 +217,8 @@ impl<T: ReadVec> ReadVec for Watched<T> {
         self.watch = Watch::Deciding(Box::new(deciding));
         self.io.head_is_read(early);
     }
+
+    passes_on!(self => self.io);
 }
 
 impl<T: ReadVec + AsyncWrite + Unpin> AsyncWrite for Watched<T> {

@@ -1,7 +1,6 @@
 //! The transports of connections that begin with a header of the PROXY protocol.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,10 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::arriving::Arriving;
 use super::header::ProxyHeader;
 use super::peek::Carries;
-#[cfg(feature = "tls")]
-use crate::net::TlsSession;
-use crate::net::{Client, ConnectionId, ReadVec};
-use crate::proto::rejection::Rejection;
+use crate::net::{Client, ReadVec, passes_on};
 
 /// A transport, behind the header that has to come first.
 pub(super) struct Proxied<T: Carries> {
@@ -60,42 +56,11 @@ impl<T: Carries + ReadVec> ReadVec for Proxied<T> {
         self.before.inner.try_write(bytes)
     }
 
-    fn unflushed(&mut self) -> usize {
-        self.before.inner.unflushed()
-    }
-
-    fn try_flush(&mut self) -> io::Result<()> {
-        self.before.inner.try_flush()
-    }
-
-    fn is_secure(&self) -> bool {
-        self.before.inner.is_secure()
-    }
-
-    #[cfg(feature = "tls")]
-    fn tls_session(&self) -> Option<TlsSession> {
-        self.before.inner.tls_session()
-    }
-
     fn take_introduction(&mut self) -> Option<Box<Client>> {
         self.introduction.take()
     }
 
-    fn count_client(&mut self, client: IpAddr) -> Result<(), Rejection> {
-        self.before.inner.count_client(client)
-    }
-
-    fn name(&mut self, id: ConnectionId) {
-        self.before.inner.name(id);
-    }
-
-    fn make_room(&mut self) {
-        self.before.inner.make_room();
-    }
-
-    fn local_addr(&self) -> Option<SocketAddr> {
-        self.before.inner.local_addr()
-    }
+    passes_on!(self => self.before.inner);
 }
 
 impl<T: Carries + AsyncWrite + Unpin> AsyncWrite for Proxied<T> {
