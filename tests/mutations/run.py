@@ -8,6 +8,7 @@
     tests/mutations/run.py --seconds 300   no new one after this time
     tests/mutations/run.py --fresh         whatever has been seen before
     tests/mutations/run.py --check         whether every rule that needs an entry has one, and its place is there
+    tests/mutations/run.py --build         only builds the tests, with all mutations asleep
     tests/mutations/run.py --summary       writes what was seen to results.tsv, once all is seen
 
 The status is 0 if every row of every mutation that was run has a test that noticed. README.md says how it works.
@@ -60,7 +61,10 @@ def main():
     if args.summary:
         return summary(mutations, read_seen(args.keep))
     schema.make_copy(TREE, mutations)
-    binaries = build()
+    if args.build:
+        build()
+        return 0
+    binaries = look_at(build())
     seen = {} if args.fresh else read_seen(args.keep)
     todo = choose(mutations, args)
     if not todo:
@@ -96,6 +100,7 @@ def arguments():
     parser.add_argument("--again", action="store_true", help="those that nobody noticed once more")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--build", action="store_true")
     parser.add_argument("--summary", action="store_true")
     return parser.parse_args()
 
@@ -123,7 +128,7 @@ class Binary:
 
 
 def build():
-    """Builds the test binaries with all mutations asleep, and sees what they claim and that they pass then."""
+    """Builds the test binaries, with all mutations asleep."""
     command = ["cargo", "test", "--locked", "--no-run", "--message-format", "json-render-diagnostics"]
     for name in ORDER:
         command += ["--test", name]
@@ -136,6 +141,11 @@ def build():
         message = json.loads(line)
         if message.get("reason") == "compiler-artifact" and message["target"]["kind"] == ["test"]:
             binaries.append(Binary(message["target"]["name"], Path(message["executable"])))
+    return binaries
+
+
+def look_at(binaries):
+    """Sees what they claim with nothing broken, and that they pass then."""
     binaries.sort(key=lambda binary: ORDER.index(binary.name))
     for binary in binaries:
         if binary.name != BY_CASE:
