@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::net::TcpStream;
 
-use stickler_testing::blocking::read_frame;
+use stickler_testing::blocking::{read_frame, read_head};
 use stickler_testing::folder::Folder;
-use stickler_testing::frame::text;
+use stickler_testing::frame::{REQUEST, text};
 
 use crate::ask::{At, json, open, start, start_with_token};
 
@@ -72,6 +73,23 @@ fn a_row_says_what_is_known_of_a_connection() {
     }
     let seconds = |name: &str| row[name].as_f64().unwrap();
     assert!(seconds("age_seconds") >= seconds("idle_seconds"), "{row}");
+    server.retire().unwrap();
+}
+
+#[test]
+fn a_token_that_was_agreed_to_is_not_listed() {
+    let (server, at) = start(&["--subprotocol=any"]);
+    for (offered, listed) in [("bearer.s3cret", None), ("chat.v1", Some("chat.v1"))] {
+        let mut peer = TcpStream::connect(server.address()).unwrap();
+        let field = format!("Sec-WebSocket-Protocol: {offered}\r\n\r\n");
+        let request =
+            REQUEST.replace("/room", "/").replacen("\r\n\r\n", &format!("\r\n{field}"), 1);
+        peer.write_all(request.as_bytes()).unwrap();
+        assert!(read_head(&mut peer).contains(offered));
+        let (address, list) = (peer.local_addr().unwrap().to_string(), list(&at, 10));
+        let row = list.iter().find(|row| row["peer_addr"] == address[..]).unwrap();
+        assert_eq!(row["subprotocol"].as_str(), listed, "{row}");
+    }
     server.retire().unwrap();
 }
 

@@ -12,8 +12,13 @@ use super::{refusal, serve, token, write};
 
 /// A server with one route on `/own`, and the echo on `/echo`.
 fn with(folder: &Folder, settings: &str) -> Server {
+    with_all(folder, "", settings)
+}
+
+/// The same, with settings of the server too.
+fn with_all(folder: &Folder, all: &str, settings: &str) -> Server {
     let configuration = format!(
-        "path = '/echo'\nworkers = 1\n[[route]]\npath = '/own'\napplication = 'echo'\n{settings}\n"
+        "path = '/echo'\nworkers = 1\n{all}\n[[route]]\npath = '/own'\napplication = 'echo'\n{settings}\n"
     );
     serve(folder, &configuration, &[])
 }
@@ -40,6 +45,7 @@ fn limits_and_times_bite_on_the_path_of_the_route_alone() {
             [text("a"), text("b"), text("c")].concat(),
             1008,
         ),
+        ("max-pings-per-second = 1", frame(0x89, "").repeat(101), 1008),
         ("message-idle-timeout = '50ms'", half.to_vec(), 1008),
         ("message-timeout = '50ms'", half.to_vec(), 1008),
     ] {
@@ -49,7 +55,7 @@ fn limits_and_times_bite_on_the_path_of_the_route_alone() {
         let ended = loop {
             match own.frame().unwrap() {
                 frame if frame.first == 0x88 => break frame,
-                frame => assert_eq!(frame.first, 0x81, "{settings}"),
+                frame => assert!([0x81, 0x8A].contains(&frame.first), "{settings}"),
             }
         };
         assert_eq!(ended.close_code(), code, "{settings}");
@@ -64,6 +70,55 @@ fn limits_and_times_bite_on_the_path_of_the_route_alone() {
         assert_eq!(last.close_code(), 1000, "{settings}");
         server.retire().unwrap();
     }
+}
+
+/// What the kernel holds on the way is far less than so many echoes.
+const LEN: usize = 256 << 10;
+const COUNT: usize = 64;
+
+/// How many echoes come of as many messages, of which none is read before all are sent, up to a Close.
+fn echoes(client: &mut Client) -> usize {
+    for _ in 0..COUNT {
+        client.send(&frame(0x82, vec![7; LEN]));
+    }
+    let whole = |client: &mut Client| client.frame().unwrap().payload.len() == LEN;
+    (0..COUNT).take_while(|_| whole(client)).count()
+}
+
+#[test]
+fn what_is_queued_for_a_peer_has_the_bound_of_its_route() {
+    let folder = Folder::new("queued");
+    let narrow = "when-full = 'close'\nsend-buffer = '64KiB'";
+    let server = with_all(&folder, narrow, "max-queued = '64MiB'");
+    assert_eq!(echoes(&mut open(&server, "/own")), COUNT);
+    assert!((1..COUNT).contains(&echoes(&mut open(&server, "/echo"))));
+    server.retire().unwrap();
+    let wide = "when-full = 'close'\nsend-buffer = '64KiB'\nmax-queued = '64MiB'";
+    let server = with_all(&folder, wide, "max-queued = '64KiB'\nwhen-full = 'drop'");
+    let mut own = open(&server, "/own");
+    for _ in 0..COUNT {
+        own.send(&frame(0x82, vec![7; LEN]));
+    }
+    own.send(&close(1000));
+    let last = std::iter::from_fn(|| Some(own.frame().unwrap())).enumerate();
+    let (echoed, last) = last.skip_while(|(_, frame)| frame.first == 0x82).next().unwrap();
+    assert!((1..COUNT).contains(&echoed) && last.close_code() == 1000, "{echoed}, {last:?}");
+    server.retire().unwrap();
+}
+
+#[test]
+fn a_peer_that_takes_too_slowly_is_given_up_as_the_route_says() {
+    let folder = Folder::new("drain");
+    let server = with_all(&folder, "send-buffer = '64KiB'", "min-drain-rate = '512KiB'");
+    let (mut own, mut other) = (open(&server, "/own"), open(&server, "/echo"));
+    for client in [&mut own, &mut other] {
+        client.send(&frame(0x82, vec![7; 12 << 20]));
+    }
+    server.expect_logged("the peer took bytes too slowly").unwrap();
+    assert_eq!(other.frame().unwrap().payload.len(), 12 << 20);
+    assert_eq!(server.log().matches("the peer took bytes too slowly").count(), 1);
+    drop((own, other));
+    server.retire().unwrap();
 }
 
 #[test]
