@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub use self::pieces::{Fragments, Piece};
-use self::search::search;
+use self::search::{Next, search};
 
 use super::connection::connection_methods;
 use super::message::{Lent, Message};
@@ -95,9 +95,9 @@ impl Receiver {
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped: the connection keeps what has arrived.
-    pub async fn recv(&mut self) -> Result<Option<Message<'_>>> {
-        let found = search(self, |this, cx| this.poll_next(cx, Delivery::Message)).await?;
-        Ok(found.then(|| self.lend()))
+    #[inline]
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message<'_>>>> {
+        Next::of(self)
     }
 
     /// Waits for the beginning of the next message, to be received piece by piece.
@@ -137,9 +137,7 @@ impl Receiver {
     /// There is no next `poll_recv`.
     #[cfg(feature = "futures")]
     pub(crate) fn stop_polling(&mut self) {
-        if self.is_waiting {
-            self.stop_waiting();
-        }
+        self.end_wait();
     }
 
     /// Which replies keep messages waiting.
@@ -154,6 +152,14 @@ impl Receiver {
         }
     }
 
+    /// Nobody waits any longer.
+    #[inline]
+    fn end_wait(&mut self) {
+        if self.is_waiting {
+            self.stop_waiting();
+        }
+    }
+
     /// Takes back what was left in the state.
     #[cold]
     fn stop_waiting(&mut self) {
@@ -162,6 +168,7 @@ impl Receiver {
         drop(left);
     }
 
+    #[inline]
     fn lend(&mut self) -> Message<'_> {
         let Found { start, end, .. } = self.found;
         let payload = if self.found.is_assembled {
