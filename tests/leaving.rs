@@ -69,7 +69,7 @@ fn during_the_delay_the_server_accepts_and_its_health_is_503_at_once() {
     until("the health checks have ended", || handle.counters().connections == clients.len());
     handle.shutdown(PATIENCE);
     assert!(clients.iter_mut().all(|client| answer(client) == 1012));
-    assert!(TcpStream::connect(address).is_err());
+    until("nobody listens", || TcpStream::connect(address).is_err());
     drop(clients);
     server.wait();
     // Those that ended during the delay are not counted.

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use rustls::ClientConfig;
 use stickler_testing::frame::{close, text};
 use tokio::runtime::Builder;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::peer::Peer;
 use crate::server::{Server, stickler};
@@ -46,7 +46,17 @@ pub(crate) async fn open(server: &Server) -> Peer {
     opened.expect("an answer in time").unwrap()
 }
 
-/// The same over TLS.
+/// Waits until nobody listens any more: each worker closes its own listener, just before its connections.
+pub(crate) async fn refused(server: &Server) {
+    let connects = async {
+        while Peer::connect(server.address()).await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, connects).await.expect("a refusal in time");
+}
+
+/// The same as `open` over TLS.
 pub(crate) async fn open_secure(server: &Server, config: Arc<ClientConfig>) -> Peer {
     let opened = timeout(PATIENCE, Peer::open_secure(server.address(), config)).await;
     opened.expect("an answer in time").unwrap()
