@@ -11,7 +11,7 @@ built=${CARGO_TARGET_DIR:-target}/${profile/dev/debug}/stickler
 made=target/packaging
 
 main() {
-    cargo build --profile "$profile" --locked --package stickler-cli --bin stickler
+    cargo build --profile "$profile" --locked --bin stickler
     # What the program says of itself: the manual, and completions.
     rm -rf "$made"
     mkdir -p "$made/man" "$made/completions"
