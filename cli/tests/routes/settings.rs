@@ -76,11 +76,15 @@ fn limits_and_times_bite_on_the_path_of_the_route_alone() {
 const LEN: usize = 256 << 10;
 const COUNT: usize = 64;
 
-/// How many echoes come of as many messages, of which none is read before all are sent, up to a Close.
-fn echoes(client: &mut Client) -> usize {
+fn send_all(client: &mut Client) {
     for _ in 0..COUNT {
         client.send(&frame(0x82, vec![7; LEN]));
     }
+}
+
+/// How many echoes come of as many messages, of which none is read before all are sent, up to a Close.
+fn echoes(client: &mut Client) -> usize {
+    send_all(client);
     let whole = |client: &mut Client| client.frame().unwrap().payload.len() == LEN;
     (0..COUNT).take_while(|_| whole(client)).count()
 }
@@ -96,9 +100,7 @@ fn what_is_queued_for_a_peer_has_the_bound_of_its_route() {
     let wide = "when-full = 'close'\nsend-buffer = '64KiB'\nmax-queued = '64MiB'";
     let server = with_all(&folder, wide, "max-queued = '64KiB'\nwhen-full = 'drop'");
     let mut own = open(&server, "/own");
-    for _ in 0..COUNT {
-        own.send(&frame(0x82, vec![7; LEN]));
-    }
+    send_all(&mut own);
     own.send(&close(1000));
     let mut frames = std::iter::from_fn(|| own.frame()).enumerate();
     let (echoed, last) = frames.find(|(_, frame)| frame.first != 0x82).unwrap();
