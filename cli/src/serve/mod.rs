@@ -154,6 +154,7 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
         log: log.clone(),
         inspect,
         handle: server.handle(),
+        drain: drain.clone(),
     };
     signals::watch(server.handle(), drain.clone(), in_force.watch()?)?;
     let serving = apps.start(server)?;
@@ -164,11 +165,10 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
     let served = admin::Served { handle: handle.clone(), program: Box::new(program), max_memory };
     let admin = admin.map(|admin| admin.start(served)).transpose()?;
     tell(options, &handle.bindings(), urls.as_deref());
-    if !handle.is_draining() {
-        notify::ready();
-    }
+    drain.tell_before(&handle, notify::ready);
     notify::answer_watchdog(handle.clone())?;
     serving.wait()?;
+    drain.wait_until_told();
     let drained = handle.drained();
     let Drained { clean, unclean, cut, .. } = drained;
     if let Some(admin) = admin {

@@ -13,6 +13,7 @@ use stickler::{Caps, Config, Handle, Inspect};
 
 use super::Plan;
 use super::config::read_caps;
+use super::drain::Drain;
 use super::logging::{self, Log};
 use super::notify;
 use super::tls::{Certificates, End, Loaded, look};
@@ -43,6 +44,7 @@ pub(super) struct InForce {
     /// Who sees the frames, whatever the configuration.
     pub(super) inspect: Option<Arc<dyn Inspect>>,
     pub(super) handle: Handle,
+    pub(super) drain: Drain,
 }
 
 impl InForce {
@@ -73,14 +75,12 @@ impl InForce {
     }
 
     fn reload(&mut self) {
-        notify::reloading();
+        self.drain.tell_before(&self.handle, notify::reloading);
         match self.options.file.config {
             Some(_) => self.reload_all(),
             None => self.reload_certificates(),
         }
-        if !self.handle.is_draining() {
-            notify::ready();
-        }
+        self.drain.tell_before(&self.handle, notify::ready);
     }
 
     fn reload_certificates(&mut self) {

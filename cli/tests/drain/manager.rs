@@ -55,6 +55,14 @@ impl Manager {
         std::iter::repeat_with(|| self.told()).find(|told| told != &["WATCHDOG=1"]).unwrap()
     }
 
+    /// Sends to itself until there is no room.
+    fn fill(&self) {
+        let sender = UnixDatagram::unbound().unwrap();
+        sender.set_nonblocking(true).unwrap();
+        let address = self.socket.local_addr().unwrap();
+        while sender.send_to_addr(b"full", &address).is_ok() {}
+    }
+
     fn has_more(&self) -> bool {
         self.socket.set_nonblocking(true).unwrap();
         match self.socket.recv(&mut [0; 4096]) {
@@ -105,6 +113,22 @@ fn the_manager_is_told_of_the_end_before_the_delay() {
         echo(&mut open(&server).await).await;
     });
     assert_eq!(server.status(), None);
+}
+
+/// Nothing keeps this server, and it would be gone before the manager has room for the message.
+#[test]
+fn a_manager_that_is_slow_to_read_is_told_of_the_end() {
+    let manager = Manager::abstract_name("slow");
+    let server = manager.start(&[], &[]);
+    assert_eq!(manager.told()[0], "READY=1");
+    manager.fill();
+    terminate(&server);
+    // Less than what the program waits for room, also on a machine that is slow.
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(server.status(), None);
+    let told = std::iter::repeat_with(|| manager.told()).find(|told| told != &["full"]);
+    assert_eq!(told.unwrap()[0], "STOPPING=1");
+    assert_eq!(exit(&server), 0);
 }
 
 /// Also where what was to be loaded is not fit for use: the server serves on.
