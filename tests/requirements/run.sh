@@ -25,6 +25,8 @@ STICKLER_CLAIMS=$records cargo test --no-fail-fast "$@" >"$records.log" 2>&1 || 
 STICKLER_CLAIMS=$records cargo test --no-fail-fast "$@" --package stickler --all-features "${with_all_features[@]}" \
     >>"$records.log" 2>&1 || status=1
 grep -E '^test .* FAILED$|^error' "$records.log"
+# What each of them said.
+awk '/^---- .* ----$/ { said = 1 } /^failures:$/ { said = 0 } said' "$records.log"
 
 STICKLER_CLAIMS=$records STICKLER_CONFORMANCE=$PWD/reports/conformance \
     cargo test --quiet "$@" --test requirements -- --exact the_run_proves_every_rule --nocapture || status=1
