@@ -18,6 +18,7 @@ mod reload;
 mod routes;
 mod signals;
 mod tls;
+mod unwritten;
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -29,11 +30,11 @@ use stickler::{Binding, Config, Drained, Server};
 use self::activation::Handed;
 use self::config::{read_apps, read_caps, read_config};
 use self::drain::Drain;
-use self::logging::Log;
 use self::operated::Operated;
 use self::places::Places;
 use self::reload::InForce;
 use self::tls::Certificates;
+use self::unwritten::Unwritten;
 use crate::admin::{self, Admin};
 use crate::apps::{Apps, RoutePlan};
 use crate::cli::{Serve, usage_error};
@@ -53,20 +54,17 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let drain = plan.drain.clone();
     let log = logging::start(options.log_filter(), options.log_format).map_err(usage_error)?;
     descriptors::raise_limit();
+    let mut unwritten = Unwritten { log, frames: None };
     let served = handed.and_then(|handed| {
-        let tracing = plan.trace.take().map(Trace::start).transpose()?;
-        plan.config.inspect = tracing.as_ref().map(Tracing::inspector);
-        let served = serve(options, plan, handed, &log);
-        if let Some(tracing) = tracing {
-            tracing.finish();
-        }
-        served
+        unwritten.frames = plan.trace.take().map(Trace::start).transpose()?;
+        plan.config.inspect = unwritten.frames.as_ref().map(Tracing::inspector);
+        serve(options, plan, handed, &unwritten)
     });
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
         let _ = writeln!(io::stderr(), "stickler: {error}");
     }
-    log.flush();
+    unwritten.finish();
     Ok(served.map_or(ExitCode::FAILURE, |drained| drain.status(&drained)))
 }
 
@@ -125,7 +123,13 @@ fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
     Ok(())
 }
 
-fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Result<Drained> {
+fn serve(
+    options: &Serve,
+    plan: Plan,
+    handed: Vec<Handed>,
+    unwritten: &Unwritten,
+) -> io::Result<Drained> {
+    let log = &unwritten.log;
     let Plan { places, certificates, config, apps, routes, drain, trace: _, admin } = plan;
     let inspect = config.inspect.clone();
     let is_tls_handed = handed.iter().any(|handed| handed.is_tls);
@@ -156,7 +160,7 @@ fn serve(options: &Serve, plan: Plan, handed: Vec<Handed>, log: &Log) -> io::Res
         handle: server.handle(),
         drain: drain.clone(),
     };
-    signals::watch(server.handle(), drain.clone(), in_force.watch()?)?;
+    signals::watch(server.handle(), drain.clone(), in_force.watch()?, unwritten.clone())?;
     let serving = apps.start(server)?;
     let handle = serving.handle().clone();
     allocator::give_back_after_load(handle.clone())?;

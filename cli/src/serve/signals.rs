@@ -11,6 +11,7 @@ use tokio::runtime::Builder;
 
 use super::drain::Drain;
 use super::reload::Reload;
+use super::unwritten::Unwritten;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,12 @@ enum Asked {
 /// # Errors
 ///
 /// When the signals cannot be watched.
-pub(super) fn watch(handle: Handle, drain: Drain, reload: Option<Reload>) -> io::Result<()> {
+pub(super) fn watch(
+    handle: Handle,
+    drain: Drain,
+    reload: Option<Reload>,
+    unwritten: Unwritten,
+) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_io().build().map_err(cannot_watch)?;
     let mut signals = {
         let _entered = runtime.enter();
@@ -43,7 +49,14 @@ pub(super) fn watch(handle: Handle, drain: Drain, reload: Option<Reload>) -> io:
             };
             drop(reload);
             drain.begin(&handle, signal);
-            while signals.next().await == Asked::HangUp {}
+            let signal = loop {
+                if let Asked::End(signal) = signals.next().await {
+                    break signal;
+                }
+            };
+            let connections = handle.counters().connections;
+            tracing::warn!(signal, connections, "a second signal: the process ends at once");
+            unwritten.finish();
             process::exit(1);
         });
     });

@@ -1,13 +1,18 @@
 //! The file that frames are written to: who may read it, what becomes of what is there, and what if it cannot be written.
 
 use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::{Child, ChildStderr, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use stickler_testing::folder::Folder;
+use stickler_testing::frame::text;
 
 use crate::server::stickler;
-use crate::{converse, objects, start};
+use crate::{converse, objects, open, start};
 
 fn flags(file: &Path, format: &str) -> [String; 3] {
     let file = format!("--trace-file={}", file.display());
@@ -69,25 +74,72 @@ fn a_file_that_is_not_for_this_is_refused_before_anybody_is_served() {
 #[cfg(target_os = "linux")]
 #[test]
 fn where_it_cannot_be_written_the_server_goes_on_and_the_log_says_so_once() {
-    let mut command = std::process::Command::new("sh");
-    let script = "exec \"$0\" serve --listen 127.0.0.1:0 --trace-frames --trace-file - >/dev/full";
-    command.args(["-c", script, env!("CARGO_BIN_EXE_stickler")]);
-    command.env_remove("RUST_LOG").stderr(std::process::Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut log = std::io::BufReader::new(child.stderr.take().unwrap());
-    let mut seen = String::new();
-    let address = loop {
-        assert!(std::io::BufRead::read_line(&mut log, &mut seen).unwrap() > 0, "{seen}");
-        let line = seen.lines().last().unwrap();
-        if let Some(address) = line.strip_prefix("listening on ws://") {
-            break address.parse().unwrap();
-        }
-    };
-    converse(address, "/");
-    converse(address, "/");
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    std::io::Read::read_to_string(&mut log, &mut seen).unwrap();
-    assert_eq!(seen.matches("no more frames are shown").count(), 1, "{seen}");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let shown = Shown::on(full.into());
+    converse(shown.address, "/");
+    converse(shown.address, "/");
+    shown.signal(Signal::TERM);
+    let (status, log) = shown.end();
+    assert_eq!(status, Some(0));
+    assert_eq!(log.matches("no more frames are shown").count(), 1, "{log}");
+}
+
+/// More than a pipe holds is shown, and nobody reads it before the end.
+#[test]
+fn a_second_signal_ends_the_process_behind_what_is_to_be_written() {
+    const MESSAGES: usize = 2000;
+    let mut shown = Shown::on(Stdio::piped());
+    let mut client = open(shown.address, "/");
+    for _ in 0..MESSAGES {
+        client.send(text("again"));
+        assert_eq!(client.frame().0, 0x81);
+    }
+    shown.signal(Signal::TERM);
+    assert_eq!(client.frame().0, 0x88);
+    shown.signal(Signal::TERM);
+    let mut frames = String::new();
+    shown.child.stdout.take().unwrap().read_to_string(&mut frames).unwrap();
+    assert_eq!(frames.matches(" <- text ").count(), MESSAGES);
+    let (status, log) = shown.end();
+    assert_eq!(status, Some(1));
+    assert!(log.contains("a second signal") && log.ends_with("connections=1\n"), "{log}");
+}
+
+/// The program with its frames on standard output.
+struct Shown {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    /// What was read of it.
+    seen: String,
+    address: SocketAddr,
+}
+
+impl Shown {
+    fn on(standard_output: Stdio) -> Shown {
+        let mut command = stickler();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--trace-frames", "--trace-file", "-"]);
+        command.stdout(standard_output).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut seen = String::new();
+        let address = loop {
+            assert!(log.read_line(&mut seen).unwrap() > 0, "{seen}");
+            let line = seen.lines().last().unwrap();
+            if let Some(address) = line.strip_prefix("listening on ws://") {
+                break address.parse().unwrap();
+            }
+        };
+        Shown { child, log, seen, address }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for it. Gives the exit status and the log.
+    fn end(mut self) -> (Option<i32>, String) {
+        self.log.read_to_string(&mut self.seen).unwrap();
+        (self.child.wait().unwrap().code(), self.seen)
+    }
 }
