@@ -19,7 +19,7 @@ use stickler::proto::handshake::Authority;
 use stickler::{Binding, BoundAddress};
 
 use super::answers::Refusal;
-use super::token::Token;
+use super::token::TokenFile;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(super) struct Guard {
     pub(super) door: Door,
     /// Hosts that are ours beside the address and loopback, as `Authority::host` has them.
     pub(super) hosts: Vec<String>,
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<TokenFile>,
 }
 
 impl Guard {

@@ -13,7 +13,6 @@ mod routes;
 mod token;
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -27,7 +26,7 @@ use self::guard::{Door, Guard};
 pub(crate) use self::options::Admin;
 use self::options::needs_token;
 use self::pulse::Pulse;
-use self::token::Token;
+pub(crate) use self::token::{Token, TokenFile};
 use crate::listen::Place;
 
 /// What the admin listener asks of the program, beside the server's own handle.
@@ -82,10 +81,8 @@ impl Admin {
             Place::Unix(path) => Ok(Listen::unix(path).unix_mode(SOCKET_MODE)),
         };
         let server = listen.and_then(Server::listen).map_err(cannot)?;
-        let token = self.token_file.as_deref().map(Token::read).transpose().map_err(|why| {
-            let path = self.token_file.as_deref().unwrap_or(Path::new("")).display();
-            io::Error::other(format!("cannot use {path}, which {token_file} names: {why}"))
-        })?;
+        let token = self.token_file.map(|path| TokenFile::open(path, token_file.clone()));
+        let token = token.transpose().map_err(io::Error::other)?;
         let door = Door::of(&server.bindings());
         if door.is_open_to_others() && token.is_none() {
             return Err(io::Error::other(needs_token(admin, token_file)));
@@ -113,6 +110,11 @@ impl Bound {
             address => format!("http://{address}"),
         };
         self.server.bindings().iter().map(url).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Where the token comes from, if there is one.
+    pub(crate) fn token(&self) -> Option<TokenFile> {
+        self.guard.token.clone()
     }
 
     /// Begins to answer.

@@ -3,15 +3,74 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use subtle::ConstantTimeEq;
 
 use crate::auth::TokenHash;
 use crate::permissions::{FOR_OTHERS, mode_with};
 
+/// The file of the token, and the token that is in force. Cheap to clone; all clones have the same one.
+#[derive(Clone)]
+pub(crate) struct TokenFile {
+    path: PathBuf,
+    /// The name of the option that names the file, as the user said it.
+    option: String,
+    in_force: Arc<Mutex<Token>>,
+}
+
+impl TokenFile {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the file: it cannot be read, every user may read it, or the line is no token.
+    pub(super) fn open(path: PathBuf, option: String) -> Result<Self, String> {
+        let token = read(&path, &option)?;
+        Ok(Self { path, option, in_force: Arc::new(Mutex::new(token)) })
+    }
+
+    /// Reads it again, and leaves in force what is.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) fn read(&self) -> Result<Token, String> {
+        read(&self.path, &self.option)
+    }
+
+    /// Has requests show this from now on.
+    pub(crate) fn put_in_force(&self, token: Token) {
+        let before = std::mem::replace(&mut *self.in_force(), token);
+        if before != *self.in_force() {
+            tracing::info!(file = ?self.path, "the token of the admin listener is another one now");
+        }
+    }
+
+    /// Whether an `Authorization` field shows the one in force.
+    pub(super) fn is_shown_by(&self, field: &[u8]) -> bool {
+        self.in_force().is_shown_by(field)
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, Token> {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(path: &Path, option: &str) -> Result<Token, String> {
+    Token::read(path)
+        .map_err(|why| format!("cannot use {}, which {option} names: {why}", path.display()))
+}
+
 /// What requests have to show.
-pub(super) struct Token(TokenHash);
+pub(crate) struct Token(TokenHash);
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
 
 impl Token {
     /// Reads the first line of a file.
@@ -19,7 +78,7 @@ impl Token {
     /// # Errors
     ///
     /// A sentence, when the file cannot be read, every user may read it, or the line is no token.
-    pub(super) fn read(path: &Path) -> Result<Self, String> {
+    fn read(path: &Path) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
         check_permissions(&file)?;
         let mut line = String::new();
@@ -52,7 +111,7 @@ impl Token {
     }
 
     /// Whether it is what an `Authorization` field shows (RFC 6750 §2.1).
-    pub(super) fn is_shown_by(&self, field: &[u8]) -> bool {
+    fn is_shown_by(&self, field: &[u8]) -> bool {
         let Some((scheme, rest)) = field.split_at_checked(SCHEME.len()) else { return false };
         if !scheme.eq_ignore_ascii_case(SCHEME) || !rest.starts_with(b" ") {
             return false;

@@ -152,6 +152,7 @@ fn serve(
         options: options.clone(),
         is_tls_handed,
         certificates,
+        admin_token: admin.as_ref().and_then(admin::Bound::token),
         ends: loaded.map_or_else(Vec::new, |loaded| loaded.ends),
         origins: apps.chat.clone(),
         routes: apps.routes.clone(),

@@ -2,7 +2,7 @@
 //!
 //! One thread does that, and says once a day which of the certificates end soon. Where there is a configuration
 //! file the whole command line is read again: flags and variables say what they said, and the file what it says by
-//! now. Without one, there are the files of TLS only.
+//! now. Without one, there are the files of TLS only, and with either the token of the admin listener.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -17,6 +17,7 @@ use super::drain::Drain;
 use super::logging::{self, Log};
 use super::notify;
 use super::tls::{Certificates, End, Loaded, look};
+use crate::admin::{Token, TokenFile};
 use crate::apps::{Origins, Routes, Table};
 use crate::cli::{Serve, sentence_of};
 
@@ -35,6 +36,7 @@ pub(super) struct InForce {
     pub(super) options: Serve,
     pub(super) is_tls_handed: bool,
     pub(super) certificates: Option<Certificates>,
+    pub(super) admin_token: Option<TokenFile>,
     /// When those end that came from files.
     pub(super) ends: Vec<End>,
     /// Those of the chat, if there is one.
@@ -85,9 +87,11 @@ impl InForce {
 
     fn reload_certificates(&mut self) {
         let Some(certificates) = &self.certificates else { return };
-        match certificates.load() {
-            Ok(loaded) => {
+        let loaded = certificates.load().map_err(|error| error.to_string());
+        match loaded.and_then(|loaded| Ok((loaded, self.read_token()?))) {
+            Ok((loaded, token)) => {
                 self.use_certificates(loaded);
+                self.use_token(token);
                 tracing::info!("loaded the certificates anew; new connections get them");
             }
             Err(error) => {
@@ -100,6 +104,16 @@ impl InForce {
         self.handle.reload_tls(loaded.tls.clone());
         loaded.report();
         self.ends = loaded.ends;
+    }
+
+    fn read_token(&self) -> Result<Option<Token>, String> {
+        self.admin_token.as_ref().map(TokenFile::read).transpose()
+    }
+
+    fn use_token(&self, token: Option<Token>) {
+        if let Some((file, token)) = self.admin_token.as_ref().zip(token) {
+            file.put_in_force(token);
+        }
     }
 
     fn reload_all(&mut self) {
@@ -136,11 +150,13 @@ impl InForce {
         let certificates = certificates.map(|(new, before)| new.or_made_before(before));
         let loaded = certificates.as_ref().map(Certificates::load).transpose();
         let loaded = loaded.map_err(|error| error.to_string())?;
+        let token = self.read_token()?;
         let routes = self.routes.take(routes.load()?)?;
         let caps = read_caps(&options);
         let origins = apps.chat;
         Ok(Next {
             certificates: certificates.zip(loaded),
+            token,
             config,
             caps,
             origins,
@@ -172,6 +188,7 @@ impl InForce {
             self.certificates = Some(certificates);
             self.use_certificates(loaded);
         }
+        self.use_token(next.token);
         if let Some((origins, newest)) = self.origins.as_ref().zip(next.origins) {
             origins.replace(&newest);
         }
@@ -190,6 +207,7 @@ impl InForce {
 struct Next {
     options: Serve,
     certificates: Option<(Certificates, Loaded)>,
+    token: Option<Token>,
     config: Config,
     caps: Caps,
     origins: Option<Origins>,

@@ -4,6 +4,8 @@
 #[path = "../wire/server.rs"]
 #[allow(dead_code, reason = "what the tests beside it need is not all needed here")]
 mod server;
+#[path = "../config/sighup.rs"]
+mod sighup;
 
 mod access;
 mod ask;
@@ -12,4 +14,5 @@ mod logs;
 mod metrics;
 mod openmetrics;
 mod probes;
+mod reload;
 mod usage;

@@ -10,6 +10,7 @@ mod schema;
 #[path = "../wire/server.rs"]
 #[allow(dead_code, reason = "what the tests beside it need is not all needed here")]
 mod server;
+mod sighup;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};

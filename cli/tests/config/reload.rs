@@ -5,29 +5,16 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use stickler_testing::folder::Folder;
 use stickler_testing::frame::binary;
 
 use crate::server::{PATIENCE, Server, stickler};
+use crate::sighup::reload;
 use crate::{open, serve, write};
 
 const LOADED: &str = "loaded the configuration anew";
 const NOT_LOADED: &str = "cannot load the configuration anew";
 const LISTEN: &str = "listen = '127.0.0.1:0'\nworkers = 1\n";
-
-/// Sends SIGHUP, and waits until the log has this once more.
-fn reload(server: &Server, said: &str) -> String {
-    let count = || server.log().matches(said).count();
-    let before = count();
-    server.signal(Signal::HUP);
-    let begun = Instant::now();
-    while count() == before {
-        assert!(begun.elapsed() < PATIENCE, "{said:?} is not in {}", server.log());
-        thread::sleep(Duration::from_millis(2));
-    }
-    server.log().lines().rfind(|line| line.contains(said)).unwrap().to_owned()
-}
 
 /// The first byte of what comes back for a message of so many bytes: 0x82 for its echo, 0x88 for a Close.
 fn answer(stream: &mut TcpStream, bytes: usize) -> u8 {
