@@ -440,6 +440,35 @@ fn behind_a_header_of_a_trusted_proxy_the_fields_count() {
     server.stop();
 }
 
+/// The peer is a proxy that is trusted, and passes TCP on: the fields are the client's.
+#[test]
+fn behind_a_header_that_names_no_client_the_fields_are_a_forgery() {
+    let trusted = proxies().believe_proto(true).believe_host(true);
+    let server = serve(behind_header().trusted_proxies(trusted).max_connections_per_address(1));
+    let forged =
+        "X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: forged\r\n";
+    for header in [b"PROXY UNKNOWN\r\n", LOCAL, UNSPEC, &of_unix()[..]] {
+        let (status, who) = ask(&server, with(header, &get(forged)));
+        assert!(status == 200 && who.starts_with(PEER), "{who}");
+        let https = get(forged).replace("GET /", "GET https://h/");
+        assert_eq!(ask(&server, with(header, &https)).0, 421);
+    }
+    // The limit is that of the address that the socket has.
+    let mut first = server.connect();
+    first.send(with(UNSPEC, &upgrade("X-Forwarded-For: 192.0.2.9\r\n")));
+    assert_eq!(first.head().status(), 101);
+    assert_eq!(ask(&server, with(UNSPEC, &get("X-Forwarded-For: 192.0.2.10\r\n"))).0, 503);
+    server.stop();
+}
+
+/// Version 2, of a family that is not said.
+const UNSPEC: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x00\0\0";
+
+/// The same of a Unix socket of the proxy.
+fn of_unix() -> Vec<u8> {
+    [b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8", &[0; 216][..]].concat()
+}
+
 #[test]
 fn tls_that_a_header_tells_of_is_tls() {
     let server = serve(behind_header());

@@ -32,7 +32,7 @@ pub(super) fn split(line: &[u8]) -> Vec<&[u8]> {
 }
 
 impl Element {
-    /// Reads an element; `None` where anything of it is malformed.
+    /// Reads an element; `None` where anything of it is malformed, or it has more pairs than a proxy writes.
     pub(super) fn parse(text: &[u8]) -> Option<Element> {
         let (mut element, mut seen, mut rest) = (Element::default(), Vec::new(), text);
         loop {
@@ -46,7 +46,7 @@ impl Element {
             }
             let (name, value, behind) = parse_pair(rest)?;
             // RFC 7239 §4: each parameter is there once, in any case.
-            if seen.contains(&name) {
+            if seen.contains(&name) || seen.len() == MOST_PAIRS {
                 return None;
             }
             element.take(&name, &value)?;
@@ -58,12 +58,15 @@ impl Element {
         }
     }
 
-    fn take(&mut self, name: &str, value: &str) -> Option<()> {
+    fn take(&mut self, name: &str, value: &[u8]) -> Option<()> {
+        let text = || str::from_utf8(value).ok();
         match name {
-            "for" => self.node = Some(node::parse(value)?),
-            "by" => drop(node::parse(value)?),
-            "proto" => self.is_secure = Some(parse_proto(value)?),
-            "host" => self.host = Some(value.parse().ok()?),
+            "for" => self.node = Some(node::parse(text()?)?),
+            "by" => drop(node::parse(text()?)?),
+            // RFC 7239 §5.4: any scheme may stand here, and of one that is not known nothing follows.
+            "proto" => self.is_secure = text().and_then(parse_proto),
+            // The client may have chosen it: one that is none must not take the client's address away.
+            "host" => self.host = text().and_then(|host| host.parse().ok()),
             // RFC 7239 §5.5: extensions are passed over.
             _ => {}
         }
@@ -81,7 +84,7 @@ pub(super) fn parse_proto(text: &str) -> Option<bool> {
 }
 
 /// `token "=" value`: the name in lower case, the value without its quotes, and what follows.
-fn parse_pair(text: &[u8]) -> Option<(String, String, &[u8])> {
+fn parse_pair(text: &[u8]) -> Option<(String, Vec<u8>, &[u8])> {
     let equals = text.iter().position(|&octet| octet == b'=')?;
     let (name, rest) = text.split_at_checked(equals)?;
     let rest = rest.get(1..)?;
@@ -93,23 +96,25 @@ fn parse_pair(text: &[u8]) -> Option<(String, String, &[u8])> {
     }
     let end = rest.iter().position(|&octet| octet == b';').unwrap_or(rest.len());
     let (value, behind) = rest.split_at_checked(end)?;
-    let value = str::from_utf8(value).ok().filter(|value| is_token(value.as_bytes()))?;
-    Some((name, value.to_owned(), behind))
+    is_token(value).then(|| (name, value.to_owned(), behind))
 }
 
 /// What stands before the closing quote (RFC 9110 §5.6.4), and what stands behind it.
-fn unquote(text: &[u8]) -> Option<(String, &[u8])> {
+fn unquote(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut value = Vec::new();
     let mut octets = text.iter().enumerate();
     while let Some((at, &octet)) = octets.next() {
         match octet {
-            b'"' => return Some((String::from_utf8(value).ok()?, text.get(at + 1..)?)),
+            b'"' => return Some((value, text.get(at + 1..)?)),
             b'\\' => value.push(*octets.next()?.1),
             octet => value.push(octet),
         }
     }
     None
 }
+
+/// Pairs of one element. Four have a meaning, and extensions are rare.
+const MOST_PAIRS: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -134,6 +139,36 @@ mod tests {
     }
 
     #[test]
+    fn s7239_5_4_a_scheme_or_a_host_that_is_not_known_takes_nothing_else_along() {
+        for pair in [
+            "proto=ftp",
+            "proto=h2",
+            "host=\"a/b\"",
+            "host=\"\"",
+            "ext=\"\u{e9}\"",
+            "proto=\"\u{e9}\"",
+        ] {
+            for text in [format!("for=192.0.2.1;{pair}"), format!("{pair};for=192.0.2.1")] {
+                let element = Element::parse(text.as_bytes()).expect(&text);
+                let only = Element { node: node("192.0.2.1:0"), ..Element::default() };
+                assert_eq!(element, only, "{text}");
+            }
+        }
+        let element = Element::parse(b"for=192.0.2.1;ext=\"\xe9\"").unwrap();
+        assert_eq!(element.node, node("192.0.2.1:0"));
+    }
+
+    #[test]
+    fn an_element_has_so_many_pairs_at_most() {
+        let element = |count: usize| {
+            let pairs: String = (1..count).map(|at| format!(";x{at}=y")).collect();
+            Element::parse(format!("for=192.0.2.1{pairs}").as_bytes())
+        };
+        assert_eq!(element(MOST_PAIRS).unwrap().node, node("192.0.2.1:0"));
+        assert_eq!(element(MOST_PAIRS + 1), None);
+    }
+
+    #[test]
     fn s7239_4_anything_else_is_malformed() {
         for text in [
             "for",
@@ -154,9 +189,7 @@ mod tests {
             "for=\"192.0.2.1\\",
             "for=localhost",
             "by=nobody",
-            "proto=ftp",
             "host=a/b",
-            "host=\"\"",
             "for=192.0.2.1;x",
             "f\"or=192.0.2.1",
         ] {

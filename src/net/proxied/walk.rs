@@ -130,7 +130,9 @@ mod tests {
         assert_eq!(read(&forwarded, chain), ("192.0.2.1:0".into(), Some(true), host.clone()));
         let hidden = "Forwarded: for=_x;proto=https;host=a.example\r\n";
         assert_eq!(read(&forwarded, hidden), ("10.0.0.1:5".into(), Some(true), host));
-        let malformed = "Forwarded: for=192.0.2.1;proto=https;host=a/b\r\n";
+        let odd = "Forwarded: for=192.0.2.1;proto=h2;host=\"a/b\"\r\n";
+        assert_eq!(read(&forwarded, odd), ("192.0.2.1:0".into(), None, None));
+        let malformed = "Forwarded: for=192.0.2.1;proto=https;host\r\n";
         assert_eq!(read(&forwarded, malformed), ("10.0.0.1:5".into(), None, None));
     }
 

@@ -27,6 +27,9 @@ pub(super) struct Opening {
     received: Vec<u8>,
     /// There is no place for the client that a proxy has introduced.
     overload: Option<Rejection>,
+    /// A header of the PROXY protocol has come that names no client: who passes TCP on writes no fields, so what
+    /// the request says of a client is the client's own word.
+    is_nameless: bool,
 }
 
 /// What became of the head.
@@ -89,6 +92,7 @@ impl Opening {
     /// A proxy has said whose connection this is. A client that has no place is told so once it asks for
     /// something, as it would be at the door, and has as little time for that.
     fn introduce<T: ReadVec>(&mut self, client: Client, io: &mut T, shared: &Shared) {
+        self.is_nameless = client.address.is_none();
         shared.believe(client);
         let client = shared.peer();
         // The header may come from a proxy behind another one: then the fields have the client.
@@ -102,6 +106,34 @@ impl Opening {
         }
     }
 
+    /// Reads what a trusted proxy says of the client, and counts the connection for that.
+    ///
+    /// # Errors
+    /// The client has as many connections as it may, or begins too many handshakes.
+    fn believe<T: ReadVec>(
+        &self,
+        request: &mut Request,
+        io: &mut T,
+        shared: &Shared,
+    ) -> Result<(), Refusal> {
+        let Some(proxies) = &shared.context.config.trusted_proxies else { return Ok(()) };
+        let peer = shared.peer();
+        if !proxies.trusts_peer(peer) {
+            return Ok(());
+        }
+        let Believed { client, is_secure, host } = match self.is_nameless {
+            true => Believed { client: peer, ..Believed::default() },
+            false => proxies.read(peer, request),
+        };
+        if let Some(host) = host {
+            request.believe_authority(host);
+        }
+        let address = client.filter(|_| client != peer);
+        shared.believe(Client { address, is_secure, server_name: None });
+        let Some(client) = client else { return Ok(()) };
+        io.count_client(client.ip()).map_err(|rejection| refuse_whole(request, rejection))
+    }
+
     fn receive<T: ReadVec>(
         &mut self,
         mut lease: Lease,
@@ -112,7 +144,7 @@ impl Opening {
             return Err(Refusal::of(rejection, lease.unread()));
         }
         let limits = &shared.context.config.limits.head;
-        let request = if self.received.is_empty() {
+        let mut request = if self.received.is_empty() {
             let Some(head_len) = self.scanner.scan(lease.unread(), limits)? else {
                 self.received.extend_from_slice(lease.unread());
                 return Ok(None);
@@ -133,6 +165,7 @@ impl Opening {
             lease.consume(head_len.saturating_sub(before));
             request?
         };
+        self.believe(&mut request, io, shared)?;
         open(request, lease, io, shared).map(Some)
     }
 }
@@ -160,13 +193,12 @@ fn parse_chosen(head: &[u8], limits: &HeadLimits, http: &HttpService) -> Result<
 
 /// Judges a whole request. Bytes behind the head are kept and read as frames after the 101.
 fn open<T: ReadVec>(
-    mut request: Request,
+    request: Request,
     early: Lease,
     io: &mut T,
     shared: &Arc<Shared>,
 ) -> Result<Opened, Refusal> {
     let context = &shared.context;
-    believe(&mut request, io, shared)?;
     let is_for_health = health::is_asked_by(&request, context);
     if is_for_health && health::answer(&request, shared)? {
         return Ok(Opened::Finished);
@@ -215,30 +247,6 @@ fn open<T: ReadVec>(
     #[cfg(feature = "tls")]
     let incoming = incoming.over(io.tls_session());
     Ok(Opened::Incoming(incoming))
-}
-
-/// Reads what a trusted proxy says of the client, and counts the connection for that.
-///
-/// # Errors
-/// The client has as many connections as it may, or begins too many handshakes.
-fn believe<T: ReadVec>(
-    request: &mut Request,
-    io: &mut T,
-    shared: &Arc<Shared>,
-) -> Result<(), Refusal> {
-    let Some(proxies) = &shared.context.config.trusted_proxies else { return Ok(()) };
-    let peer = shared.peer();
-    if !proxies.trusts_peer(peer) {
-        return Ok(());
-    }
-    let Believed { client, is_secure, host } = proxies.read(peer, request);
-    if let Some(host) = host {
-        request.believe_authority(host);
-    }
-    let address = client.filter(|_| client != peer);
-    shared.believe(Client { address, is_secure, server_name: None });
-    let Some(client) = client else { return Ok(()) };
-    io.count_client(client.ip()).map_err(|rejection| refuse_whole(request, rejection))
 }
 
 /// From here on the request has as much time as the application gives it.

@@ -103,7 +103,7 @@ impl Arriving {
 impl Drop for Arriving {
     fn drop(&mut self) {
         if !self.is_settled && !self.received.is_empty() {
-            self.fail(&"it was not completed in time");
+            self.fail(&"it was never completed");
         }
     }
 }

@@ -88,9 +88,11 @@ fn parse_line(bytes: &[u8]) -> Result<Option<ProxyHeader>, ProxyHeaderFault> {
 fn is_line(line: &[u8]) -> bool {
     let Some(line) = line.strip_suffix(b"\r\n") else { return false };
     let mut parts = line.split(|&octet| octet == b' ').skip(1);
-    if parts.next() == Some(b"UNKNOWN") {
+    match parts.next() {
         // Whatever follows says nothing, but it is one line.
-        return !line.contains(&b'\r');
+        Some(b"UNKNOWN") => return !line.contains(&b'\r'),
+        Some(b"TCP4" | b"TCP6") => {}
+        _ => return false,
     }
     let mut is_text = || parts.next().is_some_and(|part| !part.is_empty());
     let has_addresses = is_text() && is_text();
