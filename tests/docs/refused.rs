@@ -101,7 +101,8 @@ The server answers with this status, with `Connection: close`, and with a `text/
 and 503 has `Retry-After`.
 
 The checks are made in the order of this table: size, then grammar, then policy. The first check that fails gives the
-answer. The last rows are about time and about the server itself.
+answer. Of two faults of size and grammar in one head, that counts whose octets come first. A request that asks for no WebSocket
+is judged by its host and its path before it gets 426. The last rows are about time and about the server itself.
 
 | `Rejection` | section | status | what was wrong |
 |---|---|---|---|

@@ -43,6 +43,11 @@ fn check(arguments: &[&str]) -> Output {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
+        let resident = resident(child.id());
+        if resident > MOST_RESIDENT {
+            child.kill().unwrap();
+            panic!("check {arguments:?} holds {resident} KiB");
+        }
         if begun.elapsed() > Duration::from_secs(120) {
             child.kill().unwrap();
             panic!("check {arguments:?} does not end");
@@ -54,6 +59,16 @@ fn check(arguments: &[&str]) -> Output {
     assert!(!said(&output).contains("panicked"), "{}", said(&output));
     output
 }
+
+/// KiB in memory, at the most so far; 0 where the system does not tell.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
+}
+
+/// Whatever a server does. Messages of some MiB are compared, as many as there are jobs.
+const MOST_RESIDENT: u64 = 256 << 10;
 
 fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
@@ -357,6 +372,14 @@ fn hostile_servers_end_the_run_without_harm() {
         assert_eq!(code(&output), expected, "{behaviour:?}: {}", said(&output));
         assert!(begun.elapsed() < Duration::from_secs(40), "{behaviour:?}");
     }
+}
+
+/// Its memory is watched while it runs.
+#[test]
+fn a_server_that_speaks_without_an_end_fills_no_memory() {
+    let url = format!("ws://{}/", serve(Behaviour::FloodsBlocks));
+    let output = check(&[&url, "--only", "close", "--time-limit", "5s", "--jobs", "1"]);
+    assert!(matches!(code(&output), 1 | 4), "{}", said(&output));
 }
 
 /// Something that a broken server does with a connection needs the head of its request first.

@@ -56,6 +56,8 @@ pub(crate) enum Behaviour {
     DiesAfter(u32),
     /// Sends messages without an end.
     Floods,
+    /// The same in messages of 64 KiB, whatever it is asked.
+    FloodsBlocks,
     /// Promises a frame of 2^62 bytes.
     HugeFrame,
     /// Sends a byte now and then.
@@ -175,6 +177,11 @@ fn open(stream: &mut TcpStream, behaviour: Behaviour) {
         Behaviour::PingsFirst => drop(say(stream, &frame(0x89, b"first", behaviour))),
         Behaviour::Floods => {
             while say(stream, &frame(0x81, &[b'x'; 100], behaviour)) {}
+            return;
+        }
+        Behaviour::FloodsBlocks => {
+            let block = [&[0x82, 126, 0xff, 0xff][..], &[b'x'; 0xffff]].concat();
+            while say(stream, &block) {}
             return;
         }
         Behaviour::HugeFrame => {

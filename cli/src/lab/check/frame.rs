@@ -191,6 +191,17 @@ impl Event {
         matches!(self, Event::Text(_) | Event::Binary(_))
     }
 
+    /// How long its payload is.
+    pub(crate) fn octets(&self) -> usize {
+        match self {
+            Event::Text(payload)
+            | Event::Binary(payload)
+            | Event::Ping(payload)
+            | Event::Pong(payload)
+            | Event::Close(payload) => payload.len(),
+        }
+    }
+
     /// The code of a Close frame's body, `None` when it is empty.
     pub(crate) fn close_code(body: &[u8]) -> Option<u16> {
         body.first_chunk::<2>().map(|code| u16::from_be_bytes(*code))

@@ -24,6 +24,8 @@ pub(crate) struct Transcript {
     pub(crate) close: Option<Vec<u8>>,
     /// What came after it.
     pub(crate) afterwards: Vec<Event>,
+    /// Octets of the messages among them.
+    octets: usize,
     pub(crate) end: Ending,
     /// Whether the Ping that asks if the server goes on was answered.
     pub(crate) goes_on: bool,
@@ -49,6 +51,12 @@ pub(crate) enum Ending {
 }
 
 impl Transcript {
+    /// Whether more has come than so many events and octets, and what a server may say unasked.
+    fn is_beyond(&self, events: usize, octets: usize) -> bool {
+        self.events.len() + self.afterwards.len() > events + MOST_SURPLUS
+            || self.octets > octets + MOST_SURPLUS_OCTETS
+    }
+
     /// Whether anything came that shows the server to have dealt with the row.
     pub(crate) fn is_answered(&self) -> bool {
         self.goes_on || self.close.is_some() || !self.events.is_empty()
@@ -220,7 +228,12 @@ fn warm(
         let event = loop {
             match connection.next(until) {
                 Next::Event(Event::Ping(_)) => {}
-                Next::Event(event) if event.is_data() && !server.echoes() => note(seen, event),
+                // A server that speaks unasked may do so without an end.
+                Next::Event(event) if event.is_data() && !server.echoes() => {
+                    if !seen.is_beyond(0, 0) {
+                        note(seen, event);
+                    }
+                }
                 other => break other,
             }
         };
@@ -265,6 +278,7 @@ pub(crate) fn deliver(connection: &mut Connection, bytes: &[u8], delivery: Deliv
 fn listen(connection: &mut Connection, row: &Exchange, server: &Server, seen: &mut Transcript) {
     let pace = &server.pace;
     let mut asked = row.asks_at_once(server);
+    let expected = row.replies.iter().map(Event::octets).sum();
     // A server that only pings on and on makes no progress.
     let mut progress = Instant::now();
     loop {
@@ -296,7 +310,7 @@ fn listen(connection: &mut Connection, row: &Exchange, server: &Server, seen: &m
             Next::Event(event) => {
                 progress = Instant::now();
                 note(seen, event);
-                if seen.events.len() + seen.afterwards.len() > row.replies.len() + MOST_SURPLUS {
+                if seen.is_beyond(row.replies.len(), expected) {
                     return;
                 }
             }
@@ -328,6 +342,7 @@ fn listen(connection: &mut Connection, row: &Exchange, server: &Server, seen: &m
 }
 
 fn note(seen: &mut Transcript, event: Event) {
+    seen.octets += event.octets();
     match (event, &seen.close) {
         (Event::Close(body), None) => seen.close = Some(body),
         (event, None) => seen.events.push(event),
@@ -354,3 +369,6 @@ const PROBE: &[u8] = b"still open?";
 
 /// Events beyond the expected ones before a server is no longer listened to.
 const MOST_SURPLUS: usize = 16;
+
+/// The same in octets of messages.
+const MOST_SURPLUS_OCTETS: usize = 1 << 20;
