@@ -76,6 +76,9 @@ fn a_time_of_0_is_refused_by_its_name() {
 fn a_policy_that_nobody_could_satisfy_is_refused() {
     let rows = [
         (Policy::default().paths([""; 0]), "policy.paths"),
+        (Policy::default().paths([""]), "policy.paths"),
+        (Policy::default().paths(["/a", "chat"]), "policy.paths"),
+        (Policy::default().paths(["/a?b"]), "policy.paths"),
         (Policy::default().prefixes([""]), "policy.prefixes"),
         (Policy::default().prefixes(["/a"]), "policy.prefixes"),
         (Policy::default().prefixes(["a/"]), "policy.prefixes"),

@@ -267,8 +267,8 @@ pub struct Limits {
     /// 1 MiB by default. More gets 413.
     pub max_body_size: usize,
     /// Pings from the peer in a second, and Pongs that answer none of ours; 100 by default. So many may
-    /// come at once. Beyond, the peer is not read for up to a second; over ten times as many within ten
-    /// seconds fail the connection with 1008.
+    /// come at once. Beyond, the peer is not read for up to a second; over a hundred times as many within
+    /// ten seconds fail the connection with 1008.
     pub max_pings_per_second: u32,
     /// Messages from the peer in a second; `None` by default: no bound. So many may come at once.
     pub max_messages_per_second: Option<u32>,

@@ -218,11 +218,14 @@ impl Ending {
         if self.received.is_some() {
             return None;
         }
+        // Who was refused may keep TCP open for as long as it is let: that is not why the connection ended.
+        let rejection =
+            self.rejection.filter(|_| self.timeout.is_none_or(|it| it == TimeoutKind::Close));
+        if let Some(rejection) = rejection {
+            return Some(Error::Refused(rejection.into()));
+        }
         if let Some(timeout) = self.timeout {
             return Some(Error::Timeout(timeout));
-        }
-        if let Some(rejection) = self.rejection {
-            return Some(Error::Refused(rejection.into()));
         }
         if self.initiator == Initiator::Overload {
             return Some(Error::Overload);

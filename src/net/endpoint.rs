@@ -88,8 +88,8 @@ impl Endpoint {
         Endpoint { context: Arc::new(Context::new(Arc::new(config), Some(service))) }
     }
 
-    /// Serves one connection from its first byte. Call it inside a tokio runtime; the future
-    /// is `Send` when the handler's is.
+    /// Serves one connection from its first byte. Call it inside a tokio runtime. The handler and its
+    /// future have to be `Send`, and this future is.
     ///
     /// # Cancel safety
     /// Dropped, the transport is dropped with it and the connection ends without a Close.

@@ -88,7 +88,8 @@ violations! {
     MessageTooBig: "RFC 6455 10.4", TOO_BIG, "message is longer than the limit";
     /// A message of more fragments than the limit.
     TooManyFragments: "RFC 6455 10.4", POLICY_VIOLATION, "message has more fragments than the limit";
-    /// For ten seconds ten times more Pings, or Pongs that answer none of ours, than the limit.
+    /// Within ten seconds over a hundred times as many Pings, or Pongs that answer none of ours, as the limit lets
+    /// come in one.
     TooManyPings: "RFC 6455 10.4", POLICY_VIOLATION, "more Pings or unasked Pongs came than the limit";
     /// More messages than the limit for a second, where these are not to wait.
     TooManyMessages: "RFC 6455 10.4", POLICY_VIOLATION, "messages came faster than the limit";

@@ -120,8 +120,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When an address cannot be listened on; the message names it. Its port is
-    /// taken also when another server of this kind has it.
+    /// When an address cannot be listened on; the message names it, unless it could not be resolved.
+    /// Its port is taken also when another server of this kind has it.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         Self::listen(Listen::tcp(address)?)
     }
@@ -440,7 +440,11 @@ impl Server {
     /// thread to thread, which costs more than a worker does, and handlers may call
     /// `tokio::task::block_in_place`; it keeps the connection waiting, and no other.
     ///
-    /// The runtime needs I/O and timers. When it ends, the server does.
+    /// When the runtime ends, the server does.
+    ///
+    /// # Panics
+    ///
+    /// The runtime has no I/O. Without timers its tasks panic, and nobody is served.
     ///
     /// # Errors
     ///

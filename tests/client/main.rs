@@ -6,7 +6,7 @@ use stickler::http::Request;
 use stickler::test::{Client, TestError};
 use stickler::{
     CloseCode, Config, Endpoint, Error, Incoming, OwnedMessage, Policy, Result, SentClose,
-    Violation,
+    TimeoutKind, Violation,
 };
 
 async fn echo(incoming: Incoming) -> Result<()> {
@@ -129,6 +129,32 @@ async fn time_is_moved_by_the_test_and_pings_are_answered() {
     .unwrap();
     assert_eq!(client.recv_text().await.unwrap(), "an hour later");
     assert!(client.ended().await.unwrap().is_clean());
+}
+
+/// Its answers to what is still to be read go nowhere, and that is not its end.
+#[tokio::test(start_paused = true)]
+async fn what_a_server_sent_before_it_went_is_received() {
+    let mut client = Client::connect("/", echo).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(client.recv().await.unwrap(), None);
+    assert_eq!(client.received_close().unwrap().code, Some(CloseCode::INTERNAL_ERROR));
+    let ending = client.ended().await.unwrap();
+    assert_eq!(ending.timeout, Some(TimeoutKind::Keepalive));
+    let mut client = Client::connect("/", async |incoming: Incoming| {
+        let sender = incoming.accept()?.into_sender();
+        sender.send("a")?;
+        sender.ping(b"?")?;
+        sender.send("b")?;
+        sender.flushed().await?;
+        sender.abort();
+        Ok::<(), Error>(())
+    })
+    .await
+    .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(client.recv_text().await.unwrap(), "a");
+    assert_eq!(client.recv_text().await.unwrap(), "b");
+    assert_eq!(client.recv().await.unwrap(), None);
 }
 
 /// A message in fragments, with a Ping between them.

@@ -1,6 +1,8 @@
 //! Connections that no handler serves: they last as long as their handles.
 
-use stickler::{CloseCode, Config, Endpoint, Error, OwnedMessage, Prepared, Rejection, Topic};
+use stickler::{
+    CloseCode, Config, Endpoint, Error, OwnedMessage, Prepared, Rejection, TimeoutKind, Topic,
+};
 
 use crate::support::{REQUEST, close, text, wire};
 
@@ -74,6 +76,18 @@ async fn s4_2_1_a_refused_handshake_is_an_error_and_told_to_the_peer() {
     let Error::Refused(refusal) = error else { panic!("{error:?}") };
     assert_eq!(refusal.rejection, Rejection::VersionUnsupported);
     assert!(peer.head().await.starts_with("HTTP/1.1 426 "));
+    // A peer that keeps TCP open does not choose another error.
+    let (transport, peer) = wire();
+    peer.send(REQUEST.replace("Version: 13", "Version: 12"));
+    let error = endpoint.accept(transport, None).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error:?}");
+    drop(peer);
+    // One that does not finish its head in time is late, and is told so.
+    let (transport, peer) = wire();
+    peer.send(&REQUEST[..20]);
+    let error = endpoint.accept(transport, None).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout(TimeoutKind::Handshake)), "{error:?}");
+    drop(peer);
     // A transport that ends before anything was asked.
     let (transport, peer) = wire();
     peer.end();

@@ -140,6 +140,12 @@ fn check_policy(policy: &Policy) -> Result<(), ConfigError> {
     if policy.prefixes.iter().any(|prefix| !prefix.starts_with('/') || !prefix.ends_with('/')) {
         return refuse("policy.prefixes", "has one that does not begin and end with a slash");
     }
+    if policy.paths.iter().flatten().any(|path| !is_path(path)) {
+        return refuse(
+            "policy.paths",
+            "has one that no request can have: it begins with a slash, and has no ? or #",
+        );
+    }
     if policy.paths.as_ref().is_some_and(Vec::is_empty) && policy.prefixes.is_empty() {
         return refuse("policy.paths", "is an empty list: every path would get 404");
     }
@@ -168,11 +174,15 @@ fn check_id_header(name: Option<&HeaderName>) -> Result<(), ConfigError> {
     }
 }
 
+/// RFC 9112 §3.2.1: no request has another path.
+fn is_path(path: &str) -> bool {
+    let is_octet = |octet: u8| octet.is_ascii_graphic() && !b"?#".contains(&octet);
+    path.starts_with('/') && path.bytes().all(is_octet)
+}
+
 fn check_health_path(path: Option<&str>, policy: &Policy) -> Result<(), ConfigError> {
     let Some(path) = path else { return Ok(()) };
-    // RFC 9112 §3.2.1: no request has another path.
-    let is_path = |octet: u8| octet.is_ascii_graphic() && !b"?#".contains(&octet);
-    if !path.starts_with('/') || !path.bytes().all(is_path) {
+    if !is_path(path) {
         return refuse("health_path", "is no path: a slash, then visible ASCII without ? and #");
     }
     if policy.paths.iter().flatten().any(|served| served == path) {

@@ -25,7 +25,7 @@ pub(crate) struct Transcript {
     /// What came after it.
     pub(crate) afterwards: Vec<Event>,
     /// Octets of the messages among them.
-    octets: usize,
+    pub(crate) octets: usize,
     pub(crate) end: Ending,
     /// Whether the Ping that asks if the server goes on was answered.
     pub(crate) goes_on: bool,
