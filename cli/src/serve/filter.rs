@@ -255,6 +255,7 @@ const MODULES: &[&str] = &[
     "stickler::admin",
     "stickler::admin::connections",
     "stickler::admin::routes",
+    "stickler::admin::token",
     "stickler::apps",
     "stickler::apps::chat::claim",
     "stickler::apps::chat::member",
