@@ -104,8 +104,13 @@ pub(super) fn close(
 fn read_close(head: &Parts, content: &[u8]) -> Result<Close, Refusal> {
     let mut close = Close::default();
     if !content.is_empty() {
-        close = serde_json::from_slice(content)
-            .map_err(|why| invalid(&format!("the content is to be as {CLOSE_FORM}: {why}")))?;
+        let wanted = format!("the content is to be an object as {CLOSE_FORM}");
+        // serde would take a list of the values as well.
+        if !content.trim_ascii_start().starts_with(b"{") {
+            return Err(invalid(&wanted));
+        }
+        close =
+            serde_json::from_slice(content).map_err(|why| invalid(&format!("{wanted}: {why}")))?;
     }
     for (name, value) in query(head) {
         match &name[..] {

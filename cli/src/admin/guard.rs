@@ -98,18 +98,15 @@ impl Guard {
                 "nothing can be changed here: there is no --admin-token-file, and this is no Unix socket",
             ));
         };
-        // Two of them are two opinions.
         let mut fields = head.headers.get_all(AUTHORIZATION).iter();
-        let only = fields.next().filter(|_| fields.next().is_none());
-        match only {
-            Some(field) if token.is_shown_by(field.as_bytes()) => Ok(()),
-            Some(_) => {
-                Err(Refusal::unauthorized("the token is not that of --admin-token-file", true))
-            }
-            None => {
-                Err(Refusal::unauthorized("the token is missing (Authorization: Bearer)", false))
-            }
-        }
+        let (sentence, is_shown) = match (fields.next(), fields.next()) {
+            (Some(field), None) if token.is_shown_by(field.as_bytes()) => return Ok(()),
+            (Some(_), None) => ("the token is not that of --admin-token-file", true),
+            // Two of them are two opinions.
+            (Some(_), Some(_)) => ("there is more than one Authorization field", true),
+            (None, _) => ("the token is missing (Authorization: Bearer)", false),
+        };
+        Err(Refusal::unauthorized(sentence, is_shown))
     }
 
     /// Whether a host, with a port or without, is this listener's.

@@ -54,7 +54,7 @@ fn open_file(path: &Path, format: TraceFormat) -> io::Result<File> {
     if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
         return Err(io::Error::other(NO_FILE));
     }
-    let mut file = options.open(path)?;
+    let file = options.open(path)?;
     let opened = file.metadata()?;
     #[cfg(unix)]
     {
@@ -68,8 +68,8 @@ fn open_file(path: &Path, format: TraceFormat) -> io::Result<File> {
         return Err(io::Error::other("others than its owner may read or write it"));
     }
     if format == TraceFormat::Pcapng && opened.len() > 0 {
-        let mut beginning = [0; 4];
-        file.read_exact(&mut beginning)?;
+        let mut beginning = Vec::new();
+        (&file).take(SECTION.len() as u64).read_to_end(&mut beginning)?;
         if beginning != SECTION {
             return Err(io::Error::other("it holds something else than pcapng"));
         }

@@ -94,6 +94,9 @@ fn what_changes_something_wants_the_token() {
             assert!(answer.field("WWW-Authenticate").starts_with("Bearer "), "{path}");
             assert!(!answer.body.contains(TOKEN));
         }
+        let twice = [("Authorization", &right[..]); 2];
+        let answer = at.ask("POST", path, &twice, "debug");
+        assert!(answer.status == 401 && answer.body.contains("more than one"), "{answer:?}");
     }
     assert_eq!(at.get("/log").body, "info\n", "a refused request changed something");
     assert_eq!(at.get("/readyz").status, 200);

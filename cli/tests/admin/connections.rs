@@ -144,12 +144,17 @@ fn what_cannot_be_closed_so_is_refused() {
         ("?code=x", "", "wanted: a number"),
         ("?other=1", "", "code=CODE"),
         ("", "{\"other\":1}", "unknown field"),
-        ("", "{\"code\":\"x\"}", "the content is to be as"),
-        ("", "code=1001", "the content is to be as"),
+        ("", "{\"code\":\"x\"}", "the content is to be an object as"),
+        ("", "code=1001", "an object as {\"code\": 1008"),
+        ("", "[4000,\"a\"]", "an object as {\"code\": 1008"),
+        ("", "\"a\"", "an object as {\"code\": 1008"),
+        ("", "null", "an object as {\"code\": 1008"),
+        ("", "{\"code\":1001,\"code\":1002}", "duplicate field"),
         (&format!("?reason={long}")[..], "", "123"),
     ] {
         let answer = at.post(&format!("/connections/{id}/close{query}"), content);
         assert!(answer.status == 400 && answer.body.contains(sentence), "{query}: {answer:?}");
+        assert!(!answer.body.contains("struct"), "{answer:?}");
     }
     assert_eq!(at.post("/connections/7-7-7/close", "").status, 404);
     peer.write_all(&text("still here")).unwrap();

@@ -47,12 +47,16 @@ fn a_file_that_is_not_for_this_is_refused_before_anybody_is_served() {
     };
     make("others", "", 0o644);
     make("text", "no pcapng", 0o600);
+    make("short", "no", 0o600);
+    make("begun", "\n\r\r", 0o600);
     make("target", "", 0o600);
     symlink(at("target"), at("link")).unwrap();
     symlink(at("nowhere"), at("dangling")).unwrap();
     for (name, format, told) in [
         ("others", "json", "others than its owner may read or write it"),
         ("text", "pcapng", "it holds something else than pcapng"),
+        ("short", "pcapng", "it holds something else than pcapng"),
+        ("begun", "pcapng", "it holds something else than pcapng"),
         ("link", "text", "it is no regular file"),
         ("dangling", "text", "it is no regular file"),
         (".", "text", "it is no regular file"),
