@@ -178,6 +178,7 @@ async fn no_websocket(incoming: Incoming) -> stickler::Result<()> {
 fn config() -> Config {
     let mut timeouts = Timeouts::default();
     timeouts.handshake = REQUEST_TIME;
+    timeouts.close = CLOSE_TIME;
     let deflate = DeflateConfig::default().policy(None);
     Config::default().limits(limits()).timeouts(timeouts).deflate(deflate).max_memory(MOST_MEMORY)
 }
@@ -209,8 +210,11 @@ const MOST_CONTENT: usize = 4 << 10;
 /// The most bytes that all connections here hold.
 const MOST_MEMORY: usize = 8 << 20;
 
-/// How long a request may take to arrive.
+/// How long the head of a request may take to arrive, and how long its content then.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
+
+/// How long a client that has its answer keeps its place without closing.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// What answers have at the end of the program.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
@@ -301,6 +305,11 @@ mod tests {
         };
         assert_eq!(status("0.0.0.0:0"), "503");
         assert_eq!(status("127.0.0.1:0"), "200");
+    }
+
+    #[test]
+    fn who_does_not_close_loses_the_place_soon() {
+        assert!(config().timeouts.close <= Duration::from_secs(1));
     }
 
     #[test]
