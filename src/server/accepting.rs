@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 
+use super::binding::BoundAddress;
 use super::buffers::Buffers;
 use super::handover::{Rest, turn_away};
 use super::listener::Bound;
@@ -25,6 +26,8 @@ pub(super) struct Listener {
     file: Option<Arc<SocketFile>>,
     /// Until it is closed.
     socket: Option<Kind>,
+    /// For the log: a program may have several listeners, and several servers.
+    pub(super) address: BoundAddress,
     pub(super) rest: Rest,
     /// Whether its connections begin with TLS.
     pub(super) is_tls: bool,
@@ -60,6 +63,7 @@ impl Listener {
             #[cfg(unix)]
             file: bound.file,
             socket: Some(socket),
+            address: bound.address,
             rest: bound.rest,
             is_tls: bound.is_tls,
             is_proxied: bound.is_proxied,
@@ -132,7 +136,8 @@ impl Listener {
         }
         let (Rest::Served, Some(Kind::Tcp(listener))) = (self.rest, &self.socket) else { return };
         if let Err(error) = turn_away(&SockRef::from(listener)) {
-            tracing::warn!(%error, "cannot turn new connections away; some may be reset");
+            let listener = &self.address;
+            tracing::warn!(%listener, %error, "cannot turn new connections away; some may be reset");
         }
     }
 

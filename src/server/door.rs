@@ -297,7 +297,8 @@ where
     {
         if let Some(suppressed) = self.context.admit_line_of_place(peer) {
             let peer = peer.map(tracing::field::display);
-            tracing::warn!(peer, %overload, suppressed, "refused a connection");
+            let listener = &self.listener.address;
+            tracing::warn!(peer, %listener, %overload, suppressed, "refused a connection");
         }
         self.shared.refusals.spawn(stream, overload.rejection());
     }
@@ -306,8 +307,9 @@ where
     /// trying again at once would only burn the processor that could free them.
     async fn wait_out(&mut self, trouble: &io::Error) {
         self.shared.control.tally.accept_errors.fetch_add(1, Ordering::Relaxed);
+        let listener = &self.listener.address;
         self.shared.accept_errors_told.tell(|suppressed| {
-            tracing::error!(error = %trouble, suppressed, "cannot accept connections; trying again");
+            tracing::error!(%listener, error = %trouble, suppressed, "cannot accept connections; trying again");
         });
         tokio::select! {
             _ = self.shutdown.listeners_close() => {}

@@ -53,6 +53,15 @@ fn paths_that_are_none_get_404_and_other_methods_405_with_those_that_are_allowed
 }
 
 #[test]
+fn where_it_is_full_the_log_names_it() {
+    let (server, at) = start(&[]);
+    let At::Tcp(address) = at else { panic!("{at:?}") };
+    let _held: Vec<_> = (0..33).map(|_| TcpStream::connect(address).unwrap()).collect();
+    server.expect_logged(&format!("listener={address}")).unwrap();
+    server.retire().unwrap();
+}
+
+#[test]
 fn a_websocket_gets_404() {
     let (server, at) = start(&[]);
     for path in ["/", "/metrics"] {
