@@ -219,16 +219,17 @@ fn check_nats(options: &Serve) -> Result<(), clap::Error> {
     Ok(())
 }
 
-fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {
+/// Where health is asked for; routes are not looked at.
+///
+/// # Errors
+/// It is no path, or something outside of routes has it.
+pub(super) fn read_health_path(options: &Serve) -> Result<Option<String>, clap::Error> {
     let name = options.name_of("health_path");
     let path = read_each(options.health_path.as_slice(), &name, read_path)?.pop();
     if let Some((taken, flag)) = taken(options).find(|(taken, _)| path.as_deref() == Some(*taken)) {
         return Err(usage_error(format!("'{taken}', which {name} names, is of --{flag}")));
     }
     match path {
-        Some(path) if routes::paths(options).any(|taken| taken == path) => {
-            Err(usage_error(format!("a route has '{path}', which {name} names too")))
-        }
         Some(path) if read_paths(options)?.contains(&path) => {
             Err(usage_error(format!("the echo answers on '{path}', which {name} names too")))
         }

@@ -1,8 +1,8 @@
 //! From the routes of the configuration file to those that the applications have, and what speaks against them.
 
 use super::config::{
-    read_chat_origins, read_deflate, read_limits, read_origins, read_paths, read_subprotocols,
-    read_timeouts, taken,
+    read_chat_origins, read_deflate, read_health_path, read_limits, read_origins, read_paths,
+    read_subprotocols, read_timeouts, taken,
 };
 use crate::apps::{Application, At, CHAT, Route, RoutePlan, Subprotocols};
 use crate::cli::{Serve, Switch, usage_error};
@@ -52,7 +52,9 @@ fn check_path(options: &Serve, route: &config_file::Route) -> Result<(), clap::E
     }
     let echo = read_paths(options)?.into_iter().map(|path| (path, "path"));
     let others = taken(options).map(|(path, flag)| (path.to_owned(), flag));
-    for (path, flag) in echo.chain(others) {
+    // Before any route is looked for, the server answers health checks there.
+    let health = read_health_path(options)?.map(|path| (path, "health_path"));
+    for (path, flag) in echo.chain(others).chain(health) {
         let name = options.name_of(flag);
         match &route.at {
             At::Path(own) if *own == path => {
