@@ -9,6 +9,7 @@ mod echo;
 mod origins;
 mod pages;
 mod routes;
+mod subprotocol;
 mod told;
 mod violations;
 
@@ -29,6 +30,7 @@ use self::routes::Found;
 pub(crate) use self::routes::{
     Application, At, Route, RoutePlan, Routes, Subprotocols, Table, read_path,
 };
+pub(crate) use self::subprotocol::read_subprotocol;
 use self::told::Told;
 use self::violations::Gallery;
 
@@ -108,7 +110,8 @@ impl Open {
 
     /// Gives it back where it is for the echo. That is decided here, and not in a future, so that an idle connection
     /// of the echo is as small as without routes.
-    fn choose(self: &Arc<Self>, incoming: Incoming) -> Result<Incoming, Other> {
+    fn choose(self: &Arc<Self>, mut incoming: Incoming) -> Result<Incoming, Other> {
+        subprotocol::leave_tokens_out(&mut incoming);
         match incoming.path() {
             CHAT if self.apps.chat.is_some() => return Err(Box::pin(self.clone().chat(incoming))),
             VIOLATIONS if self.apps.page => return Err(Box::pin(self.clone().play(incoming))),

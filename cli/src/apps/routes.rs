@@ -215,7 +215,7 @@ impl Routes {
                 return self.refuse(incoming, &Refusal::Malformed(ONLY_A_TOKEN));
             }
         }
-        route.choose_subprotocol(&mut incoming);
+        route.subprotocols.choose(&mut incoming);
         if let Some(limits) = &route.limits {
             incoming.limits(limits.clone());
         }
@@ -263,28 +263,3 @@ fn offers_only_a_token(incoming: &Incoming) -> bool {
 
 const ONLY_A_TOKEN: &str =
     "a token in the list of subprotocols stands beside the one that the client speaks";
-
-impl Route {
-    /// Selects the subprotocol by the rules of the route: never a token.
-    fn choose_subprotocol(&self, incoming: &mut Incoming) {
-        let chosen = {
-            let mut offered = incoming.head().subprotocols().filter(|name| !is_credential(name));
-            match &self.subprotocols {
-                Subprotocols::These(spoken) => {
-                    offered.find(|name| spoken.iter().any(|spoken| **spoken == **name))
-                }
-                Subprotocols::Inherited
-                    if incoming.chosen_subprotocol().is_none_or(|name| !is_credential(name)) =>
-                {
-                    return;
-                }
-                Subprotocols::Any | Subprotocols::Inherited => offered.next(),
-            }
-            .map(str::to_owned)
-        };
-        let is_chosen = chosen.is_some_and(|name| incoming.subprotocol(&name).is_ok());
-        if !is_chosen {
-            incoming.no_subprotocol();
-        }
-    }
-}

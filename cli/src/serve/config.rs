@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use stickler::proto::assembler::MessageLimits;
 use stickler::proto::deflate::{self, Level, WindowBits};
-use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy, Subprotocol};
+use stickler::proto::handshake::{AllowedOrigin, Authority, HeadLimits, Policy};
 use stickler::{Caps, Config, DeflateConfig, Limits, Timeouts};
 
 use super::memory::default_bound;
 use super::proxies::read_trusted;
 use super::routes;
-use crate::apps::{Apps, CHAT, Origins, Routes, Subprotocols, VIOLATIONS, read_path};
+use crate::apps::{
+    Apps, CHAT, Origins, Routes, Subprotocols, VIOLATIONS, read_path, read_subprotocol,
+};
 use crate::cli::{Compression, Deflate, Serve, Switch, WhenFull, WhenTooFast, usage_error};
 use crate::units::Interval;
 
@@ -140,7 +142,7 @@ pub(super) fn read_subprotocols(options: &Serve) -> Result<Subprotocols, clap::E
         names if names.iter().any(|name| name == ANY) => Err(usage_error(format!(
             "'any' for {subprotocol} agrees to every name, so it stands alone"
         ))),
-        names => Ok(Subprotocols::These(read_each(names, &subprotocol, Subprotocol::from_str)?)),
+        names => Ok(Subprotocols::These(read_each(names, &subprotocol, read_subprotocol)?)),
     }
 }
 

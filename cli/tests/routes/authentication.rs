@@ -57,6 +57,52 @@ fn s6750_2_a_token_is_carried_in_one_of_three_ways() {
 }
 
 #[test]
+fn no_application_selects_a_token_as_its_subprotocol() {
+    let folder = Folder::new("selected");
+    let (good, line) = token("ann");
+    write(&folder, "tokens", line);
+    let configuration = "path = '/echo'\nsubprotocol = 'any'\n\
+        [[route]]\npath = '/own'\napplication = 'echo'\n\
+        [[route]]\npath = '/in'\napplication = 'echo'\nauthentication.tokens = 'tokens'\n\
+        [[route]]\npath = '/none'\napplication = 'echo'\nsubprotocol = 'other'\n";
+    let server = serve(&folder, configuration, &[]);
+    for (path, names, selected) in [
+        ("/echo", "bearer.TOK, z1", Some("z1")),
+        ("/echo", "z1, bearer.TOK", Some("z1")),
+        ("/echo", "bearer.TOK", None),
+        ("/violations", "bearer.TOK, z1", Some("z1")),
+        ("/violations", "bearer.TOK", None),
+        ("/chat", "bearer.TOK, stickler.chat.v1", Some("stickler.chat.v1")),
+        ("/own", "bearer.TOK, z1", Some("z1")),
+        ("/in", "bearer.TOK, z1", Some("z1")),
+        ("/none", "bearer.TOK, z1", None),
+    ] {
+        let offer = format!("Sec-WebSocket-Protocol: {}\r\n", names.replace("TOK", &good));
+        let client = Client::open(server.address(), path, &offer);
+        assert_eq!(client.status(), 101, "{path} {names}: {}", client.head);
+        assert_eq!(client.field("sec-websocket-protocol"), selected, "{path} {names}");
+        assert!(!client.head.contains(&good), "{path} {names}");
+    }
+    server.retire().unwrap();
+}
+
+#[test]
+fn a_subprotocol_with_the_name_of_a_token_ends_the_start() {
+    let folder = Folder::new("named");
+    for (all, own) in
+        [("subprotocol = ['a', 'bearer.b']\n", ""), ("", "subprotocol = 'bearer.b'\n")]
+    {
+        let route = format!("{all}[[route]]\npath = '/in'\napplication = 'echo'\n{own}");
+        let (code, said) = refusal(&folder, &route);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(
+            said.contains("'bearer.b' for 'subprotocol (") && said.contains("a token"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn s6750_3_each_refusal_has_its_status_its_challenge_and_its_sentence() {
     let folder = Folder::new("refused");
     let (good, line) = token("ann");
