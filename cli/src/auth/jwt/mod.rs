@@ -11,6 +11,7 @@ mod verifier;
 
 use std::path::PathBuf;
 
+use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
 use serde_json::{Map, Value};
@@ -70,12 +71,12 @@ impl Jwt {
         validation.validate_nbf = true;
         validation.set_issuer(&[&self.settings.issuer]);
         validation.set_audience(&[&self.settings.audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        validation.set_required_spec_claims(&REQUIRED);
         let claims = decode::<Map<String, Value>>(token, &key.key, &validation);
-        let claims = claims.map_err(|error| invalid(sentence(&error)))?.claims;
+        let claims = claims.map_err(|error| invalid(sentence(&error, token)))?.claims;
         // RFC 7519 §4.1.1: a string. The crate lets pass a list of issuers.
         if !claims.get("iss").is_some_and(Value::is_string) {
-            return Err(invalid(sentence(&ErrorKind::InvalidIssuer.into())));
+            return Err(invalid(OTHER_ISSUER));
         }
         let subject = claims.get("sub").and_then(Value::as_str).unwrap_or("(no subject)");
         let mut name: String = subject.chars().take(LONGEST_NAME).collect();
@@ -108,19 +109,34 @@ fn check_type(header: &Header) -> Result<(), &'static str> {
 }
 
 /// What is wrong, without anything of the token.
-fn sentence(error: &Error) -> &'static str {
+fn sentence(error: &Error, token: &str) -> &'static str {
     match error.kind() {
         ErrorKind::ExpiredSignature => "the token has expired",
         ErrorKind::ImmatureSignature => "the token is not good yet",
-        ErrorKind::InvalidIssuer => "the token is of another issuer",
+        ErrorKind::InvalidIssuer => OTHER_ISSUER,
         ErrorKind::InvalidAudience => "the token is for another audience",
         ErrorKind::InvalidAlgorithm => "the algorithm is not that of the key",
         ErrorKind::InvalidSignature => "the signature is not good",
+        // Of a claim that is there and malformed, the crate says either of these.
+        ErrorKind::MissingRequiredClaim(_) if has_claims(token, &REQUIRED) => MALFORMED,
+        ErrorKind::Json(_) if has_claims(token, &[]) => MALFORMED,
         ErrorKind::MissingRequiredClaim(_) => "the token lacks one of exp, iss and aud",
-        ErrorKind::InvalidClaimFormat(_) => "a claim of the token is malformed",
+        ErrorKind::InvalidClaimFormat(_) => MALFORMED,
         _ => NO_TOKEN,
     }
 }
+
+/// Whether the token has claims, these among them, whatever their values are. For a sentence only: nothing is decided.
+fn has_claims(token: &str, names: &[&str]) -> bool {
+    let claims: Result<Map<String, Value>, _> = insecure_decode_claims(token);
+    claims.is_ok_and(|claims| names.iter().all(|name| claims.contains_key(*name)))
+}
+
+const REQUIRED: [&str; 3] = ["exp", "iss", "aud"];
+
+const OTHER_ISSUER: &str = "the token is of another issuer";
+
+const MALFORMED: &str = "a claim of the token is malformed";
 
 const NO_TOKEN: &str = "the token is not known here and no JSON Web Token";
 

@@ -220,16 +220,23 @@ fn s7519_4_1_claims_decide_and_none_may_lack() {
     let jwt = of_secret();
     let header = json!({ "alg": "HS256" });
     let lacks = "the token lacks one of exp, iss and aud";
+    let malformed = "a claim of the token is malformed";
     let rows = [
         ("exp", Value::Null, lacks),
         ("iss", Value::Null, lacks),
         ("aud", Value::Null, lacks),
         ("exp", json!(now() - 40), "the token has expired"),
-        ("exp", json!("2099-01-01"), lacks),
-        ("exp", json!(-1), lacks),
-        ("exp", json!(null), lacks),
+        ("exp", json!("2099-01-01"), malformed),
+        ("exp", json!(-1), malformed),
+        ("exp", json!(true), malformed),
+        ("exp", json!([now() + 600]), malformed),
+        // Two to the power of 64.
+        ("exp", json!(18_446_744_073_709_551_616.0), malformed),
+        ("iss", json!(1), malformed),
+        ("aud", json!(["stickler", 1]), malformed),
+        ("aud", json!({ "stickler": 1 }), malformed),
         ("nbf", json!(now() + 60), "the token is not good yet"),
-        ("nbf", json!("soon"), "a claim of the token is malformed"),
+        ("nbf", json!("soon"), malformed),
         ("iss", json!("https://evil.example"), "the token is of another issuer"),
         ("iss", json!("https://id.example/"), "the token is of another issuer"),
         ("iss", json!(["https://id.example"]), "the token is of another issuer"),
@@ -238,16 +245,24 @@ fn s7519_4_1_claims_decide_and_none_may_lack() {
         ("aud", json!([]), "the token is for another audience"),
     ];
     for (name, value, expected) in rows {
-        let mut claims = with(name, value.clone());
-        if value.is_null() && name == "exp" {
-            claims.as_object_mut().unwrap().remove("exp");
-        }
+        let claims = with(name, value.clone());
         assert_eq!(
             why(&jwt, &token(&header, &claims, Algorithm::HS256, SECRET)),
             expected,
             "{name} {value}"
         );
     }
+    // One that is there and malformed, beside one that is not there; and one that is null.
+    let mut both = with("exp", "soon".into());
+    both.as_object_mut().unwrap().remove("aud");
+    assert_eq!(why(&jwt, &token(&header, &both, Algorithm::HS256, SECRET)), lacks);
+    let twice = claims().to_string().replacen('{', r#"{"exp":1,"#, 1);
+    let text = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(twice));
+    let signature = BASE64.encode(sign(Algorithm::HS256, SECRET, text.as_bytes()));
+    assert_eq!(why(&jwt, &format!("{text}.{signature}")), malformed);
+    let mut null = claims();
+    null["exp"] = Value::Null;
+    assert_eq!(why(&jwt, &token(&header, &null, Algorithm::HS256, SECRET)), malformed);
     for (name, value) in [
         ("exp", json!(now() - 20)),
         ("nbf", json!(now() + 20)),
