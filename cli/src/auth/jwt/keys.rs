@@ -5,9 +5,11 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
+use ring::agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral};
+use ring::rand::SystemRandom;
 use serde_json::{Map, Value};
 
-use super::KeyFile;
+use super::{KeyFile, rsa};
 use crate::auth::file::{self, Kind};
 
 /// The keys of one issuer.
@@ -67,7 +69,7 @@ fn read_secret(bytes: &[u8]) -> Result<Key, String> {
         ));
     }
     // RFC 8725 §2.1: whoever knows a public key must not be able to sign with it.
-    if secret.starts_with(b"-----BEGIN") {
+    if secret.starts_with(BEGIN) {
         return Err("this is a key in PEM, and no secret".into());
     }
     let key = DecodingKey::from_secret(secret).map_err(|_| "this is no secret".to_owned())?;
@@ -85,6 +87,10 @@ fn read_pem(bytes: &[u8], algorithm: Algorithm) -> Result<Key, String> {
             "wanted: a public key in PEM, which begins with -----BEGIN PUBLIC KEY-----".into()
         );
     }
+    // Only the first would be read, and no token of another one would be good.
+    if bytes.windows(BEGIN.len()).filter(|window| *window == BEGIN).count() > 1 {
+        return Err("wanted: one key; a 'jwks' has several".into());
+    }
     let no_key = || format!("this is no public key for {algorithm:?}");
     let key = match algorithm {
         Algorithm::RS256 => DecodingKey::from_rsa_pem(bytes),
@@ -92,11 +98,15 @@ fn read_pem(bytes: &[u8], algorithm: Algorithm) -> Result<Key, String> {
     };
     let key = key.map_err(|_| no_key())?;
     let content = key.try_get_as_bytes().map_err(|_| no_key())?;
-    match algorithm {
-        Algorithm::RS256 if content.len() < SHORTEST_RSA => Err(SHORT_RSA.into()),
-        Algorithm::ES256 if content.len() != 65 || content.first() != Some(&4) => Err(no_key()),
-        _ => Ok(Key { id: None, algorithm, key }),
-    }
+    let key = match algorithm {
+        Algorithm::RS256 => {
+            let (n, e) = rsa::parts(content).ok_or_else(no_key)?;
+            rsa::key(n, e)?
+        }
+        _ if content.len() != 65 || content.first() != Some(&4) => return Err(no_key()),
+        _ => point(content)?,
+    };
+    Ok(Key { id: None, algorithm, key })
 }
 
 /// RFC 7517 §5. A key that is for encrypting is none of ours; any other has to be of use.
@@ -108,10 +118,13 @@ fn read_set(bytes: &[u8], allowed: &[Algorithm]) -> Result<Vec<Key>, String> {
     let mut keys: Vec<Key> = Vec::new();
     for (place, member) in (1..).zip(members) {
         let member = member.as_object().ok_or_else(|| format!("key {place} is no object"))?;
-        if text(member, "use") == Some("enc") {
-            continue;
+        let named = |why| format!("key {place}: {why}");
+        match string(member, "use").map_err(named)? {
+            Some("enc") => continue,
+            None | Some("sig") => {}
+            Some(_) => return Err(named("its use is neither sig nor enc".into())),
         }
-        let key = read_member(member, allowed).map_err(|why| format!("key {place}: {why}"))?;
+        let key = read_member(member, allowed).map_err(named)?;
         if keys.iter().any(|other| other.id == key.id) {
             return Err(format!("key {place}: each key has a kid of its own"));
         }
@@ -140,20 +153,25 @@ fn read_member(member: &Map<String, Value>, allowed: &[Algorithm]) -> Result<Key
     if !allowed.contains(&algorithm) || has_alg && text(member, "alg") != Some(&name) {
         return Err("its algorithm is none of those that the route allows".into());
     }
-    let operations = member.get("key_ops").and_then(Value::as_array);
-    if operations.is_some_and(|all| !all.iter().any(|one| one == "verify")) {
-        return Err("its key_ops do not have verify".into());
-    }
-    let key = if algorithm == Algorithm::RS256 { read_rsa(member)? } else { read_ec(member)? };
-    Ok(Key { id: text(member, "kid").map(str::to_owned), algorithm, key })
+    check_operations(member)?;
+    let id = string(member, "kid")?.map(str::to_owned);
+    let key = match algorithm {
+        Algorithm::RS256 => rsa::key(&number(member, "n")?, &number(member, "e")?)?,
+        _ => read_ec(member)?,
+    };
+    Ok(Key { id, algorithm, key })
 }
 
-fn read_rsa(member: &Map<String, Value>) -> Result<DecodingKey, String> {
-    let (n, e) = (number(member, "n")?, number(member, "e")?);
-    if n.len() < SHORTEST_RSA_MODULUS {
-        return Err(SHORT_RSA.into());
+/// RFC 7517 §4.3.
+fn check_operations(member: &Map<String, Value>) -> Result<(), String> {
+    let Some(operations) = member.get("key_ops") else { return Ok(()) };
+    match operations.as_array() {
+        Some(all) if all.iter().all(Value::is_string) => {
+            let verifies = all.iter().any(|one| one == "verify");
+            if verifies { Ok(()) } else { Err("its key_ops do not have verify".into()) }
+        }
+        _ => Err("its key_ops are no list of strings".into()),
     }
-    Ok(DecodingKey::from_rsa_raw_components(&n, &e))
 }
 
 fn read_ec(member: &Map<String, Value>) -> Result<DecodingKey, String> {
@@ -165,8 +183,24 @@ fn read_ec(member: &Map<String, Value>) -> Result<DecodingKey, String> {
     if x.len() != 32 || y.len() != 32 {
         return Err("its x and y have not 32 bytes".into());
     }
-    let point = [&[4][..], &x, &y].concat();
-    Ok(DecodingKey::from_ec_der(&point))
+    point(&[&[4][..], &x, &y].concat())
+}
+
+/// The key that is this point, uncompressed.
+fn point(octets: &[u8]) -> Result<DecodingKey, String> {
+    // `ring` looks at a point when it is used, and ECDH uses one without a signature.
+    let random = SystemRandom::new();
+    let own = EphemeralPrivateKey::generate(&ECDH_P256, &random);
+    let own = own.map_err(|_| "there are no random numbers".to_owned())?;
+    let peer = UnparsedPublicKey::new(&ECDH_P256, octets);
+    agree_ephemeral(own, &peer, |_| ()).map_err(|_| "this is no point of P-256".to_owned())?;
+    Ok(DecodingKey::from_ec_der(octets))
+}
+
+/// A member that is a string where it is there (RFC 7517 §4).
+fn string<'m>(member: &'m Map<String, Value>, name: &str) -> Result<Option<&'m str>, String> {
+    let text = |value: &'m Value| value.as_str().ok_or_else(|| format!("its {name} is no string"));
+    member.get(name).map(text).transpose()
 }
 
 fn text<'m>(member: &'m Map<String, Value>, name: &str) -> Option<&'m str> {
@@ -181,10 +215,5 @@ fn number(member: &Map<String, Value>, name: &str) -> Result<Vec<u8>, String> {
 /// In bytes.
 const SHORTEST_SECRET: usize = 32;
 
-/// Of 2048 bits, in bytes (RFC 7518 §3.3).
-const SHORTEST_RSA_MODULUS: usize = 256;
-
-/// The same with its exponent in DER. `ring` counts the bits when it verifies.
-const SHORTEST_RSA: usize = SHORTEST_RSA_MODULUS + 10;
-
-const SHORT_RSA: &str = "a key for RS256 has 2048 bits at least (RFC 7518 3.3)";
+/// What each key in PEM begins with.
+const BEGIN: &[u8] = b"-----BEGIN";

@@ -5,6 +5,7 @@
 //! claims, `ring` verifies.
 
 mod keys;
+mod rsa;
 #[cfg(test)]
 mod tests;
 mod verifier;

@@ -21,6 +21,7 @@ const P256: &[u8] = include_bytes!("../../../tests/routes/keys/p256.pk8");
 const RSA_PEM: &str = include_str!("../../../tests/routes/keys/rsa.pem");
 const P256_PEM: &str = include_str!("../../../tests/routes/keys/p256.pem");
 const P384_PEM: &str = include_str!("../../../tests/routes/keys/p384.pem");
+const PEM_OF_2040: &str = include_str!("../../../tests/routes/keys/rsa-2040.pem");
 const SHORT_PEM: &str = include_str!("../../../tests/routes/keys/rsa-1024.pem");
 
 fn sign(algorithm: Algorithm, key: &[u8], text: &[u8]) -> Vec<u8> {
@@ -305,6 +306,7 @@ fn s7517_5_a_set_that_is_not_of_public_keys_for_signatures_is_refused() {
         member.as_object_mut().unwrap().insert(name.into(), value);
         member
     };
+    let n = |octets: &[u8]| Value::from(BASE64.encode(octets));
     let rows = [
         (vec![json!({ "kty": "oct", "k": BASE64.encode(SECRET) })], "symmetric"),
         (vec![member("RSA", "a"), json!({ "kty": "oct", "k": "" })], "key 2: a symmetric"),
@@ -317,8 +319,38 @@ fn s7517_5_a_set_that_is_not_of_public_keys_for_signatures_is_refused() {
         (vec![change("EC", "crv", "P-384".into())], "not P-256"),
         (vec![change("EC", "x", "AQ".into())], "32 bytes"),
         (vec![change("RSA", "n", "AQ".into())], "2048 bits"),
+        // 1024 bits, and so many zeros.
+        (
+            vec![change("RSA", "n", n(&[vec![0; 128], vec![0xFF; 128]].concat()))],
+            "2048 bits at least",
+        ),
+        // 2047 bits, 8193 bits.
+        (vec![change("RSA", "n", n(&[0x7F; 256]))], "2048 bits at least"),
+        (vec![change("RSA", "n", n(&[vec![1], vec![0xFF; 1024]].concat()))], "8192 bits at most"),
+        (vec![change("RSA", "n", n(&[0; 256]))], "2048 bits at least"),
+        // RFC 7518 2: no octet more than it takes.
+        (vec![change("RSA", "n", n(&[vec![0], vec![0xFF; 256]].concat()))], "zero octet"),
+        (vec![change("RSA", "e", n(&[0, 1, 0, 1]))], "zero octet"),
+        (vec![change("RSA", "n", n(&[0xFE; 256]))], "no RSA key"),
+        (vec![change("RSA", "e", n(&[1]))], "no RSA key"),
+        (vec![change("RSA", "e", n(&[4]))], "no RSA key"),
+        (vec![change("RSA", "e", n(&[2, 0, 0, 0, 1]))], "no RSA key"),
+        (vec![change("RSA", "e", "".into())], "no RSA key"),
         (vec![change("RSA", "n", "!".into())], "no number"),
+        (vec![change("EC", "x", n(&[1; 32]))], "no point of P-256"),
         (vec![change("RSA", "key_ops", json!(["encrypt"]))], "key_ops"),
+        (vec![change("RSA", "key_ops", json!("sign"))], "its key_ops are no list of strings"),
+        (vec![change("RSA", "key_ops", json!("verify"))], "its key_ops are no list of strings"),
+        (
+            vec![change("RSA", "key_ops", json!(["verify", 1]))],
+            "its key_ops are no list of strings",
+        ),
+        (vec![change("RSA", "key_ops", Value::Null)], "its key_ops are no list of strings"),
+        (vec![change("RSA", "kid", json!(1))], "its kid is no string"),
+        (vec![change("RSA", "kid", Value::Null)], "its kid is no string"),
+        (vec![change("RSA", "use", json!(1))], "its use is no string"),
+        (vec![change("RSA", "use", json!(["enc"]))], "its use is no string"),
+        (vec![change("RSA", "use", "other".into())], "its use is neither sig nor enc"),
         (vec![json!({ "kty": "OKP" })], "neither RSA nor EC"),
         (vec![member("RSA", "a"), member("EC", "a")], "a kid of its own"),
         (vec![change("RSA", "use", "enc".into())], "no key that verifies"),
@@ -333,6 +365,7 @@ fn s7517_5_a_set_that_is_not_of_public_keys_for_signatures_is_refused() {
     let path = write(&folder, json!({ "keys": [member("RSA", "a")] }).to_string());
     let only = KeyFile::Set(path, vec![Algorithm::ES256]);
     assert!(Jwt::load(settings(only)).unwrap_err().contains("none of those"));
+    assert!(of_set(&[change("RSA", "key_ops", json!(["sign", "verify"]))]).is_ok());
     // What is for encrypting is left aside.
     assert!(of_set(&[change("RSA", "use", "enc".into()), member("EC", "b")]).is_ok());
 }
@@ -372,6 +405,9 @@ fn s7518_keys_that_are_too_short_or_of_another_kind_are_refused() {
     );
     for (pem, algorithm, part) in [
         (SHORT_PEM, Algorithm::RS256, "2048 bits"),
+        (PEM_OF_2040, Algorithm::RS256, "2048 bits at least"),
+        (&format!("{RSA_PEM}{RSA_PEM}"), Algorithm::RS256, "one key"),
+        (&format!("{P256_PEM}{RSA_PEM}"), Algorithm::ES256, "one key"),
         (P384_PEM, Algorithm::ES256, "no public key for ES256"),
         (RSA_PEM, Algorithm::ES256, "no public key for ES256"),
         (P256_PEM, Algorithm::RS256, "no public key for RS256"),

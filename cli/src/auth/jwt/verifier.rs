@@ -63,9 +63,6 @@ impl Verifier<Vec<u8>> for ByRing {
             (Algorithm::HS256, DecodingKeyKind::SecretOrDer(secret)) => {
                 hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret), message, given)
             }
-            (Algorithm::RS256, DecodingKeyKind::SecretOrDer(key)) => {
-                UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).verify(message, given)
-            }
             (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
                 RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, given)
             }
