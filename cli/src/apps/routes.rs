@@ -149,6 +149,13 @@ impl Table {
         }
     }
 
+    /// Whether the files of tokens and keys of the same routes have the same in them.
+    pub(crate) fn has_secrets_of(&self, other: &Table) -> bool {
+        let all = self.authentications.iter().zip(&other.authentications);
+        let mut pairs = all.filter_map(|(own, other)| own.as_ref().zip(other.as_ref()));
+        pairs.all(|(own, other)| own.is_as(other))
+    }
+
     /// Whether one of the routes is the chat's.
     pub(crate) fn has_chat(&self) -> bool {
         self.plan.routes.iter().any(|route| route.application == Application::Chat)

@@ -82,6 +82,19 @@ impl Authentication {
         Ok(known)
     }
 
+    /// Whether the files have the same tokens and keys; what the configuration says is not looked at.
+    pub(crate) fn is_as(&self, other: &Authentication) -> bool {
+        let has_tokens = match (&self.tokens, &other.tokens) {
+            (Some(own), Some(other)) => own.are_as(other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        let has_keys = match (&self.jwt, &other.jwt) {
+            (Some(own), Some(other)) => own.has_keys_of(other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        has_tokens && has_keys
+    }
+
     /// Whose token it is at this time, in seconds since 1970.
     fn find(&self, token: &str, now: u64) -> Result<Known, Refusal> {
         if token.len() > LONGEST {

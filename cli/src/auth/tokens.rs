@@ -40,6 +40,12 @@ impl Tokens {
         Tokens::parse(text).map_err(|(line, why)| format!("{}:{line}: {why}", path.display()))
     }
 
+    /// Whether these are the same tokens, good for the same.
+    pub(super) fn are_as(&self, other: &Tokens) -> bool {
+        let (own, others) = (&self.0, &other.0);
+        own.len() == others.len() && own.iter().zip(others).all(|(own, other)| own.is_as(other))
+    }
+
     fn parse(text: &str) -> Result<Tokens, (usize, String)> {
         let mut tokens: Vec<Token> = Vec::new();
         for (line, text) in (1..).zip(text.lines()) {
@@ -76,6 +82,13 @@ impl Tokens {
 }
 
 impl Token {
+    fn is_as(&self, other: &Token) -> bool {
+        bool::from(self.hash.ct_eq(&other.hash))
+            && self.name == other.name
+            && self.scopes == other.scopes
+            && self.expires == other.expires
+    }
+
     fn parse(line: &str) -> Result<Token, String> {
         let mut words = line.split_ascii_whitespace();
         let name = words.next().unwrap_or_default();

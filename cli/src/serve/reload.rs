@@ -136,9 +136,8 @@ impl InForce {
         let (mut changed, fixed): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|id| Serve::is_reloaded(id));
         let (before, now) = (&self.options.routes, &options.routes);
-        if before.len() != now.len() || !before.iter().zip(now).all(|(old, new)| old.is_as(new)) {
-            changed.push("route".into());
-        }
+        let mut are_same =
+            before.len() == now.len() && before.iter().zip(now).all(|(old, new)| old.is_as(new));
         options.keep_fixed(&self.options);
         let plan = Plan::read(&options, self.is_tls_handed);
         let plan = plan.map_err(|error| sentence_of(&error))?;
@@ -152,6 +151,11 @@ impl InForce {
         let loaded = loaded.map_err(|error| error.to_string())?;
         let token = self.read_token()?;
         let routes = self.routes.take(routes.load()?)?;
+        // Where no line is another one, the files that the lines name may be.
+        are_same = are_same && routes.has_secrets_of(&self.routes.read());
+        if !are_same {
+            changed.push("route".into());
+        }
         let caps = read_caps(&options);
         let origins = apps.chat;
         Ok(Next {

@@ -30,16 +30,56 @@ fn sighup_reads_the_tokens_anew_all_of_them_or_none() {
     write(&folder, "b", &second_line);
     server.signal(Signal::HUP);
     let said = "loaded the configuration anew; new connections get it changed=";
-    // No line of the file is another one.
-    server.expect_logged(&format!("{said}\"\"")).unwrap();
+    // The tokens are others, although no line of the configuration is another one.
+    server.expect_logged(&format!("{said}\"route\"")).unwrap();
     assert_eq!([status("/a", &first), status("/a", &second)], [401, 101]);
     assert_eq!([status("/b", &first), status("/b", &second)], [401, 101]);
     // Connections that are there stay.
     early.send(&text("x"));
     assert_eq!(early.frame().unwrap().payload, b"x");
-    write(&folder, "stickler.toml", configuration.replacen("'/b'", "'/c'", 1));
+    write(
+        &folder,
+        "stickler.toml",
+        format!("max-queued = '512KiB'\n{}", configuration.replacen("'/b'", "'/c'", 1)),
+    );
     server.signal(Signal::HUP);
-    server.expect_logged(&format!("{said}\"route\"")).unwrap();
+    server.expect_logged(&format!("{said}\"max-queued route\"")).unwrap();
     assert_eq!([status("/b", &second), status("/c", &second)], [404, 101]);
     server.retire().unwrap();
+}
+
+#[test]
+fn the_log_says_route_where_keys_are_others_and_only_there() {
+    let folder = Folder::new("reload-keys");
+    let of = |path: &str, key: &str| {
+        format!(
+            "[[route]]\npath = '/{path}'\napplication = 'echo'\n\
+            authentication.jwt = {{ {key}, issuer = 'i', audience = 'a' }}\n"
+        )
+    };
+    let p256 = include_str!("keys/p256.pem");
+    let set = |id: &str| {
+        let (x, y) = (
+            "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+            "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+        );
+        let key = serde_json::json!({ "kty": "EC", "crv": "P-256", "kid": id, "x": x, "y": y });
+        serde_json::json!({ "keys": [key] }).to_string()
+    };
+    for (key, before, now) in [
+        ("secret = 'f', algorithm = 'HS256'", "x".repeat(32), "y".repeat(32)),
+        ("key = 'f', algorithm = 'ES256'", p256.to_owned(), format!("{p256}\n")),
+        ("jwks = 'f', algorithm = 'ES256'", set("a"), set("b")),
+    ] {
+        write(&folder, "f", before);
+        let server = serve(&folder, &of("a", key), &[]);
+        let said = "loaded the configuration anew; new connections get it changed=";
+        server.signal(Signal::HUP);
+        server.expect_logged(&format!("{said}\"\"")).unwrap();
+        write(&folder, "f", &now);
+        server.signal(Signal::HUP);
+        server.expect_logged(&format!("{said}\"route\"")).unwrap();
+        server.retire().unwrap();
+        assert!(!server.log().contains(&now), "{}", server.log());
+    }
 }

@@ -8,13 +8,19 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use ring::agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral};
 use ring::rand::SystemRandom;
 use serde_json::{Map, Value};
+use subtle::ConstantTimeEq;
 
 use super::{KeyFile, rsa};
+use crate::auth::TokenHash;
 use crate::auth::file::{self, Kind};
 
 /// The keys of one issuer.
 #[derive(Debug)]
-pub(super) struct Keys(Vec<Key>);
+pub(super) struct Keys {
+    keys: Vec<Key>,
+    /// Of the content of the file.
+    hash: TokenHash,
+}
 
 /// One key, and the one algorithm that it is for.
 #[derive(Debug)]
@@ -40,13 +46,19 @@ impl Keys {
             KeyFile::Pem(_, algorithm) => read_pem(&bytes, *algorithm).map(|key| vec![key]),
             KeyFile::Set(_, allowed) => read_set(&bytes, allowed),
         };
-        read.map(Keys).map_err(|why| format!("{}: {why}", Path::new(path).display()))
+        let keys = read.map_err(|why| format!("{}: {why}", Path::new(path).display()))?;
+        Ok(Keys { keys, hash: TokenHash::of(&bytes) })
+    }
+
+    /// Whether these are of a file with the same content.
+    pub(super) fn are_as(&self, other: &Keys) -> bool {
+        self.hash.ct_eq(&other.hash).into()
     }
 
     /// The key for a token that names this one. Where there is a single key without an identifier, or a token names
     /// none, there is nothing to choose.
     pub(super) fn find(&self, id: Option<&str>) -> Result<&Key, &'static str> {
-        match (&self.0[..], id) {
+        match (&self.keys[..], id) {
             ([only], None) => Ok(only),
             ([only], Some(_)) if only.id.is_none() => Ok(only),
             (_, None) => Err("the token names none of several keys"),

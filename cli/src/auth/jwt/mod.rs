@@ -61,6 +61,11 @@ impl Jwt {
         Ok(Jwt { keys: Keys::load(&settings.keys)?, settings })
     }
 
+    /// Whether the keys are the same.
+    pub(super) fn has_keys_of(&self, other: &Jwt) -> bool {
+        self.keys.are_as(&other.keys)
+    }
+
     /// Whose token it is.
     pub(super) fn verify(&self, token: &str) -> Result<Known, Refusal> {
         let invalid = |why| Refusal::Invalid { name: None, why };
