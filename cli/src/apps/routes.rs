@@ -89,8 +89,15 @@ pub(crate) fn read_path(path: &str) -> Result<String, &'static str> {
     if !path.starts_with('/') {
         return Err("a path begins with a slash");
     }
-    if path.bytes().any(|byte| !byte.is_ascii_graphic() || b"?#".contains(&byte)) {
-        return Err("a path is visible ASCII, percent-encoded where needed, without ? and #");
+    if path.bytes().any(|byte| !byte.is_ascii_graphic() || b"?#\"<>\\".contains(&byte)) {
+        return Err(
+            "a path is visible ASCII, percent-encoded where needed, without ? and #, \" < > and \\",
+        );
+    }
+    // RFC 3986 §2.1.
+    let is_encoded = |after: &str| matches!(after.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    if !path.split('%').skip(1).all(is_encoded) {
+        return Err("behind a percent sign stand two hexadecimal digits");
     }
     Ok(path.into())
 }
@@ -270,3 +277,32 @@ fn offers_only_a_token(incoming: &Incoming) -> bool {
 
 const ONLY_A_TOKEN: &str =
     "a token in the list of subprotocols stands beside the one that the client speaks";
+
+#[cfg(test)]
+mod tests {
+    use stickler::proto::handshake::{HeadLimits, Request};
+
+    use super::read_path;
+
+    #[test]
+    fn s9112_3_2_a_path_is_one_that_a_request_can_have() {
+        let octets = (0..0x80_u8).map(|octet| format!("/a{}b", char::from(octet)));
+        let encoded = ["%", "%4", "%4g", "%zz", "%41", "%41%", "%%41", "%7e", "%C3%A9"];
+        let encoded = encoded.map(|text| format!("/a{text}"));
+        let mut fit = 0;
+        for path in octets.chain(encoded).chain(["/".into(), "//".into(), "/\u{e9}".into()]) {
+            let head = format!(
+                "GET {path} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            );
+            let request = Request::parse(head.as_bytes(), &HeadLimits::default());
+            let is_one = request.is_ok_and(|request| request.path() == path);
+            assert_eq!(read_path(&path).is_ok(), is_one, "{path:?}");
+            fit += u32::from(is_one);
+        }
+        assert!(fit > 80, "{fit}");
+        for (path, part) in [("a", "slash"), ("/a%zz", "hexadecimal"), ("/a?", "without")] {
+            assert!(read_path(path).unwrap_err().contains(part), "{path}");
+        }
+    }
+}

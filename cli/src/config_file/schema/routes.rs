@@ -16,9 +16,9 @@ pub(super) fn routes(command: &Command) -> Value {
         Some((name.to_owned(), property))
     });
     let mut properties: Map<String, Value> = options.collect();
-    let path = |pattern: &str| json!({ "type": "string", "pattern": pattern });
-    properties.insert("path".into(), path("^/[!-\"$->@-~]*$"));
-    properties.insert("prefix".into(), path("^/([!-\"$->@-~]*/)?$"));
+    let path = |pattern: String| json!({ "type": "string", "pattern": pattern });
+    properties.insert("path".into(), path(format!("^/{OCTETS}$")));
+    properties.insert("prefix".into(), path(format!("^/(?:{OCTETS}/)?$")));
     properties.insert("application".into(), json!({ "enum": ["echo", "chat"] }));
     properties.insert("authentication".into(), authentication());
     json!({
@@ -34,9 +34,23 @@ pub(super) fn routes(command: &Command) -> Value {
     })
 }
 
+/// What a path that a request can have is made of.
+const OCTETS: &str = r"(?:[!$&-;=@-\[\]-~]|%[0-9A-Fa-f]{2})*";
+
+/// One of these, by itself or in a list.
+fn algorithms(names: &[&str], longest: Option<usize>) -> Value {
+    let one = json!({ "enum": names });
+    let mut list = json!({ "type": "array", "items": one, "minItems": 1 });
+    if let Some((fields, longest)) = list.as_object_mut().zip(longest) {
+        fields.insert("maxItems".into(), longest.into());
+    }
+    json!({ "anyOf": [one, list] })
+}
+
 fn authentication() -> Value {
     let text = json!({ "type": "string", "minLength": 1 });
-    let public = json!({ "enum": ["RS256", "ES256"] });
+    let with = |algorithms: Value| json!({ "properties": { "algorithm": algorithms } });
+    let public = ["RS256", "ES256"];
     json!({
         "type": "object",
         "additionalProperties": false,
@@ -51,10 +65,7 @@ fn authentication() -> Value {
                     "secret": text,
                     "key": text,
                     "jwks": text,
-                    "algorithm": { "anyOf": [
-                        { "enum": ["HS256", "RS256", "ES256"] },
-                        { "type": "array", "items": public, "minItems": 1 },
-                    ] },
+                    "algorithm": algorithms(&["HS256", "RS256", "ES256"], None),
                     "issuer": text,
                     "audience": text,
                     "scope-claim": text,
@@ -65,6 +76,11 @@ fn authentication() -> Value {
                     { "required": ["key"] },
                     { "required": ["jwks"] },
                 ],
+                "dependentSchemas": {
+                    "secret": with(algorithms(&["HS256"], Some(1))),
+                    "key": with(algorithms(&public, Some(1))),
+                    "jwks": with(algorithms(&public, None)),
+                },
             },
         },
         "anyOf": [{ "required": ["tokens"] }, { "required": ["jwt"] }],
