@@ -40,10 +40,28 @@ pub(crate) fn run(action: &ConfigAction) -> ExitCode {
 /// All that is wrong with its lines; where nothing is, the first thing that is wrong with them together.
 fn check(file: &Path) -> Result<(), String> {
     ConfigFile::read(file, &serve_command()).map_err(|faults| faults.to_string())?;
-    let together = read_alone(file).and_then(|options| serve::check(&options));
-    together.map_err(|error| {
-        format!("{}: {}", file.display().to_string().escape_debug(), sentence_of(&error))
-    })
+    let found = match read_alone(file) {
+        Ok(options) => serve::faults(&options),
+        Err(error) => vec![sentence_of(&error)],
+    };
+    if found.is_empty() {
+        return Ok(());
+    }
+    let shown = file.display().to_string().escape_debug().to_string();
+    let mut found: Vec<_> = found.into_iter().map(|it| (line_of(&it, &shown), it)).collect();
+    found.sort_by_key(|(line, _)| *line);
+    let lines = found.into_iter().map(|(line, sentence)| match line {
+        Some(_) => sentence,
+        None => format!("{shown}: {sentence}"),
+    });
+    Err(lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// The first line of the file that the sentence names.
+fn line_of(sentence: &str, file: &str) -> Option<usize> {
+    let (_, behind) = sentence.split_once(&format!("{file}:"))?;
+    let end = behind.find(|octet: char| !octet.is_ascii_digit()).unwrap_or(behind.len());
+    behind.get(..end)?.parse().ok()
 }
 
 /// The file is not fit for use, which is bad usage.

@@ -121,8 +121,7 @@ fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
         true => vec![AllowedOrigin::Any],
         false => read_origins(options)?,
     };
-    let own_hosts =
-        read_each(&options.own_host, &options.name_of("own_host"), Authority::from_str)?;
+    let own_hosts = read_own_hosts(options)?;
     let policy = Policy::default()
         .paths(read_all_paths(options)?.into_iter().chain(routes::paths(options)))
         .prefixes(routes::prefixes(options))
@@ -133,6 +132,10 @@ fn read_policy(options: &Serve) -> Result<Policy, clap::Error> {
         Subprotocols::These(names) => Ok(policy.subprotocols(names)),
         Subprotocols::Inherited => Ok(policy),
     }
+}
+
+pub(super) fn read_own_hosts(options: &Serve) -> Result<Vec<Authority>, clap::Error> {
+    read_each(&options.own_host, &options.name_of("own_host"), Authority::from_str)
 }
 
 pub(super) fn read_subprotocols(options: &Serve) -> Result<Subprotocols, clap::Error> {

@@ -5,6 +5,7 @@ mod allocator;
 mod config;
 mod descriptors;
 mod drain;
+mod faults;
 mod filter;
 #[cfg(all(test, target_os = "linux"))]
 mod log_load;
@@ -30,6 +31,7 @@ use stickler::{Binding, Config, Drained, Server};
 use self::activation::Handed;
 use self::config::{read_apps, read_caps, read_config};
 use self::drain::Drain;
+pub(crate) use self::faults::faults;
 use self::operated::Operated;
 use self::places::Places;
 use self::reload::InForce;
@@ -66,17 +68,6 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     }
     unwritten.finish();
     Ok(served.map_or(ExitCode::FAILURE, |drained| drain.status(&drained)))
-}
-
-/// Whether these options could be served with; no file is read and nothing is bound.
-///
-/// # Errors
-/// As [`run`].
-pub(crate) fn check(options: &Serve) -> Result<(), clap::Error> {
-    // Without --listen-tls the certificates may be for listeners that systemd hands over.
-    let is_tls_handed = !options.tls.tls_cert.is_empty();
-    Plan::read(options, is_tls_handed)?;
-    logging::check(options.log_filter()).map_err(usage_error)
 }
 
 /// What the options come to, before anything of it is done.

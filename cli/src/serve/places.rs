@@ -23,9 +23,8 @@ impl Places {
     /// # Errors
     /// A place that is none, or a flag about places of which there are none.
     pub(super) fn read(options: &Serve) -> Result<Self, clap::Error> {
-        let mut plain = read_each(&options.listen, &options.name_of("listen"), Place::parse)?;
-        let mut tls =
-            read_each(&options.tls.listen_tls, &options.name_of("listen_tls"), Listen::parse)?;
+        let mut plain = Self::read_plain(options)?;
+        let mut tls = Self::read_tls(options)?;
         let proxied = Proxied::read(options, &mut plain, &mut tls)?;
         let listen = options.name_of("listen");
         let has_port = !tls.is_empty()
@@ -43,6 +42,14 @@ impl Places {
             return Err(usage_error(format!("{name} is for a path, and {listen} has none")));
         }
         Ok(Self { plain, tls, proxied })
+    }
+
+    pub(super) fn read_plain(options: &Serve) -> Result<Vec<Place>, clap::Error> {
+        read_each(&options.listen, &options.name_of("listen"), Place::parse)
+    }
+
+    pub(super) fn read_tls(options: &Serve) -> Result<Vec<Listen>, clap::Error> {
+        read_each(&options.tls.listen_tls, &options.name_of("listen_tls"), Listen::parse)
     }
 
     /// The addresses with TLS, those too where the PROXY protocol comes before it.

@@ -41,6 +41,17 @@ fn read_one(options: &Serve, route: &config_file::Route) -> Result<Route, clap::
     })
 }
 
+/// What is wrong with a route, value by value.
+pub(super) fn faults(options: &Serve, route: &config_file::Route) -> Vec<clap::Error> {
+    let own = match options.of_route(route) {
+        Ok(own) => own,
+        Err(error) => return vec![error],
+    };
+    let origins = read_origins(&own).map(drop);
+    let values = [check_path(options, route), origins, read_subprotocols(&own).map(drop)];
+    values.into_iter().filter_map(Result::err).collect()
+}
+
 /// What stands outside of routes keeps its path, and no route that asks for a token leaves a way around it: neither a
 /// path below its prefix, nor the rooms of its chat.
 fn check_path(options: &Serve, route: &config_file::Route) -> Result<(), clap::Error> {

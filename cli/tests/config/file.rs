@@ -92,6 +92,52 @@ fn values_that_do_not_go_together_are_named_by_their_lines() {
 }
 
 #[test]
+fn config_check_tells_all_values_that_are_none_each_by_its_line_and_names_the_file_once() {
+    let folder = Folder::new("config-values");
+    let route = "[[route]]\napplication = 'echo'\n";
+    let text = format!(
+        "path = 'a'\nlisten = 'foo'\nlisten-tls = 'bar'\ntls-self-signed = true\ntrusted-proxy = 'x'\n\
+        allowed-origin = 'https://*'\nown-host = '//'\nsubprotocol = 'a b'\nhealth-path = 'b'\nlog = 'loud'\n\
+        {route}path = '/chat'\n{route}path = '/x'\nsubprotocol = 'c d'\nallowed-origin = 'x'\n"
+    );
+    let file = write(&folder, "a.toml", &text);
+    let (code, _, said) = run(stickler().args(["config", "check"]).arg(&file));
+    let name = file.display();
+    let lines: Vec<&str> = said.lines().collect();
+    let expected = [
+        format!("invalid value 'a' for 'path ({name}:1)': "),
+        format!("invalid value 'foo' for 'listen ({name}:2)': "),
+        format!("invalid value 'bar' for 'listen-tls ({name}:3)': "),
+        format!("invalid value 'x' for 'trusted-proxy ({name}:5)': "),
+        format!("invalid value 'https://*' for 'allowed-origin ({name}:6)': "),
+        format!("invalid value '//' for 'own-host ({name}:7)': "),
+        format!("invalid value 'a b' for 'subprotocol ({name}:8)': "),
+        format!("invalid value 'b' for 'health-path ({name}:9)': "),
+        format!("invalid value 'loud' for 'log ({name}:10)': "),
+        format!("invalid value 'c d' for 'subprotocol ({name}:17)': "),
+        format!("invalid value 'x' for 'allowed-origin ({name}:18)': "),
+    ];
+    assert_eq!((code, lines.len()), (Some(2), expected.len()), "{said}");
+    for (line, begin) in lines.iter().zip(&expected) {
+        assert!(line.starts_with(begin), "{begin} in {said}");
+    }
+    // The sentence has the place, or the file stands before it.
+    for (text, expected) in [
+        (format!("{route}path = '/chat'\n"), format!("{name}:1: '/chat' is of --chat\n")),
+        ("unix-mode = '0600'\n".into(), format!("unix-mode ({name}:1) is for a path, ")),
+        (
+            "drain-delay = '9s'\nshutdown-timeout = '3s'\n".into(),
+            format!("drain-delay ({name}:1) and "),
+        ),
+    ] {
+        write(&folder, "a.toml", &text);
+        let (code, _, said) = run(stickler().args(["config", "check"]).arg(&file));
+        assert!(code == Some(2) && said.starts_with(&expected), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_told_with_who_names_it() {
     let (code, _, said) = run(stickler().args(["serve", "--config", "/nonexistent/a.toml"]));
     assert_eq!(code, Some(2));
