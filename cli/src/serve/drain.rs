@@ -1,7 +1,17 @@
-//! The end of the server: what it is asked for at the first signal, and what its exit status says.
+//! The end of the server: what it is asked for at the first signal, what comes of a reload then, and what its exit
+//! status says.
+//!
+//! | lock | is held for | by |
+//! |---|---|---|
+//! | `end` | the begin of the end with its line in the log; putting a reload in force with its line | whoever does it, and never for long |
+//! | `turn` | one message to the service manager, which may have no room for it | `READY`, `RELOADING` and `STOPPING` |
+//!
+//! So a reload is whole before the end begins, or it is not at all; and a manager that does not read keeps nobody
+//! from the end. The main thread waits for the message of the end before it ends the process.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use stickler::{Drained, Farewell, Handle};
@@ -15,8 +25,18 @@ pub(super) struct Drain {
     farewell: Farewell,
     within: Duration,
     is_strict: bool,
-    /// Held by the thread that begins it, until the log and the service manager know.
+    end: Arc<Mutex<End>>,
     turn: Arc<Mutex<()>>,
+}
+
+/// How far the end, and the reloads before it, have come.
+#[derive(Debug, Default)]
+struct End {
+    /// The thread that tells the service manager of the end.
+    telling: Option<JoinHandle<()>>,
+    /// How many reloads were asked for, and how many of them the log has the outcome of.
+    asked: u64,
+    answered: u64,
 }
 
 impl Drain {
@@ -40,24 +60,30 @@ impl Drain {
         let code = options.drain.drain_code.into();
         let farewell = Farewell::default().code(code).delay(delay).window(window);
         let is_strict = options.drain.drain_strict;
-        Ok(Drain { farewell, within, is_strict, turn: Arc::default() })
+        Ok(Drain { farewell, within, is_strict, end: Arc::default(), turn: Arc::default() })
     }
 
-    /// Begins it, because of this signal.
+    /// Begins it, because of this signal. Where it goes on already, nothing changes.
     pub(super) fn begin(&self, handle: &Handle, signal: &str) {
         let Farewell { delay, window, .. } = self.farewell;
-        let _turn = self.turn();
+        let mut end = self.end();
+        if handle.is_draining() {
+            return tracing::info!(signal, "going away already");
+        }
         self.go(handle);
         tracing::info!(signal, within = ?self.within, ?delay, ?window, "shutting down");
-        notify::stopping(self.within);
+        self.tell(&mut end);
     }
 
     /// Begins it, because the admin listener was asked to. A signal that comes then is the first one.
     pub(super) fn begin_on_request(&self, handle: &Handle) {
-        let _turn = self.turn();
+        let mut end = self.end();
+        if handle.is_draining() {
+            return;
+        }
         self.go(handle);
         tracing::info!(within = ?self.within, "shutting down: the admin listener was asked to");
-        notify::stopping(self.within);
+        self.tell(&mut end);
     }
 
     fn go(&self, handle: &Handle) {
@@ -65,27 +91,92 @@ impl Drain {
         let _ = handle.shutdown_with(self.farewell.clone(), self.within);
     }
 
-    /// Tells the service manager this, unless it has been told of the end.
+    /// Tells of the end: the log of a reload that it comes before, and the service manager.
+    fn tell(&self, end: &mut End) {
+        if end.asked > end.answered {
+            not_loaded();
+        }
+        let (turn, within) = (self.turn.clone(), self.within);
+        let tell = move || {
+            let _turn = lock(&turn);
+            notify::stopping(within);
+        };
+        // A thread of its own: the one that watches for signals has to see the next one.
+        match thread::Builder::new().name("stopping".into()).spawn(tell.clone()) {
+            Ok(telling) => end.telling = Some(telling),
+            Err(_) => tell(),
+        }
+    }
+
+    /// Tells the service manager this, unless it is told of the end.
     pub(super) fn tell_before(&self, handle: &Handle, tell: fn()) {
-        let _turn = self.turn();
+        let _turn = lock(&self.turn);
         if !handle.is_draining() {
             tell();
         }
     }
 
-    /// Waits for the thread that began it to say so: a server without connections is gone before.
+    /// Waits for the thread that began it to say so, and for the service manager to be told: a server without
+    /// connections is gone before.
     pub(super) fn wait_until_told(&self) {
-        drop(self.turn());
+        let telling = self.end().telling.take();
+        if let Some(telling) = telling {
+            // It does not panic, and would have said so.
+            let _ = telling.join();
+        }
     }
 
-    fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether somebody who asks for a reload now is to have one. The log says it where not.
+    pub(super) fn takes_reload(&self, handle: &Handle) -> bool {
+        let mut end = self.end();
+        if handle.is_draining() {
+            not_loaded();
+            return false;
+        }
+        end.asked += 1;
+        true
+    }
+
+    /// A reload begins, for all that asked so far; none where the end has begun, which the log has then.
+    pub(super) fn begin_reload(&self, handle: &Handle) -> Option<Reloading> {
+        let end = self.end();
+        (!handle.is_draining()).then(|| Reloading { drain: self.clone(), asked: end.asked })
+    }
+
+    fn end(&self) -> MutexGuard<'_, End> {
+        lock(&self.end)
     }
 
     /// What the process ends with.
     pub(super) fn status(&self, drained: &Drained) -> ExitCode {
         if self.is_strict && drained.cut > 0 { ExitCode::from(CUT) } else { ExitCode::SUCCESS }
     }
+}
+
+/// A reload that has begun to read.
+pub(super) struct Reloading {
+    drain: Drain,
+    /// How many had asked when it began.
+    asked: u64,
+}
+
+impl Reloading {
+    /// Puts in force what was read and says so in the log, or what is wrong with it: before the end, or not at all.
+    pub(super) fn conclude(self, handle: &Handle, conclude: impl FnOnce()) {
+        let mut end = self.drain.end();
+        if !handle.is_draining() {
+            conclude();
+            end.answered = self.asked;
+        }
+    }
+}
+
+fn not_loaded() {
+    tracing::warn!("not loaded anew: the server is shutting down");
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Connections were cut, and the operator wants to know.

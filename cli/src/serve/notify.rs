@@ -21,8 +21,10 @@ pub(super) fn reloading() {
 /// The server ends within this time.
 pub(super) fn stopping(within: Duration) {
     // A unit may give less time to its end than the server was given: systemd waits for the next message.
-    let patience = within.saturating_add(LAST_WORDS).as_micros();
-    tell(&format!("STOPPING=1\nSTATUS=shutting down\nEXTEND_TIMEOUT_USEC={patience}"));
+    let within = within.saturating_add(LAST_WORDS).as_micros();
+    manager::tell_patiently(&format!(
+        "STOPPING=1\nSTATUS=shutting down\nEXTEND_TIMEOUT_USEC={within}"
+    ));
 }
 
 /// Answers the watchdog from now on, where the manager wants that: as long as every worker turns.
@@ -43,7 +45,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 #[cfg(target_os = "linux")]
 mod manager {
-    use std::ffi::OsStr;
+    use std::ffi::{OsStr, OsString};
     use std::io;
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::ffi::OsStrExt;
@@ -55,16 +57,28 @@ mod manager {
     use stickler::Handle;
     use tokio::runtime::Builder;
 
+    /// As `tell`, for what the manager has to know: it has longer to make room, from here on for all messages.
+    pub(super) fn tell_patiently(state: &str) {
+        if name().is_some() {
+            // Where there is no socket, `tell` says so.
+            let _ = socket().and_then(|socket| socket.set_write_timeout(Some(LONG_PATIENCE)));
+        }
+        tell(state);
+    }
+
     pub(super) fn tell(state: &str) {
-        let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
-            return;
-        };
+        let Some(name) = name() else { return };
         match send(&name, state) {
             Ok(()) => tracing::debug!(state, "told the service manager"),
             Err(error) => {
                 tracing::warn!(socket = ?name, %error, "cannot tell the service manager");
             }
         }
+    }
+
+    /// Of the socket, where there is a manager.
+    fn name() -> Option<OsString> {
+        std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())
     }
 
     pub(super) fn reloading() {
@@ -124,7 +138,10 @@ mod manager {
     }
 
     /// How long the manager may take to make room.
-    const PATIENCE: Duration = Duration::from_secs(1);
+    const PATIENCE: Duration = Duration::from_millis(100);
+
+    /// The same for the end, which nobody waits for before it begins.
+    const LONG_PATIENCE: Duration = Duration::from_secs(1);
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -134,6 +151,8 @@ mod manager {
     use stickler::Handle;
 
     pub(super) fn tell(_: &str) {}
+
+    pub(super) fn tell_patiently(_: &str) {}
 
     pub(super) fn reloading() {}
 

@@ -21,13 +21,19 @@ use crate::admin::{Token, TokenFile};
 use crate::apps::{Origins, Routes, Table};
 use crate::cli::{Serve, sentence_of};
 
-/// Asks for what has changed to be put in force. Once it is dropped, nothing is read any more.
-pub(super) struct Reload(SyncSender<()>);
+/// Asks for what has changed to be put in force.
+pub(super) struct Reload {
+    ask: SyncSender<()>,
+    handle: Handle,
+    drain: Drain,
+}
 
 impl Reload {
-    /// Asks. Where it was asked for already and has not begun, this is the same one.
+    /// Asks. Where it was asked for already and has not begun, this is the same one; during a shutdown there is none.
     pub(super) fn ask(&self) {
-        let _ = self.0.try_send(());
+        if self.drain.takes_reload(&self.handle) {
+            let _ = self.ask.try_send(());
+        }
     }
 }
 
@@ -59,17 +65,20 @@ impl InForce {
         if !has_files && self.options.file.config.is_none() {
             return Ok(None);
         }
-        let (reload, asked) = mpsc::sync_channel(1);
+        let (ask, asked) = mpsc::sync_channel(1);
+        let reload = Reload { ask, handle: self.handle.clone(), drain: self.drain.clone() };
         thread::Builder::new().name("reload".into()).spawn(move || self.run(&asked))?;
-        Ok(Some(Reload(reload)))
+        Ok(Some(reload))
     }
 
     fn run(mut self, asked: &Receiver<()>) {
         loop {
             let again = look(&self.ends, SystemTime::now()).again;
             match asked.recv_timeout(again) {
-                Ok(()) if !settles(asked) => return,
-                Ok(()) => self.reload(),
+                Ok(()) => {
+                    settle(asked);
+                    self.reload();
+                }
                 Err(RecvTimeoutError::Timeout) => look(&self.ends, SystemTime::now()).report(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -77,20 +86,28 @@ impl InForce {
     }
 
     fn reload(&mut self) {
-        self.drain.tell_before(&self.handle, notify::reloading);
-        match self.options.file.config {
-            Some(_) => self.reload_all(),
-            None => self.reload_certificates(),
+        let handle = self.handle.clone();
+        let Some(reloading) = self.drain.begin_reload(&handle) else { return };
+        self.drain.tell_before(&handle, notify::reloading);
+        if self.options.file.config.is_some() {
+            let read = self.read();
+            reloading.conclude(&handle, || self.take_all(read));
+        } else {
+            let read = self.read_certificates();
+            reloading.conclude(&handle, || self.take_certificates(read));
         }
-        self.drain.tell_before(&self.handle, notify::ready);
+        self.drain.tell_before(&handle, notify::ready);
     }
 
-    fn reload_certificates(&mut self) {
-        let Some(certificates) = &self.certificates else { return };
-        let loaded = certificates.load().map_err(|error| error.to_string());
-        match loaded.and_then(|loaded| Ok((loaded, self.read_token()?))) {
+    fn read_certificates(&self) -> Result<(Option<Loaded>, Option<Token>), String> {
+        let loaded = self.certificates.as_ref().map(Certificates::load).transpose();
+        Ok((loaded.map_err(|error| error.to_string())?, self.read_token()?))
+    }
+
+    fn take_certificates(&mut self, read: Result<(Option<Loaded>, Option<Token>), String>) {
+        match read {
             Ok((loaded, token)) => {
-                self.use_certificates(loaded);
+                loaded.into_iter().for_each(|loaded| self.use_certificates(loaded));
                 self.use_token(token);
                 tracing::info!("loaded the certificates anew; new connections get them");
             }
@@ -116,8 +133,8 @@ impl InForce {
         }
     }
 
-    fn reload_all(&mut self) {
-        match self.read() {
+    fn take_all(&mut self, read: Result<Next, String>) {
+        match read {
             Ok(next) => self.put_in_force(next),
             Err(error) => {
                 let error = error.replace('\n', "; ");
@@ -227,18 +244,10 @@ fn names(ids: &[String]) -> String {
     ids.iter().map(|id| id.replace('_', "-")).collect::<Vec<_>>().join(" ")
 }
 
-/// Waits a moment for whoever asks several times. False where nothing is to be loaded any more.
-fn settles(asked: &Receiver<()>) -> bool {
+/// Waits a moment for whoever asks several times.
+fn settle(asked: &Receiver<()>) {
     let end = Instant::now() + SETTLING;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        match asked.recv_timeout(left) {
-            Ok(()) if left.is_zero() => return true,
-            Ok(()) => {}
-            Err(RecvTimeoutError::Timeout) => return true,
-            Err(RecvTimeoutError::Disconnected) => return false,
-        }
-    }
+    while asked.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok() {}
 }
 
 /// Signals that come within this time are one.
@@ -250,24 +259,14 @@ mod tests {
 
     #[test]
     fn whoever_asks_several_times_asks_once() {
-        let (reload, asked) = mpsc::sync_channel(1);
-        let reload = Reload(reload);
+        let (ask, asked) = mpsc::sync_channel(1);
         for _ in 0..5 {
-            reload.ask();
+            let _ = ask.try_send(());
         }
-        assert!(settles(&asked));
+        settle(&asked);
         assert_eq!(asked.try_recv(), Err(mpsc::TryRecvError::Empty));
-        reload.ask();
-        assert_eq!(asked.try_recv(), Ok(()));
-    }
-
-    #[test]
-    fn after_the_end_was_asked_for_nothing_is_loaded() {
-        let (reload, asked) = mpsc::sync_channel(1);
-        let reload = Reload(reload);
-        reload.ask();
-        drop(reload);
-        assert_eq!(asked.try_recv(), Ok(()));
-        assert!(!settles(&asked));
+        ask.try_send(()).unwrap();
+        settle(&asked);
+        assert_eq!(asked.try_recv(), Err(mpsc::TryRecvError::Empty));
     }
 }

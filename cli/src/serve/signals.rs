@@ -1,8 +1,7 @@
 //! Signals. The first of SIGINT, SIGTERM and SIGHUP ends the server gracefully; SIGINT or SIGTERM after that at
 //! once. A terminal that goes away may send SIGHUP twice, so a second one changes nothing. Where there is a
-//! configuration file, or TLS has files, SIGHUP ends nothing: it has them read anew, and during a shutdown it means
-//! nothing. SIGUSR1 and SIGUSR2 mean
-//! nothing here, and do not end the server either.
+//! configuration file, or TLS has files, SIGHUP ends nothing: it has them read anew, and during a shutdown the log says
+//! that they are not. SIGUSR1 and SIGUSR2 mean nothing here, and do not end the server either.
 
 use std::{io, process, thread};
 
@@ -47,11 +46,12 @@ pub(super) fn watch(
                     (Asked::HangUp, Some(reload)) => reload.ask(),
                 }
             };
-            drop(reload);
             drain.begin(&handle, signal);
             let signal = loop {
-                if let Asked::End(signal) = signals.next().await {
-                    break signal;
+                match (signals.next().await, &reload) {
+                    (Asked::End(signal), _) => break signal,
+                    (Asked::HangUp, None) => {}
+                    (Asked::HangUp, Some(reload)) => reload.ask(),
                 }
             };
             let connections = handle.counters().connections;

@@ -55,7 +55,8 @@ fn after_a_drain_on_request_the_first_sigterm_cuts_nothing() {
     assert_eq!(at.post("/drain", "").status, 202);
     assert_eq!(read_frame(&mut peer).close_code(), 1001);
     server.signal(Signal::TERM);
-    server.expect_logged("SIGTERM").unwrap();
+    server.expect_logged("going away already signal=\"SIGTERM\"").unwrap();
+    assert_eq!(server.log().matches("shutting down").count(), 1, "{}", server.log());
     assert_eq!(at.get("/readyz").status, 503);
     peer.write_all(&close(1001)).unwrap();
     assert_eq!(server.wait(PATIENCE).unwrap().0, Some(0));

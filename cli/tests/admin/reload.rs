@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use rustix::process::Signal;
 use stickler_testing::folder::Folder;
 
 use crate::ask::{At, TOKEN, at, token_file, write};
 use crate::server::{Server, stickler};
 use crate::sighup::reload;
 
+const NOT_LOADED: &str = "not loaded anew: the server is shutting down";
 const NEXT: &str = "another-token-0123456789";
 
 #[test]
@@ -38,6 +40,53 @@ fn another_token_is_in_force_beside_certificates() {
     let server = another_token_is_in_force(&folder, &[flags, tls].concat(), 2);
     reload(&server, "cannot load the certificates anew; the old ones stay in force");
     server.retire().unwrap();
+}
+
+/// All of it would be fit for use. The drain has begun, and the delay goes on.
+#[test]
+fn during_a_drain_on_request_nothing_is_read_anew() {
+    let folder = Folder::new("reload-drain");
+    let file = folder.path().join("a.toml");
+    let text = |rest: &str| {
+        let times = "drain-delay = '100s'\nshutdown-timeout = '200s'\n";
+        format!("listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\n{times}{rest}")
+    };
+    let token = token_file(&folder);
+    let named = format!("admin-token-file = '{}'\n", token.display());
+    write(&file, &text(&named), 0o600);
+    let mut command = stickler();
+    command.arg("serve").arg("--config").arg(&file);
+    let server = Server::spawn(command, 1, "drain").unwrap();
+    let at = at(&server);
+    assert_eq!(at.post("/drain", "").status, 202);
+    write(&token, NEXT, 0o600);
+    write(&file, &text(&format!("{named}max-connections = 1\npath = '/new'\n")), 0o600);
+    reload(&server, NOT_LOADED);
+    assert_eq!((shown(&at, TOKEN), shown(&at, NEXT)), (200, 401));
+    // After a signal too.
+    server.signal(Signal::TERM);
+    server.expect_logged("SIGTERM").unwrap();
+    reload(&server, NOT_LOADED);
+    assert_eq!((shown(&at, TOKEN), shown(&at, NEXT)), (200, 401));
+    assert!(!server.log().contains("loaded the configuration"), "{}", server.log());
+}
+
+#[test]
+fn during_a_drain_on_request_no_certificates_are_read_anew() {
+    let folder = Folder::new("reload-drain-tls");
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let pem = folder.path().join("a.pem");
+    write(&pem, &(made.cert.pem() + &made.signing_key.serialize_pem()), 0o600);
+    let pem = pem.to_str().unwrap();
+    let flags = ["--drain-delay=100s", "--shutdown-timeout=200s", "--listen-tls=127.0.0.1:0"];
+    let file = token_file(&folder);
+    let tls = ["--tls-cert", pem, "--tls-key", pem, "--admin-token-file", file.to_str().unwrap()];
+    let mut command = stickler();
+    command.args(["serve", "--admin=127.0.0.1:0"]).args(flags).args(tls);
+    let server = Server::spawn(command, 1, "drain").unwrap();
+    assert_eq!(at(&server).post("/drain", "").status, 202);
+    reload(&server, NOT_LOADED);
+    assert!(!server.log().contains("loaded the certificates"), "{}", server.log());
 }
 
 /// Leaves a file that holds no token, and nobody has said so to the server.

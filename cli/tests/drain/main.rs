@@ -17,6 +17,7 @@ mod crowd;
 mod flags;
 #[cfg(target_os = "linux")]
 mod manager;
+mod reload;
 mod support;
 #[cfg(target_os = "linux")]
 mod units;
