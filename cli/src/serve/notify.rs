@@ -40,8 +40,10 @@ fn tell(state: &str) {
     manager::tell(state);
 }
 
-/// What the process needs to end after the deadline of the shutdown.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// What the process may take to end after the deadline of the shutdown, one after the other: the workers to drop what
+/// is left 1 s (or this message, behind another one, 1.1 s from the signal on), the admin listener 0.6 s, the frames
+/// that are shown 0.5 s, the log 0.2 s.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 #[cfg(target_os = "linux")]
 mod manager {

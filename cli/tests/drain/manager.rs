@@ -99,7 +99,7 @@ fn the_manager_is_told_of_the_start_and_of_the_end() {
             let mut peer = open(&server).await;
             terminate(&server);
             // systemd gives a service 90 s to stop, unless it is told.
-            let stopping = ["STOPPING=1", "STATUS=shutting down", "EXTEND_TIMEOUT_USEC=201000000"];
+            let stopping = ["STOPPING=1", "STATUS=shutting down", "EXTEND_TIMEOUT_USEC=203000000"];
             assert_eq!(manager.told(), stopping);
             answer(&mut peer).await;
         });
