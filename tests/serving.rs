@@ -86,6 +86,41 @@ async fn awaiting_ends_after_the_deadline_whatever_blocks_a_worker() {
     drop(release);
 }
 
+/// Drops as many connections do: for longer than a worker that is blocked is waited for.
+struct Slow(mpsc::Sender<()>);
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(300));
+        let _ = self.0.send(());
+    }
+}
+
+/// At one of three times: the machine may be busy with others.
+#[test]
+fn a_worker_that_drops_what_is_left_is_waited_for() {
+    let is_waited_for = |_| {
+        let (dropped, is_dropped) = mpsc::channel();
+        let (held, is_held) = mpsc::channel();
+        let serving = bind().workers(1).start(move |_: Incoming| {
+            let slow = Slow(dropped.clone());
+            held.send(()).unwrap();
+            async move {
+                let _slow = slow;
+                std::future::pending::<Result<(), stickler::Error>>().await
+            }
+        });
+        let serving = serving.unwrap();
+        let mut client = Client::to(serving.handle().local_addrs()[0]);
+        client.send(REQUEST);
+        is_held.recv_timeout(PATIENCE).unwrap();
+        serving.handle().shutdown(Duration::from_millis(200));
+        serving.wait().unwrap();
+        is_dropped.try_recv().is_ok()
+    };
+    assert!((0..3).any(is_waited_for));
+}
+
 #[test]
 fn on_a_multi_thread_runtime_handlers_may_block_in_place() {
     let runtime = several_threads();

@@ -58,7 +58,8 @@ impl Serving {
     /// instead.
     ///
     /// Returns shortly after the deadline of the shutdown even when application code
-    /// keeps a worker from ending; that thread is left behind.
+    /// keeps a worker from ending; that thread is left behind. Workers that drop many connections
+    /// then are waited for, a second at most.
     ///
     /// # Errors
     ///

@@ -3,7 +3,8 @@
 //! After the delay a worker stops accepting and lets its handlers know. After the grace it tells its
 //! connections 1001 (RFC 6455 §7.4.1), or what was asked for, one after the other over the window, and waits
 //! until they are gone or the deadline has come. The waiting thread or task gives the workers a little longer
-//! than that and returns without those that application code still blocks.
+//! than that and returns without those that application code still blocks. A worker that has come to its cut is
+//! none of these: it gets longer, because it has to drop many connections.
 
 use std::future::pending;
 use std::pin::pin;
@@ -19,11 +20,41 @@ use crate::net::{Departure, Farewell};
 #[derive(Debug)]
 pub(super) struct Shutdown {
     asked: watch::Sender<Option<Asked>>,
-    running: Mutex<usize>,
+    workers: Mutex<Workers>,
     /// For threads that wait.
     changed: Condvar,
     /// For tasks that wait.
-    ended: Notify,
+    told: Notify,
+}
+
+/// The workers that have not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Workers {
+    running: usize,
+    /// Of these, those that had their turn at the deadline, and drop what is left.
+    cutting: usize,
+}
+
+impl Workers {
+    /// What they have after the deadline.
+    fn grace(self) -> Duration {
+        if self.cutting > 0 { CUTTING_GRACE } else { GRACE }
+    }
+
+    /// Nobody waits for them any more.
+    fn leave_behind(self) {
+        let Workers { running, cutting } = self;
+        if cutting > 0 {
+            tracing::warn!(
+                workers = cutting,
+                "the connections are not all dropped; leaving them behind"
+            );
+        }
+        if running > cutting {
+            let workers = running - cutting;
+            tracing::error!(workers, "application code does not end; leaving it behind");
+        }
+    }
 }
 
 /// What was asked for, by the first request, and how soon, by the most pressing one.
@@ -67,9 +98,9 @@ impl Shutdown {
     pub(super) fn new() -> Self {
         Self {
             asked: watch::Sender::new(None),
-            running: Mutex::new(0),
+            workers: Mutex::default(),
             changed: Condvar::new(),
-            ended: Notify::new(),
+            told: Notify::new(),
         }
     }
 
@@ -78,7 +109,7 @@ impl Shutdown {
     pub(super) fn request(&self, farewell: Farewell, within: Duration) -> Arc<Farewell> {
         let times = Times::new(Instant::now(), &farewell, within);
         let mut farewell = Arc::new(farewell);
-        let _running = self.running();
+        let _workers = self.workers();
         self.asked.send_if_modified(|asked| {
             let Some(known) = asked else {
                 *asked = Some(Asked { farewell: farewell.clone(), times });
@@ -105,24 +136,25 @@ impl Shutdown {
 
     /// Counts a worker until the answer is dropped.
     pub(super) fn started(self: &Arc<Self>) -> Running {
-        *self.running() += 1;
-        Running(self.clone())
+        self.workers().running += 1;
+        Running { shutdown: self.clone(), is_cutting: false }
     }
 
     /// Blocks until no worker runs, or the deadline and a little more have passed.
     pub(super) fn wait(&self) {
-        let mut running = self.running();
-        while *running > 0 {
+        let mut workers = self.workers();
+        while workers.running > 0 {
             let deadline = self.asked.borrow().as_ref().map(|asked| asked.times.deadline);
-            running = match deadline {
-                None => self.changed.wait(running).unwrap_or_else(PoisonError::into_inner),
+            workers = match deadline {
+                None => self.changed.wait(workers).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
-                    let left = (deadline + GRACE).saturating_duration_since(Instant::now());
+                    let end = deadline + workers.grace();
+                    let left = end.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        return leave_behind(*running);
+                        return workers.leave_behind();
                     }
                     self.changed
-                        .wait_timeout(running, left)
+                        .wait_timeout(workers, left)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
@@ -138,40 +170,56 @@ impl Shutdown {
     pub(super) async fn ended(&self) {
         let mut watch = self.watch();
         loop {
-            let mut ended = pin!(self.ended.notified());
+            let mut told = pin!(self.told.notified());
             // From here on no notification is missed.
-            ended.as_mut().enable();
-            let running = *self.running();
-            if running == 0 {
+            told.as_mut().enable();
+            let workers = *self.workers();
+            if workers.running == 0 {
                 return;
             }
             tokio::select! {
-                () = ended => {}
-                () = async { watch.expired().await; tokio::time::sleep(GRACE).await } => {
-                    return leave_behind(running);
+                () = told => {}
+                () = watch.reached(|times| times.deadline + workers.grace()) => {
+                    return workers.leave_behind();
                 }
             }
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, usize> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn workers(&self) -> MutexGuard<'_, Workers> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn leave_behind(workers: usize) {
-    tracing::error!(workers, "application code does not end; leaving it behind");
+    /// Changes what is known of the workers, and tells those that wait for them.
+    fn change(&self, change: impl FnOnce(&mut Workers)) {
+        change(&mut self.workers());
+        self.changed.notify_all();
+        self.told.notify_waiters();
+    }
 }
 
 /// A worker that has not ended.
 #[derive(Debug)]
-pub(super) struct Running(Arc<Shutdown>);
+pub(super) struct Running {
+    shutdown: Arc<Shutdown>,
+    is_cutting: bool,
+}
+
+impl Running {
+    /// The worker has its turn at the deadline, and is about to drop what is left: no application code blocks it.
+    pub(super) fn cuts(&mut self) {
+        if !std::mem::replace(&mut self.is_cutting, true) {
+            self.shutdown.change(|workers| workers.cutting += 1);
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        *self.0.running() -= 1;
-        self.0.changed.notify_all();
-        self.0.ended.notify_waiters();
+        self.shutdown.change(|workers| {
+            workers.running -= 1;
+            workers.cutting -= usize::from(self.is_cutting);
+        });
     }
 }
 
@@ -255,8 +303,11 @@ impl Watch {
     }
 }
 
-/// What the workers get after the deadline to drop what is left.
+/// What the workers get after the deadline to come to their cut.
 const GRACE: Duration = Duration::from_millis(100);
+
+/// What they get after the deadline where one of them drops what is left: 10,000 connections take a third of it.
+const CUTTING_GRACE: Duration = Duration::from_secs(1);
 
 /// Stands for "no deadline" where the clock cannot hold the time asked for.
 const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -294,6 +345,31 @@ mod tests {
         let _running = shutdown.started();
         shutdown.request(Farewell::default(), Duration::ZERO);
         shutdown.wait();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_drops_connections_has_longer_than_one_that_is_blocked() {
+        let shutdown = Arc::new(Shutdown::new());
+        let (mut first, mut second, _blocked) =
+            (shutdown.started(), shutdown.started(), shutdown.started());
+        let begun = tokio::time::Instant::now();
+        // Of the deadline, in tenths of a second.
+        let since = || (begun.elapsed().as_millis() + 50) / 100;
+        shutdown.request(Farewell::default(), Duration::ZERO);
+        shutdown.ended().await;
+        assert_eq!(since(), 1);
+        let cut = async {
+            first.cuts();
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            drop(first);
+        };
+        tokio::join!(shutdown.ended(), cut);
+        assert_eq!(since(), 5);
+        assert_eq!(*shutdown.workers(), Workers { running: 2, cutting: 0 });
+        second.cuts();
+        shutdown.ended().await;
+        assert_eq!(since(), 10);
+        assert_eq!(*shutdown.workers(), Workers { running: 2, cutting: 1 });
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,6 +24,7 @@ use super::handover::HandOver;
 use super::listener::Bound;
 use super::proxy::Proxying;
 use super::refusal::Refusals;
+use super::shutdown::Running;
 use crate::net::{BoxError, Context, Farewell, Incoming};
 
 /// What all workers of a server share.
@@ -86,7 +87,7 @@ impl Worker {
     {
         let thread = thread::Builder::new().name(format!("stickler-{index}"));
         let thread = thread.spawn(move || {
-            let _running = self.shared.control.shutdown.started();
+            let mut running = self.shared.control.shutdown.started();
             // tokio panics where it has no descriptors left for its signals.
             let prepared = catch_unwind(AssertUnwindSafe(|| prepare(&mut self)));
             match prepared.unwrap_or_else(|_| Err(io::Error::other(NO_RUNTIME))) {
@@ -95,7 +96,7 @@ impl Worker {
                     let _felt = self.shared.control.pulse.feel(runtime.handle().clone());
                     drop(ready.send(Ok(())));
                     drop(ready);
-                    runtime.block_on(self.run(listeners, handler, Left::ToRuntime));
+                    runtime.block_on(self.run(listeners, handler, Left::ToRuntime, &mut running));
                     // Blocking work that the application started is not waited for.
                     runtime.shutdown_background();
                 }
@@ -123,15 +124,20 @@ impl Worker {
         let listeners = self.listen()?;
         let felt = self.shared.control.pulse.feel(runtime.clone());
         runtime.spawn(async move {
-            let (_running, _felt) = (running, felt);
-            self.run(listeners, handler, Left::ToWorker).await;
+            let (mut running, _felt) = (running, felt);
+            self.run(listeners, handler, Left::ToWorker, &mut running).await;
         });
         Ok(())
     }
 
     /// Accepts until the shutdown, then waits for the connections or the deadline.
-    async fn run<H, F, E>(self, listeners: Vec<Listener>, handler: Arc<H>, left: Left)
-    where
+    async fn run<H, F, E>(
+        self,
+        listeners: Vec<Listener>,
+        handler: Arc<H>,
+        left: Left,
+        running: &mut Running,
+    ) where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<BoxError> + 'static,
@@ -172,7 +178,12 @@ impl Worker {
                 }
             }
         }
-        let mut shutdown = control.shutdown.watch();
+        let (mut shutdown, mut watch) = (control.shutdown.watch(), control.shutdown.watch());
+        // Before the Closes, which may be many.
+        let cut = async {
+            watch.expired().await;
+            running.cuts();
+        };
         let deadline = async {
             shutdown.grace_over().await;
             for departure in self.context.departures() {
@@ -185,7 +196,7 @@ impl Worker {
         };
         tokio::select! {
             () = async { tokio::join!(self.context.emptied(), self.shared.refusals.finished()); } => {}
-            () = deadline => {
+            ((), ()) = async { tokio::join!(cut, deadline) } => {
                 tracing::warn!(connections = self.context.connections(), "the deadline ended connections");
             }
         }
