@@ -143,6 +143,7 @@ impl Worker {
         E: Into<BoxError> + 'static,
     {
         let control = &self.shared.control;
+        let names: Vec<_> = listeners.iter().map(|each| each.address.to_string()).collect();
         let mut accepting = JoinSet::new();
         for listener in listeners {
             let security = Security::of(listener.is_tls, control, &self.context);
@@ -197,7 +198,9 @@ impl Worker {
         tokio::select! {
             () = async { tokio::join!(self.context.emptied(), self.shared.refusals.finished()); } => {}
             ((), ()) = async { tokio::join!(cut, deadline) } => {
-                tracing::warn!(connections = self.context.connections(), "the deadline ended connections");
+                // A program may have several servers, as for its operators.
+                let (connections, listeners) = (self.context.connections(), names.join(" "));
+                tracing::warn!(connections, listeners, "the deadline ended connections");
             }
         }
     }

@@ -213,8 +213,9 @@ const MOST_MEMORY: usize = 8 << 20;
 /// How long the head of a request may take to arrive, and how long its content then.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 
-/// How long a client that has its answer keeps its place without closing.
-const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// How long a client that has its answer keeps its place without closing. It is shorter than the next one: such a client
+/// is not cut at the end of the program, and does not hold it up.
+const CLOSE_TIME: Duration = Duration::from_millis(300);
 
 /// What answers have at the end of the program.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);

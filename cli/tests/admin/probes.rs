@@ -4,11 +4,11 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use rustix::process::Signal;
-use stickler_testing::blocking::read_frame;
+use stickler_testing::blocking::{read_frame, read_head};
 use stickler_testing::folder::Folder;
 use stickler_testing::frame::{close, frame, text};
 
-use crate::ask::{At, json, open, start, start_with_token};
+use crate::ask::{At, TOKEN, json, open, start, start_with_token};
 use crate::openmetrics::parse;
 use crate::server::{PATIENCE, Server};
 
@@ -60,6 +60,36 @@ fn after_a_drain_on_request_the_first_sigterm_cuts_nothing() {
     assert_eq!(at.get("/readyz").status, 503);
     peer.write_all(&close(1001)).unwrap();
     assert_eq!(server.wait(PATIENCE).unwrap().0, Some(0));
+}
+
+/// At one of three times: the machine may be busy with others.
+#[test]
+fn a_client_that_was_answered_and_stays_is_no_connection_that_was_cut() {
+    let is_quiet = |_| {
+        let (server, At::Tcp(at)) = start(&[]) else { panic!("not over TCP") };
+        let mut client = TcpStream::connect(at).unwrap();
+        client.write_all(format!("GET /livez HTTP/1.1\r\nHost: {at}\r\n\r\n").as_bytes()).unwrap();
+        assert!(read_head(&mut client).starts_with("HTTP/1.1 200 "));
+        server.retire().unwrap();
+        !server.log().contains(" WARN ")
+    };
+    assert!((0..3).any(is_quiet));
+}
+
+/// What was cut says where.
+#[test]
+fn a_request_that_does_not_come_to_its_end_is_cut_with_the_name_of_the_listener() {
+    let folder = Folder::new("part");
+    let (server, At::Tcp(at)) = start_with_token(&folder, &[]) else { panic!("not over TCP") };
+    let mut client = TcpStream::connect(at).unwrap();
+    let head = format!("POST /log HTTP/1.1\r\nHost: {at}\r\nAuthorization: Bearer {TOKEN}\r\n");
+    client.write_all((head + "Content-Length: 9\r\n\r\npart").as_bytes()).unwrap();
+    // The listener has it, when it has answered the next one.
+    assert_eq!(At::Tcp(at).get("/livez").status, 200);
+    server.retire().unwrap();
+    let log = server.log();
+    let cut = format!("the deadline ended connections connections=1 listeners=\"{at}\"");
+    assert!(log.contains(&cut) && log.contains("gone clean=0 unclean=0 cut=0"), "{log}");
 }
 
 #[test]
