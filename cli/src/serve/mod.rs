@@ -161,7 +161,7 @@ fn serve(
     let served = admin::Served { handle: handle.clone(), program: Box::new(program), max_memory };
     let admin = admin.map(|admin| admin.start(served)).transpose()?;
     tell(options, &handle.bindings(), urls.as_deref());
-    drain.tell_before(&handle, notify::ready);
+    drain.tell_before(&handle, notify::started);
     notify::answer_watchdog(handle.clone())?;
     serving.wait()?;
     drain.wait_until_told();

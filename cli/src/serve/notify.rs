@@ -8,9 +8,14 @@ use std::time::Duration;
 
 use stickler::Handle;
 
-/// The server accepts connections, or has loaded anew what `reloading` announced.
+/// The server accepts connections: a manager that never hears of it ends the server.
+pub(super) fn started() {
+    manager::tell(READY, manager::LONG_PATIENCE);
+}
+
+/// It has loaded anew what `reloading` announced.
 pub(super) fn ready() {
-    tell("READY=1\nSTATUS=serving");
+    manager::tell(READY, manager::PATIENCE);
 }
 
 /// What can be loaded anew is being loaded; `ready` is to follow, whatever comes of it.
@@ -22,9 +27,8 @@ pub(super) fn reloading() {
 pub(super) fn stopping(within: Duration) {
     // A unit may give less time to its end than the server was given: systemd waits for the next message.
     let within = within.saturating_add(LAST_WORDS).as_micros();
-    manager::tell_patiently(&format!(
-        "STOPPING=1\nSTATUS=shutting down\nEXTEND_TIMEOUT_USEC={within}"
-    ));
+    let state = format!("STOPPING=1\nSTATUS=shutting down\nEXTEND_TIMEOUT_USEC={within}");
+    manager::tell(&state, manager::LONG_PATIENCE);
 }
 
 /// Answers the watchdog from now on, where the manager wants that: as long as every worker turns.
@@ -36,9 +40,7 @@ pub(super) fn answer_watchdog(handle: Handle) -> io::Result<()> {
     manager::answer_watchdog(handle)
 }
 
-fn tell(state: &str) {
-    manager::tell(state);
-}
+const READY: &str = "READY=1\nSTATUS=serving";
 
 /// What the process may take to end after the deadline of the shutdown, one after the other: the workers to drop what
 /// is left 1 s (or this message, behind another one, 1.1 s from the signal on), the admin listener 0.6 s, the frames
@@ -47,7 +49,7 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 
 #[cfg(target_os = "linux")]
 mod manager {
-    use std::ffi::{OsStr, OsString};
+    use std::ffi::OsStr;
     use std::io;
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::ffi::OsStrExt;
@@ -59,18 +61,12 @@ mod manager {
     use stickler::Handle;
     use tokio::runtime::Builder;
 
-    /// As `tell`, for what the manager has to know: it has longer to make room, from here on for all messages.
-    pub(super) fn tell_patiently(state: &str) {
-        if name().is_some() {
-            // Where there is no socket, `tell` says so.
-            let _ = socket().and_then(|socket| socket.set_write_timeout(Some(LONG_PATIENCE)));
-        }
-        tell(state);
-    }
-
-    pub(super) fn tell(state: &str) {
-        let Some(name) = name() else { return };
-        match send(&name, state) {
+    /// The manager has this long to make room. Where two threads tell at once, the patience of either may hold for both.
+    pub(super) fn tell(state: &str, patience: Duration) {
+        let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
+            return;
+        };
+        match send(&name, state, patience) {
             Ok(()) => tracing::debug!(state, "told the service manager"),
             Err(error) => {
                 tracing::warn!(socket = ?name, %error, "cannot tell the service manager");
@@ -78,13 +74,8 @@ mod manager {
         }
     }
 
-    /// Of the socket, where there is a manager.
-    fn name() -> Option<OsString> {
-        std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())
-    }
-
     pub(super) fn reloading() {
-        tell(&state_of_reload());
+        tell(&state_of_reload(), PATIENCE);
     }
 
     pub(super) fn state_of_reload() -> String {
@@ -98,7 +89,7 @@ mod manager {
             return Ok(());
         };
         // sd_watchdog_enabled(3) asks for half of it.
-        watch(handle, patience / 2, || tell("WATCHDOG=1"))
+        watch(handle, patience / 2, || tell("WATCHDOG=1", PATIENCE))
     }
 
     /// Calls `alive` this often, each time after every worker has turned.
@@ -120,12 +111,14 @@ mod manager {
     }
 
     /// Sends it whole, or says why not. A manager that does not read does not hold the server up.
-    pub(super) fn send(name: &OsStr, state: &str) -> io::Result<()> {
+    fn send(name: &OsStr, state: &str, patience: Duration) -> io::Result<()> {
         let address = match name.as_bytes().strip_prefix(b"@") {
             Some(name) => SocketAddr::from_abstract_name(name)?,
             None => SocketAddr::from_pathname(name)?,
         };
-        socket()?.send_to_addr(state.as_bytes(), &address).map(drop)
+        let socket = socket()?;
+        socket.set_write_timeout(Some(patience))?;
+        socket.send_to_addr(state.as_bytes(), &address).map(drop)
     }
 
     /// Stays open: the watchdog is answered also where there are no descriptors left.
@@ -135,26 +128,27 @@ mod manager {
             return Ok(socket);
         }
         let socket = UnixDatagram::unbound()?;
-        socket.set_write_timeout(Some(PATIENCE))?;
         Ok(SOCKET.get_or_init(|| socket))
     }
 
-    /// How long the manager may take to make room.
-    const PATIENCE: Duration = Duration::from_millis(100);
+    /// For messages that others wait for.
+    pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
-    /// The same for the end, which nobody waits for before it begins.
-    const LONG_PATIENCE: Duration = Duration::from_secs(1);
+    /// For those of the start and of the end.
+    pub(super) const LONG_PATIENCE: Duration = Duration::from_secs(1);
 }
 
 #[cfg(not(target_os = "linux"))]
 mod manager {
     use std::io;
+    use std::time::Duration;
 
     use stickler::Handle;
 
-    pub(super) fn tell(_: &str) {}
+    pub(super) const PATIENCE: Duration = Duration::ZERO;
+    pub(super) const LONG_PATIENCE: Duration = Duration::ZERO;
 
-    pub(super) fn tell_patiently(_: &str) {}
+    pub(super) fn tell(_: &str, _: Duration) {}
 
     pub(super) fn reloading() {}
 
