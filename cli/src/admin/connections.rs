@@ -8,7 +8,6 @@ use stickler::{Body, CloseCode, ConnectionId, ConnectionInfo, ConnectionPhase, S
 
 use super::Desk;
 use super::answers::{Refusal, json as answer_json};
-use crate::auth::is_credential;
 
 /// Lists a page: those behind `after`, `most` of them at most. `next` names what is behind them; it is null at the
 /// end.
@@ -59,8 +58,7 @@ fn described(info: &ConnectionInfo) -> Value {
         "sent_messages": info.sent_messages,
         "sent_bytes": info.sent_bytes,
         "round_trip_seconds": info.round_trip.map(|time| time.as_secs_f64()),
-        // `--subprotocol any` agrees to a token too, where no route asks for one.
-        "subprotocol": info.subprotocol.as_deref().filter(|name| !is_credential(name)),
+        "subprotocol": info.subprotocol.as_deref(),
         "extensions": info.extensions,
     })
 }
