@@ -10,10 +10,11 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::claim::Claim;
+use super::orders::{Admission, Admitted, Membership, Order, Since};
 use super::pace::Pace;
 use super::reply::{Fault, Reply, Said, Signal, to_json};
 use super::request::{Join, Request, parse};
-use super::room::{Admission, Admitted, Membership, Order, Since, message_json};
+use super::room::message_json;
 use super::rooms::Rooms;
 
 /// Serves a connection until its end.

@@ -7,6 +7,7 @@ mod claim;
 mod member;
 pub(crate) mod names;
 mod naming;
+mod orders;
 #[cfg(feature = "nats")]
 pub(crate) mod over_nats;
 mod pace;

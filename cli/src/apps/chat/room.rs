@@ -15,82 +15,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stickler::broker::{Event, Feed, History, Position};
-use stickler::{BoxError, Prepared, Sender, Subscription, Topic};
+use stickler::{BoxError, Prepared, Topic};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::claim::{self, Claim};
+use super::orders::{Admission, Admitted, Membership, Order, Since};
 use super::past::{self, Joint, Past, Shelf};
 use super::reply::{Joined, Limits, Reply, Said, Signal, to_json};
 use super::rooms::Rooms;
-
-/// What the task of a room is told.
-pub(super) enum Order {
-    Join(Admission),
-    /// A member is gone, with its connection or by its own wish.
-    Leave {
-        number: u64,
-        is_wish: bool,
-    },
-    /// Another connection has this member's nickname.
-    Evict(u64),
-    /// Who is present on all nodes, if that could be found out.
-    Present(Option<Vec<String>>),
-}
-
-/// Somebody to let in, who has a nickname already.
-pub(super) struct Admission {
-    pub(super) claim: Claim,
-    pub(super) sender: Sender,
-    pub(super) since: Since,
-    pub(super) answer: oneshot::Sender<Admitted>,
-}
-
-/// Which messages a new member gets first.
-pub(super) enum Since {
-    /// The newest ones.
-    Newest,
-    /// Those behind a position.
-    After(Position),
-    /// These, which the broker gave, and those behind.
-    Given { messages: Vec<Arc<str>>, end: Position },
-    /// The newest ones; others are missing.
-    Lost,
-}
-
-/// The answer to an [`Admission`].
-pub(super) enum Admitted {
-    In(Membership),
-    /// Only the broker knows what lies behind the position.
-    AskBroker,
-    Full,
-}
-
-/// A member's place in a room, given up when this is dropped.
-pub(super) struct Membership {
-    number: u64,
-    orders: UnboundedSender<Order>,
-    pub(super) subscription: Subscription,
-    pub(super) evicted: oneshot::Receiver<()>,
-    position: watch::Receiver<Position>,
-    /// Whether the member leaves by its own wish.
-    pub(super) is_wish: bool,
-}
-
-impl Membership {
-    /// Where the newest message of the room stands that was given to its members.
-    pub(super) fn position(&self) -> Position {
-        *self.position.borrow()
-    }
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        // A room that is gone has forgotten its members.
-        let _ = self.orders.send(Order::Leave { number: self.number, is_wish: self.is_wish });
-    }
-}
 
 struct Member {
     claim: Claim,

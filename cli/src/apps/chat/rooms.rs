@@ -8,9 +8,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::names::Names;
+use super::orders::Order;
 use super::past::Shelf;
 use super::reply::Fault;
-use super::room::{Order, Room};
+use super::room::Room;
 
 /// The chat: its rooms, and what they share.
 pub(crate) struct Rooms {
