@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stickler::broker::{BoxFuture, Position, PublishError};
 use stickler::{Message, Receiver, Sender};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::claim::Claim;
 use super::orders::{Admission, Admitted, Membership, Order, Since};
@@ -66,8 +66,11 @@ struct Place {
     claim: Claim,
     membership: Membership,
     /// What is to be said, one after the other, so that the order stays. At most [`MOST_WAITING`].
-    waiting: VecDeque<(String, BoxFuture<'static, Published>)>,
+    waiting: Waiting,
 }
+
+/// Messages by their ids.
+type Waiting = VecDeque<(String, BoxFuture<'static, Published>)>;
 
 type Published = Result<Position, PublishError>;
 
@@ -127,8 +130,10 @@ impl Member {
             Request::Typing => self.type_on(),
             Request::Leave => {
                 self.count(None)?;
-                let mut place = self.place.take().ok_or_else(not_in_a_room)?;
-                place.membership.is_wish = true;
+                if self.place.is_none() {
+                    return Err(not_in_a_room());
+                }
+                self.leave().await;
                 Ok(())
             }
         }
@@ -237,6 +242,45 @@ impl Member {
         Ok(())
     }
 
+    /// What was said before is stored first, and answered.
+    async fn leave(&mut self) {
+        // Where an answer cannot be sent the connection has ended: the next `recv` says how.
+        let _ = self.finish().await;
+        if let Some(mut place) = self.place.take() {
+            place.membership.is_wish = true;
+        }
+    }
+
+    /// Waits until all is stored that was said, and answers it. What takes too long is `unknown`.
+    async fn finish(&mut self) -> stickler::Result<()> {
+        let deadline = Instant::now() + ANSWERED_WITHIN;
+        while let Some(place) = &mut self.place
+            && let Some((_, publishing)) = place.waiting.front_mut()
+            && let Ok(published) = timeout_at(deadline, publishing).await
+        {
+            let id = place.waiting.pop_front().map(|(id, _)| id).unwrap_or_default();
+            self.tell(Happened::Published(id, published)).await?;
+        }
+        let late = self.place.as_mut().map(|place| std::mem::take(&mut place.waiting));
+        self.forsake(late.unwrap_or_default()).await
+    }
+
+    /// Of messages that nobody waits for any more it is not known what becomes of them.
+    async fn forsake(&mut self, waiting: Waiting) -> stickler::Result<()> {
+        let ids: Vec<String> = waiting.into_iter().map(|(id, _)| id).collect();
+        for id in &ids {
+            self.reply(&Reply::Unknown { id }).await?;
+        }
+        Ok(())
+    }
+
+    /// The member is in no room any more, and not by its wish.
+    async fn lose_place(&mut self, fault: Fault) -> stickler::Result<()> {
+        let waiting = self.place.take().map(|place| place.waiting);
+        self.forsake(waiting.unwrap_or_default()).await?;
+        self.reply(&Reply::Error(&fault)).await
+    }
+
     /// More often than the members can see is not passed on.
     fn type_on(&mut self) -> Result<(), Fault> {
         let place = self.place.as_ref().ok_or_else(not_in_a_room)?;
@@ -273,14 +317,10 @@ impl Member {
                 let position = place.membership.position();
                 self.reply(&Reply::gap(position)).await
             }
-            Happened::RoomGone => {
-                self.place = None;
-                self.reply(&Reply::Error(&Fault::unavailable())).await
-            }
+            Happened::RoomGone => self.lose_place(Fault::unavailable()).await,
             Happened::Evicted => {
-                self.place = None;
                 let sentence = "another connection has this nickname now";
-                self.reply(&Reply::Error(&Fault::new("taken_over", sentence))).await
+                self.lose_place(Fault::new("taken_over", sentence)).await
             }
         }
     }
@@ -313,5 +353,5 @@ const MOST_MISSED: usize = 1_000;
 /// How often the broker is asked, where the room goes on faster than that.
 const TRIES: usize = 3;
 
-/// How long a room may take to let somebody in.
+/// How long a room may take to let somebody in, and the broker to store what a member said that leaves.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);

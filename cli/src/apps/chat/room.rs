@@ -110,7 +110,12 @@ impl Room {
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(order) => self.obey(order),
+                    Some(order) => {
+                        if matches!(order, Order::Leave { .. }) {
+                            self.catch_up().await;
+                        }
+                        self.obey(order);
+                    }
                     None => return,
                 },
                 event = next_event(&mut self.feed) => match event {
@@ -271,6 +276,18 @@ impl Room {
                 self.is_degraded = false;
                 self.tell(&Reply::Restored);
             }
+        }
+    }
+
+    /// Delivers what the feed has already: what a member said comes before it is told that the member left.
+    async fn catch_up(&mut self) {
+        for _ in 0..MOST_CAUGHT_UP {
+            let event = tokio::select! {
+                biased;
+                Some(event) = next_event(&mut self.feed) => event,
+                () = std::future::ready(()) => return,
+            };
+            self.take(event).await;
         }
     }
 
@@ -435,6 +452,9 @@ const RETRIED_EVERY: Duration = Duration::from_millis(500);
 
 /// How long the broker may take to open a room.
 const OPENED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Events that are delivered before a member leaves. A feed that never ends holds up no order for longer.
+const MOST_CAUGHT_UP: usize = 4_096;
 
 /// Messages of a gap that are given to all members. With more, members ask for themselves.
 const MOST_MENDED: usize = 1_000;

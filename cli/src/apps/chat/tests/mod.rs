@@ -3,6 +3,7 @@
 mod broken;
 mod faults;
 mod joining;
+mod leaving;
 mod order;
 mod schema;
 

@@ -1,0 +1,135 @@
+//! What becomes of what a member said, where it leaves at once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use stickler::BoxError;
+use stickler::broker::{BoxFuture, Broker, Feed, History, Position, PublishError};
+use stickler::bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::*;
+
+/// A broker that stores nothing while it is held up.
+struct Held {
+    inner: InProcess,
+    is_held: AtomicBool,
+    released: Notify,
+}
+
+impl Held {
+    fn new() -> Arc<Held> {
+        let (is_held, released) = (AtomicBool::new(true), Notify::new());
+        Arc::new(Held { inner: InProcess::new(), is_held, released })
+    }
+
+    fn release(&self) {
+        self.is_held.store(false, Ordering::SeqCst);
+        self.released.notify_waiters();
+    }
+}
+
+impl Broker for Held {
+    fn publish<'a>(
+        &'a self,
+        topic: &'a str,
+        id: &'a str,
+        payload: Bytes,
+    ) -> BoxFuture<'a, Result<Position, PublishError>> {
+        Box::pin(async move {
+            while self.is_held.load(Ordering::SeqCst) {
+                self.released.notified().await;
+            }
+            self.inner.publish(topic, id, payload).await
+        })
+    }
+
+    fn signal<'a>(
+        &'a self,
+        topic: &'a str,
+        payload: Bytes,
+    ) -> BoxFuture<'a, Result<(), PublishError>> {
+        self.inner.signal(topic, payload)
+    }
+
+    fn subscribe<'a>(
+        &'a self,
+        topic: &'a str,
+        after: Option<Position>,
+    ) -> BoxFuture<'a, Result<Feed, BoxError>> {
+        self.inner.subscribe(topic, after)
+    }
+
+    fn history<'a>(
+        &'a self,
+        topic: &'a str,
+        since: Option<Position>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<History, BoxError>> {
+        self.inner.history(topic, since, most)
+    }
+
+    fn is_up(&self) -> bool {
+        true
+    }
+}
+
+async fn say_twice_and_leave(peer: &mut Peer) {
+    for id in ["1", "2"] {
+        peer.send(json!({"type": "say", "id": id, "text": id})).await;
+    }
+    peer.send(json!({"type": "leave"})).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_before_leaving_is_stored_and_answered() {
+    let broker = Held::new();
+    let chat = Chat::over(broker.clone());
+    let (mut bob, _) = chat.join("lobby", "Bob").await;
+    let (mut ada, _) = chat.join("lobby", "Ada").await;
+    bob.next("came").await;
+    say_twice_and_leave(&mut ada).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    broker.release();
+    for id in ["1", "2"] {
+        assert_eq!(ada.next("accepted").await["id"], id);
+    }
+    // The others hear it in its order too.
+    for id in ["1", "2"] {
+        assert_eq!(bob.recv().await["text"], id);
+    }
+    assert_eq!(bob.recv().await, json!({"type": "left", "nickname": "Ada"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_says_nothing_keeps_nobody_from_leaving() {
+    let chat = Chat::over(Held::new());
+    let (mut bob, _) = chat.join("lobby", "Bob").await;
+    let (mut ada, _) = chat.join("lobby", "Ada").await;
+    bob.next("came").await;
+    say_twice_and_leave(&mut ada).await;
+    for id in ["1", "2"] {
+        assert_eq!(ada.next("unknown").await["id"], id);
+    }
+    assert_eq!(bob.recv().await, json!({"type": "left", "nickname": "Ada"}));
+    let again = json!({"type": "join", "room": "lobby", "nickname": "Ada"});
+    assert_eq!(ada.ask(again).await["type"], "joined");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_taken_over_hears_what_became_of_its_messages_first() {
+    let broker = Held::new();
+    let chat = Chat::over(broker.clone());
+    let (mut old, joined) = chat.join("lobby", "Ada").await;
+    for id in ["1", "2"] {
+        old.send(json!({"type": "say", "id": id, "text": id})).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (mut new, _) = chat.come_back(&joined, &joined).await;
+    for id in ["1", "2"] {
+        assert_eq!(old.recv().await, json!({"type": "unknown", "id": id}));
+    }
+    assert_eq!(old.recv().await["code"], "taken_over");
+    // Under its id it is stored once, whatever became of it.
+    broker.release();
+    new.say("1", "1").await;
+}
