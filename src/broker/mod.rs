@@ -12,6 +12,7 @@
 
 mod feed;
 mod in_process;
+mod store;
 
 use std::future::Future;
 use std::pin::Pin;
