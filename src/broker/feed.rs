@@ -11,12 +11,25 @@ use super::{Event, Position};
 #[derive(Debug)]
 pub struct Feed {
     shared: Arc<Shared>,
+    /// Dropped after `drop` has run, so whoever reads it finds this feed closed.
+    _leaving: Option<Leaving>,
 }
 
 /// The writing end of a [`Feed`], for brokers. Dropping it ends the feed.
 #[derive(Debug)]
 pub struct FeedWriter {
     shared: Arc<Shared>,
+}
+
+/// The topics of feeds that were dropped, for a broker that looks only when it has to do anyway.
+#[derive(Debug, Default)]
+pub(super) struct Left(Mutex<Vec<Arc<str>>>);
+
+/// Notes the topic of a feed when it is dropped.
+#[derive(Debug)]
+struct Leaving {
+    topic: Arc<str>,
+    left: Arc<Left>,
 }
 
 #[derive(Debug)]
@@ -57,7 +70,13 @@ impl Feed {
             changed: Notify::new(),
             left: Notify::new(),
         });
-        (FeedWriter { shared: shared.clone() }, Feed { shared })
+        (FeedWriter { shared: shared.clone() }, Feed { shared, _leaving: None })
+    }
+
+    /// Has the topic noted there when this is dropped.
+    pub(super) fn noted(mut self, topic: Arc<str>, left: Arc<Left>) -> Feed {
+        self._leaving = Some(Leaving { topic, left });
+        self
     }
 
     /// Waits for the next event; `None` when the broker has ended the feed.
@@ -120,6 +139,23 @@ impl Drop for FeedWriter {
     fn drop(&mut self) {
         self.shared.lock().is_ended = true;
         self.shared.changed.notify_one();
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.left.lock().push(self.topic.clone());
+    }
+}
+
+impl Left {
+    /// Gives them, each once for each feed.
+    pub(super) fn take(&self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -14,14 +14,15 @@ use crate::net::BoxError;
 /// A [`Broker`] within one process. Its epoch is the time at which it was made, in nanoseconds since 1970.
 ///
 /// A message is kept until it is too old, too many newer ones of its topic have come, or all topics together take
-/// too much memory: then the oldest goes. Its id is known for as long. A topic without messages and feeds takes
-/// no memory.
+/// too much memory: then the oldest goes. Its id is known for as long. Where there are too many topics, all messages go of
+/// the one that nobody has published on for longest, among those without feeds. A topic without messages and feeds
+/// takes no memory.
 #[derive(Debug)]
 pub struct InProcess {
     epoch: u64,
-    pub(super) max_age: Duration,
-    pub(super) max_messages: usize,
-    pub(super) max_topics: usize,
+    max_age: Duration,
+    max_messages: usize,
+    max_topics: usize,
     max_bytes: usize,
     store: Mutex<Store>,
 }
@@ -54,7 +55,8 @@ impl InProcess {
         self
     }
 
-    /// Refuses to publish or subscribe on one topic more.
+    /// Keeps at most so many topics. For one more the topic goes that was quiet for longest; while all have feeds, to
+    /// publish or subscribe on one more is refused.
     #[must_use]
     pub fn max_topics(mut self, max_topics: usize) -> InProcess {
         self.max_topics = max_topics;
@@ -78,8 +80,9 @@ impl InProcess {
 
     fn publish_now(&self, topic: &str, id: &str, payload: Bytes) -> Result<Position, PublishError> {
         let mut store = self.store();
+        store.forget_left(self.max_age, self.max_messages);
         store.forget(topic, self.max_age, self.max_messages);
-        store.make(topic, self).map_err(PublishError::Refused)?;
+        store.make(topic, self.max_topics).map_err(PublishError::Refused)?;
         let offset = store.last + 1;
         let Some(stored) = store.topics.get_mut(topic) else {
             return Err(PublishError::Refused("the topic is gone".into()));
@@ -104,8 +107,9 @@ impl InProcess {
 
     fn subscribe_now(&self, topic: &str, after: Option<Position>) -> Result<Feed, BoxError> {
         let mut store = self.store();
+        store.forget_left(self.max_age, self.max_messages);
         store.forget(topic, self.max_age, self.max_messages);
-        store.make(topic, self)?;
+        store.make(topic, self.max_topics)?;
         let is_gap = after.is_some_and(|after| !store.is_whole_behind(topic, after, self.epoch));
         let now = self.at(store.last);
         let Some(stored) = store.topics.get_mut(topic) else {
@@ -120,7 +124,8 @@ impl InProcess {
             behind.for_each(|kept| writer.write(Event::Message(kept.carried(self.epoch))));
         }
         stored.feeds.push(writer);
-        Ok(feed)
+        store.settle(topic);
+        Ok(feed.noted(topic.into(), store.left.clone()))
     }
 
     fn history_now(&self, topic: &str, since: Option<Position>, most: usize) -> History {
@@ -276,13 +281,85 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn old_messages_and_empty_topics_go() {
-        let broker = InProcess::new().max_age(Duration::from_secs(10)).max_topics(1);
+        let broker = InProcess::new().max_age(Duration::from_secs(10));
         publish(&broker, "room", "a").await;
-        let refused = broker.publish("other", "b", Bytes::new()).await.unwrap_err();
-        assert!(matches!(refused, PublishError::Refused(_)), "{refused}");
         tokio::time::advance(Duration::from_secs(11)).await;
-        publish(&broker, "other", "b").await;
         assert!(broker.history("room", None, 9).await.unwrap().messages.is_empty());
+        assert!(broker.store().topics.is_empty());
+    }
+
+    #[tokio::test]
+    async fn where_there_is_no_room_the_topic_that_was_quiet_for_longest_goes() {
+        let broker = InProcess::new().max_topics(2);
+        let first = publish(&broker, "one", "a").await;
+        publish(&broker, "two", "b").await;
+        publish(&broker, "one", "c").await;
+        publish(&broker, "three", "d").await;
+        assert_eq!(texts(&broker.history("one", Some(first), 9).await.unwrap()), ["c"]);
+        assert!(broker.history("two", None, 9).await.unwrap().messages.is_empty());
+        // To subscribe makes room too. Whoever saw what went hears that something is missing.
+        let _feed = broker.subscribe("two", None).await.unwrap();
+        assert!(broker.history("one", Some(first), 9).await.unwrap().is_gap);
+        assert_eq!(texts(&broker.history("three", None, 9).await.unwrap()), ["d"]);
+    }
+
+    #[tokio::test]
+    async fn a_topic_that_has_a_feed_stays() {
+        let broker = InProcess::new().max_topics(2);
+        let one = broker.subscribe("one", None).await.unwrap();
+        publish(&broker, "one", "a").await;
+        publish(&broker, "two", "b").await;
+        let _three = broker.subscribe("three", None).await.unwrap();
+        assert_eq!(texts(&broker.history("one", None, 9).await.unwrap()), ["a"]);
+        let refused = broker.publish("four", "c", Bytes::new()).await.unwrap_err();
+        assert!(matches!(refused, PublishError::Refused(_)), "{refused}");
+        assert!(broker.subscribe("four", None).await.is_err());
+        drop(one);
+        publish(&broker, "four", "c").await;
+        assert!(broker.history("one", None, 9).await.unwrap().messages.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_topic_that_nobody_published_on_goes_with_its_feed() {
+        let broker = InProcess::new();
+        for topic in 0..10 {
+            broker.subscribe(&topic.to_string(), None).await.unwrap();
+        }
+        publish(&broker, "room", "a").await;
+        assert_eq!(broker.store().topics.len(), 1);
+    }
+
+    /// What goes is known without a search. A search finds the same.
+    #[tokio::test]
+    async fn the_quiet_topics_are_those_that_a_search_finds() {
+        let broker = InProcess::new().max_topics(5).max_messages(3).max_bytes(3_000);
+        let mut state = 7_u64;
+        // Numbers that look like chance (Knuth's MMIX).
+        let mut below = |bound: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % bound
+        };
+        let (mut feeds, mut refused) = (Vec::new(), 0);
+        for number in 0..5_000 {
+            let topic = below(8).to_string();
+            let is_done = match below(12) {
+                0..6 => broker.publish(&topic, &number.to_string(), Bytes::new()).await.is_ok(),
+                6..11 => broker.subscribe(&topic, None).await.map(|feed| feeds.push(feed)).is_ok(),
+                _ => {
+                    feeds.truncate(below(feeds.len() as u64 + 1) as usize);
+                    continue;
+                }
+            };
+            refused += usize::from(!is_done);
+            let store = broker.store();
+            let (quiet, with_feeds) = store.searched();
+            assert_eq!(store.quiet_topics(), quiet);
+            assert!(store.topics.len() <= 5);
+            assert!(is_done || with_feeds == 5, "refused with {with_feeds} of five");
+        }
+        assert!((10..4_000).contains(&refused), "{refused}");
     }
 
     #[tokio::test]

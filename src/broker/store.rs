@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::feed::FeedWriter;
-use super::{Carried, Event, InProcess, Position};
+use super::feed::{FeedWriter, Left};
+use super::{Carried, Event, Position};
 use crate::net::BoxError;
 
 #[derive(Debug, Default)]
@@ -22,6 +22,10 @@ pub(super) struct Store {
     pub(super) order: BTreeMap<u64, Arc<str>>,
     /// What these messages take.
     pub(super) bytes: usize,
+    /// The topics with messages and without feeds, by their newest offset: who was quiet for longest is the first.
+    quiet: BTreeMap<u64, Arc<str>>,
+    /// Topics of feeds that were dropped since the last look.
+    pub(super) left: Arc<Left>,
 }
 
 /// What is kept of one topic.
@@ -31,6 +35,8 @@ pub(super) struct Stored {
     /// The offset of each id. As many as `messages`.
     pub(super) ids: HashMap<String, u64>,
     pub(super) feeds: Vec<FeedWriter>,
+    /// Where it stands in `quiet`, if it does.
+    quiet: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -42,20 +48,44 @@ pub(super) struct Kept {
 }
 
 impl Store {
-    /// Makes room for a topic that is not there yet.
-    pub(super) fn make(&mut self, topic: &str, broker: &InProcess) -> Result<(), BoxError> {
+    /// Makes room for a topic that is not there yet. Whether there is any is known without a search.
+    pub(super) fn make(&mut self, topic: &str, max_topics: usize) -> Result<(), BoxError> {
         if self.topics.contains_key(topic) {
             return Ok(());
         }
-        if self.topics.len() >= broker.max_topics {
-            let names: Vec<String> = self.topics.keys().cloned().collect();
-            names.iter().for_each(|name| self.forget(name, broker.max_age, broker.max_messages));
-        }
-        if self.topics.len() >= broker.max_topics {
-            return Err(format!("there are {} topics already", broker.max_topics).into());
+        while self.topics.len() >= max_topics {
+            let Some((_, oldest)) = self.quiet.first_key_value() else {
+                return Err(format!("there are {max_topics} topics already").into());
+            };
+            let oldest = oldest.clone();
+            self.forget(&oldest, Duration::ZERO, 0);
         }
         self.topics.insert(topic.to_owned(), Stored::default());
         Ok(())
+    }
+
+    /// Looks at the topics whose feeds were dropped.
+    pub(super) fn forget_left(&mut self, max_age: Duration, max_messages: usize) {
+        for topic in self.left.take() {
+            self.forget(&topic, max_age, max_messages);
+        }
+    }
+
+    /// Notes whether a topic is quiet, once its messages or its feeds are others.
+    pub(super) fn settle(&mut self, topic: &str) {
+        let Some(stored) = self.topics.get_mut(topic) else { return };
+        let newest = stored.messages.back().map(|kept| kept.offset);
+        let now = newest.filter(|_| stored.feeds.is_empty());
+        let before = std::mem::replace(&mut stored.quiet, now);
+        if now == before {
+            return;
+        }
+        if let Some(before) = before {
+            self.quiet.remove(&before);
+        }
+        if let Some(now) = now {
+            self.quiet.insert(now, topic.into());
+        }
     }
 
     /// Forgets what is too old or too much, and a topic that nothing is left of.
@@ -73,7 +103,9 @@ impl Store {
             stored.messages.pop_front();
         }
         stored.feeds.retain(|feed| !feed.is_closed());
-        if stored.messages.is_empty() && stored.feeds.is_empty() {
+        let is_over = stored.messages.is_empty() && stored.feeds.is_empty();
+        self.settle(topic);
+        if is_over {
             self.topics.remove(topic);
         }
     }
@@ -91,6 +123,25 @@ impl Store {
             let rest = stored.messages.len() - 1;
             self.forget(&topic, max_age, rest);
         }
+    }
+
+    /// The topics that may go, the first one first.
+    #[cfg(test)]
+    pub(super) fn quiet_topics(&self) -> Vec<&str> {
+        self.quiet.values().map(|topic| &**topic).collect()
+    }
+
+    /// The same by a search, and how many topics have feeds.
+    #[cfg(test)]
+    pub(super) fn searched(&self) -> (Vec<&str>, usize) {
+        let (quiet, others): (Vec<_>, Vec<_>) =
+            self.topics.iter().partition(|(_, stored)| stored.feeds.is_empty());
+        let mut quiet: Vec<_> = quiet
+            .iter()
+            .map(|(topic, stored)| (stored.messages.back().map(|kept| kept.offset), topic.as_str()))
+            .collect();
+        quiet.sort_unstable();
+        (quiet.into_iter().map(|(_, topic)| topic).collect(), others.len())
     }
 
     /// Whether everything of the topic behind `since` is provably stored: its message there still is, or no
