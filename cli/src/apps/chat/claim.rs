@@ -1,6 +1,7 @@
 //! A nickname in a room, and the secret that proves whose it is.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +14,7 @@ use super::names::Names;
 use super::naming::fold;
 use super::reply::{Fault, to_json};
 use super::request::Join;
+use super::rooms::Rooms;
 
 /// A nickname that a connection has.
 ///
@@ -46,7 +48,9 @@ impl Claim {
     ///
     /// # Errors
     /// Somebody else has it, or one that looks alike; or the names cannot be reached.
-    pub(super) async fn take(names: &Arc<dyn Names>, join: &Join) -> Result<Claim, Fault> {
+    pub(super) async fn take(rooms: &Rooms, join: &Join) -> Result<Claim, Fault> {
+        let names = &rooms.names;
+        let unreachable_names = |error| unreachable_names(rooms, error);
         let random = || token().map_err(|error| unreachable_names(error.to_string().into()));
         let secret = match &join.secret {
             Some(secret) => secret.clone(),
@@ -159,8 +163,10 @@ pub(super) fn entry(value: &[u8]) -> Option<Entry> {
     serde_json::from_slice(value).ok()
 }
 
-fn unreachable_names(error: BoxError) -> Fault {
-    tracing::warn!(%error, "the nicknames of the chat cannot be reached");
+fn unreachable_names(rooms: &Rooms, error: BoxError) -> Fault {
+    if let Some(suppressed) = rooms.lines.unreachable_names.admit(Instant::now()) {
+        tracing::warn!(%error, suppressed, "the nicknames of the chat cannot be reached");
+    }
     Fault::unavailable()
 }
 

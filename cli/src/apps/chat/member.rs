@@ -156,7 +156,7 @@ impl Member {
             return Err(Fault::new("in_a_room", "leave the room before you join one").field("room"));
         }
         // The nickname before the place: nobody waits while the names are asked.
-        let claim = Claim::take(&self.rooms.names, &join).await?;
+        let claim = Claim::take(&self.rooms, &join).await?;
         let admitted = self.admit(&join, &claim).await;
         let given_up = match admitted {
             Ok(membership) => {

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stickler::broker::{Event, Feed, History, Position};
 use stickler::{BoxError, Prepared, Topic};
@@ -62,10 +62,13 @@ impl Room {
         to_itself: UnboundedSender<Order>,
         mut orders: UnboundedReceiver<Order>,
     ) {
-        match timeout(OPENED_WITHIN, Room::open(&rooms, &name, to_itself)).await {
+        let error = match timeout(OPENED_WITHIN, Room::open(&rooms, &name, to_itself)).await {
             Ok(Ok(room)) => return room.serve(orders).await,
-            Ok(Err(error)) => tracing::warn!(%error, "a room of the chat cannot be opened"),
-            Err(_) => tracing::warn!("a room of the chat cannot be opened in time"),
+            Ok(Err(error)) => error,
+            Err(late) => late.into(),
+        };
+        if let Some(suppressed) = rooms.lines.unopened.admit(Instant::now()) {
+            tracing::warn!(%error, suppressed, "a room of the chat cannot be opened");
         }
         // Who waits for an answer hears that there is none.
         while !rooms.close(&name, &mut orders) {

@@ -12,6 +12,7 @@ use super::orders::Order;
 use super::past::Shelf;
 use super::reply::Fault;
 use super::room::Room;
+use crate::apps::told::Told;
 
 /// The chat: its rooms, and what they share.
 pub(crate) struct Rooms {
@@ -21,15 +22,30 @@ pub(crate) struct Rooms {
     pub(super) runtime: Handle,
     /// What the rooms keep of their messages.
     pub(super) shelf: Shelf,
+    pub(super) lines: Lines,
     most: usize,
     by_name: Mutex<HashMap<String, UnboundedSender<Order>>>,
+}
+
+/// Lines of the log that members bring about, and so as often as they like.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub(super) unopened: Told,
+    pub(super) unreachable_names: Told,
 }
 
 impl Rooms {
     /// No rooms yet. Messages go by the broker, nicknames are in `names`, and the rooms' tasks on `runtime`.
     pub(crate) fn new(broker: Arc<dyn Broker>, names: Arc<dyn Names>, runtime: Handle) -> Rooms {
-        let shelf = Shelf::default();
-        Rooms { broker, names, runtime, shelf, most: MOST_ROOMS, by_name: Mutex::default() }
+        Rooms {
+            broker,
+            names,
+            runtime,
+            shelf: Shelf::default(),
+            lines: Lines::default(),
+            most: MOST_ROOMS,
+            by_name: Mutex::default(),
+        }
     }
 
     /// At most so many rooms at once, 1,000 unless set.

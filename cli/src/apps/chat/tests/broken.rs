@@ -9,6 +9,7 @@ use stickler::broker::{
 };
 use stickler::bytes::Bytes;
 
+use super::super::names::Names;
 use super::*;
 
 /// A broker whose feeds the test writes.
@@ -129,6 +130,59 @@ async fn members_hear_that_the_broker_is_away_and_back() {
         eve.ask(json!({"type": "join", "room": "other", "nickname": "Eve"})).await["type"],
         "joined"
     );
+}
+
+/// Names that cannot be reached.
+struct NoNames;
+
+impl Names for NoNames {
+    fn create<'a>(&'a self, _: &'a str, _: Bytes) -> BoxFuture<'a, Result<bool, BoxError>> {
+        Box::pin(async { Err("down".into()) })
+    }
+
+    fn get<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, BoxError>> {
+        Box::pin(async { Err("down".into()) })
+    }
+
+    fn renew<'a>(&'a self, _: &'a str, _: Bytes) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async { Err("down".into()) })
+    }
+
+    fn release<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async { Err("down".into()) })
+    }
+
+    fn list<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Bytes>, BoxError>> {
+        Box::pin(async { Err("down".into()) })
+    }
+}
+
+#[tokio::test]
+async fn that_rooms_cannot_be_opened_is_logged_once_a_second() {
+    let broker = Broken::new();
+    broker.is_down.store(true, Ordering::SeqCst);
+    assert_fifty_joins_are_refused_in_few_lines(&Chat::over(broker)).await;
+}
+
+#[tokio::test]
+async fn that_names_cannot_be_reached_is_logged_once_a_second() {
+    let rooms = Rooms::new(Broken::new(), Arc::new(NoNames), Handle::current());
+    assert_fifty_joins_are_refused_in_few_lines(&Chat::of(rooms)).await;
+}
+
+/// Peers decide how often it happens, and so how often it would be said.
+async fn assert_fifty_joins_are_refused_in_few_lines(chat: &Chat) {
+    let (lines, _listening) = stickler_testing::logs::listen(|| {});
+    for peer in 0..5 {
+        let mut eve = chat.connect().await;
+        for room in 0..10 {
+            let room = format!("{peer}-{room}");
+            let fault = eve.ask(json!({"type": "join", "room": room, "nickname": "Eve"})).await;
+            assert_eq!(fault["code"], "unavailable");
+        }
+    }
+    let warned = lines.at("WARN").len();
+    assert!((1..=10).contains(&warned), "{warned} lines for 50 rooms: {:?}", lines.at("WARN"));
 }
 
 #[tokio::test]
