@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use stickler::BoxError;
 use stickler::bytes::Bytes;
+use tokio::sync::Mutex;
 
 use super::names::Names;
 use super::naming::fold;
@@ -31,6 +32,8 @@ pub(super) struct Claim {
     /// Of this connection: another one of the same nickname has another.
     session: String,
     names: Arc<dyn Names>,
+    /// Whether it was given up, or is only kept: a renewal on its way would undo that.
+    is_over: Arc<Mutex<bool>>,
 }
 
 /// What the names say of a nickname.
@@ -62,6 +65,7 @@ impl Claim {
             secret,
             session: random()?,
             names: names.clone(),
+            is_over: Arc::default(),
         };
         for _ in 0..TRIES {
             let value = claim.value(true);
@@ -78,11 +82,16 @@ impl Claim {
         Err(Fault::unavailable())
     }
 
-    /// Makes it last. False: another connection has it now.
+    /// Makes it last, unless this connection has given it up. False: another connection has it now.
     ///
     /// # Errors
     /// The names cannot be reached.
     pub(super) async fn renew(&self) -> Result<bool, BoxError> {
+        // Held to the end: what gives it up waits for that.
+        let is_over = self.is_over.lock().await;
+        if *is_over {
+            return Ok(true);
+        }
         let known = self.names.get(&self.key).await?;
         let is_mine = known.as_deref().and_then(entry).is_none_or(|known| known.is_of(self));
         if is_mine {
@@ -96,6 +105,7 @@ impl Claim {
     /// # Errors
     /// The names cannot be reached. It is gone by itself then.
     pub(super) async fn keep(&self) -> Result<(), BoxError> {
+        *self.is_over.lock().await = true;
         let known = self.names.get(&self.key).await?;
         if known.as_deref().and_then(entry).is_some_and(|known| known.is_of(self)) {
             self.names.renew(&self.key, self.value(false)).await?;
@@ -108,6 +118,7 @@ impl Claim {
     /// # Errors
     /// The names cannot be reached. It is gone by itself then.
     pub(super) async fn release(&self) -> Result<(), BoxError> {
+        *self.is_over.lock().await = true;
         let known = self.names.get(&self.key).await?;
         if known.as_deref().and_then(entry).is_some_and(|known| known.is_of(self)) {
             self.names.release(&self.key).await?;

@@ -246,9 +246,12 @@ impl Member {
     async fn leave(&mut self) {
         // Where an answer cannot be sent the connection has ended: the next `recv` says how.
         let _ = self.finish().await;
-        if let Some(mut place) = self.place.take() {
-            place.membership.is_wish = true;
-        }
+        let Some(mut place) = self.place.take() else { return };
+        let (wish, is_free) = oneshot::channel();
+        place.membership.wish = Some(wish);
+        drop(place);
+        // The nickname is free before the next request is read. Where the names cannot be reached, it goes later.
+        let _ = timeout(ANSWERED_WITHIN, is_free).await;
     }
 
     /// Waits until all is stored that was said, and answers it. What takes too long is `unknown`.

@@ -12,10 +12,16 @@ use super::claim::Claim;
 /// What the task of a room is told.
 pub(super) enum Order {
     Join(Admission),
-    /// A member is gone, with its connection or by its own wish.
+    /// A member is gone: with its connection, or by its own wish, and waits until its nickname is free.
     Leave {
         number: u64,
-        is_wish: bool,
+        wish: Option<oneshot::Sender<()>>,
+    },
+    /// A nickname is free, whose member left by its own wish.
+    Free {
+        number: u64,
+        key: String,
+        wish: oneshot::Sender<()>,
     },
     /// Another connection has this member's nickname.
     Evict(u64),
@@ -58,8 +64,8 @@ pub(super) struct Membership {
     pub(super) subscription: Subscription,
     pub(super) evicted: oneshot::Receiver<()>,
     pub(super) position: watch::Receiver<Position>,
-    /// Whether the member leaves by its own wish.
-    pub(super) is_wish: bool,
+    /// Told when the nickname is free, where the member leaves by its own wish.
+    pub(super) wish: Option<oneshot::Sender<()>>,
 }
 
 impl Membership {
@@ -72,6 +78,6 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         // A room that is gone has forgotten its members.
-        let _ = self.orders.send(Order::Leave { number: self.number, is_wish: self.is_wish });
+        let _ = self.orders.send(Order::Leave { number: self.number, wish: self.wish.take() });
     }
 }

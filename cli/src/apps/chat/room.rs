@@ -43,6 +43,9 @@ pub(super) struct Room {
     members: BTreeMap<u64, Member>,
     /// Which member has a key of the names.
     by_key: HashMap<String, u64>,
+    /// Members that left by their wish, by their keys, with number and nickname: until that is free they are present
+    /// for the others.
+    leaving: HashMap<String, (u64, String)>,
     next_number: u64,
     /// Nicknames on all nodes, as far as this one knows.
     present: BTreeSet<String>,
@@ -95,6 +98,7 @@ impl Room {
             past,
             members: BTreeMap::new(),
             by_key: HashMap::new(),
+            leaving: HashMap::new(),
             next_number: 0,
             present: present.into_iter().collect(),
             changed: BTreeSet::new(),
@@ -114,7 +118,7 @@ impl Room {
             tokio::select! {
                 order = orders.recv() => match order {
                     Some(order) => {
-                        if matches!(order, Order::Leave { .. }) {
+                        if matches!(order, Order::Leave { .. } | Order::Free { .. }) {
                             self.catch_up().await;
                         }
                         self.obey(order);
@@ -129,7 +133,7 @@ impl Room {
                 _ = renewal.tick() => self.renew(),
             }
             let is_empty = self.members.is_empty() && self.parked.is_empty();
-            if is_empty && self.rooms.close(&self.name, &mut orders) {
+            if is_empty && self.leaving.is_empty() && self.rooms.close(&self.name, &mut orders) {
                 return;
             }
         }
@@ -138,7 +142,14 @@ impl Room {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Join(admission) => self.admit(admission),
-            Order::Leave { number, is_wish } => self.leave(number, is_wish),
+            Order::Leave { number, wish } => self.leave(number, wish),
+            Order::Free { number, key, wish } => {
+                if self.leaving.get(&key).is_some_and(|(leaving, _)| *leaving == number) {
+                    self.forget_leaving(&key);
+                }
+                // Its handler may have gone.
+                let _ = wish.send(());
+            }
             Order::Evict(number) => {
                 self.evict(number);
             }
@@ -173,6 +184,8 @@ impl Room {
 
     fn let_in(&mut self, admission: Admission, history: &[Arc<str>], is_gap: bool) {
         let Admission { claim, sender, answer, .. } = admission;
+        // Whoever is about to give the nickname up has left before this one comes.
+        self.forget_leaving(&claim.key);
         if let Some(&earlier) = self.by_key.get(&claim.key)
             && let Some(nickname) = self.evict(earlier)
             && nickname != claim.nickname
@@ -207,26 +220,44 @@ impl Room {
         self.members.insert(number, Member { claim, evict });
         let orders = self.orders.clone();
         let position = self.position.subscribe();
-        let membership =
-            Membership { number, orders, subscription, evicted, position, is_wish: false };
+        let membership = Membership { number, orders, subscription, evicted, position, wish: None };
         if queued.is_ok() {
             // A handler that is gone drops the membership, and so leaves.
             let _ = answer.send(Admitted::In(membership));
         }
     }
 
-    fn leave(&mut self, number: u64, is_wish: bool) {
+    /// Whoever hears that somebody left by its wish may have the nickname: so it is given up first.
+    fn leave(&mut self, number: u64, wish: Option<oneshot::Sender<()>>) {
         let Some(member) = self.members.remove(&number) else { return };
         self.by_key.remove(&member.claim.key);
         let claim = member.claim;
-        self.goes(&claim.nickname);
-        self.signal(&Signal::Left { nickname: claim.nickname.clone() });
+        let Some(wish) = wish else {
+            self.tell_left(&claim.nickname);
+            self.rooms.runtime.spawn(async move { later(claim.keep().await) });
+            return;
+        };
+        self.leaving.insert(claim.key.clone(), (number, claim.nickname.clone()));
+        let orders = self.orders.clone();
         self.rooms.runtime.spawn(async move {
-            let done = if is_wish { claim.release().await } else { claim.keep().await };
-            if let Err(error) = done {
-                tracing::debug!(%error, "a nickname of the chat goes later");
+            match timeout(RELEASED_WITHIN, claim.release()).await {
+                Ok(done) => later(done),
+                Err(late) => later(Err(late.into())),
             }
+            let _ = orders.send(Order::Free { number, key: claim.key, wish });
         });
+    }
+
+    /// A member that was about to give up the nickname of this key is told to have left.
+    fn forget_leaving(&mut self, key: &str) {
+        if let Some((_, nickname)) = self.leaving.remove(key) {
+            self.tell_left(&nickname);
+        }
+    }
+
+    fn tell_left(&mut self, nickname: &str) {
+        self.goes(nickname);
+        self.signal(&Signal::Left { nickname: nickname.to_owned() });
     }
 
     /// Another connection has the nickname of a member, which stays present. Gives the nickname.
@@ -412,6 +443,13 @@ impl Room {
     }
 }
 
+/// What the names could not be told now, they find out.
+fn later(done: Result<(), BoxError>) {
+    if let Err(error) = done {
+        tracing::debug!(%error, "a nickname of the chat goes later");
+    }
+}
+
 fn answer(admission: Admission, admitted: Admitted) {
     // Its handler may have gone.
     let _ = admission.answer.send(admitted);
@@ -449,6 +487,9 @@ const MOST_MEMBERS: usize = 5_000;
 
 /// How often a nickname is made to last: three times before it is over.
 const RENEWED_EVERY: Duration = Duration::from_secs(10);
+
+/// How long the names may take to give up a nickname before its member is told to have left all the same.
+const RELEASED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often the feed is asked for again, where it has ended.
 const RETRIED_EVERY: Duration = Duration::from_millis(500);

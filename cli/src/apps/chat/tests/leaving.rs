@@ -1,4 +1,4 @@
-//! What becomes of what a member said, where it leaves at once.
+//! What becomes of what a member said and of its nickname, where it leaves at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,6 +7,7 @@ use stickler::broker::{BoxFuture, Broker, Feed, History, Position, PublishError}
 use stickler::bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::super::names::Names;
 use super::*;
 
 /// A broker that stores nothing while it is held up.
@@ -73,6 +74,42 @@ impl Broker for Held {
     }
 }
 
+/// Names that are far away: to renew one, or to give it up, takes a second.
+#[derive(Default)]
+struct Far(LocalNames);
+
+impl Names for Far {
+    fn create<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, Result<bool, BoxError>> {
+        self.0.create(key, value)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, BoxError>> {
+        self.0.get(key)
+    }
+
+    fn renew<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.0.renew(key, value).await
+        })
+    }
+
+    fn release<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.0.release(key).await
+        })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Bytes>, BoxError>> {
+        self.0.list(prefix)
+    }
+}
+
+fn chat_with_far_names() -> Chat {
+    Chat::of(Rooms::new(Arc::new(InProcess::new()), Arc::new(Far::default()), Handle::current()))
+}
+
 async fn say_twice_and_leave(peer: &mut Peer) {
     for id in ["1", "2"] {
         peer.send(json!({"type": "say", "id": id, "text": id})).await;
@@ -132,4 +169,52 @@ async fn who_is_taken_over_hears_what_became_of_its_messages_first() {
     // Under its id it is stored once, whatever became of it.
     broker.release();
     new.say("1", "1").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_nickname_is_free_for_the_next_request_and_for_who_hears_that_it_left() {
+    let chat = chat_with_far_names();
+    let (mut bob, _) = chat.join("lobby", "Bob").await;
+    let (mut ada, _) = chat.join("lobby", "Ada").await;
+    bob.next("came").await;
+    let join = json!({"type": "join", "room": "lobby", "nickname": "Ada"});
+    ada.send(json!({"type": "leave"})).await;
+    assert_eq!(ada.ask(join.clone()).await["type"], "joined");
+    for kind in ["left", "came"] {
+        assert_eq!(bob.recv().await, json!({"type": kind, "nickname": "Ada"}));
+    }
+    ada.send(json!({"type": "leave"})).await;
+    bob.next("left").await;
+    let mut eve = chat.connect().await;
+    assert_eq!(eve.ask(join).await["type"], "joined");
+}
+
+/// The secret of a member that is about to leave is still good: who has it is told apart from the one that left.
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_while_the_nickname_is_given_up_has_it() {
+    let chat = chat_with_far_names();
+    let (mut bob, _) = chat.join("lobby", "Bob").await;
+    let (mut ada, joined) = chat.join("lobby", "Ada").await;
+    bob.next("came").await;
+    ada.send(json!({"type": "leave"})).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (mut again, _) = chat.come_back(&joined, &joined).await;
+    for kind in ["left", "came"] {
+        assert_eq!(bob.recv().await, json!({"type": kind, "nickname": "Ada"}));
+    }
+    again.say("1", "still here").await;
+    assert_eq!(bob.recv().await["type"], "message");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nickname_that_was_given_up_is_not_renewed() {
+    let chat = chat_with_far_names();
+    let (_bob, _) = chat.join("lobby", "Bob").await;
+    let (mut ada, _) = chat.join("lobby", "Ada").await;
+    // The room has begun to renew the names of both, one after the other.
+    tokio::time::sleep(Duration::from_millis(10_100)).await;
+    ada.send(json!({"type": "leave"})).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (_eve, joined) = chat.join("lobby", "Ada").await;
+    assert_eq!(joined["members"], json!(["Ada", "Bob"]));
 }
