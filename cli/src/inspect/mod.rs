@@ -156,4 +156,9 @@ trait Format: Send {
 
     /// So many frames and connections are missing here.
     fn dropped(&mut self, count: u64, out: &mut Vec<u8>) -> io::Result<()>;
+
+    /// Nothing may come behind this: what only the next frame would say is said now.
+    fn flush(&mut self, _: &mut Vec<u8>) -> io::Result<()> {
+        Ok(())
+    }
 }

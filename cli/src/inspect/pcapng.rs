@@ -15,6 +15,9 @@ use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPa
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption,
 };
+use pcap_file::pcapng::blocks::interface_statistics::{
+    InterfaceStatisticsBlock, InterfaceStatisticsOption,
+};
 use stickler::{Direction, Inspected};
 
 use super::Format;
@@ -26,6 +29,8 @@ pub(super) struct PcapNg {
     writer: PcapNgWriter<Vec<u8>>,
     /// Frames that are missing before the next one.
     missing: u64,
+    /// Frames that are missing in all.
+    all_missing: u64,
 }
 
 impl PcapNg {
@@ -41,7 +46,7 @@ impl PcapNg {
             ],
         };
         writer.write_pcapng_block(interface).map_err(io::Error::other)?;
-        Ok(PcapNg { writer, missing: 0 })
+        Ok(PcapNg { writer, missing: 0, all_missing: 0 })
     }
 
     /// What was encoded so far.
@@ -97,6 +102,22 @@ impl Format for PcapNg {
     /// The next packet says it.
     fn dropped(&mut self, count: u64, _: &mut Vec<u8>) -> io::Result<()> {
         self.missing += count;
+        self.all_missing += count;
+        Ok(())
+    }
+
+    /// No packet follows that says it: the interface does, with how many it lost since it was begun.
+    fn flush(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        if std::mem::take(&mut self.missing) == 0 {
+            return Ok(());
+        }
+        let statistics = InterfaceStatisticsBlock {
+            interface_id: 0,
+            timestamp: 0,
+            options: vec![InterfaceStatisticsOption::IsbIfDrop(self.all_missing)],
+        };
+        self.writer.write_pcapng_block(statistics).map_err(io::Error::other)?;
+        self.take(out);
         Ok(())
     }
 }
@@ -177,19 +198,25 @@ mod tests {
                 format.dropped(4, &mut out).unwrap();
             }
             format.frame(record, &mut out).unwrap();
+            format.flush(&mut out).unwrap();
         }
+        format.dropped(2, &mut out).unwrap();
+        format.flush(&mut out).unwrap();
         let mut reader = PcapNgReader::new(&out[..]).unwrap();
-        let mut packets = Vec::new();
+        let (mut packets, mut lost) = (Vec::new(), Vec::new());
         while let Some(block) = reader.next_block() {
             match block.unwrap().into_owned() {
                 Block::InterfaceDescription(interface) => {
                     assert_eq!(u32::from(interface.linktype), 252);
                 }
                 Block::EnhancedPacket(packet) => packets.push(packet),
+                Block::InterfaceStatistics(statistics) => lost.extend(statistics.options),
                 other => panic!("{other:?}"),
             }
         }
         assert_eq!(packets.len(), records.len());
+        // Behind the last packet the interface says it, of all.
+        assert_eq!(lost, [InterfaceStatisticsOption::IsbIfDrop(9)]);
         // The tags of a connection without addresses: the name, and the end.
         let tags = 4 + 12 + 4;
         // Header, key, and seven of the fifteen bytes, masked.

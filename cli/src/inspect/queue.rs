@@ -2,9 +2,9 @@
 //! counted and left out.
 
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,10 +22,17 @@ pub(super) enum Entry {
     Flush(SyncSender<()>),
 }
 
+/// An entry in the queue.
+struct Queued {
+    entry: Entry,
+    /// How many were left out right before it.
+    dropped: u64,
+}
+
 /// The end of the workers.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
-    entries: SyncSender<Entry>,
+    entries: SyncSender<Queued>,
     counts: Arc<Counts>,
 }
 
@@ -34,8 +41,9 @@ pub(super) struct Queue {
 struct Counts {
     /// Bytes that wait.
     waiting: AtomicUsize,
-    /// Entries that were left out and not told of yet.
-    dropped: AtomicU64,
+    /// Entries that were left out behind the newest one in the queue. Whoever queues one holds it, so that the place
+    /// where they are missing is known.
+    dropped: Mutex<u64>,
     /// Whether nothing can be written any more.
     is_broken: AtomicBool,
 }
@@ -69,18 +77,28 @@ impl Queue {
             return;
         }
         let size = entry.size();
+        let mut dropped = counts.dropped();
         let before = counts.waiting.fetch_add(size, Ordering::Relaxed);
-        if before + size > MOST_BYTES || self.entries.try_send(entry).is_err() {
+        if before + size > MOST_BYTES || !self.try_send(entry, &mut dropped) {
             counts.waiting.fetch_sub(size, Ordering::Relaxed);
-            counts.dropped.fetch_add(1, Ordering::Relaxed);
+            *dropped += 1;
         }
+    }
+
+    /// The next entry that has room tells what was left out before it.
+    fn try_send(&self, entry: Entry, dropped: &mut u64) -> bool {
+        let is_queued = self.entries.try_send(Queued { entry, dropped: *dropped }).is_ok();
+        if is_queued {
+            *dropped = 0;
+        }
+        is_queued
     }
 
     /// Waits until what was put so far is written, or a short time. Says whether it is.
     pub(super) fn flush(&self) -> bool {
         let deadline = Instant::now() + FLUSH_TIME;
         let (done, is_done) = mpsc::sync_channel(1);
-        while self.entries.try_send(Entry::Flush(done.clone())).is_err() {
+        while !self.try_send(Entry::Flush(done.clone()), &mut self.counts.dropped()) {
             if Instant::now() >= deadline {
                 return false;
             }
@@ -101,6 +119,12 @@ impl Entry {
     }
 }
 
+impl Counts {
+    fn dropped(&self) -> MutexGuard<'_, u64> {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The end of the thread.
 struct Writer<W: Write> {
     output: BufWriter<W>,
@@ -114,60 +138,90 @@ struct Writer<W: Write> {
 
 impl<W: Write> Writer<W> {
     /// Writes until all Queues are gone; after a fault it goes on discarding.
-    fn run(mut self, queue: &Receiver<Entry>) {
+    fn run(mut self, queue: &Receiver<Queued>) {
         let Err(error) = self.write_all(queue) else { return };
         self.counts.is_broken.store(true, Ordering::Relaxed);
         tracing::error!(%error, "no more frames are shown: they cannot be written");
         // What is in the buffer is not tried again.
         drop(self.output.into_parts());
-        for entry in queue {
-            if let Entry::Flush(done) = entry {
+        for queued in queue {
+            if let Entry::Flush(done) = queued.entry {
                 let _ = done.send(());
             }
         }
     }
 
-    fn write_all(&mut self, queue: &Receiver<Entry>) -> io::Result<()> {
+    fn write_all(&mut self, queue: &Receiver<Queued>) -> io::Result<()> {
         let mut out = Vec::new();
         self.format.begin(&mut out)?;
         self.output.write_all(&out)?;
         loop {
             // What came is out before it is waited for more.
-            let entry = match queue.try_recv() {
-                Ok(entry) => entry,
+            let queued = match queue.try_recv() {
+                Ok(queued) => Some(queued),
                 Err(_) => {
                     self.output.flush()?;
                     match queue.recv_timeout(A_SECOND) {
-                        Ok(entry) => entry,
-                        Err(RecvTimeoutError::Timeout) => {
-                            self.tell();
-                            continue;
-                        }
+                        Ok(queued) => Some(queued),
+                        Err(RecvTimeoutError::Timeout) => None,
                         Err(RecvTimeoutError::Disconnected) => return Ok(()),
                     }
                 }
             };
-            self.counts.waiting.fetch_sub(entry.size(), Ordering::Relaxed);
             out.clear();
-            self.note_dropped(&mut out)?;
-            match entry {
-                Entry::Opened(connection) => self.format.opened(&connection, &mut out)?,
-                Entry::Frame(record) => self.format.frame(&record, &mut out)?,
-                Entry::Flush(done) => {
-                    self.output.write_all(&out)?;
-                    self.output.flush()?;
-                    self.told = None;
-                    self.tell();
-                    let _ = done.send(());
-                    continue;
-                }
+            match queued {
+                Some(queued) => self.write(queued, &mut out)?,
+                None => self.rest(queue, &mut out)?,
             }
-            self.output.write_all(&out)?;
         }
     }
 
-    fn note_dropped(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
-        let dropped = self.counts.dropped.swap(0, Ordering::Relaxed);
+    fn write(&mut self, queued: Queued, out: &mut Vec<u8>) -> io::Result<()> {
+        let Queued { entry, dropped } = queued;
+        self.counts.waiting.fetch_sub(entry.size(), Ordering::Relaxed);
+        self.note_dropped(dropped, out)?;
+        let done = match entry {
+            Entry::Opened(connection) => {
+                self.format.opened(&connection, out)?;
+                None
+            }
+            Entry::Frame(record) => {
+                self.format.frame(&record, out)?;
+                None
+            }
+            Entry::Flush(done) => {
+                self.format.flush(out)?;
+                Some(done)
+            }
+        };
+        self.output.write_all(out)?;
+        if let Some(done) = done {
+            self.output.flush()?;
+            self.told = None;
+            self.tell();
+            let _ = done.send(());
+        }
+        Ok(())
+    }
+
+    /// Nothing has come for a while: what was left out last is told although nothing follows it.
+    fn rest(&mut self, queue: &Receiver<Queued>, out: &mut Vec<u8>) -> io::Result<()> {
+        let counts = self.counts.clone();
+        let mut dropped = counts.dropped();
+        // Nothing is queued while this is held. What was just before goes first.
+        if let Ok(queued) = queue.try_recv() {
+            drop(dropped);
+            return self.write(queued, out);
+        }
+        let missing = std::mem::take(&mut *dropped);
+        drop(dropped);
+        self.note_dropped(missing, out)?;
+        self.output.write_all(out)?;
+        self.tell();
+        Ok(())
+    }
+
+    fn note_dropped(&mut self, dropped: u64, out: &mut Vec<u8>) -> io::Result<()> {
         if dropped > 0 {
             self.format.dropped(dropped, out)?;
             self.unsaid += dropped;
@@ -240,6 +294,47 @@ mod tests {
             assert!(dropped > 0 && frames >= most_waiting, "{frames} {dropped}");
             assert_eq!(queue.counts.waiting.load(Ordering::Relaxed), 0);
         }
+    }
+
+    /// Frames have their number as the length of their payload. A mark says how many numbers are missing where it stands.
+    fn assert_marks_fit(written: &[u8], put: u64) {
+        let mut next = 0;
+        for line in str::from_utf8(written).unwrap().lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            match line.get("dropped") {
+                Some(count) => next += count.as_u64().unwrap(),
+                None => {
+                    assert_eq!(line["length"], next, "{line}");
+                    next += 1;
+                }
+            }
+        }
+        assert_eq!(next, put);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_where_it_is_missing() {
+        let record = records().remove(0);
+        let pipe = Pipe::default();
+        let queue = Queue::start(pipe.clone(), Box::new(Json)).unwrap();
+        let mut put = 0;
+        // The last time is not followed by any frame.
+        for round in 0..3 {
+            let blocked = pipe.blocked.lock().unwrap();
+            for _ in 0..2 * MOST_ENTRIES {
+                let payload_len = Some(put);
+                queue.put(Entry::Frame(Box::new(Record { payload_len, ..record.clone() })));
+                put += 1;
+            }
+            drop(blocked);
+            // Some have room now, or all.
+            let enough = if round == 0 { 0 } else { 100 * size_of::<Record>() };
+            while queue.counts.waiting.load(Ordering::Relaxed) > enough {
+                thread::yield_now();
+            }
+        }
+        while !queue.flush() {}
+        assert_marks_fit(&pipe.written.lock().unwrap(), put);
     }
 
     #[test]
