@@ -113,9 +113,20 @@ impl Said {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(super) enum Signal {
-    Came { nickname: String },
-    Left { nickname: String },
-    Typing { nickname: String },
+    Came {
+        nickname: String,
+        /// The room that has told its members already. An older node does not say it.
+        #[serde(default)]
+        room_id: u64,
+    },
+    Left {
+        nickname: String,
+        #[serde(default)]
+        room_id: u64,
+    },
+    Typing {
+        nickname: String,
+    },
 }
 
 /// What is wrong with a message of a client. The connection stays open.

@@ -34,6 +34,8 @@ struct Member {
 pub(super) struct Room {
     rooms: Arc<Rooms>,
     name: String,
+    /// Tells its signals from those of other nodes. Random.
+    id: u64,
     orders: UnboundedSender<Order>,
     feed: Option<Feed>,
     topic: Topic,
@@ -91,6 +93,7 @@ impl Room {
         Ok(Room {
             rooms: rooms.clone(),
             name: name.to_owned(),
+            id: getrandom::u64().map_err(|error| error.to_string())?,
             orders,
             feed: Some(feed),
             topic: Topic::new(),
@@ -215,7 +218,7 @@ impl Room {
         let number = self.next_number;
         self.next_number += 1;
         let (evict, evicted) = oneshot::channel();
-        self.signal(&Signal::Came { nickname: claim.nickname.clone() });
+        self.signal(&Signal::Came { nickname: claim.nickname.clone(), room_id: self.id });
         self.by_key.insert(claim.key.clone(), number);
         self.members.insert(number, Member { claim, evict });
         let orders = self.orders.clone();
@@ -257,7 +260,7 @@ impl Room {
 
     fn tell_left(&mut self, nickname: &str) {
         self.goes(nickname);
-        self.signal(&Signal::Left { nickname: nickname.to_owned() });
+        self.signal(&Signal::Left { nickname: nickname.to_owned(), room_id: self.id });
     }
 
     /// Another connection has the nickname of a member, which stays present. Gives the nickname.
@@ -348,8 +351,11 @@ impl Room {
 
     fn hear(&mut self, payload: &[u8]) {
         match serde_json::from_slice(payload) {
-            Ok(Signal::Came { nickname }) => self.comes(&nickname),
-            Ok(Signal::Left { nickname }) if !self.is_here(&nickname) => self.goes(&nickname),
+            // What this room has told its members comes back, and may be over by then.
+            Ok(Signal::Came { room_id, .. } | Signal::Left { room_id, .. })
+                if room_id == self.id => {}
+            Ok(Signal::Came { nickname, .. }) => self.comes(&nickname),
+            Ok(Signal::Left { nickname, .. }) if !self.is_here(&nickname) => self.goes(&nickname),
             Ok(Signal::Typing { nickname }) => self.tell(&Reply::Typing { nickname: &nickname }),
             Ok(Signal::Left { .. }) => {}
             Err(error) => {
@@ -358,8 +364,11 @@ impl Room {
         }
     }
 
+    /// Whether a member of this node has the nickname, or is about to give it up.
     fn is_here(&self, nickname: &str) -> bool {
-        self.members.values().any(|member| member.claim.nickname == nickname)
+        let mut members = self.members.values().map(|member| &member.claim.nickname);
+        let mut leaving = self.leaving.values().map(|(_, nickname)| nickname);
+        members.any(|name| name == nickname) || leaving.any(|name| name == nickname)
     }
 
     /// The feed has lost something: the broker's history has it, or all members hear of the gap.

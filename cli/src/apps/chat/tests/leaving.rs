@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::super::names::Names;
 use super::*;
 
-/// A broker that stores nothing while it is held up.
+/// A broker that stores nothing while it is held up, and whose signals take a second.
 struct Held {
     inner: InProcess,
     is_held: AtomicBool,
@@ -49,7 +49,10 @@ impl Broker for Held {
         topic: &'a str,
         payload: Bytes,
     ) -> BoxFuture<'a, Result<(), PublishError>> {
-        self.inner.signal(topic, payload)
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.inner.signal(topic, payload).await
+        })
     }
 
     fn subscribe<'a>(
@@ -217,4 +220,24 @@ async fn a_nickname_that_was_given_up_is_not_renewed() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (_eve, joined) = chat.join("lobby", "Ada").await;
     assert_eq!(joined["members"], json!(["Ada", "Bob"]));
+}
+
+/// What a node has told its members itself comes back to it by the broker, when it may be over.
+#[tokio::test(start_paused = true)]
+async fn who_comes_and_leaves_is_told_once_each_time() {
+    let chat = Chat::over(Held::new());
+    let (mut bob, _) = chat.join("lobby", "Bob").await;
+    for _ in 0..2 {
+        let (mut ada, _) = chat.join("lobby", "Ada").await;
+        ada.send(json!({"type": "leave"})).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (_eve, _) = chat.join("lobby", "Eve").await;
+    for _ in 0..2 {
+        for kind in ["came", "left"] {
+            assert_eq!(bob.recv().await, json!({"type": kind, "nickname": "Ada"}));
+        }
+    }
+    assert_eq!(bob.recv().await, json!({"type": "came", "nickname": "Eve"}));
 }
