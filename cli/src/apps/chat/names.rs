@@ -4,8 +4,9 @@
 //! is not renewed is gone after [`KEPT`]: so a nickname is kept for so long after its connection has ended,
 //! and those of a node that died come back by themselves.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use stickler::BoxError;
@@ -39,9 +40,9 @@ pub(crate) struct LocalNames {
 
 #[derive(Default)]
 struct Entries {
-    by_key: BTreeMap<String, (Bytes, Instant)>,
-    /// How many there may be before those that are over are searched for.
-    sweep_at: usize,
+    by_key: BTreeMap<Arc<str>, (Bytes, Instant)>,
+    /// When each is over, so that those that are need no search.
+    by_time: BTreeSet<(Instant, Arc<str>)>,
 }
 
 impl LocalNames {
@@ -62,16 +63,27 @@ impl Entries {
     }
 
     fn insert(&mut self, key: &str, value: Bytes) -> Result<(), BoxError> {
-        if self.by_key.len() >= self.sweep_at {
-            let now = Instant::now();
-            self.by_key.retain(|_, (_, until)| *until > now);
-            self.sweep_at = (self.by_key.len() * 2).max(1_000);
+        let now = Instant::now();
+        while let Some((until, _)) = self.by_time.first()
+            && *until <= now
+            && let Some((_, over)) = self.by_time.pop_first()
+        {
+            self.by_key.remove(&over);
         }
         if self.by_key.len() >= MOST_NAMES && !self.by_key.contains_key(key) {
             return Err("too many nicknames are in use".into());
         }
-        self.by_key.insert(key.into(), (value, Instant::now() + KEPT));
+        self.remove(key);
+        let (key, until) = (Arc::<str>::from(key), now + KEPT);
+        self.by_time.insert((until, key.clone()));
+        self.by_key.insert(key, (value, until));
         Ok(())
+    }
+
+    fn remove(&mut self, key: &str) {
+        if let Some((key, (_, until))) = self.by_key.remove_entry(key) {
+            self.by_time.remove(&(until, key));
+        }
     }
 }
 
@@ -96,7 +108,7 @@ impl Names for LocalNames {
 
     fn release<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
         self.with(move |entries| {
-            entries.by_key.remove(key);
+            entries.remove(key);
             Ok(())
         })
     }
@@ -104,7 +116,7 @@ impl Names for LocalNames {
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Bytes>, BoxError>> {
         self.with(move |entries| {
             let now = Instant::now();
-            let from = entries.by_key.range(prefix.to_owned()..);
+            let from = entries.by_key.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
             let those = from.take_while(|(key, _)| key.starts_with(prefix));
             Ok(those
                 .filter(|(_, (_, until))| *until > now)
@@ -136,6 +148,24 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(names.get("a.1").await.unwrap(), None);
         assert!(names.create("a.1", Bytes::from_static(b"y")).await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn names_that_are_over_make_room_where_there_is_none() {
+        let names = LocalNames::default();
+        let take = async |key: usize| names.create(&key.to_string(), Bytes::new()).await;
+        for key in 0..MOST_NAMES {
+            assert!(take(key).await.unwrap());
+        }
+        tokio::time::advance(KEPT / 2).await;
+        names.renew("0", Bytes::new()).await.unwrap();
+        assert!(take(MOST_NAMES).await.is_err());
+        tokio::time::advance(KEPT / 2).await;
+        assert!(take(MOST_NAMES).await.unwrap());
+        assert!(!take(0).await.unwrap());
+        names.release("0").await.unwrap();
+        let entries = names.entries.lock().unwrap();
+        assert_eq!(entries.by_key.len(), 1);
     }
 
     #[tokio::test]
