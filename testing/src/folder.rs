@@ -2,19 +2,22 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A folder for the files of one test. A path in it is short enough for a Unix socket, which one in the folder of the
 /// target may not be.
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Within one process each test has a name of its own.
+    /// Each has a name of its own, also where several tests of a process ask for the same one.
     ///
     /// # Panics
     ///
     /// When it cannot be made.
     pub fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("stickler-{}-{name}", std::process::id()));
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let (process, number) = (std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(format!("stickler-{process}-{number}-{name}"));
         fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
