@@ -18,6 +18,7 @@ enum Asked {
     /// The end; the second time at once.
     End(&'static str),
     /// The end, as often as it comes, or to read files anew.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such signal"))]
     HangUp,
 }
 
