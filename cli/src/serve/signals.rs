@@ -40,21 +40,9 @@ pub(super) fn watch(
     };
     let thread = thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async {
-            let signal = loop {
-                match (signals.next().await, &reload) {
-                    (Asked::End(signal), _) => break signal,
-                    (Asked::HangUp, None) => break "SIGHUP",
-                    (Asked::HangUp, Some(reload)) => reload.ask(),
-                }
-            };
+            let signal = end(&mut signals, reload.as_ref(), true).await;
             drain.begin(&handle, signal);
-            let signal = loop {
-                match (signals.next().await, &reload) {
-                    (Asked::End(signal), _) => break signal,
-                    (Asked::HangUp, None) => {}
-                    (Asked::HangUp, Some(reload)) => reload.ask(),
-                }
-            };
+            let signal = end(&mut signals, reload.as_ref(), false).await;
             let connections = handle.counters().connections;
             tracing::warn!(signal, connections, "a second signal: the process ends at once");
             unwritten.finish();
@@ -62,6 +50,19 @@ pub(super) fn watch(
         });
     });
     thread.map(drop).map_err(cannot_watch)
+}
+
+/// Waits for a signal that asks for the end, and has what may change read anew until then. Where nothing can be read anew,
+/// SIGHUP may ask for the end too.
+async fn end(signals: &mut Signals, reload: Option<&Reload>, may_hang_up: bool) -> &'static str {
+    loop {
+        match (signals.next().await, reload) {
+            (Asked::End(signal), _) => return signal,
+            (Asked::HangUp, Some(reload)) => reload.ask(),
+            (Asked::HangUp, None) if may_hang_up => return "SIGHUP",
+            (Asked::HangUp, None) => {}
+        }
+    }
 }
 
 fn cannot_watch(error: io::Error) -> io::Error {

@@ -24,8 +24,6 @@ pub(crate) struct Transcript {
     pub(crate) close: Option<Vec<u8>>,
     /// What came after it.
     pub(crate) afterwards: Vec<Event>,
-    /// Octets of the messages among them.
-    pub(crate) octets: usize,
     pub(crate) end: Ending,
     /// Whether the Ping that asks if the server goes on was answered.
     pub(crate) goes_on: bool,
@@ -53,8 +51,9 @@ pub(crate) enum Ending {
 impl Transcript {
     /// Whether more has come than so many events and octets, and what a server may say unasked.
     fn is_beyond(&self, events: usize, octets: usize) -> bool {
-        self.events.len() + self.afterwards.len() > events + MOST_SURPLUS
-            || self.octets > octets + MOST_SURPLUS_OCTETS
+        let came = || self.events.iter().chain(&self.afterwards);
+        came().count() > events + MOST_SURPLUS
+            || came().map(Event::octets).sum::<usize>() > octets + MOST_SURPLUS_OCTETS
     }
 
     /// Whether anything came that shows the server to have dealt with the row.
@@ -342,7 +341,6 @@ fn listen(connection: &mut Connection, row: &Exchange, server: &Server, seen: &m
 }
 
 fn note(seen: &mut Transcript, event: Event) {
-    seen.octets += event.octets();
     match (event, &seen.close) {
         (Event::Close(body), None) => seen.close = Some(body),
         (event, None) => seen.events.push(event),
