@@ -497,6 +497,35 @@ fn a_connection_is_closed_by_its_id() {
     server.stop();
 }
 
+/// Once TCP has ended, every question has the same answer, whatever the handler does meanwhile.
+#[test]
+fn a_connection_is_gone_for_all_while_its_handler_goes_on() {
+    let (go_on, released) = tokio::sync::watch::channel(());
+    let server = Running::new(Config::default(), move |incoming: Incoming| {
+        let mut released = released.clone();
+        async move {
+            let mut socket = incoming.accept()?;
+            while socket.recv().await?.is_some() {}
+            let _ = released.changed().await;
+            Ok(())
+        }
+    });
+    let mut client = server.open();
+    let id = once(&server, |info| info.phase == ConnectionPhase::Open).id;
+    client.send(close(1000));
+    client.end();
+    client.rest();
+    let deadline = Instant::now() + PATIENCE;
+    while server.handle.connection(id).is_some() {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
+    assert_eq!(server.handle.connections(None, 10), []);
+    assert_eq!(server.handle.close_connection(id, CloseCode::NORMAL, ""), Ok(false));
+    go_on.send(()).unwrap();
+    server.stop();
+}
+
 /// Whatever comes and goes meanwhile, a connection that stays is in each listing, once.
 #[test]
 fn listing_goes_on_while_connections_come_and_go() {

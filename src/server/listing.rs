@@ -27,7 +27,7 @@ impl Handle {
     }
 
     /// Starts the closing handshake of one connection, as [`Sender::close`](crate::Sender::close) does. Says whether
-    /// there is such a connection.
+    /// there is such a connection, by the same measure as [`connection`](Self::connection).
     ///
     /// # Errors
     ///

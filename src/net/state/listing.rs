@@ -42,7 +42,7 @@ impl Context {
         self.find(id)?.info()
     }
 
-    /// Starts the closing handshake of this connection. Says whether there is one.
+    /// Starts the closing handshake of this connection. Says whether there is one, as [`info`](Context::info) does.
     ///
     /// # Errors
     /// As for a Sender that closes.
@@ -54,6 +54,10 @@ impl Context {
     ) -> Result<bool, SendError> {
         let Some(connection) = self.find(id) else { return Ok(false) };
         let mut state = connection.lock_for_sending();
+        // Its handler may go on, but what is no longer listed is not there to be closed either.
+        if state.life.is_closed() {
+            return Ok(false);
+        }
         state.start_closing(Initiator::Application, CloseFrame { code: Some(code), reason })?;
         state.wake_task();
         Ok(true)
