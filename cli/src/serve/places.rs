@@ -156,13 +156,13 @@ fn cannot_listen(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {error}"))
 }
 
-/// Standard output has these lines and no others: a program may wait for them. Where it is taken by something else,
-/// they are on standard error.
+/// Standard output has these lines and no others, all at once: a program may wait for them. Where it is taken by
+/// something else, they are on standard error.
 pub(super) fn announce(bindings: &[Binding], is_stdout_taken: bool) -> io::Result<()> {
     let mut output: Box<dyn Write> =
         if is_stdout_taken { Box::new(io::stderr()) } else { Box::new(io::stdout().lock()) };
-    for binding in bindings {
-        writeln!(output, "listening on {binding}")?;
-    }
+    let lines: String =
+        bindings.iter().map(|binding| format!("listening on {binding}\n")).collect();
+    output.write_all(lines.as_bytes())?;
     output.flush()
 }

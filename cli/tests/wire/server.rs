@@ -22,8 +22,6 @@ pub(crate) struct Server {
     /// The threads that read both.
     readers: Mutex<Vec<JoinHandle<()>>>,
     addresses: Vec<SocketAddr>,
-    /// Listening lines, those of Unix sockets too.
-    lines: usize,
     flags: String,
 }
 
@@ -94,7 +92,6 @@ impl Server {
             stderr,
             readers: Mutex::new(vec![reader_of_lines, reader_of_log]),
             addresses: Vec::new(),
-            lines: 0,
             flags: flags.to_owned(),
         };
         server.await_listening(lines)?;
@@ -116,7 +113,6 @@ impl Server {
             thread::sleep(Duration::from_millis(2));
         }
         let lines = self.stdout_lines();
-        self.lines = lines.len();
         for line in lines.into_iter().filter(|line| !line.starts_with("listening on ws+unix:/")) {
             let address = line
                 .strip_prefix("listening on ws://")
@@ -262,8 +258,11 @@ impl Server {
         if self.log().contains("panicked") {
             return Err(format!("standard error holds a panic: {}", self.log_tail()));
         }
+        // A name may have more addresses than were waited for.
         let lines = self.stdout_lines();
-        if lines.len() != self.lines {
+        let is_new = |at: usize| !lines[..at].contains(&lines[at]);
+        let is_listening = |line: &String| line.starts_with("listening on ws");
+        if !lines.iter().all(is_listening) || !(0..lines.len()).all(is_new) {
             return Err(format!("standard output holds more than its listening lines: {lines:?}"));
         }
         Ok(())
