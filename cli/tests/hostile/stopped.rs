@@ -106,7 +106,7 @@ fn peers_that_answer_outlive_a_stop_of_the_process() {
 #[test]
 fn heads_that_arrived_during_a_stop_are_answered() {
     let _alone = alone();
-    let flags: &[&str] = scaled(&["--handshake-timeout=1s"], &[]);
+    let flags: &[&str] = scaled(&["--handshake-timeout=2s"], &[]);
     let server = start(flags);
     let (address, peers) = (server.address(), 200);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -123,7 +123,7 @@ fn heads_that_arrived_during_a_stop_are_answered() {
         for peer in &mut waiting {
             peer.send(&request(None).as_bytes()[20..]).await.unwrap();
         }
-        sleep(scaled(Duration::from_secs(2), Duration::from_secs(22))).await;
+        sleep(scaled(Duration::from_secs(3), Duration::from_secs(22))).await;
         server.signal(Signal::CONT);
         let mut answers = Vec::new();
         for mut peer in waiting {
