@@ -54,11 +54,16 @@ pub(crate) const VIOLATIONS: &str = "/violations";
 pub(crate) const CHAT: &str = "/chat";
 
 impl Apps {
-    /// Begins to serve.
+    /// Begins to serve; `None` where `ended` is over first.
     ///
     /// # Errors
     /// As [`Server::start`]; or NATS cannot be used.
-    pub(crate) fn start(self, server: Server) -> std::io::Result<Serving> {
+    pub(crate) fn start(
+        self,
+        server: Server,
+        ended: impl Future<Output = ()>,
+    ) -> std::io::Result<Option<Serving>> {
+        let handle = server.handle();
         let server = match Pages::of(&self) {
             None => server,
             Some(pages) => {
@@ -70,19 +75,27 @@ impl Apps {
             }
         };
         let has_chat = self.chat.is_some() || self.routes.read().has_chat();
-        let rooms = has_chat.then(|| self.rooms()).transpose()?;
+        let rooms = match has_chat.then(|| self.rooms(ended)).transpose()? {
+            Some(None) => return Ok(None),
+            rooms => rooms.flatten(),
+        };
+        if handle.is_draining() {
+            return Ok(None);
+        }
         let _ = self.routes.has_rooms.set(has_chat);
         let (gallery, strangers) = (Gallery::new(), Told::default());
         let open = Arc::new(Open { rooms, gallery, apps: self, strangers });
-        server.start(move |incoming| open.answer(incoming))
+        server.start(move |incoming| open.answer(incoming)).map(Some)
     }
 
-    fn rooms(&self) -> std::io::Result<Arc<Rooms>> {
+    /// The rooms; `None` where `ended` is over before there are any.
+    #[cfg_attr(not(feature = "nats"), expect(unused_variables, reason = "nothing is waited for"))]
+    fn rooms(&self, ended: impl Future<Output = ()>) -> std::io::Result<Option<Arc<Rooms>>> {
         #[cfg(feature = "nats")]
         if let Some(options) = &self.nats {
-            return chat::over_nats::rooms(options.clone());
+            return chat::over_nats::rooms(options.clone(), ended);
         }
-        chat::rooms_of_one_node()
+        chat::rooms_of_one_node().map(Some)
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! | lock | is held for | by |
 //! |---|---|---|
-//! | `end` | the begin of the end with its line in the log; putting a reload in force with its line | whoever does it, and never for long |
+//! | `end` | the begin of the end with its line in the log; that the server serves, in the log; putting a reload in force with its line | whoever does it, and never for long |
 //! | `turn` | one message to the service manager, which may have no room for it | `READY`, `RELOADING` and `STOPPING` |
 //!
 //! So a reload is whole before the end begins, or it is not at all; and a manager that does not read keeps nobody
@@ -15,6 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use stickler::{Drained, Farewell, Handle};
+use tokio::sync::watch;
 
 use super::notify;
 use crate::cli::{Serve, usage_error};
@@ -27,6 +28,8 @@ pub(super) struct Drain {
     is_strict: bool,
     end: Arc<Mutex<End>>,
     turn: Arc<Mutex<()>>,
+    /// Whether it has begun, for those that wait for it.
+    begun: watch::Sender<bool>,
 }
 
 /// How far the end, and the reloads before it, have come.
@@ -60,7 +63,8 @@ impl Drain {
         let code = options.drain.drain_code.into();
         let farewell = Farewell::default().code(code).delay(delay).window(window);
         let is_strict = options.drain.drain_strict;
-        Ok(Drain { farewell, within, is_strict, end: Arc::default(), turn: Arc::default() })
+        let (end, turn) = (Arc::default(), Arc::default());
+        Ok(Drain { farewell, within, is_strict, end, turn, begun: watch::Sender::new(false) })
     }
 
     /// Begins it, because of this signal. Where it goes on already, nothing changes.
@@ -89,6 +93,7 @@ impl Drain {
     fn go(&self, handle: &Handle) {
         // These codes can be sent, and there is no reason.
         let _ = handle.shutdown_with(self.farewell.clone(), self.within);
+        self.begun.send_replace(true);
     }
 
     /// Tells of the end: the log of a reload that it comes before, and the service manager.
@@ -106,6 +111,25 @@ impl Drain {
             Ok(telling) => end.telling = Some(telling),
             Err(_) => tell(),
         }
+    }
+
+    /// Waits until it begins.
+    pub(super) fn begun(&self) -> impl Future<Output = ()> + use<> {
+        let mut begun = self.begun.subscribe();
+        async move {
+            // The signals have a clone of the sender, so that it is not gone.
+            let _ = begun.wait_for(|begun| *begun).await;
+        }
+    }
+
+    /// Writes this line of the log before those of the end, or not at all; says which.
+    pub(super) fn log_before(&self, handle: &Handle, line: impl FnOnce()) -> bool {
+        let _end = self.end();
+        let is_before = !handle.is_draining();
+        if is_before {
+            line();
+        }
+        is_before
     }
 
     /// Tells the service manager this, unless it is told of the end.

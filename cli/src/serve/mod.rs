@@ -24,9 +24,10 @@ mod unwritten;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::thread;
 
-use stickler::{Binding, Config, Drained, Server};
+use stickler::{Config, Drained, Handle, Server};
 
 use self::activation::Handed;
 use self::config::{read_apps, read_caps, read_config};
@@ -152,16 +153,25 @@ fn serve(
         handle: server.handle(),
         drain: drain.clone(),
     };
-    signals::watch(server.handle(), drain.clone(), in_force.watch()?, unwritten.clone())?;
-    let serving = apps.start(server)?;
-    let handle = serving.handle().clone();
+    let (begin_reloads, started) = mpsc::channel();
+    let reload = in_force.watch(started)?;
+    let handle = server.handle();
+    signals::watch(handle.clone(), drain.clone(), reload, unwritten.clone())?;
+    // It may wait for the broker, and ends that wait when a signal ends the program.
+    let Some(serving) = apps.start(server, drain.begun())? else {
+        drain.wait_until_told();
+        tracing::info!("gone before it served");
+        return Ok(handle.drained());
+    };
     allocator::give_back_after_load(handle.clone())?;
     let urls = admin.as_ref().map(admin::Bound::urls);
     let program = Operated { handle: handle.clone(), drain: drain.clone(), log: log.clone() };
     let served = admin::Served { handle: handle.clone(), program: Box::new(program), max_memory };
     let admin = admin.map(|admin| admin.start(served)).transpose()?;
-    tell(options, &handle.bindings(), urls.as_deref());
+    tell(options, &handle, &drain, urls.as_deref());
     drain.tell_before(&handle, notify::started);
+    // Nobody waits for it where nothing can be read anew.
+    let _ = begin_reloads.send(());
     notify::answer_watchdog(handle.clone())?;
     serving.wait()?;
     drain.wait_until_told();
@@ -189,11 +199,19 @@ fn bind(options: &Serve, places: &Places, handed: Vec<Handed>) -> io::Result<Ser
     Ok(server)
 }
 
-/// Says where it serves: on standard output for programs, and in the log.
-fn tell(options: &Serve, bindings: &[Binding], admin: Option<&str>) {
-    if let Err(error) = places::announce(bindings, options.inspect.has_standard_output()) {
+/// Says where it serves: in the log, and on standard output for programs. Nothing once the end has begun.
+fn tell(options: &Serve, handle: &Handle, drain: &Drain, admin: Option<&str>) {
+    let bindings = handle.bindings();
+    let addresses = bindings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    // First, since whoever has read standard output may send a signal at once. The line there is written without the
+    // lock that keeps the end from beginning: nobody may read it.
+    let is_told = drain.log_before(handle, || {
+        tracing::info!(addresses, admin, version = env!("CARGO_PKG_VERSION"), "serving");
+    });
+    if !is_told {
+        return;
+    }
+    if let Err(error) = places::announce(&bindings, options.inspect.has_standard_output()) {
         tracing::warn!(%error, "standard output is closed");
     }
-    let addresses = bindings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    tracing::info!(addresses, admin, version = env!("CARGO_PKG_VERSION"), "serving");
 }

@@ -56,22 +56,27 @@ pub(super) struct InForce {
 }
 
 impl InForce {
-    /// Starts the thread, where anything is in a file.
+    /// Starts the thread, where anything is in a file. It reads nothing before `started` has something: what is asked
+    /// for before that is done then.
     ///
     /// # Errors
     /// There can be no thread.
-    pub(super) fn watch(self) -> io::Result<Option<Reload>> {
+    pub(super) fn watch(self, started: Receiver<()>) -> io::Result<Option<Reload>> {
         let has_files = self.certificates.as_ref().is_some_and(Certificates::has_files);
         if !has_files && self.options.file.config.is_none() {
             return Ok(None);
         }
         let (ask, asked) = mpsc::sync_channel(1);
         let reload = Reload { ask, handle: self.handle.clone(), drain: self.drain.clone() };
-        thread::Builder::new().name("reload".into()).spawn(move || self.run(&asked))?;
+        thread::Builder::new().name("reload".into()).spawn(move || self.run(&started, &asked))?;
         Ok(Some(reload))
     }
 
-    fn run(mut self, asked: &Receiver<()>) {
+    fn run(mut self, started: &Receiver<()>, asked: &Receiver<()>) {
+        // Otherwise the service manager would hear READY=1 from a reload before the server is ready.
+        if started.recv().is_err() {
+            return;
+        }
         loop {
             let again = look(&self.ends, SystemTime::now()).again;
             match asked.recv_timeout(again) {

@@ -22,7 +22,8 @@ enum Asked {
     HangUp,
 }
 
-/// Watches from now on; a signal that comes before the server starts ends it too. With `reload` SIGHUP does not.
+/// Watches from now on; a signal that comes before the server starts ends the program too. With `reload` SIGHUP does
+/// not.
 ///
 /// # Errors
 ///

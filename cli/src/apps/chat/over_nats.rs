@@ -12,15 +12,25 @@ use tokio::sync::Mutex;
 use super::names::{KEPT, Names};
 use super::{Rooms, background};
 
-/// Connects to NATS. Blocks until that is done.
+/// Connects to NATS. Blocks until that is done; `None` where `ended` is over first.
 ///
 /// # Errors
 /// No thread can be started, or the sentence of the crate says why there is no connection.
-pub(crate) fn rooms(options: Options) -> io::Result<Arc<Rooms>> {
+pub(crate) fn rooms(
+    options: Options,
+    ended: impl Future<Output = ()>,
+) -> io::Result<Option<Arc<Rooms>>> {
     let runtime = background()?;
-    let nats = runtime.block_on(Nats::connect(options)).map_err(io::Error::other)?;
+    let connected = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = ended => None,
+            nats = Nats::connect(options) => Some(nats),
+        }
+    });
+    let Some(nats) = connected.transpose().map_err(io::Error::other)? else { return Ok(None) };
     let names = NatsNames { nats: nats.clone(), bucket: Mutex::default() };
-    Ok(Arc::new(Rooms::new(Arc::new(nats), Arc::new(names), runtime)))
+    Ok(Some(Arc::new(Rooms::new(Arc::new(nats), Arc::new(names), runtime))))
 }
 
 /// Nicknames in a bucket, which is opened when it is first asked, and again after an error.
