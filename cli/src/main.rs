@@ -17,6 +17,7 @@ mod listen;
 mod permissions;
 mod serve;
 mod tls_client;
+mod told;
 mod units;
 mod variables;
 

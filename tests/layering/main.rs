@@ -239,7 +239,14 @@ const ROOMS: &[Room] = &[
         roots: &["auth", "permissions"],
         never: &[],
     },
-    Room { name: "apps", at: "cli/src/apps", crates: &["*"], roots: &["apps", "auth"], never: &[] },
+    Room { name: "told", at: "cli/src/told.rs", crates: &["*"], roots: &["told"], never: &[] },
+    Room {
+        name: "apps",
+        at: "cli/src/apps",
+        crates: &["*"],
+        roots: &["apps", "auth", "told"],
+        never: &[],
+    },
     Room {
         name: "lab",
         at: "cli/src/lab",
@@ -308,6 +315,7 @@ const ROOMS: &[Room] = &[
             "config_file",
             "inspect",
             "listen",
+            "told",
             "units",
             "variables",
         ],

@@ -2,7 +2,8 @@
 //! the chat. These use the public API only.
 //!
 //! One handler answers WebSockets by their path, and one the plain requests for files of the page. All else
-//! is the server's to refuse. Routes of the configuration file come first: their paths are of nobody else.
+//! is the server's to refuse. On `/chat` and `/violations` the chat and the gallery come first, where they are on; then
+//! the routes of the configuration file, and then the other paths of the echo.
 
 pub(crate) mod chat;
 mod echo;
@@ -10,7 +11,6 @@ mod origins;
 mod pages;
 mod routes;
 mod subprotocol;
-mod told;
 mod violations;
 
 use std::pin::Pin;
@@ -31,8 +31,8 @@ pub(crate) use self::routes::{
     Application, At, Route, RoutePlan, Routes, Subprotocols, Table, read_path,
 };
 pub(crate) use self::subprotocol::read_subprotocol;
-use self::told::Told;
 use self::violations::Gallery;
+use crate::told::Told;
 
 /// What is there, as the command line has it.
 pub(crate) struct Apps {

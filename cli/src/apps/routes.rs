@@ -9,8 +9,8 @@ use stickler::proto::handshake::Subprotocol;
 use stickler::{AllowedOrigin, Incoming, Limits, Timeouts};
 
 use super::named;
-use super::told::Told;
 use crate::auth::{Authentication, Refusal, Settings, is_credential};
+use crate::told::Told;
 
 /// One route.
 #[derive(Debug)]

@@ -273,6 +273,7 @@ const MODULES: &[&str] = &[
     "stickler::serve::drain",
     "stickler::serve::logging",
     "stickler::serve::notify",
+    "stickler::serve::panics",
     "stickler::serve::reload",
     "stickler::serve::signals",
     "stickler::serve::tls",

@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{panic, thread};
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -20,6 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, reload};
 
 use super::filter::{Filter, Source};
+use super::panics;
 use crate::cli::LogFormat;
 use crate::variables;
 
@@ -51,12 +52,7 @@ pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result
     begun.map_err(|error| error.to_string())?;
     let filter = Arc::new(Mutex::new(in_force));
     let log = Log { lines, filter, replace };
-    // The hook of the standard library writes to standard error itself, and would wait there.
-    panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(place, message, "panic");
-    }));
+    panics::log();
     for directive in foreign {
         tracing::warn!(directive, "RUST_LOG speaks of what is no part of this program");
     }
@@ -239,7 +235,7 @@ impl Lines {
     }
 
     /// Waits until the lines so far have been written, or a short time; says which.
-    fn flush(&self) -> Flushed {
+    pub(super) fn flush(&self) -> Flushed {
         let deadline = Instant::now() + FLUSH_TIME;
         let (done, is_done) = mpsc::sync_channel(1);
         while self.entries.try_send(Entry::Flush(done.clone())).is_err() {

@@ -13,6 +13,7 @@ mod logging;
 mod memory;
 mod notify;
 mod operated;
+mod panics;
 mod places;
 mod proxies;
 mod reload;

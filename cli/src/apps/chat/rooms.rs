@@ -12,7 +12,7 @@ use super::orders::Order;
 use super::past::Shelf;
 use super::reply::Fault;
 use super::room::Room;
-use crate::apps::told::Told;
+use crate::told::Told;
 
 /// The chat: its rooms, and what they share.
 pub(crate) struct Rooms {

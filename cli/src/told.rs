@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Lets one line a second into the log, and counts the others.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     state: Mutex<State>,
 }
 
@@ -17,7 +17,7 @@ struct State {
 
 impl Told {
     /// How many lines were left out since the last one, if this one is to be written.
-    pub(super) fn admit(&self, now: Instant) -> Option<u64> {
+    pub(crate) fn admit(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now.saturating_duration_since(last) < ONE_IN) {
             state.suppressed += 1;
