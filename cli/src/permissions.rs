@@ -1,6 +1,25 @@
-//! Whom the mode of a file lets use it, beside its owner.
+//! Files with secrets: how they are opened, and whom the mode of one lets use it, beside its owner.
 
-use std::fs::Metadata;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::Path;
+
+/// Opens a file, and tells what it found: of what it opened, so that nobody puts another file there between the look and
+/// the reading. A named pipe would be waited for, by a reload for ever: it is not opened.
+///
+/// # Errors
+/// It cannot be opened, or is a pipe, a folder or a device.
+pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    check_is_file(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    check_is_file(&metadata)?;
+    Ok((file, metadata))
+}
+
+fn check_is_file(found: &Metadata) -> io::Result<()> {
+    if found.is_file() { Ok(()) } else { Err(io::Error::other("this is no file")) }
+}
 
 /// The mode of the file, where it has any of these bits. Where files have no modes there is never one.
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! The token of the admin listener: read from a file, and compared in constant time.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::Metadata;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq;
 
 use crate::auth::TokenHash;
-use crate::permissions::{FOR_OTHERS, mode_with};
+use crate::permissions::{FOR_OTHERS, mode_with, open};
 
 /// The file of the token, and the token that is in force. Cheap to clone; all clones have the same one.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ impl TokenFile {
     ///
     /// # Errors
     ///
-    /// A sentence that names the file: it cannot be read, every user may read it, or the line is no token.
+    /// A sentence that names the file: it cannot be read, is no file, every user may read it, or the line is no token.
     pub(super) fn open(path: PathBuf, option: String) -> Result<Self, String> {
         let token = read(&path, &option)?;
         Ok(Self { path, option, in_force: Arc::new(Mutex::new(token)) })
@@ -79,8 +79,8 @@ impl Token {
     ///
     /// A sentence, when the file cannot be read, every user may read it, or the line is no token.
     fn read(path: &Path) -> Result<Self, String> {
-        let file = File::open(path).map_err(|error| error.to_string())?;
-        check_permissions(&file)?;
+        let (file, metadata) = open(path).map_err(|error| error.to_string())?;
+        check_permissions(&metadata)?;
         let mut line = String::new();
         // A token is short: more is not read.
         let mut start = BufReader::new(file.take(MOST_BYTES + 1));
@@ -110,13 +110,16 @@ impl Token {
         Ok(Self(TokenHash::of(text.as_bytes())))
     }
 
-    /// Whether it is what an `Authorization` field shows (RFC 6750 §2.1).
+    /// Whether it is what an `Authorization` field shows (RFC 6750 §2.1), read as `Incoming::bearer` of the library does.
     fn is_shown_by(&self, field: &[u8]) -> bool {
         let Some((scheme, rest)) = field.split_at_checked(SCHEME.len()) else { return false };
-        if !scheme.eq_ignore_ascii_case(SCHEME) || !rest.starts_with(b" ") {
+        // RFC 9110 §11.4: only spaces stand between, so no tab.
+        let after = rest.iter().position(|&octet| octet != b' ').unwrap_or(rest.len());
+        if !scheme.eq_ignore_ascii_case(SCHEME) || after == 0 {
             return false;
         }
-        self.0.ct_eq(&TokenHash::of(rest.trim_ascii())).into()
+        let token = rest.get(after..).unwrap_or_default();
+        self.0.ct_eq(&TokenHash::of(token)).into()
     }
 }
 
@@ -133,9 +136,8 @@ fn is_token68(text: &str) -> bool {
     !start.is_empty() && start.bytes().all(fits)
 }
 
-fn check_permissions(file: &File) -> Result<(), String> {
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
-    match mode_with(&metadata, FOR_OTHERS) {
+fn check_permissions(metadata: &Metadata) -> Result<(), String> {
+    match mode_with(metadata, FOR_OTHERS) {
         Some(mode) => {
             Err(format!("every user may use the file ({mode:04o}); take that away with chmod o="))
         }
@@ -167,6 +169,8 @@ mod tests {
             (format!("Bearer {TOKEN}x"), false),
             (format!("Bearer {}", &TOKEN[1..]), false),
             (format!("Bearer{TOKEN}"), false),
+            (format!("Bearer \t{TOKEN}"), false),
+            (format!("Bearer {TOKEN}\t"), false),
             (format!("Basic {TOKEN}"), false),
             (TOKEN.to_owned(), false),
             ("Bearer".to_owned(), false),
@@ -175,6 +179,25 @@ mod tests {
         ] {
             assert_eq!(token.is_shown_by(field.as_bytes()), is_it, "{field}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_group_may_read_the_file_and_a_named_pipe_is_not_waited_for() {
+        let folder = stickler_testing::folder::Folder::new("token");
+        let [file, pipe] = ["file", "pipe"].map(|name| folder.path().join(name));
+        std::fs::write(&file, TOKEN).unwrap();
+        for (mode, is_fit) in [(0o600, true), (0o640, true), (0o660, true), (0o644, false)] {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(&file, mode).unwrap();
+            assert_eq!(Token::read(&file).is_ok(), is_fit);
+        }
+        let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(Token::read(&pipe).map(drop)));
+        let read = is_done.recv_timeout(std::time::Duration::from_secs(20));
+        assert!(read.expect("it waits").unwrap_err().contains("no file"));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Files that decide who comes in. One that others may read, or write, is refused.
 
-use std::fs::{self, File, Metadata};
+use std::fs::Metadata;
 use std::io::Read;
 use std::path::Path;
 
-use crate::permissions::{FOR_ALL_BUT_OWNER, WRITE_FOR_ALL_BUT_OWNER, mode_with};
+use crate::permissions::{FOR_ALL_BUT_OWNER, WRITE_FOR_ALL_BUT_OWNER, mode_with, open};
 
 /// Who may do what with such a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,17 +21,8 @@ pub(super) enum Kind {
 /// It cannot be read, is longer, or is open to others: a sentence that names it.
 pub(super) fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, String> {
     let shown = path.display();
-    let is_file = |found: &Metadata| match found.is_file() {
-        true => Ok(()),
-        false => Err(format!("{shown} is no file")),
-    };
     let cannot = |error: std::io::Error| format!("cannot read {shown}: {error}");
-    // Of what is opened, so that nobody puts another file there between the look and the reading.
-    // A named pipe would be waited for, by a reload for ever: it is not opened.
-    is_file(&fs::metadata(path).map_err(cannot)?)?;
-    let file = File::open(path).map_err(cannot)?;
-    let metadata = file.metadata().map_err(cannot)?;
-    is_file(&metadata)?;
+    let (file, metadata) = open(path).map_err(cannot)?;
     if !is_credential(path, &metadata) {
         check(&metadata, kind).map_err(|why| format!("{shown} {why}"))?;
     }
@@ -95,6 +86,7 @@ fn is_credential(_path: &Path, _metadata: &std::fs::Metadata) -> bool {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
     use std::sync::mpsc;
