@@ -19,12 +19,24 @@ use stickler::http::{self, Response, StatusCode};
 use stickler::proto::handshake::Request;
 
 use self::conditions::{matches_tag, names_html};
-use super::Apps;
+use super::{Apps, Routes};
 
 /// The files that are served.
-pub(super) struct Pages(Vec<Page>);
+pub(super) struct Pages {
+    files: Vec<Page>,
+    about: About,
+}
+
+/// What the scripts are told of the server.
+struct About {
+    page: bool,
+    chat: bool,
+    /// They change while the server runs, and with them where the echo answers.
+    routes: Routes,
+}
 
 /// One file.
+#[derive(Clone)]
 struct Page {
     path: &'static str,
     kind: &'static str,
@@ -36,33 +48,25 @@ struct Page {
 impl Pages {
     /// The files of the applications that are on; `None` if there are none.
     pub(super) fn of(apps: &Apps) -> Option<Pages> {
-        let about = serde_json::json!({
-            "echo": apps.routes.read().echo().unwrap_or_default(),
-            "page": apps.page,
-            "chat": apps.chat.is_some(),
-            "version": env!("CARGO_PKG_VERSION"),
-        });
+        let (page, chat, routes) = (apps.page, apps.chat.is_some(), apps.routes.clone());
         let is_on = |owner| match owner {
-            Owner::Page => apps.page,
-            Owner::Chat => apps.chat.is_some(),
-            Owner::Either => apps.page || apps.chat.is_some(),
+            Owner::Page => page,
+            Owner::Chat => chat,
+            Owner::Either => page || chat,
         };
         let files = FILES.iter().filter(|(owner, ..)| is_on(*owner));
-        let mut pages: Vec<Page> = files
+        let files: Vec<Page> = files
             .map(|&(_, path, kind, text)| {
                 Page::new(path, kind, Bytes::from_static(text.as_bytes()))
             })
             .collect();
-        if !pages.is_empty() {
-            pages.push(Page::new("/page.json", JSON, about.to_string().into()));
-        }
-        (!pages.is_empty()).then_some(Pages(pages))
+        (!files.is_empty()).then_some(Pages { files, about: About { page, chat, routes } })
     }
 
     /// Whether a plain request is for one of the files. The page at `/` is for browsers.
     pub(super) fn takes(&self, request: &Request) -> bool {
         matches!(request.method(), "GET" | "HEAD")
-            && self.find(request.path()).is_some()
+            && self.has(request.path())
             && (request.path() != "/" || names_html(request.fields_named("accept")))
     }
 
@@ -94,8 +98,28 @@ impl Pages {
         response
     }
 
-    fn find(&self, path: &str) -> Option<&Page> {
-        self.0.iter().find(|page| page.path == path)
+    fn has(&self, path: &str) -> bool {
+        path == ABOUT || self.files.iter().any(|page| page.path == path)
+    }
+
+    fn find(&self, path: &str) -> Option<Page> {
+        if path == ABOUT {
+            return Some(self.about.page());
+        }
+        self.files.iter().find(|page| page.path == path).cloned()
+    }
+}
+
+impl About {
+    /// As it is by now.
+    fn page(&self) -> Page {
+        let about = serde_json::json!({
+            "echo": self.routes.read().echo().unwrap_or_default(),
+            "page": self.page,
+            "chat": self.chat,
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        Page::new(ABOUT, JSON, about.to_string().into())
     }
 }
 
@@ -128,6 +152,9 @@ const FILES: &[(Owner, &str, &str, &str)] = &[
     (Owner::Either, "/style.css", STYLE, include_str!("style.css")),
 ];
 
+/// What the scripts ask first.
+const ABOUT: &str = "/page.json";
+
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
@@ -136,3 +163,37 @@ const JSON: &str = "application/json";
 /// Nothing from elsewhere and nothing inline; WebSockets to any server, which the page lets one name.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apps::RoutePlan;
+
+    #[test]
+    fn the_page_is_told_where_the_echo_answers_by_now() {
+        let routes = Routes::default();
+        let put = |path: &str| {
+            let plan = RoutePlan { echo: vec![path.into()], ..RoutePlan::default() };
+            routes.replace(plan.load().unwrap());
+        };
+        put("/before");
+        let apps = Apps {
+            page: true,
+            chat: None,
+            routes: routes.clone(),
+            #[cfg(feature = "nats")]
+            nats: None,
+        };
+        let pages = Pages::of(&apps).unwrap();
+        let told = || {
+            let page = pages.find("/page.json").unwrap();
+            let about: serde_json::Value = serde_json::from_slice(&page.content).unwrap();
+            (about["echo"].as_str().unwrap().to_owned(), page.tag.clone())
+        };
+        let (before, tag) = told();
+        put("/after");
+        let (after, other) = told();
+        assert_eq!((&before[..], &after[..]), ("/before", "/after"));
+        assert_ne!(tag, other);
+    }
+}
