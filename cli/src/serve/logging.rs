@@ -142,6 +142,13 @@ impl Log {
         self.put_in_force(read_filter(None)?)
     }
 
+    /// One of which nobody sees the lines.
+    #[cfg(test)]
+    pub(super) fn unseen() -> Log {
+        let lines = Lines::to(io::sink(), LogFormat::Text);
+        Log { lines, filter: Arc::new(Mutex::new("info".into())), replace: Arc::new(|_| Ok(())) }
+    }
+
     /// How many lines were dropped so far, because standard error did not take them.
     pub(crate) fn dropped(&self) -> u64 {
         self.lines.dropped()

@@ -1,4 +1,5 @@
-//! SIGHUP: what can change without a new start is read anew, and put in force as a whole or not at all.
+//! SIGHUP: what can change without a new start is read anew and checked as a whole, and then put in force part by part:
+//! one fault, and nothing changes. A handshake in between may meet parts of before and of after.
 //!
 //! One thread does that, and says once a day which of the certificates end soon. Where there is a configuration
 //! file the whole command line is read again: flags and variables say what they said, and the file what it says by
@@ -128,6 +129,19 @@ impl InForce {
         self.ends = loaded.ends;
     }
 
+    fn use_log_filter(&self) {
+        let set = match self.options.log.as_deref() {
+            Some(filter) => self.log.set_filter(filter),
+            None => self.log.reset_filter(),
+        };
+        if let Err(error) = set {
+            tracing::error!(
+                error,
+                "cannot log by the filter of the configuration; the old one stays"
+            );
+        }
+    }
+
     fn read_token(&self) -> Result<Option<Token>, String> {
         self.admin_token.as_ref().map(TokenFile::read).transpose()
     }
@@ -194,20 +208,13 @@ impl InForce {
     }
 
     fn put_in_force(&mut self, next: Next) {
-        let is_of_log = next.changed.iter().any(|id| id == "log");
-        // Otherwise a filter that was set by other means stays.
-        let set = match next.options.log.as_deref() {
-            _ if !is_of_log => Ok(()),
-            Some(filter) => self.log.set_filter(filter),
-            None => self.log.reset_filter(),
-        };
-        // Both were checked.
-        let set = set.and_then(|()| {
-            self.handle.reload_config(next.config).map_err(|error| error.to_string())?;
-            self.handle.reload_caps(next.caps).map_err(|error| error.to_string())
+        // All of it was checked. What could say no all the same comes first, before anything is another one.
+        let set = next.config.check().map_err(|error| error.to_string()).and_then(|()| {
+            self.handle.reload_caps(next.caps).map_err(|error| error.to_string())?;
+            self.handle.reload_config(next.config).map_err(|error| error.to_string())
         });
         if let Err(error) = set {
-            tracing::error!(error, "cannot put the configuration in force");
+            tracing::error!(error, "cannot put the configuration in force; the old one stays");
             return;
         }
         if let Some((certificates, loaded)) = next.certificates {
@@ -220,6 +227,10 @@ impl InForce {
         }
         self.routes.replace(next.routes);
         self.options = next.options;
+        // Otherwise a filter that was set by other means stays.
+        if next.changed.iter().any(|id| id == "log") {
+            self.use_log_filter();
+        }
         let changed = names(&next.changed);
         tracing::info!(changed, "loaded the configuration anew; new connections get it");
         if !next.fixed.is_empty() {
@@ -260,7 +271,50 @@ const SETTLING: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
+    use stickler::{Limits, Server};
+
     use super::*;
+    use crate::cli::{self, Action};
+
+    fn in_force() -> InForce {
+        let line = ["stickler", "serve", "--log", "debug"].map(Into::into);
+        let Ok(Action::Serve(options)) = cli::parse(line) else { panic!("it is `serve`") };
+        InForce {
+            drain: Drain::read(&options).unwrap(),
+            options: *options,
+            is_tls_handed: false,
+            certificates: None,
+            admin_token: None,
+            ends: Vec::new(),
+            origins: None,
+            routes: Routes::default(),
+            log: Log::unseen(),
+            inspect: None,
+            handle: Server::bind("127.0.0.1:0").unwrap().handle(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_put_in_force_leaves_the_filter_of_the_log() {
+        let mut bad = Limits::default();
+        bad.max_queued = 0;
+        for (limits, most) in [(bad, 1), (Limits::default(), 0), (Limits::default(), 1)] {
+            let mut in_force = in_force();
+            in_force.put_in_force(Next {
+                options: in_force.options.clone(),
+                certificates: None,
+                token: None,
+                config: Config::default().limits(limits.clone()),
+                caps: Caps::default().max_connections(most),
+                origins: None,
+                routes: Table::default(),
+                changed: vec!["log".into()],
+                fixed: Vec::new(),
+            });
+            let is_fit = limits.max_queued > 0 && most > 0;
+            assert_eq!(in_force.log.filter(), if is_fit { "debug" } else { "info" });
+        }
+    }
 
     #[test]
     fn whoever_asks_several_times_asks_once() {
