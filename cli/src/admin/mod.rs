@@ -31,8 +31,8 @@ use crate::listen::Place;
 
 /// What the admin listener asks of the program, beside the server's own handle.
 pub(crate) trait Program: Send + Sync + 'static {
-    /// Begins the end of the server, as the first signal does.
-    fn drain(&self);
+    /// Begins the end of the server, as the first signal does. Says whether it was this that began it.
+    fn drain(&self) -> bool;
 
     /// The filter of the log that is in force.
     fn log_filter(&self) -> String;
@@ -42,10 +42,18 @@ pub(crate) trait Program: Send + Sync + 'static {
     /// # Errors
     ///
     /// A sentence, when it cannot be read.
-    fn set_log_filter(&self, filter: &str) -> Result<(), String>;
+    fn set_log_filter(&self, filter: &str) -> Result<Replaced, String>;
 
     /// Lines of the log that were dropped so far.
     fn dropped_log_lines(&self) -> u64;
+}
+
+/// A filter of the log that was put in force, in the words of `--log`.
+#[derive(Debug)]
+pub(crate) struct Replaced {
+    /// The one whose place it took.
+    pub(crate) before: String,
+    pub(crate) now: String,
 }
 
 /// What is asked about.
@@ -54,6 +62,8 @@ pub(crate) struct Served {
     pub(crate) program: Box<dyn Program>,
     /// Bytes that all connections may hold.
     pub(crate) max_memory: usize,
+    /// When the program started.
+    pub(crate) begun: SystemTime,
 }
 
 /// The listener, bound and not yet served: clients wait in the kernel's queue.
@@ -134,7 +144,6 @@ impl Bound {
             pulse,
             guard: self.guard,
             ready_below_memory: self.ready_below_memory,
-            begun: SystemTime::now(),
         });
         let server = self.server.http(move |request: Request<Body>| {
             let desk = desk.clone();
@@ -150,8 +159,6 @@ struct Desk {
     pulse: Pulse,
     guard: Guard,
     ready_below_memory: bool,
-    /// When the program started.
-    begun: SystemTime,
 }
 
 /// The listener, answering.
@@ -236,17 +243,20 @@ mod tests {
 
     const TIME: Duration = Duration::from_secs(20);
 
-    struct Silent;
+    /// A program of which somebody else begins the end, and changes the filter of the log, right before each request.
+    struct Late;
 
-    impl Program for Silent {
-        fn drain(&self) {}
-
-        fn log_filter(&self) -> String {
-            "info".into()
+    impl Program for Late {
+        fn drain(&self) -> bool {
+            false
         }
 
-        fn set_log_filter(&self, _: &str) -> Result<(), String> {
-            Ok(())
+        fn log_filter(&self) -> String {
+            "trace".into()
+        }
+
+        fn set_log_filter(&self, filter: &str) -> Result<Replaced, String> {
+            Ok(Replaced { before: "warn".into(), now: filter.into() })
         }
 
         fn dropped_log_lines(&self) -> u64 {
@@ -254,12 +264,19 @@ mod tests {
         }
     }
 
+    fn served(handle: Handle) -> Served {
+        let (program, begun) = (Box::new(Late), SystemTime::UNIX_EPOCH + Duration::from_secs(1234));
+        Served { handle, program, max_memory: usize::MAX, begun }
+    }
+
     fn get(address: SocketAddr, path: &str) -> String {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(TIME)).unwrap();
-        stream
-            .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
-            .unwrap();
+        ask(TcpStream::connect(address).unwrap(), &format!("GET {path}"), "")
+    }
+
+    fn ask(mut stream: impl Read + Write, line: &str, content: &str) -> String {
+        let len = content.len();
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n\r\n");
+        stream.write_all((head + content).as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -294,8 +311,7 @@ mod tests {
             let bound = admin(place, Some(file.clone())).bind().unwrap();
             let address = SocketAddr::from(([127, 0, 0, 1], bound.server.local_addrs()[0].port()));
             let handle = serving.handle().clone();
-            let served = Served { handle, program: Box::new(Silent), max_memory: usize::MAX };
-            let running = bound.start(served).unwrap();
+            let running = bound.start(served(handle)).unwrap();
             let idle = || TcpStream::connect(address).unwrap();
             let held: Vec<_> = (0..MOST_OF_ADDRESS).map(|_| idle()).collect();
             // Where it has a place, the token is asked for, or it is answered.
@@ -306,6 +322,37 @@ mod tests {
         };
         assert_eq!(status("0.0.0.0:0"), "503");
         assert_eq!(status("127.0.0.1:0"), "200");
+    }
+
+    #[test]
+    fn the_process_started_when_the_program_did() {
+        let serving = Server::bind("127.0.0.1:0").unwrap().workers(1).start(no_websocket).unwrap();
+        let bound = admin("127.0.0.1:0", None).bind().unwrap();
+        let address = bound.server.local_addrs()[0];
+        let running = bound.start(served(serving.handle().clone())).unwrap();
+        let metrics = get(address, "/metrics");
+        assert!(metrics.contains("\nprocess_start_time_seconds 1234.0\n"), "{metrics}");
+        running.end();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_somebody_else_did_at_the_same_time_is_not_said_to_be_of_this_request() {
+        let folder = Folder::new("admin-late");
+        let path = folder.path().join("a.sock");
+        let serving = Server::bind("127.0.0.1:0").unwrap().workers(1).start(no_websocket).unwrap();
+        let bound = admin(&format!("unix:{}", path.display()), None).bind().unwrap();
+        let running = bound.start(served(serving.handle().clone())).unwrap();
+        let post = |path_: &str, content: &str| {
+            let stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+            stream.set_read_timeout(Some(TIME)).unwrap();
+            ask(stream, &format!("POST {path_}"), content)
+        };
+        let answer = post("/drain", "");
+        assert!(answer.contains("\"was_draining\":true"), "{answer}");
+        let answer = post("/log", "debug");
+        assert!(answer.ends_with("\r\n\r\ndebug\n"), "{answer}");
+        running.end();
     }
 
     #[test]
@@ -333,8 +380,7 @@ mod tests {
         let bound = admin("127.0.0.1:0", None).bind().unwrap();
         let address = bound.server.local_addrs()[0];
         let handle = serving.handle().clone();
-        let served = Served { handle, program: Box::new(Silent), max_memory: usize::MAX };
-        let running = bound.start_with(served, Duration::from_millis(300)).unwrap();
+        let running = bound.start_with(served(handle), Duration::from_millis(300)).unwrap();
         await_livez(address, "200");
         assert!(get(address, "/metrics").contains("\nstickler_workers_turn 1\n"));
         let mut client = TcpStream::connect(serving.handle().local_addrs()[0]).unwrap();

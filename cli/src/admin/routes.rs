@@ -6,7 +6,7 @@ use stickler::{Body, BodyError, ConnectionId};
 
 use super::answers::{Refusal, json, text};
 use super::guard::Purpose;
-use super::{Desk, connections, metrics};
+use super::{Desk, Replaced, connections, metrics};
 
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,10 +119,8 @@ fn is_nearly_all(used: usize, most: usize) -> bool {
 
 /// Begins the end; asked again, nothing changes.
 fn drain(desk: &Desk) -> Response<Body> {
-    let was_draining = desk.served.handle.is_draining();
-    if !was_draining {
-        desk.served.program.drain();
-    }
+    // Not a look beforehand: a signal may come in between.
+    let was_draining = !desk.served.program.drain();
     json(
         StatusCode::ACCEPTED,
         &serde_json::json!({ "draining": true, "was_draining": was_draining }),
@@ -136,11 +134,10 @@ async fn set_log(desk: &Desk, body: Body) -> Result<Response<Body>, Refusal> {
     if filter.is_empty() {
         return Err(invalid("the content is to be a filter as --log has it, such as debug"));
     }
-    let (program, before) = (&desk.served.program, desk.served.program.log_filter());
-    program.set_log_filter(filter).map_err(|sentence| invalid(&sentence))?;
-    let filter = program.log_filter();
-    tracing::info!(filter, before, "another log filter is in force");
-    Ok(text(StatusCode::OK, &filter))
+    let replaced = desk.served.program.set_log_filter(filter);
+    let Replaced { before, now } = replaced.map_err(|sentence| invalid(&sentence))?;
+    tracing::info!(filter = now, before, "another log filter is in force");
+    Ok(text(StatusCode::OK, &now))
 }
 
 fn invalid(sentence: &str) -> Refusal {

@@ -79,15 +79,17 @@ impl Drain {
         self.tell(&mut end);
     }
 
-    /// Begins it, because the admin listener was asked to. A signal that comes then is the first one.
-    pub(super) fn begin_on_request(&self, handle: &Handle) {
+    /// Begins it, because the admin listener was asked to; says whether it does. A signal that comes then is the first
+    /// one.
+    pub(super) fn begin_on_request(&self, handle: &Handle) -> bool {
         let mut end = self.end();
         if handle.is_draining() {
-            return;
+            return false;
         }
         self.go(handle);
         tracing::info!(within = ?self.within, "shutting down: the admin listener was asked to");
         self.tell(&mut end);
+        true
     }
 
     fn go(&self, handle: &Handle) {

@@ -21,6 +21,7 @@ use tracing_subscriber::{EnvFilter, Layer, reload};
 
 use super::filter::{Filter, Source};
 use super::panics;
+use crate::admin::Replaced;
 use crate::cli::LogFormat;
 use crate::variables;
 
@@ -119,18 +120,19 @@ impl Log {
     /// # Errors
     ///
     /// A sentence, when the filter cannot be read; the old one stays in force.
-    pub(crate) fn set_filter(&self, text: &str) -> Result<(), String> {
+    pub(crate) fn set_filter(&self, text: &str) -> Result<Replaced, String> {
         let read = Filter::parse(text, Source::Ours)?;
         let (filter, in_force) = (read.build()?, read.directives().to_owned());
         self.put_in_force(Read { filter, in_force, foreign: Vec::new() })
     }
 
-    fn put_in_force(&self, read: Read) -> Result<(), String> {
+    fn put_in_force(&self, read: Read) -> Result<Replaced, String> {
         // Held until the end: of two calls at once the later one is in force, and is told.
         let mut in_force = self.in_force();
         (self.replace)(read.filter)?;
-        *in_force = read.in_force;
-        Ok(())
+        let now = read.in_force;
+        let before = std::mem::replace(&mut *in_force, now.clone());
+        Ok(Replaced { before, now })
     }
 
     /// Logs from now on what `RUST_LOG` says, or `info`.
@@ -138,7 +140,7 @@ impl Log {
     /// # Errors
     ///
     /// As [`set_filter`](Self::set_filter).
-    pub(crate) fn reset_filter(&self) -> Result<(), String> {
+    pub(crate) fn reset_filter(&self) -> Result<Replaced, String> {
         self.put_in_force(read_filter(None)?)
     }
 

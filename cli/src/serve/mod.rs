@@ -27,6 +27,7 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
+use std::time::SystemTime;
 
 use stickler::{Config, Drained, Handle, Server};
 
@@ -50,6 +51,8 @@ use crate::inspect::{Trace, Tracing};
 ///
 /// On bad usage that only shows when values are read together.
 pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
+    // Before what takes its time: certificates, and the broker.
+    let begun = SystemTime::now();
     allocator::give_large_buffers_back();
     // While there is one thread: it changes the environment.
     let handed = activation::take();
@@ -62,7 +65,7 @@ pub(crate) fn run(options: &Serve) -> Result<ExitCode, clap::Error> {
     let served = handed.and_then(|handed| {
         unwritten.frames = plan.trace.take().map(Trace::start).transpose()?;
         plan.config.inspect = unwritten.frames.as_ref().map(Tracing::inspector);
-        serve(options, plan, handed, &unwritten)
+        serve(options, plan, handed, &unwritten, begun)
     });
     if let Err(error) = &served {
         // Standard error may be closed; the exit status tells as well.
@@ -121,6 +124,7 @@ fn serve(
     plan: Plan,
     handed: Vec<Handed>,
     unwritten: &Unwritten,
+    begun: SystemTime,
 ) -> io::Result<Drained> {
     let log = &unwritten.log;
     let Plan { places, certificates, config, apps, routes, drain, trace: _, admin } = plan;
@@ -167,7 +171,8 @@ fn serve(
     allocator::give_back_after_load(handle.clone())?;
     let urls = admin.as_ref().map(admin::Bound::urls);
     let program = Operated { handle: handle.clone(), drain: drain.clone(), log: log.clone() };
-    let served = admin::Served { handle: handle.clone(), program: Box::new(program), max_memory };
+    let program = Box::new(program);
+    let served = admin::Served { handle: handle.clone(), program, max_memory, begun };
     let admin = admin.map(|admin| admin.start(served)).transpose()?;
     tell(options, &handle, &drain, urls.as_deref());
     drain.tell_before(&handle, notify::started);

@@ -4,7 +4,7 @@ use stickler::Handle;
 
 use super::drain::Drain;
 use super::logging::Log;
-use crate::admin::Program;
+use crate::admin::{Program, Replaced};
 
 /// The program that serves.
 pub(super) struct Operated {
@@ -14,15 +14,15 @@ pub(super) struct Operated {
 }
 
 impl Program for Operated {
-    fn drain(&self) {
-        self.drain.begin_on_request(&self.handle);
+    fn drain(&self) -> bool {
+        self.drain.begin_on_request(&self.handle)
     }
 
     fn log_filter(&self) -> String {
         self.log.filter()
     }
 
-    fn set_log_filter(&self, filter: &str) -> Result<(), String> {
+    fn set_log_filter(&self, filter: &str) -> Result<Replaced, String> {
         self.log.set_filter(filter)
     }
 

@@ -27,7 +27,7 @@ use super::answers::{Refusal, content};
 ///
 /// 500 when they cannot be written.
 pub(super) fn answer(desk: &Desk) -> Result<Response<Body>, Refusal> {
-    let text = encode(Numbers::read(desk), Process::read(desk.begun));
+    let text = encode(Numbers::read(desk), Process::read(desk.served.begun));
     let text = text.map_err(|_| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the numbers cannot be written")
     })?;
