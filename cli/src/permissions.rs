@@ -10,11 +10,19 @@ use std::path::Path;
 /// # Errors
 /// It cannot be opened, or is a pipe, a folder or a device.
 pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    check_is_file(&fs::metadata(path)?)?;
+    check_file(path)?;
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     check_is_file(&metadata)?;
     Ok((file, metadata))
+}
+
+/// Whether there is a file that can be read without waiting.
+///
+/// # Errors
+/// There is none, or a pipe, a folder or a device.
+pub(crate) fn check_file(path: &Path) -> io::Result<()> {
+    check_is_file(&fs::metadata(path)?)
 }
 
 fn check_is_file(found: &Metadata) -> io::Result<()> {

@@ -315,6 +315,7 @@ const ROOMS: &[Room] = &[
             "config_file",
             "inspect",
             "listen",
+            "permissions",
             "told",
             "units",
             "variables",

@@ -21,6 +21,7 @@ use super::tls::{Certificates, End, Loaded, look};
 use crate::admin::{Token, TokenFile};
 use crate::apps::{Origins, Routes, Table};
 use crate::cli::{Serve, sentence_of};
+use crate::permissions::check_file;
 
 /// Asks for what has changed to be put in force.
 pub(super) struct Reload {
@@ -106,8 +107,8 @@ impl InForce {
     }
 
     fn read_certificates(&self) -> Result<(Option<Loaded>, Option<Token>), String> {
-        let loaded = self.certificates.as_ref().map(Certificates::load).transpose();
-        Ok((loaded.map_err(|error| error.to_string())?, self.read_token()?))
+        let loaded = self.certificates.as_ref().map(Certificates::load_again).transpose()?;
+        Ok((loaded, self.read_token()?))
     }
 
     fn take_certificates(&mut self, read: Result<(Option<Loaded>, Option<Token>), String>) {
@@ -167,6 +168,11 @@ impl InForce {
 
     /// Reads and checks all that is to be in force, and changes nothing.
     fn read(&self) -> Result<Next, String> {
+        if let Some(file) = &self.options.file.config {
+            // At the start it may be a pipe; a second time there is nothing in it, which would be all defaults.
+            let cannot = |error| format!("cannot read {}: {error}", file.display());
+            check_file(file).map_err(cannot)?;
+        }
         let mut options = self.options.read_again().map_err(|error| sentence_of(&error))?;
         let changed = self.options.sources.differing(&options.sources);
         let (mut changed, fixed): (Vec<_>, Vec<_>) =
@@ -183,8 +189,7 @@ impl InForce {
         logging::check(options.log_filter())?;
         let certificates = certificates.zip(self.certificates.as_ref());
         let certificates = certificates.map(|(new, before)| new.or_made_before(before));
-        let loaded = certificates.as_ref().map(Certificates::load).transpose();
-        let loaded = loaded.map_err(|error| error.to_string())?;
+        let loaded = certificates.as_ref().map(Certificates::load_again).transpose()?;
         let token = self.read_token()?;
         let routes = self.routes.take(routes.load()?)?;
         // Where no line is another one, the files that the lines name may be.
@@ -276,14 +281,13 @@ mod tests {
     use super::*;
     use crate::cli::{self, Action};
 
-    fn in_force() -> InForce {
-        let line = ["stickler", "serve", "--log", "debug"].map(Into::into);
+    fn in_force(more: &[&str]) -> InForce {
+        let line = ["stickler", "serve", "--log", "debug"].iter().chain(more).map(Into::into);
         let Ok(Action::Serve(options)) = cli::parse(line) else { panic!("it is `serve`") };
         InForce {
             drain: Drain::read(&options).unwrap(),
-            options: *options,
             is_tls_handed: false,
-            certificates: None,
+            certificates: Plan::read(&options, false).unwrap().certificates,
             admin_token: None,
             ends: Vec::new(),
             origins: None,
@@ -291,6 +295,7 @@ mod tests {
             log: Log::unseen(),
             inspect: None,
             handle: Server::bind("127.0.0.1:0").unwrap().handle(),
+            options: *options,
         }
     }
 
@@ -299,7 +304,7 @@ mod tests {
         let mut bad = Limits::default();
         bad.max_queued = 0;
         for (limits, most) in [(bad, 1), (Limits::default(), 0), (Limits::default(), 1)] {
-            let mut in_force = in_force();
+            let mut in_force = in_force(&[]);
             in_force.put_in_force(Next {
                 options: in_force.options.clone(),
                 certificates: None,
@@ -313,6 +318,40 @@ mod tests {
             });
             let is_fit = limits.max_queued > 0 && most > 0;
             assert_eq!(in_force.log.filter(), if is_fit { "debug" } else { "info" });
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_named_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+        use stickler_testing::folder::Folder;
+        let folder = Folder::new("reload-pipe");
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        let (config, key, cert, pipe) = (path("a.toml"), path("key"), path("cert"), path("pipe"));
+        let tls = ["--listen-tls", "127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key];
+        let with_ca = [&tls[..], &["--tls-client-ca", &cert]].concat();
+        let made_pipe = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made_pipe.success());
+        for (flags, replaced) in
+            [(&["--config", &config][..], &config), (&tls, &key), (&tls, &cert), (&with_ca, &cert)]
+        {
+            std::fs::write(&config, "").unwrap();
+            std::fs::write(&cert, made.cert.pem()).unwrap();
+            std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+            let in_force = in_force(flags);
+            std::fs::remove_file(replaced).unwrap();
+            std::fs::hard_link(&pipe, replaced).unwrap();
+            let is_all = in_force.options.file.config.is_some();
+            let (done, is_done) = mpsc::channel();
+            thread::spawn(move || {
+                let error =
+                    if is_all { in_force.read().err() } else { in_force.read_certificates().err() };
+                done.send(error)
+            });
+            let error = is_done.recv_timeout(Duration::from_secs(20)).expect("it waits").unwrap();
+            assert!(error.contains(replaced) && error.contains("no file"), "{error}");
+            std::fs::remove_file(replaced).unwrap();
         }
     }
 

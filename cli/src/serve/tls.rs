@@ -6,6 +6,7 @@ mod ends;
 mod flags;
 mod made;
 
+use std::iter;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,6 +15,7 @@ use stickler::{Tls, TlsError};
 
 pub(super) use self::ends::{End, look};
 use self::made::Made;
+use crate::permissions::check_file;
 
 /// What the server shows to clients, and what it asks of them.
 pub(super) struct Certificates {
@@ -58,6 +60,27 @@ impl Certificates {
         Ok(Loaded { tls, ends })
     }
 
+    /// The same while the server runs. At a start a file may be a pipe; a second time there is nothing in it, and one
+    /// with a name would be waited for.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and something is no file.
+    pub(super) fn load_again(&self) -> Result<Loaded, String> {
+        for path in self.files() {
+            let cannot = |error| format!("cannot read {}: {error}", path.display());
+            check_file(path).map_err(cannot)?;
+        }
+        self.load().map_err(|error| error.to_string())
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let pairs: Vec<&Pair> = match &self.own {
+            Own::Files(first, others) => iter::once(first).chain(others).collect(),
+            Own::Made(_) => Vec::new(),
+        };
+        pairs.into_iter().flat_map(|pair| [&pair.cert, &pair.key]).chain(&self.client_ca)
+    }
+
     /// Tells in the log what people have to know of a certificate that was made.
     pub(super) fn report(&self) {
         if let Own::Made(made) = &self.own {
@@ -67,7 +90,7 @@ impl Certificates {
 
     /// Whether any of it is in a file, and so may be another by now.
     pub(super) fn has_files(&self) -> bool {
-        matches!(self.own, Own::Files(..)) || self.client_ca.is_some()
+        self.files().next().is_some()
     }
 
     /// The same with the certificate that was made before, where both are made: it is as good as a new one, and
