@@ -2,8 +2,9 @@
 #![cfg(feature = "server")]
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 
-use stickler::{AllowedOrigin, Caps, Config, Limits, MessageLimits, Policy, Server};
+use stickler::{AllowedOrigin, Caps, Config, Incoming, Limits, MessageLimits, Policy, Server};
 use stickler_testing::frame::{REQUEST, binary};
 use stickler_testing::memory::echo;
 use stickler_testing::tcp::{Client, PATIENCE, Running};
@@ -68,6 +69,32 @@ fn the_policy_of_a_new_handshake_is_the_newest() {
     assert_eq!(answer(), 101);
     server.handle.reload_config(origins("https://b.example")).unwrap();
     assert_eq!(answer(), 403);
+    server.stop();
+}
+
+#[test]
+fn what_the_application_has_of_its_own_is_replaced_with_the_rest() {
+    let with = |data: &'static str| config(data.len()).app_data(Arc::new(data));
+    let server = Running::new(with("one"), |incoming: Incoming| async move {
+        assert!(incoming.app_data::<u8>().is_none());
+        let data = incoming.app_data::<&str>().map_or("none", |data| *data);
+        let (_, sender) = incoming.accept()?.split();
+        sender.send(data)?;
+        Ok(())
+    });
+    // It is listed from when it was accepted.
+    let mut early = server.connect();
+    while server.handle.connections(None, 1).is_empty() {
+        std::thread::yield_now();
+    }
+    for (config, told) in [(with("two"), "two"), (config(1), "none")] {
+        server.handle.reload_config(config).unwrap();
+        assert_eq!(server.open().frame(), (0x81, told.into()));
+    }
+    early.send(REQUEST);
+    early.head();
+    assert_eq!(early.frame(), (0x81, b"one".to_vec()));
+    drop(early);
     server.stop();
 }
 

@@ -5,6 +5,7 @@
 mod check;
 mod choices;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +80,12 @@ pub struct Config {
     /// Where somebody is, each inspected connection takes some hundred bytes more; where compression is agreed
     /// on, up to 80 KiB in each direction as well, of `DeflateConfig::max_memory`.
     pub inspect: Option<Arc<dyn Inspect>>,
+    /// What the application has configured of its own; `None` by default. [`Incoming::app_data`] gives it back: that
+    /// of the configuration by which the opening handshake was judged. So what goes together is replaced together,
+    /// as by `Handle::reload_config`.
+    ///
+    /// [`Incoming::app_data`]: crate::Incoming::app_data
+    pub app_data: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Default for Config {
@@ -95,6 +102,7 @@ impl Default for Config {
             deflate: DeflateConfig::default(),
             max_memory: 1 << 30,
             inspect: None,
+            app_data: None,
         }
     }
 }
@@ -160,6 +168,13 @@ impl Config {
     #[must_use]
     pub fn inspect(mut self, inspect: Arc<dyn Inspect>) -> Config {
         self.inspect = Some(inspect);
+        self
+    }
+
+    /// Sets the field `app_data`.
+    #[must_use]
+    pub fn app_data(mut self, data: Arc<dyn Any + Send + Sync>) -> Config {
+        self.app_data = Some(data);
         self
     }
 

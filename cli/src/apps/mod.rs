@@ -7,7 +7,6 @@
 
 pub(crate) mod chat;
 mod echo;
-mod origins;
 mod pages;
 mod routes;
 mod subprotocol;
@@ -24,7 +23,6 @@ use stickler::{AllowedOrigin, Incoming, Rejection, Server, Serving};
 
 use self::chat::Rooms;
 use self::echo::echo;
-pub(crate) use self::origins::Origins;
 use self::pages::Pages;
 use self::routes::Found;
 pub(crate) use self::routes::{
@@ -38,8 +36,8 @@ use crate::told::Told;
 pub(crate) struct Apps {
     /// Whether there are a page and its gallery.
     pub(crate) page: bool,
-    /// Where pages may come from that use the chat; `None` without a chat.
-    pub(crate) chat: Option<Origins>,
+    /// Whether there is a chat.
+    pub(crate) chat: bool,
     /// What is answered on all other paths.
     pub(crate) routes: Routes,
     /// What carries the chat between nodes; `None` where this is the only one.
@@ -74,7 +72,7 @@ impl Apps {
                     .http(move |request| std::future::ready(pages.answer(&request)))
             }
         };
-        let has_chat = self.chat.is_some() || self.routes.read().has_chat();
+        let has_chat = self.chat || self.routes.read().has_chat();
         let rooms = match has_chat.then(|| self.rooms(ended)).transpose()? {
             Some(None) => return Ok(None),
             rooms => rooms.flatten(),
@@ -126,11 +124,11 @@ impl Open {
     fn choose(self: &Arc<Self>, mut incoming: Incoming) -> Result<Incoming, Other> {
         subprotocol::leave_tokens_out(&mut incoming);
         match incoming.path() {
-            CHAT if self.apps.chat.is_some() => return Err(Box::pin(self.clone().chat(incoming))),
+            CHAT if self.apps.chat => return Err(Box::pin(self.clone().chat(incoming))),
             VIOLATIONS if self.apps.page => return Err(Box::pin(self.clone().play(incoming))),
             _ => {}
         }
-        let table = self.apps.routes.read();
+        let table = self.apps.routes.of(&incoming);
         match table.find(incoming.path()) {
             Found::Route(route, authentication) => {
                 let incoming = admitted(self.check_origin(incoming, &route.origins))?;
@@ -153,8 +151,9 @@ impl Open {
     }
 
     async fn chat(self: Arc<Self>, incoming: Incoming) -> stickler::Result<()> {
-        let (Some(origins), Some(rooms)) = (&self.apps.chat, &self.rooms) else { return Ok(()) };
-        match self.check_origin(incoming, &origins.read())? {
+        let Some(rooms) = &self.rooms else { return Ok(()) };
+        let table = self.apps.routes.of(&incoming);
+        match self.check_origin(incoming, table.chat_origins())? {
             Some(incoming) => chat::chat(incoming, rooms.clone()).await,
             None => Ok(()),
         }

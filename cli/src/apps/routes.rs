@@ -110,6 +110,8 @@ pub(crate) struct RoutePlan {
     pub(crate) echo: Vec<String>,
     /// Where pages may come from that use these. The server's policy says it too, unless a route has other origins.
     pub(crate) origins: Vec<AllowedOrigin>,
+    /// Where pages may come from that use the chat outside of routes.
+    pub(crate) chat_origins: Vec<AllowedOrigin>,
 }
 
 impl RoutePlan {
@@ -164,6 +166,11 @@ impl Table {
         pairs.all(|(own, other)| own.is_as(other))
     }
 
+    /// Where pages may come from that use the chat outside of routes.
+    pub(super) fn chat_origins(&self) -> &[AllowedOrigin] {
+        &self.plan.chat_origins
+    }
+
     /// Whether one of the routes is the chat's.
     pub(crate) fn has_chat(&self) -> bool {
         self.plan.routes.iter().any(|route| route.application == Application::Chat)
@@ -178,7 +185,8 @@ impl Table {
     }
 }
 
-/// The table that is in force, empty at first; its clones are the same one.
+/// The newest table, empty at first; its clones are the same one. A handshake is answered by the table that its
+/// configuration has with it, so that both are always of the same file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Routes {
     table: Arc<RwLock<Arc<Table>>>,
@@ -200,12 +208,17 @@ impl Routes {
         Ok(table)
     }
 
-    /// From now on, handshakes are answered by this table.
-    pub(crate) fn replace(&self, table: Table) {
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    /// From now on this table is the newest.
+    pub(crate) fn replace(&self, table: Arc<Table>) {
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
     }
 
-    /// The table that is in force at this moment.
+    /// The table of the configuration by which this handshake was judged.
+    pub(super) fn of(&self, incoming: &Incoming) -> Arc<Table> {
+        incoming.app_data().unwrap_or_else(|| self.read())
+    }
+
+    /// The newest table.
     pub(crate) fn read(&self) -> Arc<Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

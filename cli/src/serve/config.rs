@@ -12,9 +12,7 @@ use stickler::{Caps, Config, DeflateConfig, Limits, Timeouts};
 use super::memory::default_bound;
 use super::proxies::read_trusted;
 use super::routes;
-use crate::apps::{
-    Apps, CHAT, Origins, Routes, Subprotocols, VIOLATIONS, read_path, read_subprotocol,
-};
+use crate::apps::{Apps, CHAT, Routes, Subprotocols, VIOLATIONS, read_path, read_subprotocol};
 use crate::cli::{Compression, Deflate, Serve, Switch, WhenFull, WhenTooFast, usage_error};
 use crate::units::Interval;
 
@@ -201,10 +199,9 @@ pub(super) fn read_chat_origins(options: &Serve) -> Result<Vec<AllowedOrigin>, c
 pub(super) fn read_apps(options: &Serve) -> Result<Apps, clap::Error> {
     #[cfg(feature = "nats")]
     check_nats(options)?;
-    let origins = read_chat_origins(options)?;
     Ok(Apps {
         page: options.apps.page == Switch::On,
-        chat: (options.apps.chat == Switch::On).then(|| Origins::new(origins)),
+        chat: options.apps.chat == Switch::On,
         routes: Routes::default(),
         #[cfg(feature = "nats")]
         nats: options.nats.options(),

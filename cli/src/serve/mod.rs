@@ -25,7 +25,7 @@ mod unwritten;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::SystemTime;
 
@@ -133,9 +133,10 @@ fn serve(
     // Before anything is bound: nobody connects to a server that cannot serve.
     let loaded = certificates.as_ref().map(Certificates::load).transpose();
     let loaded = loaded.map_err(io::Error::other)?;
-    apps.routes.replace(routes.load().map_err(io::Error::other)?);
+    let routes = Arc::new(routes.load().map_err(io::Error::other)?);
+    apps.routes.replace(routes.clone());
     let max_memory = config.max_memory;
-    let mut server = bind(options, &places, handed)?.config(config);
+    let mut server = bind(options, &places, handed)?.config(config.app_data(routes));
     if let Some(loaded) = &loaded {
         server = server.tls(loaded.tls.clone());
     }
@@ -151,7 +152,6 @@ fn serve(
         certificates,
         admin_token: admin.as_ref().and_then(admin::Bound::token),
         ends: loaded.map_or_else(Vec::new, |loaded| loaded.ends),
-        origins: apps.chat.clone(),
         routes: apps.routes.clone(),
         log: log.clone(),
         inspect,

@@ -19,7 +19,7 @@ use super::logging::{self, Log};
 use super::notify;
 use super::tls::{Certificates, End, Loaded, look};
 use crate::admin::{Token, TokenFile};
-use crate::apps::{Origins, Routes, Table};
+use crate::apps::{Routes, Table};
 use crate::cli::{Serve, sentence_of};
 use crate::permissions::check_file;
 
@@ -47,8 +47,6 @@ pub(super) struct InForce {
     pub(super) admin_token: Option<TokenFile>,
     /// When those end that came from files.
     pub(super) ends: Vec<End>,
-    /// Those of the chat, if there is one.
-    pub(super) origins: Option<Origins>,
     pub(super) routes: Routes,
     pub(super) log: Log,
     /// Who sees the frames, whatever the configuration.
@@ -183,7 +181,7 @@ impl InForce {
         options.keep_fixed(&self.options);
         let plan = Plan::read(&options, self.is_tls_handed);
         let plan = plan.map_err(|error| sentence_of(&error))?;
-        let Plan { certificates, mut config, apps, routes, .. } = plan;
+        let Plan { certificates, mut config, routes, .. } = plan;
         config.inspect.clone_from(&self.inspect);
         config.check().map_err(|error| error.to_string())?;
         logging::check(options.log_filter())?;
@@ -191,20 +189,18 @@ impl InForce {
         let certificates = certificates.map(|(new, before)| new.or_made_before(before));
         let loaded = certificates.as_ref().map(Certificates::load_again).transpose()?;
         let token = self.read_token()?;
-        let routes = self.routes.take(routes.load()?)?;
+        let routes = Arc::new(self.routes.take(routes.load()?)?);
         // Where no line is another one, the files that the lines name may be.
         are_same = are_same && routes.has_secrets_of(&self.routes.read());
         if !are_same {
             changed.push("route".into());
         }
         let caps = read_caps(&options);
-        let origins = apps.chat;
         Ok(Next {
             certificates: certificates.zip(loaded),
             token,
             config,
             caps,
-            origins,
             routes,
             changed,
             fixed,
@@ -216,7 +212,8 @@ impl InForce {
         // All of it was checked. What could say no all the same comes first, before anything is another one.
         let set = next.config.check().map_err(|error| error.to_string()).and_then(|()| {
             self.handle.reload_caps(next.caps).map_err(|error| error.to_string())?;
-            self.handle.reload_config(next.config).map_err(|error| error.to_string())
+            let config = next.config.app_data(next.routes.clone());
+            self.handle.reload_config(config).map_err(|error| error.to_string())
         });
         if let Err(error) = set {
             tracing::error!(error, "cannot put the configuration in force; the old one stays");
@@ -227,9 +224,6 @@ impl InForce {
             self.use_certificates(loaded);
         }
         self.use_token(next.token);
-        if let Some((origins, newest)) = self.origins.as_ref().zip(next.origins) {
-            origins.replace(&newest);
-        }
         self.routes.replace(next.routes);
         self.options = next.options;
         // Otherwise a filter that was set by other means stays.
@@ -252,8 +246,7 @@ struct Next {
     token: Option<Token>,
     config: Config,
     caps: Caps,
-    origins: Option<Origins>,
-    routes: Table,
+    routes: Arc<Table>,
     /// The options whose values are others now, by their names in clap: those that can be, the routes as one of them,
     /// and those that cannot.
     changed: Vec<String>,
@@ -290,7 +283,6 @@ mod tests {
             certificates: Plan::read(&options, false).unwrap().certificates,
             admin_token: None,
             ends: Vec::new(),
-            origins: None,
             routes: Routes::default(),
             log: Log::unseen(),
             inspect: None,
@@ -311,8 +303,7 @@ mod tests {
                 token: None,
                 config: Config::default().limits(limits.clone()),
                 caps: Caps::default().max_connections(most),
-                origins: None,
-                routes: Table::default(),
+                routes: Arc::default(),
                 changed: vec!["log".into()],
                 fixed: Vec::new(),
             });

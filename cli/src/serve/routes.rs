@@ -15,7 +15,12 @@ use crate::config_file::{self, route_options};
 pub(super) fn read(options: &Serve) -> Result<RoutePlan, clap::Error> {
     let routes = options.routes.iter().map(|route| read_one(options, route));
     let routes = routes.collect::<Result<_, _>>()?;
-    Ok(RoutePlan { routes, echo: read_paths(options)?, origins: read_origins(options)? })
+    Ok(RoutePlan {
+        routes,
+        echo: read_paths(options)?,
+        origins: read_origins(options)?,
+        chat_origins: read_chat_origins(options)?,
+    })
 }
 
 fn read_one(options: &Serve, route: &config_file::Route) -> Result<Route, clap::Error> {

@@ -19,9 +19,24 @@ pub(crate) struct Client {
 impl Client {
     /// Opens with these fields besides those of every handshake, each with its line end.
     pub(crate) fn open(address: SocketAddr, target: &str, fields: &str) -> Client {
-        let mut stream = TcpStream::connect(address).unwrap();
+        Client::open_on(Client::silent(address), address, target, fields)
+    }
+
+    /// A connection on which nothing is said yet.
+    pub(crate) fn silent(address: SocketAddr) -> TcpStream {
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// The same on a connection that is there.
+    pub(crate) fn open_on(
+        mut stream: TcpStream,
+        address: SocketAddr,
+        target: &str,
+        fields: &str,
+    ) -> Client {
         let head = format!(
             "GET {target} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n"

@@ -83,3 +83,27 @@ fn the_log_says_route_where_keys_are_others_and_only_there() {
         assert!(!server.log().contains(&now), "{}", server.log());
     }
 }
+
+/// Its host, its origin, its path and its token: a handshake that neither file lets in is let in by no mixture of both.
+#[test]
+fn a_connection_is_judged_by_the_file_of_when_it_came() {
+    let folder = Folder::new("reload-pair");
+    write(&folder, "tokens", token("a").1);
+    let strict = "[[route]]\npath = '/x'\napplication = 'echo'\nauthentication.tokens = 'tokens'\n";
+    let open = "own-host = 'internal'\nallowed-origin = 'any'\nchat = 'on'\n\
+        [[route]]\npath = '/x'\napplication = 'echo'\n";
+    let strict = format!("chat = 'on'\n{strict}");
+    // One worker takes them in the order in which they come.
+    let server = serve(&folder, &strict, &["--workers=1"]);
+    let address = server.address();
+    let early = ["/x", "/chat"].map(|path| (Client::silent(address), path));
+    let fields = "Origin: https://evil.example\r\n";
+    assert_eq!(Client::open(address, "/x", fields).status(), 401);
+    write(&folder, "stickler.toml", open);
+    server.signal(Signal::HUP);
+    server.expect_logged("loaded the configuration anew").unwrap();
+    let late = ["/x", "/chat"].map(|path| Client::open(address, path, fields).status());
+    let early = early.map(|(stream, path)| Client::open_on(stream, address, path, fields).status());
+    assert_eq!((early, late), ([401, 403], [421, 421]));
+    server.retire().unwrap();
+}

@@ -58,6 +58,7 @@ impl Config {
             deflate,
             max_memory,
             inspect: _,
+            app_data: _,
         } = self;
         limits.check()?;
         timeouts.check()?;

@@ -1,5 +1,6 @@
 //! An opening handshake that awaits the application's decision.
 
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -79,6 +80,12 @@ impl Incoming {
     /// The name of this connection, which its handles have too, and each line of the log about it.
     pub fn id(&self) -> ConnectionId {
         self.shared.id()
+    }
+
+    /// What the application has of its own in the configuration by which this handshake was judged
+    /// ([`Config::app_data`](crate::Config::app_data)); `None` where there is none, or of another type.
+    pub fn app_data<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.shared.context.config.app_data.clone()?.downcast().ok()
     }
 
     /// The client's address: that of the peer, where the transport has one, or what a proxy says that

@@ -48,7 +48,7 @@ struct Page {
 impl Pages {
     /// The files of the applications that are on; `None` if there are none.
     pub(super) fn of(apps: &Apps) -> Option<Pages> {
-        let (page, chat, routes) = (apps.page, apps.chat.is_some(), apps.routes.clone());
+        let (page, chat, routes) = (apps.page, apps.chat, apps.routes.clone());
         let is_on = |owner| match owner {
             Owner::Page => page,
             Owner::Chat => chat,
@@ -174,12 +174,12 @@ mod tests {
         let routes = Routes::default();
         let put = |path: &str| {
             let plan = RoutePlan { echo: vec![path.into()], ..RoutePlan::default() };
-            routes.replace(plan.load().unwrap());
+            routes.replace(plan.load().unwrap().into());
         };
         put("/before");
         let apps = Apps {
             page: true,
-            chat: None,
+            chat: false,
             routes: routes.clone(),
             #[cfg(feature = "nats")]
             nats: None,
