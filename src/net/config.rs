@@ -70,10 +70,11 @@ pub struct Config {
     /// are inflated, unread input, what is queued to peers, and compression, which has at most half of it.
     /// Of a payload that several peers share each counts a part. What the application keeps does not count.
     ///
-    /// When there is no room, peers that have taken or sent nothing for 10 s lose their connection, the
-    /// largest first; then unfinished messages that have got no byte for 1 s do, in the same way; then
-    /// messages above 64 KiB are refused, all of these with 1013; then new connections get 503. From seven
-    /// eighths on at most 64 KiB are queued to one peer (RFC 6455 §10.4).
+    /// When there is no room, peers that have taken nothing, or sent less than 1 KiB of a message, for 10 s lose
+    /// their connection, the largest first; then those that have sent so little of a message for 1 s do; then
+    /// messages above 64 KiB are refused, all of these with 1013; then new connections get 503. Smaller messages,
+    /// and queues, may take a quarter more than this. From seven eighths on at most 64 KiB are queued to one
+    /// peer (RFC 6455 §10.4).
     pub max_memory: usize,
     /// Who is shown the frames of connections, as they are on the wire; nobody by default, which costs nothing.
     ///

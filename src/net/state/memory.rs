@@ -54,8 +54,10 @@ struct Shard {
 struct Account {
     connection: Weak<Shared>,
     holding: Holding,
-    /// When the unfinished message last got bytes.
+    /// When the unfinished message last made progress: it began, or had got so much more.
     heard: Duration,
+    /// How much of it had arrived then.
+    heard_at: u64,
     /// When the peer last took bytes of the queue.
     took: Duration,
 }
@@ -99,7 +101,7 @@ pub(super) struct Candidate {
 enum Idle {
     /// So long that it goes first.
     Long,
-    /// For a moment, inside a message.
+    /// For a moment.
     Short,
 }
 
@@ -133,9 +135,14 @@ impl Memory {
         self.held.load(Ordering::Relaxed).saturating_add(self.compression.used())
     }
 
-    /// Whether there is room for so many bytes more.
-    pub(in crate::net) fn has_room(&self, more: usize) -> bool {
-        self.used().saturating_add(more) <= self.limit
+    /// What is taken at most where small things go on although the limit is reached.
+    pub(super) fn ceiling(&self) -> usize {
+        self.limit.saturating_add(self.limit / 4)
+    }
+
+    /// Whether so many bytes more are within this bound.
+    pub(super) fn has_room(&self, more: usize, bound: usize) -> bool {
+        self.used().saturating_add(more) <= bound
     }
 
     /// Whether an eighth is left at most: queues are kept short then.
@@ -187,6 +194,7 @@ impl Memory {
             connection: Arc::downgrade(connection),
             holding: Holding::default(),
             heard: now,
+            heard_at: holding.arrived,
             took: now,
         };
         let Shard { accounts, inflating, .. } = &mut *shard;
@@ -195,8 +203,9 @@ impl Memory {
         if inflating.remove(&(account.heard, id)) {
             self.waiting_inflaters.fetch_sub(1, Ordering::Relaxed);
         }
-        if before.arrived != holding.arrived {
-            account.heard = now;
+        let is_another = holding.arrived < account.heard_at;
+        if is_another || holding.arrived - account.heard_at >= PROGRESS {
+            (account.heard, account.heard_at) = (now, holding.arrived);
         }
         if before.refuses != holding.refuses {
             account.took = now;
@@ -228,7 +237,7 @@ impl Memory {
 
     /// Who may lose what it holds, in this order; nobody for a moment after a search that found too little.
     pub(super) fn candidates(&self) -> Vec<Candidate> {
-        let now = self.now();
+        let (now, is_beyond) = (self.now(), self.used() > self.ceiling());
         if millis(now) < self.quiet_until.load(Ordering::Relaxed) {
             return Vec::new();
         }
@@ -236,8 +245,8 @@ impl Memory {
         for shard in &self.shards {
             let shard = lock(shard);
             candidates.extend(shard.accounts.values().filter_map(|account| {
-                let rank =
-                    (account.idle(now, shard.awake_since)?, std::cmp::Reverse(account.weight()));
+                let idle = account.idle(now, shard.awake_since, is_beyond)?;
+                let rank = (idle, std::cmp::Reverse(account.weight()));
                 Some(Candidate { connection: account.connection.clone(), rank })
             }));
         }
@@ -291,8 +300,9 @@ impl Memory {
 }
 
 impl Account {
-    /// Whether the peer makes no progress, and for how long.
-    fn idle(&self, now: Duration, awake_since: Duration) -> Option<Idle> {
+    /// Whether the peer makes no progress, and for how long. That it takes nothing counts after a moment only where
+    /// the ceiling is passed.
+    fn idle(&self, now: Duration, awake_since: Duration, is_beyond: bool) -> Option<Idle> {
         let is_inside_message = self.holding.arrived > 0;
         let heard = is_inside_message.then_some(self.heard);
         let took = self.holding.refuses.map(|_| self.took);
@@ -300,7 +310,8 @@ impl Account {
         if idle_for >= LONG_IDLE {
             Some(Idle::Long)
         } else {
-            (is_inside_message && idle_for >= SHORT_IDLE).then_some(Idle::Short)
+            let counts = is_inside_message || is_beyond;
+            (counts && idle_for >= SHORT_IDLE).then_some(Idle::Short)
         }
     }
 
@@ -324,11 +335,14 @@ const SHARDS: usize = 16;
 /// With fewer bytes a connection has no account.
 const LEAST: usize = 1 << 10;
 
-/// A peer that has taken or sent nothing for so long goes first.
+/// A peer that has made no progress for so long goes first.
 const LONG_IDLE: Duration = Duration::from_secs(10);
 
-/// A message that has got no byte for so long makes no progress.
+/// A message is to make progress within this time.
 const SHORT_IDLE: Duration = Duration::from_secs(1);
+
+/// So many bytes of a message are progress. Were it any byte, who sends one now and then could hold all memory.
+const PROGRESS: u64 = 1 << 10;
 
 /// How long nobody searches after a search that found too little.
 const REST: Duration = Duration::from_millis(50);

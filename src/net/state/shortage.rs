@@ -2,13 +2,15 @@
 //!
 //! | when | who | what happens |
 //! |---|---|---|
-//! | there is no room for a step | peers that have taken or sent nothing for 10 s, the largest first | Close 1013; where the peer takes nothing the connection is dropped |
-//! | that was not enough | unfinished messages that have got no byte for 1 s, the largest first | Close 1013 |
+//! | there is no room for a step | peers that have made no progress for 10 s, the largest first | Close 1013; where the peer takes nothing the connection is dropped |
+//! | that was not enough | unfinished messages without progress for 1 s, the largest first | Close 1013 |
 //! | that was not enough | the message above 64 KiB that wants to grow | Close 1013 |
 //! | nothing at all is left | new connections | 503 with `Retry-After` |
-//! | there is no inflater | the one whose message has got no byte for longest | Close 1013 |
+//! | the limit and a quarter are taken | peers that have taken nothing for 1 s, the largest first | the connection is dropped |
+//! | that was not enough | whatever message, or queue of a peer that takes nothing, wants to grow | the same |
+//! | there is no inflater | the one whose message has made no progress for longest | Close 1013 |
 //!
-//! Honest small messages go on.
+//! So honest small messages go on, as long as there is a quarter more than the limit.
 //!
 //! To take from another connection its lock is tried and never waited for: a connection that is locked
 //! makes progress. The caller may hold the lock of its own connection, so nobody is woken here: a task on
@@ -26,20 +28,20 @@ use super::{WRITE_FROM, closing::Shortage};
 use crate::net::lent::outbox::Outbox;
 
 impl Memory {
-    /// Whether there is room for so many bytes more, if need be after others have lost theirs.
-    pub(in crate::net) fn make_room(&self, more: usize) -> bool {
-        if self.has_room(more) {
+    /// Whether there is room for so many bytes more below this bound, if need be after others have lost theirs.
+    fn make_room(&self, more: usize, bound: usize) -> bool {
+        if self.has_room(more, bound) {
             return true;
         }
         // Nobody is to lose anything for what can never have room.
-        let candidates = if more <= self.limit() { self.candidates() } else { Vec::new() };
+        let candidates = if more <= bound { self.candidates() } else { Vec::new() };
         let is_search = !candidates.is_empty();
         for candidate in candidates {
             let connection = candidate.connection.upgrade();
             if connection.is_some_and(|connection| connection.lose_memory(Shortage::Idle)) {
                 self.count_ended();
             }
-            if self.has_room(more) {
+            if self.has_room(more, bound) {
                 return true;
             }
         }
@@ -49,7 +51,12 @@ impl Memory {
         false
     }
 
-    /// Takes an inflater back from the message that has got no byte for longest, and for so long at least.
+    /// The bound for what is so large.
+    fn bound(&self, len: usize) -> usize {
+        if len <= SMALL { self.ceiling() } else { self.limit() }
+    }
+
+    /// Takes an inflater back from the message that has made no progress for longest, and for so long at least.
     /// Says whether it did.
     #[cfg(feature = "deflate")]
     pub(super) fn take_back_inflater(&self, least: Duration) -> bool {
@@ -68,13 +75,14 @@ impl Memory {
 impl Context {
     /// Whether there is no memory for another connection.
     pub(crate) fn is_out_of_memory(&self) -> bool {
-        !self.memory.make_room(1)
+        !self.memory.make_room(1, self.memory.limit())
     }
 }
 
 impl Shared {
     /// Settles the account of this connection at the end of a turn; `writing` is what the task has taken out
-    /// of the queue. A message that has grown although there is no room fails with 1013: says whether it did.
+    /// of the queue. A message that has grown although there is no room fails with 1013: says whether it did. A peer
+    /// that takes nothing of a queue that has grown so is dropped.
     pub(in crate::net) fn settle_memory(
         self: &Arc<Shared>,
         state: &mut State,
@@ -88,11 +96,29 @@ impl Shared {
         let id = self.id();
         let (is_charged, has_grown) = memory.settle(id, self, holding);
         state.is_charged = is_charged;
-        if !has_grown || holding.message <= SMALL_MESSAGE || memory.make_room(0) {
+        if !has_grown || memory.make_room(0, memory.bound(holding.message)) {
             return false;
         }
-        self.refuse_message(state);
-        true
+        if holding.refuses.is_some() {
+            let unsent = state.drop_for_memory();
+            self.close_account(state);
+            memory.count_ended();
+            self.context.spawn(async move { drop(unsent) });
+            return false;
+        }
+        // What is not of a message is read or written in a moment.
+        let is_message = holding.message > 0;
+        if is_message {
+            self.refuse_message(state);
+        }
+        is_message
+    }
+
+    /// What it holds is free from now on, before its task settles the account anew.
+    fn close_account(&self, state: &mut State) {
+        if std::mem::take(&mut state.is_charged) {
+            self.context.memory.close_account(self.id());
+        }
     }
 
     /// There is no room for the message that is being received.
@@ -105,7 +131,8 @@ impl Shared {
 
     /// Whether a message of so many bytes may grow by so many.
     pub(in crate::net) fn may_grow(&self, len: usize, more: usize) -> bool {
-        len.saturating_add(more) <= SMALL_MESSAGE || self.context.memory.make_room(more)
+        let memory = &self.context.memory;
+        memory.make_room(more, memory.bound(len.saturating_add(more)))
     }
 
     /// The bound of the queue, which holds so many bytes: it is a short one where memory is short.
@@ -149,10 +176,7 @@ impl Shared {
             return false;
         };
         state.wake_task();
-        // Before its task can settle the account anew.
-        if std::mem::take(&mut state.is_charged) {
-            self.context.memory.close_account(self.id());
-        }
+        self.close_account(&mut state);
         let woken = state.take_woken();
         drop(state);
         self.context.spawn(async move { drop((woken, unsent)) });
@@ -160,8 +184,8 @@ impl Shared {
     }
 }
 
-/// A message of so many bytes is received whatever is short.
-const SMALL_MESSAGE: usize = 64 << 10;
+/// A message of so many bytes, and a queue, may grow up to the ceiling.
+const SMALL: usize = 64 << 10;
 
 /// So many connections are tried for an inflater: some may be busy.
 #[cfg(feature = "deflate")]
@@ -216,6 +240,22 @@ mod tests {
         shared.lock().life.is_open()
     }
 
+    fn make_room(memory: &Memory, more: usize) -> bool {
+        memory.make_room(more, memory.limit())
+    }
+
+    /// Has a peer refuse a queue of so many bytes, and settles its account.
+    fn refuse_queue(holder: &Arc<Shared>, context: &Context, len: usize) {
+        let mut state = holder.lock();
+        state.queue.append_encoded(&vec![0; len]);
+        let now = context.now();
+        let voice = state.voice();
+        let taken = state.queue.take_next(holder.drain_rate());
+        let left = taken.as_ref().map_or(0, |taken| taken.len());
+        state.queue.block(left, voice, holder.drain_rate(), now);
+        assert!(!holder.settle_memory(&mut state, taken.as_deref()));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn s10_4_a_step_has_room_up_to_the_limit_and_not_one_byte_beyond_it() {
         let context = context(1 << 20);
@@ -225,7 +265,7 @@ mod tests {
         let left = memory.limit() - memory.used();
         assert!((100_000..110_000).contains(&memory.used()), "{}", memory.used());
         for (more, has_room) in [(left - 1, true), (left, true), (left + 1, false)] {
-            assert_eq!(memory.make_room(more), has_room, "{more} of {left}");
+            assert_eq!(make_room(memory, more), has_room, "{more} of {left}");
             assert_eq!(holder.may_grow(100_000, more), has_room);
         }
         assert!(is_open(&holder));
@@ -243,14 +283,14 @@ mod tests {
         let memory = &context.memory;
         let left = memory.limit() - memory.used();
         advance(Duration::from_millis(1)).await;
-        assert!(memory.make_room(left + 1));
+        assert!(make_room(memory, left + 1));
         assert_eq!(
             [&small, &large, &middle, &young].map(|one| is_open(one)),
             [true, false, true, true]
         );
         // What it held is free at once.
         assert!(memory.used() < 600_000, "{}", memory.used());
-        assert!(memory.make_room(memory.limit() - memory.used() + 150_000));
+        assert!(make_room(memory, memory.limit() - memory.used() + 150_000));
         assert_eq!([&small, &middle, &young].map(|one| is_open(one)), [true, false, true]);
         let close = large.lock().queue.shut().unwrap();
         assert!(close.len() > 4);
@@ -270,10 +310,10 @@ mod tests {
         let more = memory.limit() - memory.used() + 1;
         advance(Duration::from_secs(60)).await;
         memory.woke(context.number);
-        assert!(!memory.make_room(more));
+        assert!(!make_room(memory, more));
         assert!(is_open(&holder));
         advance(Duration::from_millis(1_100)).await;
-        assert!(memory.make_room(more));
+        assert!(make_room(memory, more));
         assert!(!is_open(&holder));
     }
 
@@ -286,10 +326,10 @@ mod tests {
         assert!(!receive(&fresh, 200_000));
         let memory = &context.memory;
         let more = memory.limit() - memory.used() + 1;
-        assert!(!memory.make_room(more));
+        assert!(!make_room(memory, more));
         assert!(is_open(&waiting));
         advance(Duration::from_millis(100)).await;
-        assert!(memory.make_room(more));
+        assert!(make_room(memory, more));
         assert!(!is_open(&waiting) && is_open(&fresh));
     }
 
@@ -302,18 +342,18 @@ mod tests {
         let memory = &context.memory;
         let more = memory.limit() - memory.used() + 1;
         let state = holder.lock();
-        assert!(!memory.make_room(more));
+        assert!(!make_room(memory, more));
         drop(state);
         advance(REST).await;
-        // A byte that has come since its account was settled is progress, once that is seen.
+        // What has come since its account was settled is progress, once that is seen.
         assert!(is_open(&holder));
-        arrive(&holder, &[0x00, 0x82, 0, 0, 0, 0, 1, 1]);
+        arrive(&holder, &[&[0x00, 0xfe, 0x04, 0x00, 0, 0, 0, 0][..], &[1; 1024]].concat());
         assert!(!holder.settle_memory(&mut holder.lock(), None));
-        assert!(!memory.make_room(more));
+        assert!(!make_room(memory, more));
         assert!(is_open(&holder));
         // Nobody loses anything for what never has room.
         advance(Duration::from_secs(60)).await;
-        assert!(!memory.make_room(memory.limit() + 1));
+        assert!(!make_room(memory, memory.limit() + 1));
         assert!(is_open(&holder));
     }
 
@@ -341,27 +381,73 @@ mod tests {
     async fn s10_4_a_peer_that_takes_nothing_is_dropped_with_its_queue() {
         let context = context(1 << 20);
         let holder = opened(&context);
-        let payload = vec![0; 700_000];
-        {
-            let mut state = holder.lock();
-            state.queue.append_encoded(&payload);
-            let now = context.now();
-            let voice = state.voice();
-            let taken = state.queue.take_next(holder.drain_rate());
-            let left = taken.as_ref().map_or(0, |taken| taken.len());
-            state.queue.block(left, voice, holder.drain_rate(), now);
-            assert!(!holder.settle_memory(&mut state, taken.as_deref()));
-        }
+        refuse_queue(&holder, &context, 700_000);
         let memory = &context.memory;
         let more = memory.limit() - memory.used() + 1;
         assert!(memory.used() >= 700_000);
         assert_eq!(holder.queue_bound(700_000, 1 << 20), 1 << 20);
         advance(Duration::from_millis(9_999)).await;
-        assert!(!memory.make_room(more));
+        assert!(!make_room(memory, more));
         advance(Duration::from_millis(100)).await;
-        assert!(memory.make_room(more));
+        assert!(make_room(memory, more));
         assert_eq!(memory.used(), 0);
         assert!(holder.lock().life.is_overdue());
+    }
+
+    /// Otherwise a few peers that send a byte now and then would hold all memory, and keep all others out.
+    #[tokio::test(start_paused = true)]
+    async fn s10_4_less_than_a_kib_within_a_second_is_no_progress() {
+        for (bytes, is_progress) in [(1_022, false), (1_024, true)] {
+            let context = context(1 << 20);
+            let holder = opened(&context);
+            assert!(!receive(&holder, 400_000));
+            for _ in 0..2 {
+                advance(Duration::from_millis(500)).await;
+                let [high, low] = u16::to_be_bytes(bytes / 2);
+                let header = [0x00, 0xfe, high, low, 0, 0, 0, 0];
+                arrive(&holder, &[&header[..], &vec![1; usize::from(bytes / 2)]].concat());
+                assert!(!holder.settle_memory(&mut holder.lock(), None));
+            }
+            let memory = &context.memory;
+            let more = memory.limit() - memory.used() + 1;
+            assert_eq!(make_room(memory, more), !is_progress, "{bytes}");
+            assert_eq!(is_open(&holder), is_progress, "{bytes}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s10_4_beyond_the_limit_and_a_quarter_small_messages_are_refused_too() {
+        let context = context(1 << 20);
+        let holder = opened(&context);
+        let bytes = |other| Holding { other, ..Holding::default() };
+        context.memory.settle(holder.id(), &holder, bytes((5 << 18) - 100_000));
+        let [small, late] = [(); 2].map(|()| opened(&context));
+        assert!(!receive(&small, SMALL));
+        let left = (5 << 18) - context.memory.used();
+        assert!(small.may_grow(0, left) && !small.may_grow(0, left + 1));
+        assert!(receive(&late, SMALL));
+        assert!(!is_open(&late) && is_open(&small));
+        // What lies below the limit and a quarter is nobody's loss.
+        late.settle_memory(&mut late.lock(), None);
+        context.memory.settle(holder.id(), &holder, bytes(1 << 20));
+        assert!(!receive(&opened(&context), SMALL));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s10_4_beyond_the_limit_and_a_quarter_queues_go_that_nobody_takes() {
+        let context = context(1 << 20);
+        let memory = &context.memory;
+        let [first, second, third] = [(); 3].map(|()| opened(&context));
+        refuse_queue(&first, &context, 1_200_000);
+        assert!(is_open(&first));
+        // Its own growth is what passes the ceiling, and nobody has been idle yet.
+        refuse_queue(&second, &context, 200_000);
+        assert!(second.lock().life.is_overdue() && is_open(&first));
+        assert!((1_200_000..1_300_000).contains(&memory.used()));
+        advance(Duration::from_millis(1_100)).await;
+        refuse_queue(&third, &context, 200_000);
+        assert!(first.lock().life.is_overdue() && is_open(&third));
+        assert!(memory.used() < 300_000);
     }
 
     #[tokio::test(start_paused = true)]
