@@ -27,7 +27,7 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use stickler::{Config, Drained, Handle, Server};
 
@@ -217,7 +217,23 @@ fn tell(options: &Serve, handle: &Handle, drain: &Drain, admin: Option<&str>) {
     if !is_told {
         return;
     }
-    if let Err(error) = places::announce(&bindings, options.inspect.has_standard_output()) {
-        tracing::warn!(%error, "standard output is closed");
+    let is_stdout_taken = options.inspect.has_standard_output();
+    let (tell, told) = mpsc::channel();
+    let announce = move || {
+        // Nobody waits any more where it took too long.
+        let _ = tell.send(places::announce(&bindings, is_stdout_taken));
+    };
+    // A thread of its own: a pipe that is full and that nobody reads would hold up the rest, and the end.
+    let is_begun = thread::Builder::new().name("announce".into()).spawn(announce);
+    match is_begun.map(|_| told.recv_timeout(READ_WITHIN)) {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "standard output is closed"),
+        Ok(Err(_)) => {
+            tracing::warn!("nobody reads standard output; the listening lines wait there");
+        }
+        Err(error) => tracing::warn!(%error, "there is no thread for standard output"),
     }
 }
+
+/// Programs that wait for the listening lines take them within this time; then the server goes on all the same.
+const READ_WITHIN: Duration = Duration::from_secs(1);

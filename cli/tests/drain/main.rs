@@ -18,6 +18,7 @@ mod flags;
 #[cfg(target_os = "linux")]
 mod manager;
 mod reload;
+mod stdout;
 mod support;
 #[cfg(target_os = "linux")]
 mod units;
