@@ -16,6 +16,7 @@ use super::handles::rejecting::insert_header;
 use super::handles::websocket::WebSocket;
 use super::state::compression::{self, Compression};
 use super::state::context::Context;
+use super::state::marks::Marks;
 use super::state::shared::Shared;
 use super::task::connection::Registered;
 use super::task::inspected::serve_open;
@@ -208,7 +209,7 @@ impl Reserved {
     ) -> Reserved {
         let Negotiated { request, offer, compression, extensions, limits, timeouts, .. } =
             negotiated;
-        let shared = Shared::new(context.clone(), peer);
+        let shared = Shared::new(context.clone(), peer, Marks::default());
         if limits.is_some() || timeouts.is_some() {
             let Config { limits: ours, timeouts: our_timeouts, .. } = &*context.config;
             let limits = limits.unwrap_or_else(|| ours.clone());

@@ -369,8 +369,9 @@ impl Context {
         self.clock.now()
     }
 
-    /// Registers a connection, and starts the clock for the first one.
-    pub(in crate::net) fn enter(self: &Arc<Context>, connection: Arc<Shared>) -> Place {
+    /// Registers a connection, which must be whole but for its place: others see it from here on. Starts the clock
+    /// for the first one.
+    pub(in crate::net) fn enter(self: &Arc<Context>, connection: Arc<Shared>) {
         self.live.fetch_add(1, Ordering::SeqCst);
         let mut register = self.register();
         if !std::mem::replace(&mut register.has_ticker, true) {
@@ -384,9 +385,10 @@ impl Context {
             register.slots.push(Slot::default());
             u32::try_from(register.slots.len() - 1).unwrap_or(u32::MAX)
         });
-        let Some(entry) = register.slots.get_mut(slot as usize) else { return Place::default() };
+        let Some(entry) = register.slots.get_mut(slot as usize) else { return };
+        // Before the lock is given up: whoever finds the connection has its id from it.
+        connection.own.set_place(Place { slot, generation: entry.generation });
         entry.connection = Some(connection);
-        Place { slot, generation: entry.generation }
     }
 
     pub(in crate::net) fn leave(&self, place: Place) {

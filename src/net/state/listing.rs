@@ -156,3 +156,19 @@ impl State {
         self.queue.outbound().agreement().map(|agreement| agreement.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::state::marks::Marks;
+
+    #[tokio::test]
+    async fn whoever_is_registered_has_the_id_by_which_it_is_found() {
+        let context = Arc::new(Context::new(Arc::default(), None));
+        let connection = Shared::new(context.clone(), None, Marks::default());
+        let first = connection.id();
+        context.enter(connection.clone());
+        assert_ne!(connection.id(), first);
+        assert!(Arc::ptr_eq(&context.find(connection.id()).unwrap(), &connection));
+    }
+}

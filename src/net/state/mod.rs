@@ -27,7 +27,7 @@ pub(super) mod leaving;
 mod life;
 #[cfg(feature = "server")]
 mod listing;
-mod marks;
+pub(super) mod marks;
 mod memory;
 mod own;
 mod pacing;

@@ -5,7 +5,7 @@
 //! | received | the Receiver, of which there is one |
 //! | sent, heard | the connection task |
 //! | since | whoever opens the connection |
-//! | place | whoever makes the connection |
+//! | place | the register, under its lock |
 //!
 //! Each has one writer, so that none needs an atomic addition.
 

@@ -12,6 +12,7 @@ use super::context::{Context, tick_of};
 use super::drain::DrainRate;
 use super::glance::{Glance, LastGlance};
 use super::id::ConnectionId;
+use super::marks::Marks;
 use super::own::Own;
 use super::settings::Settings;
 use super::waiting::{Wakes, Woken};
@@ -44,9 +45,16 @@ pub(in crate::net) struct Locked<'a> {
 }
 
 impl Shared {
-    pub(in crate::net) fn new(context: Arc<Context>, peer: Option<SocketAddr>) -> Arc<Shared> {
+    /// A connection that is registered, with what is known of its transport.
+    pub(in crate::net) fn new(
+        context: Arc<Context>,
+        peer: Option<SocketAddr>,
+        marks: Marks,
+    ) -> Arc<Shared> {
         let now = context.now();
         let deadline = Deadline::at(now.checked_add(context.config.timeouts.handshake));
+        let mut state = State::new(deadline);
+        state.marks = marks;
         let shared = Arc::new(Shared {
             context: context.clone(),
             transport_addr: peer,
@@ -54,10 +62,9 @@ impl Shared {
             rare: OnceLock::new(),
             own: Box::new(Own::new(now)),
             glance: LastGlance::default(),
-            state: Mutex::new(State::new(deadline)),
+            state: Mutex::new(state),
         });
-        let place = context.enter(shared.clone());
-        shared.own.set_place(place);
+        context.enter(shared.clone());
         if context.is_draining() {
             // The shutdown may have come before the connection was registered.
             shared.shutdown();

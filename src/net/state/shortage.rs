@@ -203,6 +203,7 @@ mod tests {
     use crate::net::config::Config;
     use crate::net::lent::lease::Lease;
     use crate::net::state::Received;
+    use crate::net::state::marks::Marks;
     use crate::proto::event::Delivery;
 
     fn context(max_memory: usize) -> Arc<Context> {
@@ -210,7 +211,7 @@ mod tests {
     }
 
     fn opened(context: &Arc<Context>) -> Arc<Shared> {
-        let shared = Shared::new(context.clone(), None);
+        let shared = Shared::new(context.clone(), None, Marks::default());
         shared.lock().open();
         shared
     }

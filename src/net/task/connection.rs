@@ -26,6 +26,7 @@ use crate::net::lent::outbox::Outbox;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::context::Context as Shares;
 use crate::net::state::counted::Counted;
+use crate::net::state::marks::Marks;
 use crate::net::state::sampling::Sample;
 use crate::net::state::shared::Shared;
 
@@ -60,11 +61,12 @@ pub(super) fn begin(
     peer: Option<SocketAddr>,
     context: Arc<Shares>,
 ) -> Arc<Shared> {
-    let shared = Shared::new(context, peer);
-    io.name(shared.id());
+    let mut marks = Marks::default();
     if io.is_secure() {
-        shared.lock().marks.secure();
+        marks.secure();
     }
+    let shared = Shared::new(context, peer, marks);
+    io.name(shared.id());
     shared
 }
 
@@ -307,5 +309,36 @@ impl<T, H, F> Stage<T, H, F> {
                 Outcome::Panicked(panic)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Secured(Arc<Shares>);
+
+    impl ReadVec for Secured {
+        fn poll_read_vec(
+            &mut self,
+            _: &mut Context<'_>,
+            _: &mut Vec<u8>,
+            _: usize,
+        ) -> Poll<std::io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn is_secure(&self) -> bool {
+            assert_eq!(self.0.connections(), 0, "whoever lists the connection does not know yet");
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_registered_once_it_is_known_whether_it_is_secured() {
+        let context = Arc::new(Shares::new(Arc::default(), None));
+        let shared = begin(&mut Secured(context.clone()), None, context);
+        assert!(shared.lock().marks.is_secured());
+        drop(Registered(shared));
     }
 }

@@ -242,10 +242,15 @@ mod tests {
     use super::*;
     use crate::net::config::Config;
     use crate::net::state::context::Context as Shares;
+    use crate::net::state::marks::Marks;
     use crate::proto::event::Delivery;
 
     fn opened() -> Arc<Shared> {
-        let shared = Shared::new(Arc::new(Shares::new(Arc::new(Config::default()), None)), None);
+        let shared = Shared::new(
+            Arc::new(Shares::new(Arc::new(Config::default()), None)),
+            None,
+            Marks::default(),
+        );
         shared.lock().open();
         shared
     }
