@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stickler::{Incoming, Limits, Server, WhenFull};
+use stickler::{Config, Incoming, Limits, Server, WhenFull};
 use stickler_testing::{
     claims,
     frame::REQUEST,
@@ -245,6 +245,25 @@ fn s6585_4_the_handshakes_of_one_address_have_a_rate() {
     assert!(refused.rest().starts_with(b"RFC 6585 4: "));
     until("the next is admitted", || server.request().1.status() == 101);
     server.stop();
+}
+
+#[test]
+fn s15_6_4_what_is_refused_for_want_of_memory_is_counted_as_that() {
+    let config = Config::default().max_memory(1 << 20);
+    let server = Running::new(config, |incoming: Incoming| async move {
+        let (mut receiver, sender) = incoming.accept()?.split();
+        sender.send(vec![0; 16 << 20])?;
+        while receiver.recv().await?.is_some() {}
+        Ok(())
+    });
+    // It reads nothing, and may do so for 10 s. The kernel takes a part.
+    let _full = server.open();
+    let counters = || server.handle.counters();
+    until("the memory is taken", || counters().memory_used > 1 << 20);
+    assert_eq!(server.request().1.status(), 503);
+    assert_eq!((counters().refused, counters().refused_for_memory), (1, 1));
+    server.handle.shutdown(Duration::ZERO);
+    server.wait();
 }
 
 #[test]

@@ -16,7 +16,8 @@ pub struct Counters {
     pub handshakes: usize,
     /// Connections accepted since the server was bound, without the refused ones.
     pub accepted: u64,
-    /// Connections answered with 503 or 429, or dropped, because a cap was reached.
+    /// Connections answered with 503 or 429, or dropped, because a cap was reached or memory was short. Those that
+    /// are not among the ones below were beyond [`Server::max_connections`](crate::Server::max_connections).
     pub refused: u64,
     /// Of these, the ones beyond [`Server::max_handshakes`](crate::Server::max_handshakes).
     pub refused_handshakes: u64,
@@ -26,6 +27,8 @@ pub struct Counters {
     /// Of the refused, those beyond
     /// [`Server::max_handshakes_per_address`](crate::Server::max_handshakes_per_address).
     pub refused_too_often: u64,
+    /// Of the refused, those for which [`Config::max_memory`](crate::Config::max_memory) had not a byte left.
+    pub refused_for_memory: u64,
     /// Connections that were closed for their header of the PROXY protocol: it was wrong, late, or from a peer
     /// that is not trusted ([`Listen::proxy_protocol`](crate::Listen::proxy_protocol)).
     pub proxy_header_faults: u64,

@@ -272,6 +272,7 @@ impl Handle {
             refused_handshakes: admission.refused(Overload::Handshakes),
             refused_per_address: admission.refused(Overload::PerAddress),
             refused_too_often: admission.refused(Overload::Rate),
+            refused_for_memory: admission.refused(Overload::Memory),
             accept_errors: tally.accept_errors.load(Ordering::Relaxed),
             proxy_header_faults: tally.proxy_faults.load(Ordering::Relaxed),
             panics: self.counted(Counted::Panic),

@@ -67,6 +67,9 @@ fn each_number_moves_with_what_it_counts() {
     expect(&at, "stickler_handshakes_pending", 0.0);
     let second = std::net::TcpStream::connect(server.address()).unwrap();
     expect(&at, "stickler_connections_refused_total{cap=\"connections_per_address\"}", 1.0);
+    for cap in ["connections", "handshakes", "handshakes_per_address", "memory"] {
+        expect(&at, &format!("stickler_connections_refused_total{{cap=\"{cap}\"}}"), 0.0);
+    }
     drop(second);
     drop(peer);
     expect(&at, "stickler_connections", 0.0);

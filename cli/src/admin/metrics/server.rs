@@ -71,13 +71,15 @@ impl Numbers {
         let help = "Connections that were accepted.";
         families.counter(("connections_accepted", None, help), counters.accepted)?;
         let Counters { refused_handshakes, refused_per_address, refused_too_often, .. } = *counters;
-        let named = refused_handshakes + refused_per_address + refused_too_often;
+        let for_memory = counters.refused_for_memory;
+        let named = refused_handshakes + refused_per_address + refused_too_often + for_memory;
         let help = "Connections that were refused, because a cap was reached.";
         let series = [
             (["connections"], counters.refused.saturating_sub(named)),
             (["handshakes"], refused_handshakes),
             (["connections_per_address"], refused_per_address),
             (["handshakes_per_address"], refused_too_often),
+            (["memory"], for_memory),
         ];
         families.counters(("connections_refused", None, help), ["cap"], series)?;
         let help = "Failures to accept that were the machine's: descriptors, memory.";
