@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use stickler::{CloseCode, Config, Farewell, Incoming, Server};
 use stickler_testing::{
-    frame::{close, text},
+    frame::{REQUEST, close, text},
+    logs,
     memory::echo,
     tcp::{Client, PATIENCE, Running},
 };
@@ -267,4 +268,51 @@ fn a_runtime_of_the_application_turns_as_one() {
     drop(runtime);
     let mut turned = Box::pin(handle.workers_turned());
     until("it has ended", || is_ready(&mut turned));
+}
+
+/// A connection whose handler goes on has ended all the same, for every number; the log says how many were cut.
+#[test]
+fn a_connection_has_ended_with_its_tcp_whatever_its_handler_does() {
+    // On this thread, whose log is listened to.
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let (lines, _listening) = logs::listen(|| ());
+    let (handle, _silent) = runtime.block_on(async {
+        let endless = |incoming: Incoming| async move {
+            let mut socket = incoming.accept()?;
+            while socket.recv().await?.is_some() {}
+            std::future::pending::<stickler::Result<()>>().await
+        };
+        let server = Server::bind("127.0.0.1:0")
+            .unwrap()
+            .start_on(&tokio::runtime::Handle::current(), endless)
+            .unwrap();
+        let (handle, address) = (server.handle().clone(), server.handle().local_addrs()[0]);
+        let clients = tokio::task::spawn_blocking(move || {
+            let mut clients = [Client::to(address), Client::to(address)];
+            for client in &mut clients {
+                client.send(REQUEST);
+                assert_eq!(client.head().status(), 101);
+            }
+            handle.shutdown(PATIENCE);
+            let [mut answering, mut silent] = clients;
+            assert_eq!((answer(&mut answering), silent.close_code()), (1001, 1001));
+            answering.end();
+            let drained = || {
+                let drained = handle.drained();
+                (drained.clean, drained.unclean, drained.cut)
+            };
+            until("one has ended", || drained() == (1, 0, 1));
+            let ended = handle.snapshot().endings.iter().map(|(_, count)| count).sum::<u64>();
+            assert_eq!((ended, handle.counters().connections), (1, 1));
+            handle.shutdown(Duration::ZERO);
+            (handle, silent)
+        });
+        server.await.unwrap();
+        clients.await.unwrap()
+    });
+    let warnings = lines.at("WARN");
+    assert!(warnings[0].contains("connections=1 "), "{warnings:?}");
+    assert!(warnings[1].contains("handlers=1 "), "{warnings:?}");
+    let drained = handle.drained();
+    assert_eq!((drained.clean, drained.unclean, drained.cut), (1, 0, 1));
 }

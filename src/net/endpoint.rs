@@ -253,7 +253,7 @@ impl Endpoint {
         self.context.emptied().await;
     }
 
-    /// Connections that have not ended.
+    /// Connections that have not ended, and those whose handler goes on.
     pub fn connections(&self) -> usize {
         self.context.connections()
     }

@@ -76,7 +76,7 @@ pub struct Drained {
     /// Those that ended otherwise by themselves: the peer did not answer the Close in time, broke a rule, or
     /// its transport was lost.
     pub unclean: u64,
-    /// Those that have not ended. Once the server is gone, they were cut at the deadline.
+    /// Those whose TCP has not ended. Once the server is gone, they were cut at the deadline.
     pub cut: u64,
 }
 

@@ -236,7 +236,7 @@ impl Handle {
     /// [`Serving::wait`] has returned, it is what the shutdown came to.
     #[must_use]
     pub fn drained(&self) -> Drained {
-        let left: usize = self.contexts().map(Context::connections).sum();
+        let left: usize = self.contexts().map(Context::unended).sum();
         Drained {
             clean: self.counted(Counted::DrainedClean),
             unclean: self.counted(Counted::DrainedUnclean),

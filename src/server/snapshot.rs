@@ -11,7 +11,7 @@ use crate::proto::violation::Violation;
 ///
 /// Counts go up only, from when the server was bound; `queued`, `memory`, `compression_memory` and what
 /// [`Counters`] says to be of now are levels. Each list has all its rows, in a fixed order, those too that count 0.
-/// How a connection ended is counted when TCP has ended, so after the log has said it.
+/// How a connection ended is counted when TCP has ended, so after the log has said it; its handler may go on.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {

@@ -198,9 +198,7 @@ impl Worker {
         tokio::select! {
             () = async { tokio::join!(self.context.emptied(), self.shared.refusals.finished()); } => {}
             ((), ()) = async { tokio::join!(cut, deadline) } => {
-                // A program may have several servers, as for its operators.
-                let (connections, listeners) = (self.context.connections(), names.join(" "));
-                tracing::warn!(connections, listeners, "the deadline ended connections");
+                tell_cut(&self.context, &names);
             }
         }
     }
@@ -209,6 +207,24 @@ impl Worker {
     fn listen(&mut self) -> io::Result<Vec<Listener>> {
         let buffers = self.shared.buffers;
         self.listeners.drain(..).map(|bound| Listener::new(bound, buffers)).collect()
+    }
+}
+
+/// Tells of what is about to be dropped.
+fn tell_cut(context: &Context, names: &[String]) {
+    // A program may have several servers, as for its operators.
+    let listeners = names.join(" ");
+    let connections = context.unended();
+    if connections > 0 {
+        tracing::warn!(connections, listeners, "the deadline ended connections");
+    }
+    let handlers = context.connections().saturating_sub(connections);
+    if handlers > 0 {
+        tracing::warn!(
+            handlers,
+            listeners,
+            "the deadline ended handlers whose connections had ended before"
+        );
     }
 }
 

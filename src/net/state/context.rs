@@ -23,6 +23,7 @@ use super::shared::Shared;
 use super::tally::Tally;
 use super::watchman::Watchman;
 use crate::net::config::Config;
+use crate::net::ending::Ending;
 use crate::net::http::HttpService;
 use crate::net::lent::pool;
 #[cfg(feature = "server")]
@@ -59,7 +60,10 @@ pub(crate) struct Core {
     pub(in crate::net) clock: Clock,
     /// The shutdown, from when it was asked for.
     pub(super) leaving: Leaving,
+    /// Connections that are registered: their tasks have not ended.
     live: AtomicUsize,
+    /// Of these, those that have not ended; the handlers of the others go on.
+    unended: AtomicUsize,
     counts: Counts,
     /// What the connections have exchanged, and how they have ended.
     pub(in crate::net) tally: Box<Tally>,
@@ -155,6 +159,7 @@ impl Context {
                 clock: Clock::new(),
                 leaving: Leaving::default(),
                 live: AtomicUsize::new(0),
+                unended: AtomicUsize::new(0),
                 counts: Counts::default(),
                 tally: Box::new(Tally::new()),
                 register: Mutex::default(),
@@ -287,9 +292,15 @@ impl Context {
         self.config.limits.max_queued
     }
 
-    /// Connections that have not ended.
+    /// Connections that have not ended, and those whose handler has not.
     pub(crate) fn connections(&self) -> usize {
         self.live.load(Ordering::SeqCst)
+    }
+
+    /// Connections that have not ended, whatever handlers go on.
+    #[cfg(feature = "server")]
+    pub(crate) fn unended(&self) -> usize {
+        self.unended.load(Ordering::SeqCst)
     }
 
     /// How often this was counted.
@@ -373,6 +384,7 @@ impl Context {
     /// for the first one.
     pub(in crate::net) fn enter(self: &Arc<Context>, connection: Arc<Shared>) {
         self.live.fetch_add(1, Ordering::SeqCst);
+        self.unended.fetch_add(1, Ordering::SeqCst);
         let mut register = self.register();
         if !std::mem::replace(&mut register.has_ticker, true) {
             let runtime = Handle::current();
@@ -389,6 +401,15 @@ impl Context {
         // Before the lock is given up: whoever finds the connection has its id from it.
         connection.own.set_place(Place { slot, generation: entry.generation });
         entry.connection = Some(connection);
+    }
+
+    /// A connection has ended in this way; its handler may go on. `drained` is what that is during a shutdown.
+    pub(in crate::net) fn count_end(&self, ending: &Ending, drained: Counted) {
+        self.tally.ended(ending);
+        if self.is_draining() {
+            self.count(drained);
+        }
+        self.unended.fetch_sub(1, Ordering::SeqCst);
     }
 
     pub(in crate::net) fn leave(&self, place: Place) {

@@ -25,7 +25,6 @@ use crate::net::lent::cork;
 use crate::net::lent::outbox::Outbox;
 use crate::net::read_vec::ReadVec;
 use crate::net::state::context::Context as Shares;
-use crate::net::state::counted::Counted;
 use crate::net::state::marks::Marks;
 use crate::net::state::sampling::Sample;
 use crate::net::state::shared::Shared;
@@ -117,28 +116,8 @@ pub(in crate::net) struct Registered(pub(in crate::net) Arc<Shared>);
 impl Drop for Registered {
     fn drop(&mut self) {
         // A task that is dropped, at the end of its runtime for instance, has not ended TCP.
-        let mut state = self.0.lock();
-        let (mut unsent, mut dropped) = (None, None);
-        let end = match state.life.ended() {
-            None => Counted::DrainedCut,
-            Some(ending) if ending.is_as_it_should_be() => Counted::DrainedClean,
-            Some(_) => Counted::DrainedUnclean,
-        };
-        if !state.life.is_closed() {
-            state.lose(Some(std::io::ErrorKind::Interrupted));
-            unsent = state.closed();
-            dropped = state.life.ended().cloned();
-        }
-        if let Some(ending) = state.life.ended() {
-            self.0.context.tally.ended(ending);
-        }
-        drop(state);
-        drop(unsent);
-        if let Some(ending) = dropped {
-            self.0.report_dropped(&ending);
-        }
-        if self.0.context.is_draining() {
-            self.0.context.count(end);
+        if !self.0.lock().life.is_closed() {
+            self.0.end_dropped();
         }
         self.0.leave();
     }

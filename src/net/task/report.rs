@@ -2,6 +2,7 @@
 //! wrong, where it ends, with the clause. Never a payload, a query or a header field, save a name that the
 //! peer asked for.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::net::ending::{Ending, Initiator, TimeoutKind};
@@ -85,7 +86,7 @@ impl Shared {
         })
     }
 
-    /// The transport is gone: settles the ending, and logs it unless that was done.
+    /// The transport is gone: settles the ending, logs it unless that was done, and counts it.
     pub(super) fn end(&self, is_reported: bool) {
         let mut state = self.lock();
         let unsent = state.closed();
@@ -94,11 +95,21 @@ impl Shared {
         drop(unsent);
         let is_told = is_reported || self.report(&ending);
         self.report_ending(&ending, is_told);
+        let is_in_order = ending.is_as_it_should_be();
+        let drained = if is_in_order { Counted::DrainedClean } else { Counted::DrainedUnclean };
+        self.context.count_end(&ending, drained);
     }
 
-    /// The connection task was dropped before its end.
-    pub(super) fn report_dropped(&self, ending: &Ending) {
-        self.report_ending(ending, true);
+    /// As [`Shared::end`], of a connection whose task was dropped before.
+    pub(super) fn end_dropped(&self) {
+        let mut state = self.lock();
+        state.lose(Some(ErrorKind::Interrupted));
+        let unsent = state.closed();
+        let ending = state.life.ended().cloned().unwrap_or_default();
+        drop(state);
+        drop(unsent);
+        self.report_ending(&ending, true);
+        self.context.count_end(&ending, Counted::DrainedCut);
     }
 
     /// How it ended, at debug: of each connection whose opening the log has, and of those of which it
