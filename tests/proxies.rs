@@ -428,6 +428,23 @@ fn a_header_is_believed_of_trusted_proxies_only() {
 }
 
 #[test]
+fn once_a_reload_names_proxies_other_processes_of_this_machine_are_not_believed() {
+    let server = serve(behind_header());
+    assert_eq!(ask(&server, with(V1, &get(""))), (200, NAMED.to_owned()));
+    let trusting = |network| {
+        let proxies = TrustedProxies::new([network]).unwrap();
+        server.handle.reload_config(Config::default().trusted_proxies(proxies)).unwrap();
+    };
+    trusting("192.0.2.0/24");
+    assert!(is_cut(&server, &with(V1, &get(""))));
+    until("it is counted", || server.handle.counters().proxy_header_faults == 1);
+    assert_eq!(ask(&server, with(LOCAL, &get(""))).0, 200);
+    trusting("127.0.0.1");
+    assert_eq!(ask(&server, with(V1, &get(""))), (200, NAMED.to_owned()));
+    server.stop();
+}
+
+#[test]
 fn behind_a_header_of_a_trusted_proxy_the_fields_count() {
     let trusted = TrustedProxies::new(["127.0.0.1", "192.0.2.1"]).unwrap();
     let server = serve(behind_header().trusted_proxies(trusted));

@@ -22,20 +22,23 @@ use crate::server::unix::UnixSocket;
 #[derive(Clone)]
 pub(in crate::server) struct Proxying {
     observer: Arc<Observer>,
-    /// Whether every peer is believed: nobody is named, and the listener is for this machine only.
-    is_open: bool,
+    /// Whether every peer is believed while no proxy is named: none was at the start, and so the listener is for
+    /// this machine only.
+    may_be_open: bool,
 }
 
 impl Proxying {
     pub(in crate::server) fn new(control: &Arc<Control>, context: &Arc<Context>) -> Self {
         let observer = Arc::new(Observer::new(control, context));
-        Proxying { observer, is_open: !context.has_trusted_proxies() }
+        Proxying { observer, may_be_open: !context.has_trusted_proxies() }
     }
 
     /// `None` for a peer that is not believed, whatever it says; that is counted.
     fn expect(&self, peer: Option<SocketAddr>, context: &Context) -> Option<Arriving> {
+        // A reload may name proxies: then they are believed, and no other process of this machine is.
+        let is_open = self.may_be_open && !context.has_trusted_proxies();
         // Who may connect to a Unix socket, the permissions of its file say.
-        let is_trusted = self.is_open || peer.is_none() || context.trusts(peer);
+        let is_trusted = is_open || peer.is_none() || context.trusts(peer);
         let is_here = || peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
         let trust = match is_trusted {
             true => Trust::Proxy,
