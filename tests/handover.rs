@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use stickler::{Incoming, Listen, Server};
+use stickler::{Config, Incoming, Listen, Server};
 use stickler_testing::frame::{Frame, REQUEST, close};
 use stickler_testing::memory::echo;
 use stickler_testing::tcp::{Client, PATIENCE, Running};
@@ -217,6 +217,23 @@ fn what_waits_at_a_shared_port_is_served_by_the_server_that_goes() {
     let (server, mut first) = still.shut_down();
     goes_away(&mut first);
     waiting.iter_mut().for_each(goes_away);
+    server.wait();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_waits_at_a_shared_port_is_served_with_the_configuration_that_was_loaded_last() {
+    let (address, listening) = shared();
+    let still = Still::new(address, &listening);
+    let name = stickler::http::HeaderName::from_static("x-connection-id");
+    still.server.handle.reload_config(Config::default().id_header(name)).unwrap();
+    let mut waiting = Client::to(address);
+    waiting.send(REQUEST);
+    let (server, mut first) = still.shut_down();
+    assert!(first.head().field("x-connection-id").is_none());
+    let head = waiting.head();
+    assert_eq!((head.status(), head.field("x-connection-id").is_some()), (101, true));
+    drop((first, waiting));
     server.wait();
 }
 

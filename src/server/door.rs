@@ -90,6 +90,8 @@ where
             }
         };
         self.listener.turn_away();
+        // What was loaded since the last connection holds for those in the queue, too.
+        self.renew();
         if self.shared.hand_over.is_meant() {
             self.hand_over().await;
         }
