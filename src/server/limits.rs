@@ -77,8 +77,8 @@ impl Overload {
 
 impl Admission {
     /// Counts a connection and its opening handshake; one without an address under the caps over all of them
-    /// only. The handshake is to be given to
-    /// [`open`](Self::open) or [`dismiss`](Self::dismiss), the connection to `dismiss`, with the answer.
+    /// only. Each is to be given back once: the handshake by [`open`](Self::open), the connection by
+    /// [`dismiss`](Self::dismiss) with the answer, which does not give the handshake back.
     pub(super) fn admit(
         &self,
         peer: Option<IpAddr>,
