@@ -107,7 +107,12 @@ impl Shutdown {
     /// Asks for the end within this time. Asked twice, the first farewell and the earlier times
     /// hold. Gives the farewell that holds.
     pub(super) fn request(&self, farewell: Farewell, within: Duration) -> Arc<Farewell> {
-        let times = Times::new(Instant::now(), &farewell, within);
+        self.request_at(Instant::now(), farewell, within)
+    }
+
+    /// As [`request`](Self::request), at this time.
+    fn request_at(&self, now: Instant, farewell: Farewell, within: Duration) -> Arc<Farewell> {
+        let times = Times::new(now, &farewell, within);
         let mut farewell = Arc::new(farewell);
         let _workers = self.workers();
         self.asked.send_if_modified(|asked| {
@@ -355,7 +360,7 @@ mod tests {
         let begun = tokio::time::Instant::now();
         // Of the deadline, in tenths of a second.
         let since = || (begun.elapsed().as_millis() + 50) / 100;
-        shutdown.request(Farewell::default(), Duration::ZERO);
+        shutdown.request_at(now(), Farewell::default(), Duration::ZERO);
         shutdown.ended().await;
         assert_eq!(since(), 1);
         let cut = async {
@@ -387,6 +392,11 @@ mod tests {
         expired.await;
     }
 
+    /// Of the clock of the runtime, by which the tests measure: it may stand still while that of the machine goes on.
+    fn now() -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
     /// How many seconds after the request the listeners close, the grace is over and the deadline has come.
     async fn seconds(watch: &mut Watch, begun: tokio::time::Instant) -> [u64; 3] {
         let seconds = || (begun.elapsed() + Duration::from_millis(500)).as_secs();
@@ -412,7 +422,8 @@ mod tests {
             let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
             let seen = runtime.unwrap().block_on(async {
                 let begun = tokio::time::Instant::now();
-                shutdown.request(Farewell::default().delay(delay).grace(grace), within);
+                let farewell = Farewell::default().delay(delay).grace(grace);
+                shutdown.request_at(now(), farewell, within);
                 seconds(&mut shutdown.watch(), begun).await
             });
             assert_eq!(seen, expected);
