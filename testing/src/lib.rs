@@ -22,6 +22,7 @@ pub mod logs;
 pub mod memory;
 #[cfg(feature = "deflate")]
 pub mod negotiation;
+pub mod panics;
 pub mod pipe;
 pub mod random;
 pub mod stream;

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use stickler_testing::panics::tells_of_panic;
 
 mod faults;
 mod gone;
@@ -56,7 +57,7 @@ fn check(arguments: &[&str]) -> Output {
     };
     let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
     let output = Output { status, stdout, stderr };
-    assert!(!said(&output).contains("panicked"), "{}", said(&output));
+    assert!(!tells_of_panic(&said(&output)), "{}", said(&output));
     output
 }
 

@@ -5,6 +5,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use stickler_testing::panics::tells_of_panic;
+
 use crate::case::{Case, run_at_once};
 use crate::client::{Client, Outcome, PROMPT};
 use crate::frame::{Event, text};
@@ -54,7 +56,7 @@ fn refuses_to_start(mut command: Command, code: i32) -> Outcome {
         return Err(format!("    expected  nothing on standard output\n    observed  {out:?}"));
     }
     if err.trim().len() < 15
-        || err.contains("panicked")
+        || tells_of_panic(&err)
         || err.contains("Error {")
         || err.contains("Os {")
     {

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use stickler_testing::panics::tells_of_panic;
 
 use crate::case::{Case, run_at_once};
 use crate::client::{Client, LONG, Next, Outcome};
@@ -81,7 +82,7 @@ fn door_that_cannot_open() {
         cases.push(Case::new("cli", rule, move |_| {
             let (code, said) = start_after(&format!("ulimit -n {limit}"))?;
             let has_sentence = said.lines().any(|line| line.starts_with("stickler: "));
-            match (code, has_sentence, said.contains("panicked")) {
+            match (code, has_sentence, tells_of_panic(&said)) {
                 (Some(1), true, false) => Ok(()),
                 _ => Err(format!("    observed  {code:?}: {said}")),
             }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use stickler::proto::handshake::AcceptKey;
+use stickler_testing::panics::tells_of_panic;
 
 use crate::case::{Case, run, run_at_once};
 use crate::claims;
@@ -36,7 +37,7 @@ fn stub(reply: Option<&'static [u8]>) -> Result<SocketAddr, String> {
 fn health(url: &str) -> Result<(Option<i32>, Duration), String> {
     let begun = Instant::now();
     let ended = output(stickler().args(["health", url]))?;
-    if String::from_utf8_lossy(&ended.stderr).contains("panicked") {
+    if tells_of_panic(&String::from_utf8_lossy(&ended.stderr)) {
         return Err(format!("    observed  a panic for {url}"));
     }
     Ok((ended.status.code(), begun.elapsed()))

@@ -1,11 +1,12 @@
 //! What is said on standard error, and that saying it never hurts.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use stickler_testing::panics::tells_of_panic;
 
 use crate::case::{Case, run_at_once};
 use crate::cli::{answer, expect_status, serve, works};
@@ -183,12 +184,13 @@ fn cli_logs() {
             let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
             let mut command = serve(&["--listen", "127.0.0.1:0"]);
             command.stdout(full.map_err(|error| error.to_string())?).stderr(Stdio::piped());
-            let mut child = command.spawn().map_err(|error| error.to_string())?;
-            std::thread::sleep(std::time::Duration::from_millis(500));
-            let _ = child.kill();
-            let ended = child.wait_with_output().map_err(|error| error.to_string())?;
-            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-            if said.contains("panicked") { Err(format!("    observed  {said}")) } else { Ok(()) }
+            let said = serves_and_ends_well(command)?;
+            let wanted = "standard output is closed";
+            if said.contains(wanted) {
+                Ok(())
+            } else {
+                Err(format!("    expected  {wanted}\n    observed  {said}"))
+            }
         }),
         Case::new("P5", "standard error that nobody reads blocks nothing", |_| {
             blocked_log(Stdio::piped())
@@ -204,13 +206,8 @@ fn cli_logs() {
         }),
         Case::new("P5", "standard output may be closed", |_| {
             let mut command = serve_after("exec >&-");
-            let mut child =
-                command.stderr(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
-            let log = child.stderr.take().ok_or("no standard error")?;
-            let mut lines = BufReader::new(log).lines().map_while(Result::ok);
-            let serves = lines.any(|line| line.contains("serving"));
-            ends_well(child)?;
-            if serves { Ok(()) } else { Err("    expected  serving".to_owned()) }
+            command.stderr(Stdio::piped());
+            serves_and_ends_well(command).map(drop)
         }),
     ];
     run_at_once("cli_logs", cases, 3);
@@ -240,6 +237,24 @@ fn blocked_log(stderr: Stdio) -> Outcome {
         works(address)
     })();
     ends_well(child).and(outcome)
+}
+
+/// Waits until the log says that it serves, and ends it by SIGTERM. Gives the whole log, which tells of no panic.
+fn serves_and_ends_well(mut command: Command) -> Result<String, String> {
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let log = child.stderr.take().ok_or("no standard error")?;
+    let lines = BufReader::new(log).lines().map_while(Result::ok);
+    let mut said = Vec::new();
+    let mut lines = lines.inspect(|line| said.push(line.clone()));
+    let serves = lines.any(|line| line.contains(": serving "));
+    let ended = ends_well(child);
+    lines.for_each(drop);
+    let said = said.join("\n");
+    ended.map_err(|why| format!("{why}\n    log       {said}"))?;
+    if !serves || tells_of_panic(&said) {
+        return Err(format!("    expected  serving and no panic\n    observed  {said}"));
+    }
+    Ok(said)
 }
 
 /// Ends it by SIGTERM; the exit code has to be 0.

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use stickler_testing::panics::tells_of_panic;
 
 /// How long the program may take to say that it listens, or to end once nothing holds it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
@@ -177,17 +178,30 @@ impl Server {
         }
     }
 
-    /// Waits for the process to end, at most so long; gives its exit code and how long it took.
+    /// Waits for the process to end, at most so long; gives its exit code and how long it took. Its log is whole then,
+    /// and tells of no panic.
     pub(crate) fn wait(&self, limit: Duration) -> Result<(Option<i32>, Duration), String> {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.status() {
-                return Ok((status.code(), begun.elapsed()));
+                let took = begun.elapsed();
+                return self.expect_no_panic().map(|()| (status.code(), took));
             }
             if begun.elapsed() > limit {
                 return Err(format!("still running {limit:?} later"));
             }
             thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Reads the log of a process that has ended to its end.
+    fn expect_no_panic(&self) -> Result<(), String> {
+        for reader in self.readers.lock().unwrap().drain(..) {
+            let _ = reader.join();
+        }
+        match self.log().lines().find(|line| tells_of_panic(line)) {
+            Some(line) => Err(format!("standard error holds a panic: {line}")),
+            None => Ok(()),
         }
     }
 
@@ -249,14 +263,8 @@ impl Server {
         }
         self.signal(Signal::TERM);
         let (code, _) = self.wait(PATIENCE).map_err(|why| format!("after SIGTERM {why}"))?;
-        for reader in self.readers.lock().unwrap().drain(..) {
-            let _ = reader.join();
-        }
         if code != Some(0) {
             return Err(format!("exit code {code:?} after SIGTERM, expected 0"));
-        }
-        if self.log().contains("panicked") {
-            return Err(format!("standard error holds a panic: {}", self.log_tail()));
         }
         // A name may have more addresses than were waited for.
         let lines = self.stdout_lines();
