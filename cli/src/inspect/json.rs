@@ -6,22 +6,17 @@ use std::io;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-use stickler::{Direction, Inspected};
+use stickler::Direction;
 
 use super::Format;
 use super::record::Record;
 use super::shown::time;
 
-/// Lines of JSON.
+/// Lines of JSON, each of which names its connection.
 pub(super) struct Json;
 
 impl Format for Json {
     fn begin(&mut self, _: &mut Vec<u8>) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Each line names its connection.
-    fn opened(&mut self, _: &Inspected, _: &mut Vec<u8>) -> io::Result<()> {
         Ok(())
     }
 

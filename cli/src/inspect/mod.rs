@@ -149,12 +149,19 @@ trait Format: Send {
     /// What comes before all.
     fn begin(&mut self, out: &mut Vec<u8>) -> io::Result<()>;
 
+    /// Whether `opened` writes anything.
+    fn shows_openings(&self) -> bool {
+        false
+    }
+
     /// A connection is shown from here on.
-    fn opened(&mut self, connection: &Inspected, out: &mut Vec<u8>) -> io::Result<()>;
+    fn opened(&mut self, _: &Inspected, _: &mut Vec<u8>) -> io::Result<()> {
+        Ok(())
+    }
 
     fn frame(&mut self, record: &Record, out: &mut Vec<u8>) -> io::Result<()>;
 
-    /// So many frames and connections are missing here.
+    /// So many frames are missing here, and openings where they are shown.
     fn dropped(&mut self, count: u64, out: &mut Vec<u8>) -> io::Result<()>;
 
     /// Nothing may come behind this: what only the next frame would say is said now.

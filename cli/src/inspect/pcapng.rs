@@ -18,13 +18,13 @@ use pcap_file::pcapng::blocks::interface_description::{
 use pcap_file::pcapng::blocks::interface_statistics::{
     InterfaceStatisticsBlock, InterfaceStatisticsOption,
 };
-use stickler::{Direction, Inspected};
+use stickler::Direction;
 
 use super::Format;
 use super::record::Record;
 use super::shown::escaped;
 
-/// Blocks of pcapng.
+/// Blocks of pcapng. Each packet names its connection.
 pub(super) struct PcapNg {
     writer: PcapNgWriter<Vec<u8>>,
     /// Frames that are missing before the next one.
@@ -58,11 +58,6 @@ impl PcapNg {
 impl Format for PcapNg {
     fn begin(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         self.take(out);
-        Ok(())
-    }
-
-    /// Each packet names its connection.
-    fn opened(&mut self, _: &Inspected, _: &mut Vec<u8>) -> io::Result<()> {
         Ok(())
     }
 

@@ -18,7 +18,7 @@ pub(super) enum Entry {
     /// A connection is shown from here on.
     Opened(Inspected),
     Frame(Box<Record>),
-    /// Answered when everything before it has been written.
+    /// Answered when everything before it has been written, and dropped where it cannot be.
     Flush(SyncSender<()>),
 }
 
@@ -33,6 +33,8 @@ struct Queued {
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     entries: SyncSender<Queued>,
+    /// Where the format has nothing to say of the opening of a connection, nothing is missing without it.
+    shows_openings: bool,
     counts: Arc<Counts>,
 }
 
@@ -59,6 +61,7 @@ impl Queue {
     ) -> io::Result<Queue> {
         let (entries, queue) = mpsc::sync_channel(MOST_ENTRIES);
         let counts = Arc::new(Counts::default());
+        let shows_openings = format.shows_openings();
         let writer = Writer {
             output: BufWriter::new(output),
             format,
@@ -67,13 +70,14 @@ impl Queue {
             unsaid: 0,
         };
         thread::Builder::new().name("frames".into()).spawn(move || writer.run(&queue))?;
-        Ok(Queue { entries, counts })
+        Ok(Queue { entries, shows_openings, counts })
     }
 
-    /// Has this written, or counts it.
+    /// Has this written where the format shows it, or counts it. After a fault it does neither.
     pub(super) fn put(&self, entry: Entry) {
         let counts = &self.counts;
-        if counts.is_broken.load(Ordering::Relaxed) {
+        let is_shown = self.shows_openings || !matches!(entry, Entry::Opened(_));
+        if !is_shown || counts.is_broken.load(Ordering::Relaxed) {
             return;
         }
         let size = entry.size();
@@ -94,7 +98,7 @@ impl Queue {
         is_queued
     }
 
-    /// Waits until what was put so far is written, or a short time. Says whether it is.
+    /// Waits until what was put so far is written, or a short time. Says whether it is; after a fault it is not.
     pub(super) fn flush(&self) -> bool {
         let deadline = Instant::now() + FLUSH_TIME;
         let (done, is_done) = mpsc::sync_channel(1);
@@ -144,11 +148,7 @@ impl<W: Write> Writer<W> {
         tracing::error!(%error, "no more frames are shown: they cannot be written");
         // What is in the buffer is not tried again.
         drop(self.output.into_parts());
-        for queued in queue {
-            if let Entry::Flush(done) = queued.entry {
-                let _ = done.send(());
-            }
-        }
+        queue.iter().for_each(drop);
     }
 
     fn write_all(&mut self, queue: &Receiver<Queued>) -> io::Result<()> {
@@ -258,6 +258,7 @@ mod tests {
 
     use super::super::json::Json;
     use super::super::record::tests::records;
+    use super::super::text::Text;
     use super::*;
 
     /// How many frames were written, and how many are said to be missing.
@@ -337,6 +338,38 @@ mod tests {
         assert_marks_fit(&pipe.written.lock().unwrap(), put);
     }
 
+    /// A format that shows no openings loses none.
+    #[test]
+    fn only_what_would_have_been_written_is_missing() {
+        let record = records().remove(0);
+        let formats: [(Box<dyn Format>, u64); 2] =
+            [(Box::new(Json), 1), (Box::new(Text::new(false)), 2)];
+        for (format, lines_of_each) in formats {
+            let pipe = Pipe::default();
+            let queue = Queue::start(pipe.clone(), format).unwrap();
+            let blocked = pipe.blocked.lock().unwrap();
+            let put = 2 * MOST_ENTRIES as u64;
+            for _ in 0..put {
+                queue.put(Entry::Opened(record.connection.clone()));
+                queue.put(Entry::Frame(Box::new(record.clone())));
+            }
+            drop(blocked);
+            while !queue.flush() {}
+            let written = String::from_utf8(pipe.written.lock().unwrap().clone()).unwrap();
+            let (mut shown, mut missing) = (0, 0);
+            for line in written.lines().filter(|line| !line.starts_with("time ")) {
+                let count = line.strip_prefix("{\"dropped\":").and_then(|it| it.strip_suffix('}'));
+                let count = count.or_else(|| Some(line.split_once(" are missing here")?.0));
+                match count {
+                    Some(count) => missing += count.parse::<u64>().unwrap(),
+                    None => shown += 1,
+                }
+            }
+            assert!(missing > 0, "{shown}");
+            assert_eq!(shown + missing, put * lines_of_each);
+        }
+    }
+
     #[test]
     fn after_a_fault_nothing_is_kept_and_nobody_waits() {
         struct Full;
@@ -351,8 +384,10 @@ mod tests {
         let queue = Queue::start(Full, Box::new(Json)).unwrap();
         let record = records().remove(0);
         queue.put(Entry::Frame(Box::new(record.clone())));
-        while !queue.flush() {}
-        assert!(queue.counts.is_broken.load(Ordering::Relaxed));
+        while !queue.counts.is_broken.load(Ordering::Relaxed) {
+            assert!(!queue.flush());
+        }
+        assert!(!queue.flush(), "nothing was written");
         let waiting = queue.counts.waiting.load(Ordering::Relaxed);
         queue.put(Entry::Frame(Box::new(record)));
         assert_eq!(queue.counts.waiting.load(Ordering::Relaxed), waiting);

@@ -82,6 +82,10 @@ impl Format for Text {
         Ok(())
     }
 
+    fn shows_openings(&self) -> bool {
+        true
+    }
+
     fn opened(&mut self, connection: &Inspected, out: &mut Vec<u8>) -> io::Result<()> {
         let address = |address: Option<std::net::SocketAddr>| {
             address.map_or_else(|| "-".to_owned(), |address| address.to_string())
