@@ -18,21 +18,28 @@ use crate::server::{PATIENCE, Server, stickler};
 fn another_filter_is_in_force_at_once_and_is_told() {
     let folder = Folder::new("filter");
     let (server, at) = start_with_token(&folder, &[]);
-    let opened = |server: &Server| server.log().matches("the connection opened").count();
-    drop(open(&server));
+    opens(&server);
     assert_eq!(at.get("/log").body, "info\n");
     let answer = at.post("/log", " debug,stickler::server=warning ");
     assert_eq!((answer.status, &answer.body[..]), (200, "debug,stickler::server=warn\n"));
     assert_eq!(at.get("/log").body, "debug,stickler::server=warn\n");
-    server.expect_logged("another log filter is in force").unwrap();
-    assert_eq!(opened(&server), 0);
-    drop(open(&server));
-    server.expect_logged("the connection opened").unwrap();
-    let before = opened(&server);
+    opens(&server);
     assert_eq!(at.post("/log", "info").status, 200);
-    drop(open(&server));
+    opens(&server);
     server.retire().unwrap();
-    assert_eq!(opened(&server), before);
+    assert_eq!(told_between_filters(&server), [0, 1, 0], "{}", server.log());
+}
+
+/// Opens a connection and waits for an echo: by then the opening is in the log, if it is to be there.
+fn opens(server: &Server) {
+    echoes(&mut open(server));
+}
+
+/// How many openings the log has before each line about another filter, and behind the last one.
+fn told_between_filters(server: &Server) -> Vec<usize> {
+    let log = server.log();
+    let parts = log.split("another log filter is in force");
+    parts.map(|part| part.matches("the connection opened").count()).collect()
 }
 
 #[test]
@@ -61,15 +68,18 @@ fn json_lines_are_filtered_anew_too() {
     let place = format!("unix:{}", path.display());
     let mut command = stickler();
     command.args(["serve", "--listen", "127.0.0.1:0", "--log-format=json", "--admin", &place]);
+    command.arg("--log=debug");
     let server = Server::spawn(command, 1, "").unwrap();
     let at = At::Unix(path);
+    opens(&server);
     assert_eq!(at.ask("POST", "/log", &[], "off").status, 200);
-    drop(open(&server));
+    opens(&server);
     assert_eq!(at.get("/log").body, "off\n");
     assert_eq!(at.ask("POST", "/log", &[], "debug").status, 200);
-    drop(open(&server));
-    server.expect_logged("the connection opened").unwrap();
+    opens(&server);
     server.retire().unwrap();
+    // With `off` the line that tells of it is off too.
+    assert_eq!(told_between_filters(&server), [1, 1], "{}", server.log());
 }
 
 /// A program whose standard error goes there, with a Unix socket for its admin listener.
@@ -119,10 +129,13 @@ impl Muted {
     }
 
     fn echoes(&self) {
-        let mut stream = self.open("/");
-        stream.write_all(&text("hello")).unwrap();
-        assert_eq!(&read_frame(&mut stream).payload[..], b"hello");
+        echoes(&mut self.open("/"));
     }
+}
+
+fn echoes(stream: &mut TcpStream) {
+    stream.write_all(&text("hello")).unwrap();
+    assert_eq!(&read_frame(stream).payload[..], b"hello");
 }
 
 /// A path that makes long lines.
