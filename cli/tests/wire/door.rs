@@ -16,7 +16,7 @@ use crate::server::{PATIENCE, Server, serve_after};
 /// Connects so many clients while the program is stopped, so that they wait in the queue of the kernel; each sends
 /// its whole handshake. Then the program is told to end, and goes on.
 fn end_with_a_queue(server: &Server, count: usize) -> Result<Vec<Client>, String> {
-    server.signal(Signal::STOP);
+    server.stop();
     let mut clients = Vec::with_capacity(count);
     for _ in 0..count {
         let mut client = Client::connect(server.address())?;

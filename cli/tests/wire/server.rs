@@ -1,7 +1,7 @@
 //! The program under test: started with flags, watched from outside, stopped by signal.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::{self, DirEntry};
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -175,6 +175,22 @@ impl Server {
         if self.status().is_none() {
             let pid = Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap();
             let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Stops the process, and waits until none of its threads runs.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+        let is_stopped = |task: io::Result<DirEntry>| {
+            let stat = task.and_then(|task| fs::read_to_string(task.path().join("stat")));
+            stat.is_ok_and(|stat| {
+                stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+            })
+        };
+        let begun = Instant::now();
+        while !fs::read_dir(format!("/proc/{}/task", self.pid)).unwrap().all(is_stopped) {
+            assert!(begun.elapsed() < PATIENCE, "it runs on");
+            thread::sleep(Duration::from_millis(2));
         }
     }
 
