@@ -96,7 +96,8 @@ impl Drop for Slow {
     }
 }
 
-/// At one of three times: the machine may be busy with others.
+/// At one of three times: the machine may be busy with others, and such a worker is waited for a second at most. What
+/// is waited for in which case, `src/server/shutdown.rs` tests with a clock of its own.
 #[test]
 fn a_worker_that_drops_what_is_left_is_waited_for() {
     let is_waited_for = |_| {

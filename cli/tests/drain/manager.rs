@@ -136,7 +136,9 @@ fn a_manager_that_is_slow_to_read_is_told_of_the_end() {
     assert_eq!(exit(&server), 0);
 }
 
-/// Whether it is done within half of a second, at one of three times: the machine may be busy with others.
+/// Whether it is done within half of a second, at one of three times: the machine may be busy with others. The program
+/// gives up on the manager after a second in any case, so there is no order to assert: a client that had to wait for that
+/// gets the same Close, later.
 fn is_soon(mut done: impl FnMut() -> Duration) -> bool {
     (0..3).any(|_| done() < Duration::from_millis(500))
 }
@@ -171,20 +173,22 @@ fn a_manager_that_does_not_read_keeps_no_client_from_its_close() {
 #[test]
 fn a_manager_that_does_not_read_keeps_no_second_signal_from_ending_the_process() {
     let manager = Manager::abstract_name("second");
-    assert!(is_soon(|| {
-        let server = manager.start(&[], &["--shutdown-timeout=200s"]);
-        manager.told_of("READY=1");
-        run(async {
-            let _peer = open(&server).await;
-            manager.fill();
-            terminate(&server);
-            let begun = Instant::now();
-            server.signal(Signal::TERM);
-            assert_eq!(exit(&server), 1);
-            server.expect_logged("a second signal").unwrap();
-            begun.elapsed()
-        })
-    }));
+    let server = manager.start(&[], &["--shutdown-timeout=200s"]);
+    manager.told_of("READY=1");
+    run(async {
+        let _peer = open(&server).await;
+        manager.fill();
+        // Both are there before the program sees one.
+        server.stop();
+        server.signal(Signal::TERM);
+        server.signal(Signal::INT);
+        server.signal(Signal::CONT);
+        assert_eq!(exit(&server), 1);
+    });
+    let log = server.log();
+    assert!(log.contains("a second signal"), "{log}");
+    // The process ended before the program gave up on the manager.
+    assert!(!log.contains("cannot tell the service manager"), "{log}");
 }
 
 #[test]
