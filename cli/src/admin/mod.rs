@@ -225,7 +225,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 const CLOSE_TIME: Duration = Duration::from_millis(300);
 
 /// What answers have at the end of the program.
-const LAST_ANSWERS: Duration = Duration::from_millis(500);
+pub(crate) const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
@@ -356,8 +356,12 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_close_loses_the_place_soon() {
-        assert!(config().timeouts.close <= Duration::from_secs(1));
+    fn who_does_not_close_loses_the_place_when_the_page_says_and_before_the_end_is_over() {
+        const PAGE: &str = include_str!("../../../docs/operations/README.md");
+        let told = format!("loses its place {} ms later", config().timeouts.close.as_millis());
+        let words: Vec<_> = PAGE.split_whitespace().collect();
+        assert!(words.join(" ").contains(&told), "{told}");
+        assert!(CLOSE_TIME < LAST_ANSWERS);
     }
 
     #[test]

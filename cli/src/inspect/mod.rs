@@ -23,6 +23,8 @@ use self::filter::Filter;
 use self::json::Json;
 use self::output::Target;
 use self::pcapng::PcapNg;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) use self::queue::FLUSH_TIME;
 use self::queue::{Entry, Queue};
 use self::record::Record;
 use self::text::Text;

@@ -250,7 +250,7 @@ const MOST_BYTES: usize = 8 << 20;
 const A_SECOND: Duration = Duration::from_secs(1);
 
 /// What the end of the process waits for the last frames.
-const FLUSH_TIME: Duration = Duration::from_millis(500);
+pub(crate) const FLUSH_TIME: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

@@ -374,7 +374,7 @@ const QUEUED_LINES: usize = 2048;
 const QUEUED_BYTES: usize = 1 << 20;
 
 /// What the end of the process waits for the last lines.
-const FLUSH_TIME: Duration = Duration::from_millis(200);
+pub(super) const FLUSH_TIME: Duration = Duration::from_millis(200);
 
 /// A line as connections have it, for `log_load`.
 #[cfg(all(test, target_os = "linux"))]

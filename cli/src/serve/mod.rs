@@ -106,6 +106,8 @@ impl Plan {
     }
 }
 
+/// The library judges the same pair when it is bound. That is too late for bad usage and for `config check`, and it does
+/// not know the names of the options. Its exception, `usize::MAX` for no bound, is no size that an option can have.
 fn check_buffers(options: &Serve) -> Result<(), clap::Error> {
     if options
         .bounds

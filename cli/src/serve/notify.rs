@@ -43,8 +43,8 @@ pub(super) fn answer_watchdog(handle: Handle) -> io::Result<()> {
 const READY: &str = "READY=1\nSTATUS=serving";
 
 /// What the process may take to end after the deadline of the shutdown, one after the other: the workers to drop what
-/// is left 1 s (or this message, behind another one, 1.1 s from the signal on), the admin listener 0.6 s, the frames
-/// that are shown 0.5 s, the log 0.2 s.
+/// is left (or this message, behind another one, from the signal on), the admin listener to end, the frames that are
+/// shown to be written, and the log. A test below sums their times.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 #[cfg(target_os = "linux")]
@@ -167,7 +167,27 @@ mod tests {
     use stickler::{Incoming, Server};
     use stickler_testing::frame::REQUEST;
 
+    use super::super::logging;
     use super::*;
+    use crate::{admin, inspect};
+
+    #[test]
+    fn the_manager_is_told_of_all_that_comes_after_the_deadline() {
+        // What workers have after a deadline that cuts connections, and after one that does not.
+        const OF_THE_LIBRARY: &str = include_str!("../../../src/server/shutdown.rs");
+        let (cutting, grace) = (Duration::from_secs(1), Duration::from_millis(100));
+        for line in [
+            "const CUTTING_GRACE: Duration = Duration::from_secs(1);",
+            "const GRACE: Duration = Duration::from_millis(100);",
+        ] {
+            assert!(OF_THE_LIBRARY.lines().any(|it| it == line), "{line}");
+        }
+        let messages = manager::PATIENCE + manager::LONG_PATIENCE;
+        let admin = admin::LAST_ANSWERS + grace;
+        let written = inspect::FLUSH_TIME + logging::FLUSH_TIME;
+        let all = cutting.max(messages) + admin + written;
+        assert!(all <= LAST_WORDS, "{all:?}");
+    }
 
     const PATIENCE: Duration = Duration::from_secs(20);
 

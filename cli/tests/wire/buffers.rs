@@ -9,6 +9,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use crate::case::{Case, run_at_once};
+use crate::cli::bad_saying;
 use crate::environment::with_environment;
 use crate::frame::binary;
 use crate::http::Head;
@@ -65,5 +66,9 @@ fn cli_send_buffer_and_unsent_low_water() {
             server.retire()
         })
     });
-    run_at_once("send buffers", cases.into(), 2);
+    let refused = bad_saying(
+        &["--send-buffer=8KiB", "--unsent-low-water=8193"],
+        "--unsent-low-water is above --send-buffer",
+    );
+    run_at_once("send buffers", cases.into_iter().chain([refused]).collect(), 2);
 }

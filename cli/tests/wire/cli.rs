@@ -78,7 +78,7 @@ pub(crate) fn bad(flags: &'static [&'static str]) -> Case {
 }
 
 /// The same, and standard error says this.
-fn bad_saying(flags: &'static [&'static str], said: &'static str) -> Case {
+pub(crate) fn bad_saying(flags: &'static [&'static str], said: &'static str) -> Case {
     Case::new("cli", format!("{} is refused, and why", flags.join(" ")), move |_| {
         let mut all = flags.to_vec();
         all.extend(["--listen", "127.0.0.1:0"]);
