@@ -6,8 +6,8 @@
 //! | TCP on loopback | a permitted `Host`, no `Origin` | that, and the token; never without a token file |
 //! | TCP elsewhere | a permitted `Host`, no `Origin`, the token | the same |
 //!
-//! The first two columns keep web pages away: a page's requests that change something have an `Origin`, and a page of a
-//! name that was pointed here has that name as `Host`.
+//! The `Host` and the `Origin` keep web pages away: a page's requests that change something have an `Origin`, and a page
+//! of a name that was pointed here has that name as `Host`.
 
 use std::net::IpAddr;
 use std::str::FromStr;

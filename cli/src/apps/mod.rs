@@ -72,7 +72,7 @@ impl Apps {
                     .http(move |request| std::future::ready(pages.answer(&request)))
             }
         };
-        let has_chat = self.chat || self.routes.read().has_chat();
+        let has_chat = self.has_chat();
         let rooms = match has_chat.then(|| self.rooms(ended)).transpose()? {
             Some(None) => return Ok(None),
             rooms => rooms.flatten(),
@@ -84,6 +84,11 @@ impl Apps {
         let (gallery, strangers) = (Gallery::new(), Told::default());
         let open = Arc::new(Open { rooms, gallery, apps: self, strangers });
         server.start(move |incoming| open.answer(incoming)).map(Some)
+    }
+
+    /// Whether there is a chat, on its own path or on those of the routes.
+    pub(crate) fn has_chat(&self) -> bool {
+        self.chat || self.routes.read().has_chat()
     }
 
     /// The rooms; `None` where `ended` is over before there are any.

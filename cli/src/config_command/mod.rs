@@ -37,7 +37,7 @@ pub(crate) fn run(action: &ConfigAction) -> ExitCode {
 /// Whether `serve` would take this file, where there are no flags and no variables.
 ///
 /// # Errors
-/// All that is wrong with its lines; where nothing is, the first thing that is wrong with them together.
+/// All that is wrong with its lines; where nothing is, all that [`serve::faults`] tells of.
 fn check(file: &Path) -> Result<(), String> {
     ConfigFile::read(file, &serve_command()).map_err(|faults| faults.to_string())?;
     let found = match read_alone(file) {

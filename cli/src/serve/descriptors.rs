@@ -18,16 +18,15 @@ pub(super) fn raise_limit() {
     }
 }
 
-/// Whether there are descriptors for this many workers, which listen on so many addresses. tokio panics where
-/// it finds none for its signals.
+/// Whether there are descriptors for this many workers, which listen on so many addresses, and for the runtimes beside
+/// theirs. What listens elsewhere is open by now. tokio panics where it finds none for its signals.
 ///
 /// # Errors
 ///
 /// When there are too few; the message says how many more are needed.
-pub(super) fn check(workers: usize, addresses: usize) -> io::Result<()> {
+pub(super) fn check(workers: usize, addresses: usize, others: usize) -> io::Result<()> {
     let listeners = workers.saturating_sub(1) * addresses;
-    // The signals have a runtime too.
-    let needed = listeners + (workers + 1) * OF_A_RUNTIME + OF_SIGNALS + ONE_CONNECTION;
+    let needed = listeners + (workers + others) * OF_A_RUNTIME + OF_SIGNALS + ONE_CONNECTION;
     let mut taken = Vec::new();
     while taken.len() * 2 < needed {
         let pipe = io::pipe().map_err(|error| {

@@ -138,11 +138,16 @@ fn serve(
     let routes = Arc::new(routes.load().map_err(io::Error::other)?);
     apps.routes.replace(routes.clone());
     let max_memory = config.max_memory;
-    let mut server = bind(options, &places, handed)?.config(config.app_data(routes));
+    let workers = options.workers.unwrap_or_else(cores);
+    let server = bind(options, &places, handed)?.workers(workers);
+    let mut server = server.config(config.app_data(routes));
     if let Some(loaded) = &loaded {
         server = server.tls(loaded.tls.clone());
     }
     let admin = admin.map(Admin::bind).transpose()?;
+    // That of the signals, of the admin listener and of the chat.
+    let others = 1 + usize::from(admin.is_some()) + usize::from(apps.has_chat());
+    descriptors::check(workers, server.bindings().len(), others)?;
     // Before the line on standard output: who has read it may send a signal at once.
     if let Some((certificates, loaded)) = certificates.as_ref().zip(loaded.as_ref()) {
         certificates.report();
@@ -194,10 +199,7 @@ fn serve(
 
 /// The server, bound, with what the command line says of all its connections together.
 fn bind(options: &Serve, places: &Places, handed: Vec<Handed>) -> io::Result<Server> {
-    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let workers = options.workers.unwrap_or_else(cores);
-    let mut server = places.bind(options, handed)?.workers(workers).caps(read_caps(options));
-    descriptors::check(workers, server.bindings().len())?;
+    let mut server = places.bind(options, handed)?.caps(read_caps(options));
     if let Some(bytes) = options.bounds.send_buffer {
         server = server.send_buffer(bytes.0);
     }
@@ -205,6 +207,10 @@ fn bind(options: &Serve, places: &Places, handed: Vec<Handed>) -> io::Result<Ser
         server = server.unsent_low_water(bytes.0);
     }
     Ok(server)
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Says where it serves: in the log, and on standard output for programs. Nothing once the end has begun.

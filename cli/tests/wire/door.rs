@@ -67,9 +67,9 @@ fn door_at_the_end() {
     run_at_once("door_at_the_end", cases, 1);
 }
 
-/// What `serve` says and its exit status when it starts behind this line of a shell.
-fn start_after(script: &str) -> Result<(Option<i32>, String), String> {
-    let output = serve_after(script).args(["--workers", "2"]).output();
+/// What `serve` says and its exit status where it may have so many descriptors.
+fn start_with(limit: u32, flags: &[&str]) -> Result<(Option<i32>, String), String> {
+    let output = serve_after(&format!("ulimit -n {limit}")).args(flags).output();
     let output = output.map_err(|error| error.to_string())?;
     Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
 }
@@ -80,12 +80,25 @@ fn door_that_cannot_open() {
     for limit in 4..=18 {
         let rule = format!("ulimit -n {limit}: exit status 1 and a sentence");
         cases.push(Case::new("cli", rule, move |_| {
-            let (code, said) = start_after(&format!("ulimit -n {limit}"))?;
+            let (code, said) = start_with(limit, &["--workers", "2"])?;
             let has_sentence = said.lines().any(|line| line.starts_with("stickler: "));
             match (code, has_sentence, tells_of_panic(&said)) {
                 (Some(1), true, false) => Ok(()),
                 _ => Err(format!("    observed  {code:?}: {said}")),
             }
+        }));
+    }
+    for flags in [&[][..], &["--chat=off"], &["--admin=127.0.0.1:0"]] {
+        let rule = format!("as many more files as are told are enough, with {flags:?}");
+        cases.push(Case::new("cli", rule, move |_| {
+            let limit = 16;
+            let flags = [&["--workers", "2"], flags].concat();
+            let (_, said) = start_with(limit, &flags)?;
+            let more = said.split("at least ").nth(1).and_then(|rest| rest.split(' ').next());
+            let more: u32 = more.and_then(|it| it.parse().ok()).ok_or(said)?;
+            let server = Server::start_with_descriptors(limit + more, &flags)?;
+            Client::open(server.address())?.close_normally()?;
+            server.retire()
         }));
     }
     run_at_once("door_that_cannot_open", cases, 2);
