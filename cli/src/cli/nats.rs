@@ -13,6 +13,8 @@ pub(crate) struct Nats {
     /// Any of them will do: the next one is tried where one is away. nats-server 2.11.15 or newer with
     /// JetStream.
     #[arg(long, env = "STICKLER_NATS", value_name = "URL[,URL..]", value_delimiter = ',')]
+    // A password may stand in it, and `--help` shows what variables hold.
+    #[arg(hide_env_values = true)]
     #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = "NATS")]
     pub(crate) nats: Vec<String>,
 

@@ -47,7 +47,8 @@ fn name(source: &Source, id: &str) -> String {
 fn shown(arg: &Arg, values: &[String]) -> Value {
     let shown = values.iter().map(|value| match value.parse::<bool>() {
         Ok(is_on) if is_switch(arg) => Value::Boolean(is_on),
-        _ => one(&without_password(value)),
+        _ if arg.get_id() == "nats" => one(&without_login(value)),
+        _ => one(value),
     });
     let mut shown: Vec<_> = shown.collect();
     match shown.pop() {
@@ -67,15 +68,16 @@ fn one(text: &str) -> Value {
     }
 }
 
-/// A URL without who logs in by it: NATS takes a token there, too.
-fn without_password(value: &str) -> String {
-    let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest.get(..authority).and_then(|authority| authority.rfind('@')) {
-        Some(at) => format!("{scheme}://***{}", rest.get(at..).unwrap_or_default()),
-        None => value.to_owned(),
-    }
+/// A URL of NATS without who logs in by it: a name and a password, or a token. NATS takes it without a scheme, too.
+fn without_login(url: &str) -> String {
+    // In a password that lacks its percent-encoding there may be anything, also an `@` or a slash.
+    let Some((login, host)) = url.rsplit_once('@') else { return url.to_owned() };
+    let scheme = SCHEMES.iter().find(|scheme| login.starts_with(**scheme)).unwrap_or(&"");
+    format!("{scheme}***@{host}")
 }
+
+/// What else stands before the login may be a part of it.
+const SCHEMES: [&str; 4] = ["nats://", "tls://", "ws://", "wss://"];
 
 #[cfg(test)]
 mod tests {
@@ -85,13 +87,16 @@ mod tests {
     fn who_logs_in_is_hidden() {
         for (url, shown) in [
             ("nats://u:p@host:4222", "nats://***@host:4222"),
+            ("u:p@127.0.0.1:4222", "***@127.0.0.1:4222"),
+            ("token@host", "***@host"),
             ("tls://token@host", "tls://***@host"),
             ("nats://u:p@ss@host/x", "nats://***@host/x"),
+            ("nats://u:p/ss@host", "nats://***@host"),
+            ("u:p://ss@host", "***@host"),
             ("nats://host:4222", "nats://host:4222"),
-            ("https://*.example.com", "https://*.example.com"),
-            ("/a@b", "/a@b"),
+            ("host:4222", "host:4222"),
         ] {
-            assert_eq!(without_password(url), shown);
+            assert_eq!(without_login(url), shown);
         }
     }
 }

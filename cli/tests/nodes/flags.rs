@@ -94,6 +94,23 @@ fn each_flag_about_nats_is_read() {
 }
 
 #[test]
+fn who_logs_in_by_a_url_is_shown_nowhere() {
+    let url = "ann:s3cret@127.0.0.1:4222";
+    for (args, part) in [
+        (&["--help"][..], "STICKLER_NATS"),
+        (&["serve", "--help"], "STICKLER_NATS"),
+        (&["serve", "-h"], "--nats"),
+        (&["man"], "STICKLER_NATS"),
+        (&["config", "print"], "nats = [\"***@127.0.0.1:4222\"] # variable STICKLER_NATS"),
+    ] {
+        let ended = program().args(args).env("STICKLER_NATS", url).output().unwrap();
+        let out = String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap();
+        assert!(ended.status.success() && out.contains(part), "{args:?}: {out}");
+        assert!(!out.contains("s3cret") && !out.contains("ann:"), "{args:?}: {out}");
+    }
+}
+
+#[test]
 fn what_has_no_effect_is_refused() {
     ends(&["--nats-credentials", "a.creds"], 2, "--nats");
     ends(&["--nats-ca", "a.pem"], 2, "--nats");
