@@ -124,13 +124,23 @@ fn flag_of(line: &[OsString], id: &str) -> Option<PathBuf> {
         if *word == *flag {
             return Some(words.next().map(PathBuf::from).unwrap_or_default());
         }
-        if let Some(value) =
-            word.to_str().and_then(|word| word.strip_prefix(&flag)?.strip_prefix('='))
-        {
+        if let Some(value) = behind(word, &format!("{flag}=")) {
             return Some(value.into());
         }
     }
     None
+}
+
+/// What stands in a word behind this; a path need not be UTF-8.
+#[cfg(unix)]
+fn behind<'a>(word: &'a OsStr, start: &str) -> Option<&'a OsStr> {
+    use std::os::unix::ffi::OsStrExt;
+    word.as_bytes().strip_prefix(start.as_bytes()).map(OsStr::from_bytes)
+}
+
+#[cfg(not(unix))]
+fn behind<'a>(word: &'a OsStr, start: &str) -> Option<&'a OsStr> {
+    word.to_str()?.strip_prefix(start).map(OsStr::new)
 }
 
 /// Whether the variable of this option says something.

@@ -1,5 +1,7 @@
 //! What stands in the file has an effect, or is an error that names its line.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use stickler_testing::folder::Folder;
@@ -161,4 +163,20 @@ fn a_file_that_is_fit_for_use_is_fine_whatever_the_variables_hold() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/stickler.toml");
     let (code, _, said) = run(stickler().args(["config", "check", page]));
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn the_name_of_the_file_need_not_be_utf8() {
+    let folder = Folder::new("config-name");
+    let file = folder.path().join(OsStr::from_bytes(b"\xff.toml"));
+    std::fs::write(&file, "workers = 3\nlisten = 'foo'\n").unwrap();
+    let mut joined = OsStr::new("--config=").to_owned();
+    joined.push(&file);
+    for words in [&["--config".into(), file.clone().into_os_string()][..], &[joined]] {
+        let (code, out, said) = run(stickler().args(["config", "print"]).args(words));
+        assert!(code == Some(0) && out.contains("\nworkers = 3 # "), "{words:?}: {out}{said}");
+    }
+    for said in refused(&file) {
+        assert!(said.contains("'foo' for 'listen ("), "{said}");
+    }
 }
