@@ -10,20 +10,21 @@ use clap::{Arg, Args, Command, CommandFactory, FromArgMatches};
 use super::{
     Action, Cli, ConfigAction, ConfigOptions, Serve, serve_command, usage_error, variable_of,
 };
-use crate::config_file::{ConfigFile, Route};
+use crate::config_file::{ConfigFile, Faults, Route};
 use crate::variables;
 
 /// Reads the command line; help and version are errors that exit with 0.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, clap::Error> {
     let args = with_default_command(args.into_iter().collect());
+    let read = |path: &Path| ConfigFile::read(path, &serve_command());
     let is = |at: usize, name: &str| args.get(at).is_some_and(|arg| arg == name);
     if is(1, "serve") && !is_for_help(&args) {
-        return Ok(Action::Serve(Box::new(read_serve(args, Variables::Count)?)));
+        return Ok(Action::Serve(Box::new(read_serve(args, Variables::Count, read)?)));
     }
     if is(1, "config") && is(2, "print") && !is_for_help(&args) {
         let mut line = args;
         line.splice(1..3, ["serve".into()]);
-        let action = ConfigAction::Print(Box::new(read_serve(line, Variables::Count)?));
+        let action = ConfigAction::Print(Box::new(read_serve(line, Variables::Count, read)?));
         return Ok(Action::Config(ConfigOptions { action }));
     }
     let matches = command_for(&args)
@@ -33,14 +34,16 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, 
     action.ok_or_else(|| Cli::command().error(ErrorKind::MissingSubcommand, "no command"))
 }
 
-/// The options of `serve` that this file has, and the defaults; no variable counts.
+/// The options of `serve` that the file at this path has, and the defaults; no variable counts.
 ///
 /// # Errors
 /// As those of [`parse`].
-pub(crate) fn read_alone(file: &Path) -> Result<Serve, clap::Error> {
+pub(crate) fn read_alone(path: &Path, file: ConfigFile) -> Result<Serve, clap::Error> {
     let mut config = OsString::from("--config=");
-    config.push(file);
-    read_serve(vec!["stickler".into(), "serve".into(), config], Variables::LeftAside)
+    config.push(path);
+    let line = vec!["stickler".into(), "serve".into(), config];
+    // The file is not read a second time: a pipe is empty then.
+    read_serve(line, Variables::LeftAside, |_| Ok(file))
 }
 
 impl Serve {
@@ -49,7 +52,8 @@ impl Serve {
     /// # Errors
     /// As those of [`parse`].
     pub(crate) fn read_again(&self) -> Result<Serve, clap::Error> {
-        read_serve(self.line.clone(), Variables::Count)
+        let read = |path: &Path| ConfigFile::read(path, &serve_command());
+        read_serve(self.line.clone(), Variables::Count, read)
     }
 
     /// These options with what a route says instead, for the connections of that route.
@@ -80,7 +84,11 @@ enum Variables {
 }
 
 /// Reads `stickler serve ...`. What the file says stands before the rest, and only where nothing else says it.
-fn read_serve(line: Vec<OsString>, variables: Variables) -> Result<Serve, clap::Error> {
+fn read_serve(
+    line: Vec<OsString>,
+    variables: Variables,
+    read: impl FnOnce(&Path) -> Result<ConfigFile, Faults>,
+) -> Result<Serve, clap::Error> {
     let counts = variables == Variables::Count;
     let is_said = |id: &str| flag_of(&line, id).is_some() || counts && is_set(id);
     let by_flag = flag_of(&line, "config").map(|path| ("--config", path));
@@ -88,8 +96,7 @@ fn read_serve(line: Vec<OsString>, variables: Variables) -> Result<Serve, clap::
     let file = match by_flag.or_else(|| counts.then(by_variable).flatten()) {
         // Without a value it is an error of the command line.
         Some((name, path)) if !path.as_os_str().is_empty() => {
-            let file = ConfigFile::read(&path, &serve_command());
-            let file = file.map_err(|faults| usage_error(faults.named_by(name)))?;
+            let file = read(&path).map_err(|faults| usage_error(faults.named_by(name)))?;
             Some(file.without(is_said))
         }
         _ => None,

@@ -39,8 +39,8 @@ pub(crate) fn run(action: &ConfigAction) -> ExitCode {
 /// # Errors
 /// All that is wrong with its lines; where nothing is, all that [`serve::faults`] tells of.
 fn check(file: &Path) -> Result<(), String> {
-    ConfigFile::read(file, &serve_command()).map_err(|faults| faults.to_string())?;
-    let found = match read_alone(file) {
+    let read = ConfigFile::read(file, &serve_command()).map_err(|faults| faults.to_string())?;
+    let found = match read_alone(file, read) {
         Ok(options) => serve::faults(&options),
         Err(error) => vec![sentence_of(&error)],
     };

@@ -115,16 +115,22 @@ pub(super) fn prefixes(options: &Serve) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use stickler_testing::folder::Folder;
 
     use super::*;
-    use crate::cli::read_alone;
+    use crate::cli::{read_alone, serve_command};
+    use crate::config_file::ConfigFile;
+
+    fn options_at(path: &Path) -> Serve {
+        read_alone(path, ConfigFile::read(path, &serve_command()).unwrap()).unwrap()
+    }
 
     fn routes(folder: &Folder, text: &str) -> Vec<Route> {
         let path = folder.path().join("stickler.toml");
         fs::write(&path, text).unwrap();
-        read(&read_alone(&path).unwrap()).unwrap().routes
+        read(&options_at(&path)).unwrap().routes
     }
 
     /// Every option of a route, and a value that is not the default.
@@ -190,7 +196,7 @@ mod tests {
         ] {
             let route = format!("[[route]]\npath = '/r'\napplication = '{application}'\n{more}\n");
             fs::write(&path, format!("{chat}\n{route}")).unwrap();
-            let said = read(&read_alone(&path).unwrap()).map_err(|error| error.to_string());
+            let said = read(&options_at(&path)).map_err(|error| error.to_string());
             assert_eq!(said.is_ok(), fits, "{chat} {application} {more}");
             if let Err(said) = said {
                 assert!(said.contains("stickler.toml:2: /chat, which is of "), "{said}");

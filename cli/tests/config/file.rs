@@ -1,8 +1,10 @@
 //! What stands in the file has an effect, or is an error that names its line.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use stickler_testing::folder::Folder;
 
@@ -178,5 +180,21 @@ fn the_name_of_the_file_need_not_be_utf8() {
     }
     for said in refused(&file) {
         assert!(said.contains("'foo' for 'listen ("), "{said}");
+    }
+}
+
+#[test]
+fn config_check_reads_a_pipe_once() {
+    for (text, code, part) in [
+        ("listen = 'foo'\n", Some(2), "invalid value 'foo' for 'listen (/dev/stdin:1)'"),
+        (LISTEN, Some(0), "/dev/stdin: fine"),
+    ] {
+        let mut command = stickler();
+        command.args(["config", "check", "/dev/stdin"]).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap();
+        assert!(ended.status.code() == code && said.contains(part), "{said}");
     }
 }
