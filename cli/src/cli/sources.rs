@@ -83,12 +83,14 @@ impl Sources {
         matches!(self.of(id), Some((Source::Variable, _)))
     }
 
-    /// The options whose values differ, by their names in clap.
+    /// The options whose values differ, or mean something else since one of the two says them, by their names in clap.
     pub(crate) fn differing(&self, other: &Sources) -> Vec<String> {
         let ids = self.0.keys().chain(other.0.keys().filter(|id| !self.0.contains_key(*id)));
         let value =
             |sources: &Sources, id: &str| sources.0.get(id).map(|(_, values)| values.clone());
-        ids.filter(|id| value(self, id) != value(other, id)).cloned().collect()
+        let means_other =
+            |id: &str| MEANS_MORE.contains(&id) && self.is_said(id) != other.is_said(id);
+        ids.filter(|id| value(self, id) != value(other, id) || means_other(id)).cloned().collect()
     }
 
     /// The same, but what those of `before` say of the options of which this is true.
@@ -103,3 +105,6 @@ impl Sources {
         Sources(BTreeMap::from([(id.to_owned(), (Source::Variable, Vec::new()))]))
     }
 }
+
+/// The options that can be reloaded whose default means more where it is said: the origins are those of the chat then.
+const MEANS_MORE: [&str; 1] = ["allowed_origin"];

@@ -89,6 +89,25 @@ fn the_origins_of_the_chat_change_too() {
 }
 
 #[test]
+fn a_default_that_is_said_from_now_on_is_a_change_where_it_means_more_then() {
+    let folder = Folder::new("reload-said");
+    let fields = "Origin: https://a.example\r\nSec-WebSocket-Protocol: chat.v1\r\n";
+    let file = write(&folder, "a.toml", LISTEN);
+    let server = serve(&file);
+    for (said, is_open) in [("allowed-origin = 'any'\n", true), ("", false)] {
+        write(&folder, "a.toml", &format!("{LISTEN}{said}"));
+        let line = reload(&server, LOADED);
+        assert_eq!(open(server.address(), "/chat", fields).0 != 403, is_open, "{line}");
+        assert!(line.contains("changed=\"allowed-origin\""), "{line}");
+        // Nothing has changed since then, and other defaults mean the same when they are said.
+        write(&folder, "a.toml", &format!("{LISTEN}{said}max-head-size = '16KiB'\n"));
+        let line = reload(&server, LOADED);
+        assert!(line.contains("changed=\"\""), "{line}");
+    }
+    server.retire().unwrap();
+}
+
+#[test]
 fn the_filter_of_the_log_changes() {
     let folder = Folder::new("reload-log");
     let file = write(&folder, "a.toml", LISTEN);
