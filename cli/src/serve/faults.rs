@@ -31,7 +31,8 @@ pub(crate) fn faults(options: &Serve) -> Vec<String> {
         Trace::read(options).map(drop),
         Admin::read(options).map(drop),
         check_buffers(options),
-        logging::check(options.log_filter()).map_err(usage_error),
+        // Where no filter is said there is RUST_LOG, a variable.
+        options.log_filter().map_or(Ok(()), |it| logging::check(Some(it))).map_err(usage_error),
     ];
     let parts = parts.into_iter().filter_map(Result::err);
     let routes = options.routes.iter().flat_map(|route| routes::faults(options, route));

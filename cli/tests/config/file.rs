@@ -160,6 +160,7 @@ fn a_file_that_is_fit_for_use_is_fine_whatever_the_variables_hold() {
     let file = write(&folder, "a.toml", LISTEN);
     let mut command = stickler();
     command.args(["config", "check"]).arg(&file).env("STICKLER_WORKERS", "none");
+    command.env("RUST_LOG", "stikler=debug");
     assert_eq!(run(&mut command), (Some(0), format!("{}: fine\n", file.display()), String::new()));
     // The file of the page.
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/stickler.toml");
