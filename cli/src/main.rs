@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Action::Verdict(options) => Ok(verdict::run(&options)),
         Action::Config(options) => Ok(config_command::run(&options.action)),
         Action::Completions(options) => Ok(options.print(cli::command())),
-        Action::Token(options) => auth::make::run(&options).map_err(cli::usage_error),
+        Action::Token(options) => Ok(cli::manual::done(auth::make::run(&options))),
         Action::Man(options) => Ok(options.write(cli::command())),
     });
     match done {

@@ -1,7 +1,6 @@
 //! `stickler token`: a new token, and its line for the file.
 
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,19 +20,19 @@ pub(crate) struct Options {
 /// Writes a new token and its line on standard output.
 ///
 /// # Errors
-/// There is no randomness, or standard output is closed.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
+/// There is no randomness, or as the writer: where the reader has gone away, nobody has the token.
+pub(crate) fn run(options: &Options) -> io::Result<()> {
     let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|error| format!("no random numbers: {error}"))?;
+    let none = |error| io::Error::other(format!("no random numbers: {error}"));
+    getrandom::fill(&mut random).map_err(none)?;
     let token = URL_SAFE_NO_PAD.encode(random);
     let mut out = io::stdout().lock();
-    let written = writeln!(
+    writeln!(
         out,
         "# The token, for the client: it is not stored anywhere else.\n# {token}\n{}",
         line(&options.name, &token)
-    );
-    written.and_then(|()| out.flush()).map_err(|error| format!("standard output: {error}"))?;
-    Ok(ExitCode::SUCCESS)
+    )?;
+    out.flush()
 }
 
 /// The line of a token in a file.

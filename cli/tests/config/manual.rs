@@ -1,5 +1,6 @@
 //! Completions and pages of the manual: shells read them, and they know the flags.
 
+use std::fs::File;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -99,4 +100,18 @@ fn a_page_is_written_for_each_command() {
     let (code, _, said) = run(stickler().args(["man", "--dir", "/nonexistent"]));
     assert_eq!(code, Some(1));
     assert!(said.contains("/nonexistent"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_written_is_no_bad_usage() {
+    for args in [&["token", "a"][..], &["man"], &["completions", "bash"], &["config", "schema"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let ended = stickler().args(args).stdout(full).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{args:?}: {said}");
+        assert!(
+            said.starts_with("stickler: cannot write: ") && said.lines().count() == 1,
+            "{said}"
+        );
+    }
 }
