@@ -26,7 +26,7 @@ pub(crate) fn check_file(path: &Path) -> io::Result<()> {
 }
 
 fn check_is_file(found: &Metadata) -> io::Result<()> {
-    if found.is_file() { Ok(()) } else { Err(io::Error::other("this is no file")) }
+    if found.is_file() { Ok(()) } else { Err(io::Error::other("this is no regular file")) }
 }
 
 /// The mode of the file, where it has any of these bits. Where files have no modes there is never one.

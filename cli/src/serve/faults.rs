@@ -15,6 +15,12 @@ use crate::inspect::Trace;
 /// All values that are none; where there are such, not all that is wrong with options together. No file is read and
 /// nothing is bound. Each is told once; there are none where these options could be served with.
 pub(crate) fn faults(options: &Serve) -> Vec<String> {
+    // Without --listen-tls the certificates may be for listeners that systemd hands over.
+    faults_beside(options, !options.tls.tls_cert.is_empty())
+}
+
+/// As [`faults`], where it is known whether a listener was handed over that speaks TLS.
+pub(super) fn faults_beside(options: &Serve, is_tls_handed: bool) -> Vec<String> {
     let parts = [
         Places::read_plain(options).map(drop),
         Places::read_tls(options).map(drop),
@@ -36,8 +42,6 @@ pub(crate) fn faults(options: &Serve) -> Vec<String> {
     ];
     let parts = parts.into_iter().filter_map(Result::err);
     let routes = options.routes.iter().flat_map(|route| routes::faults(options, route));
-    // Without --listen-tls the certificates may be for listeners that systemd hands over.
-    let is_tls_handed = !options.tls.tls_cert.is_empty();
     let plan = Plan::read(options, is_tls_handed).err();
     let mut found = Vec::new();
     for fault in parts.chain(routes).chain(plan) {

@@ -15,6 +15,7 @@ use stickler::{Caps, Config, Handle, Inspect};
 use super::Plan;
 use super::config::read_caps;
 use super::drain::Drain;
+use super::faults::faults_beside;
 use super::logging::{self, Log};
 use super::notify;
 use super::tls::{Certificates, End, Loaded, look};
@@ -172,6 +173,11 @@ impl InForce {
             check_file(file).map_err(cannot)?;
         }
         let mut options = self.options.read_again().map_err(|error| sentence_of(&error))?;
+        // Also of what takes a new start: otherwise that start would be the first to tell of it.
+        let faults = faults_beside(&options, self.is_tls_handed);
+        if !faults.is_empty() {
+            return Err(faults.join("\n"));
+        }
         let changed = self.options.sources.differing(&options.sources);
         let (mut changed, fixed): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|id| Serve::is_reloaded(id));
@@ -180,7 +186,8 @@ impl InForce {
             before.len() == now.len() && before.iter().zip(now).all(|(old, new)| old.is_as(new));
         options.keep_fixed(&self.options);
         let plan = Plan::read(&options, self.is_tls_handed);
-        let plan = plan.map_err(|error| sentence_of(&error))?;
+        // The options are fine by themselves, so it is the old values that others do not go with.
+        let plan = plan.map_err(|error| beside_old(&sentence_of(&error), &fixed))?;
         let Plan { certificates, mut config, routes, .. } = plan;
         config.inspect.clone_from(&self.inspect);
         config.check().map_err(|error| error.to_string())?;
@@ -256,6 +263,14 @@ struct Next {
 /// The names of options as people write them.
 fn names(ids: &[String]) -> String {
     ids.iter().map(|id| id.replace('_', "-")).collect::<Vec<_>>().join(" ")
+}
+
+/// Says of a fault that the old values of these options have a part in it.
+fn beside_old(sentence: &str, fixed: &[String]) -> String {
+    let names = names(fixed);
+    format!(
+        "{sentence}; this server keeps the old values of {names}, and a new start takes the new ones"
+    )
 }
 
 /// Waits a moment for whoever asks several times.

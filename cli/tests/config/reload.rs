@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -189,5 +190,78 @@ fn a_flag_goes_on_beating_the_file() {
     reload(&server, LOADED);
     let (_, mut stream) = open(server.address(), "/echo", "");
     assert_eq!(answer(&mut stream, 100), 0x82);
+    server.retire().unwrap();
+}
+
+#[test]
+fn a_fault_of_an_option_that_takes_a_new_start_is_a_fault_too() {
+    let folder = Folder::new("reload-fixed-fault");
+    let file = write(&folder, "a.toml", LISTEN);
+    let server = serve(&file);
+    for (text, parts) in [
+        ("listen = 'foo'\n", &["'foo' for 'listen ("][..]),
+        ("path = 'echo'\n", &["'echo' for 'path ("]),
+        ("trusted-proxy = 'zzz'\n", &["'zzz' for 'trusted-proxy ("]),
+        ("admin = '::::'\n", &["admin ("]),
+        ("drain-delay = '9s'\n", &["drain-delay ("]),
+        // All of them are told, in one line.
+        ("path = 'echo'\nown-host = '//'\n", &["'echo' for 'path (", "'//' for 'own-host ("]),
+    ] {
+        write(&folder, "a.toml", &format!("max-message-size = 50\n{text}"));
+        let line = reload(&server, NOT_LOADED);
+        assert!(parts.iter().all(|part| line.contains(part)), "{text}: {line}");
+    }
+    let log = server.log();
+    assert!(!log.contains(LOADED) && !log.contains("take a new start"), "{log}");
+    server.retire().unwrap();
+}
+
+#[test]
+fn what_does_not_go_with_the_old_value_of_an_option_tells_which_option_has_changed() {
+    let folder = Folder::new("reload-beside");
+    let file = write(&folder, "a.toml", &format!("{LISTEN}path = '/echo'\n"));
+    let server = serve(&file);
+    let route = "[[route]]\npath = '/echo'\napplication = 'echo'\n";
+    // By itself the file is fine.
+    write(&folder, "a.toml", &format!("{LISTEN}path = '/other'\n{route}"));
+    let line = reload(&server, NOT_LOADED);
+    assert!(line.contains("'/echo' is of path"), "{line}");
+    assert!(line.contains("this server keeps the old values of path, and"), "{line}");
+    // Where the file is at fault alone, nothing is said of a new start.
+    write(&folder, "a.toml", &format!("{LISTEN}path = '/echo'\n{route}"));
+    let line = reload(&server, NOT_LOADED);
+    assert!(line.contains("'/echo' is of path") && !line.contains("new start"), "{line}");
+    server.retire().unwrap();
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_file_is_refused_and_not_waited_for() {
+    let folder = Folder::new("reload-pipe");
+    let file = write(&folder, "a.toml", &format!("{LISTEN}path = '/echo'\n"));
+    let server = serve(&file);
+    std::fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let line = reload(&server, NOT_LOADED);
+    assert!(line.contains("a.toml: this is no regular file"), "{line}");
+    std::fs::remove_file(&file).unwrap();
+    write(&folder, "a.toml", &format!("{LISTEN}path = '/echo'\nmax-queued = '2MiB'\n"));
+    assert!(reload(&server, LOADED).contains("max-queued"));
+    server.retire().unwrap();
+}
+
+#[test]
+fn what_a_pipe_said_at_the_start_stays_in_force() {
+    let folder = Folder::new("reload-substituted");
+    let text = format!("{LISTEN}[[route]]\npath = '/in'\napplication = 'echo'\n");
+    let file = write(&folder, "a.toml", &text);
+    // What is read from standard input once is not there a second time.
+    let mut cat = Command::new("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = stickler();
+    command.args(["serve", "--config", "/dev/stdin"]).stdin(cat.stdout.take().unwrap());
+    let server = Server::spawn(command, 1, "").unwrap();
+    cat.wait().unwrap();
+    let line = reload(&server, NOT_LOADED);
+    assert!(line.contains("this is no regular file"), "{line}");
+    assert_eq!(open(server.address(), "/in", "").0, 101);
     server.retire().unwrap();
 }
