@@ -1,12 +1,13 @@
 //! What a node is told about NATS.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where NATS is, and how much the stream keeps.
 ///
 /// The bounds of the stream count when it is made. A stream that is there already is taken as it is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     pub(crate) servers: Vec<String>,
     pub(crate) credentials: Option<PathBuf>,
@@ -103,5 +104,34 @@ impl Options {
     pub fn timeout(mut self, timeout: Duration) -> Options {
         self.timeout = timeout;
         self
+    }
+}
+
+impl fmt::Debug for Options {
+    /// Leaves the servers out: their URLs may say who logs in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("credentials", &self.credentials)
+            .field("ca", &self.ca)
+            .field("may_be_away", &self.may_be_away)
+            .field("stream", &self.stream)
+            .field("max_age", &self.max_age)
+            .field("max_messages", &self.max_messages)
+            .field("max_bytes", &self.max_bytes)
+            .field("replicas", &self.replicas)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_logs_in_is_not_shown() {
+        let options = Options::new(["nats://ann:s3cret@host:4222", "s3cret@host"]);
+        let shown = format!("{options:?}");
+        assert!(shown.contains("STICKLER") && !shown.contains("s3cret"), "{shown}");
     }
 }
