@@ -197,7 +197,7 @@ mod tests {
         let (done, is_done) = std::sync::mpsc::channel();
         std::thread::spawn(move || done.send(Token::read(&pipe).map(drop)));
         let read = is_done.recv_timeout(std::time::Duration::from_secs(20));
-        assert!(read.expect("it waits").unwrap_err().contains("no file"));
+        assert!(read.expect("it waits").unwrap_err().contains("no regular file"));
     }
 
     #[test]

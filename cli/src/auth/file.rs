@@ -118,7 +118,7 @@ mod tests {
         }
         let said = read(&path, Kind::Secret).unwrap_err();
         assert!(said.contains("mode 0602") && said.contains("chmod 600"), "{said}");
-        assert!(read(folder.path(), Kind::Public).unwrap_err().contains("no file"));
+        assert!(read(folder.path(), Kind::Public).unwrap_err().contains("no regular file"));
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || done.send(read(&path, Kind::Secret)));
         let read = is_done.recv_timeout(Duration::from_secs(20));
-        assert!(read.expect("it waits").unwrap_err().contains("no file"));
+        assert!(read.expect("it waits").unwrap_err().contains("no regular file"));
     }
 
     #[test]

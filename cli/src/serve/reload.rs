@@ -356,7 +356,7 @@ mod tests {
                 done.send(error)
             });
             let error = is_done.recv_timeout(Duration::from_secs(20)).expect("it waits").unwrap();
-            assert!(error.contains(replaced) && error.contains("no file"), "{error}");
+            assert!(error.contains(replaced) && error.contains("no regular file"), "{error}");
             std::fs::remove_file(replaced).unwrap();
         }
     }
