@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, PathBufValueParser};
+use stickler::Config;
 use stickler::http::HeaderName;
 
 /// The admin listener, and what is made for those who look at it.
@@ -44,9 +45,9 @@ const DEFAULT_ADMIN: &str = "127.0.0.1:9002";
 
 fn parse_field_name(text: &str) -> Result<HeaderName, String> {
     let name: HeaderName = text.parse().map_err(|_| "wanted: the name of a header field")?;
-    // RFC 6455 §11.3: the protocol has these for itself; the library knows the others.
-    match name.as_str().starts_with("sec-") {
-        true => Err("the protocol has the names that begin with Sec- for itself".into()),
-        false => Ok(name),
+    // The library knows which names the protocol has for itself: what is taken here is taken at the start.
+    match Config::default().id_header(name.clone()).check() {
+        Ok(()) => Ok(name),
+        Err(_) => Err("the protocol has this field for itself".into()),
     }
 }
