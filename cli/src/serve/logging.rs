@@ -5,11 +5,15 @@
 //! and counted; when it is gone, the thread goes on discarding. Characters that
 //! could forge a line or drive a terminal are escaped, whoever sent them.
 //!
+//! Lines that cannot be written, as on a full disk, are counted too.
+//!
 //! What is logged can be changed while the program runs: [`Log::set_filter`].
+
+mod output;
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -239,7 +243,7 @@ impl Lines {
         // Without the thread there is no log, which is no reason not to serve.
         let _ = thread::Builder::new()
             .name("log".into())
-            .spawn(move || write_all(&waiting, &queue, output, format));
+            .spawn(move || output::write_all(&waiting, &queue, output, format));
         lines
     }
 
@@ -314,34 +318,6 @@ impl Write for LineWriter<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn write_all(waiting: &Receiver<Entry>, queue: &Queue, mut output: impl Write, format: LogFormat) {
-    for entry in waiting {
-        match entry {
-            Entry::Line { reserved, line } => {
-                // A reader that went away is none of our business.
-                let _ = output.write_all(&line);
-                queue.release(reserved);
-                let dropped = queue.untold.swap(0, Ordering::Relaxed);
-                if dropped > 0 {
-                    let _ = output.write_all(dropped_line(dropped, format).as_bytes());
-                }
-            }
-            Entry::Flush(done) => drop(done.send(())),
-        }
-    }
-}
-
-fn dropped_line(dropped: u64, format: LogFormat) -> String {
-    match format {
-        LogFormat::Text => format!("WARN log lines were dropped dropped={dropped}\n"),
-        LogFormat::Json => {
-            format!(
-                "{{\"level\":\"WARN\",\"message\":\"log lines were dropped\",\"dropped\":{dropped}}}\n"
-            )
-        }
     }
 }
 

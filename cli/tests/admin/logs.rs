@@ -175,12 +175,16 @@ fn a_pipe_whose_reader_is_gone_leaves_the_server_serving() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_leaves_the_server_serving() {
+fn a_full_disk_leaves_the_server_serving_and_costs_lines_that_are_counted() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut muted = Muted::start("full", full.into());
     muted.talk(100);
     muted.echoes();
     assert_eq!(muted.child.try_wait().unwrap(), None);
+    let begun = Instant::now();
+    while muted.dropped() < 200.0 {
+        assert!(begun.elapsed() < PATIENCE, "{}", muted.dropped());
+    }
 }
 
 #[test]
