@@ -6,6 +6,7 @@
 mod admin;
 mod apps;
 mod auth;
+mod blocking;
 mod cli;
 mod config_command;
 mod config_file;

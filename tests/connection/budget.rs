@@ -74,7 +74,7 @@ async fn s10_4_pings_keep_no_memory_and_input_does() {
     for _ in 0..10 {
         advance(Duration::from_secs(1)).await;
         holders[0].0.send(frame(0x89, b"here"));
-        holders[1].0.send(frame(0x00, [1]));
+        holders[1].0.send(frame(0x00, [1; 1 << 10]));
         settle().await;
     }
     let (honest, _serving, _) = open_on(&endpoint, REQUEST, echo).await;

@@ -233,6 +233,13 @@ const ROOMS: &[Room] = &[
         never: &[],
     },
     Room {
+        name: "blocking",
+        at: "cli/src/blocking.rs",
+        crates: &["*"],
+        roots: &["blocking"],
+        never: &[],
+    },
+    Room {
         name: "auth",
         at: "cli/src/auth",
         crates: &["*"],
@@ -293,7 +300,7 @@ const ROOMS: &[Room] = &[
         name: "inspector",
         at: "cli/src/inspect",
         crates: &["*"],
-        roots: &["inspect", "cli", "permissions"],
+        roots: &["inspect", "blocking", "cli", "permissions"],
         never: &[],
     },
     Room {
@@ -311,6 +318,7 @@ const ROOMS: &[Room] = &[
             "serve",
             "admin",
             "apps",
+            "blocking",
             "cli",
             "config_file",
             "inspect",

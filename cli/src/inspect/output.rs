@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::blocking::Blocking;
 use crate::cli::TraceFormat;
 use crate::permissions::{FOR_ALL_BUT_OWNER, mode_with};
 
@@ -30,8 +31,8 @@ impl Target {
     /// A sentence that names the file.
     pub(super) fn open(&self, format: TraceFormat) -> io::Result<Box<dyn Write + Send>> {
         Ok(match self {
-            Target::StandardError => Box::new(io::stderr()),
-            Target::StandardOutput => Box::new(io::stdout()),
+            Target::StandardError => Box::new(Blocking(io::stderr())),
+            Target::StandardOutput => Box::new(Blocking(io::stdout())),
             Target::File(path) => {
                 let named = |error: io::Error| {
                     let sentence = format!("cannot write frames to {}: {error}", path.display());

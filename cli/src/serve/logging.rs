@@ -26,6 +26,7 @@ use tracing_subscriber::{EnvFilter, Layer, reload};
 use super::filter::{Filter, Source};
 use super::panics;
 use crate::admin::Replaced;
+use crate::blocking::Blocking;
 use crate::cli::LogFormat;
 use crate::variables;
 
@@ -36,7 +37,7 @@ use crate::variables;
 /// A sentence, when the filter cannot be read.
 pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result<Log, String> {
     let Read { filter, in_force, foreign } = read_filter(filter)?;
-    let lines = Lines::to(io::stderr(), format);
+    let lines = Lines::to(Blocking(io::stderr()), format);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(lines.clone())

@@ -1,11 +1,13 @@
 //! The filter of the log, changed while the program runs; and standard error that nobody reads.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
+use std::thread;
 use std::time::Instant;
 
+use rustix::io::ioctl_fionbio;
 use stickler_testing::blocking::{read_frame, read_head};
 use stickler_testing::folder::Folder;
 use stickler_testing::frame::text;
@@ -161,6 +163,29 @@ fn a_pipe_that_nobody_reads_costs_lines_that_are_counted() {
     }
     muted.echoes();
     assert_eq!(muted.at.get("/livez").status, 200);
+}
+
+/// Whoever shares the pipe may have marked it as non-blocking.
+#[test]
+fn a_pipe_where_writes_do_not_wait_costs_no_lines() {
+    let (mut read, written) = io::pipe().unwrap();
+    ioctl_fionbio(&written, true).unwrap();
+    ioctl_fionbio(&read, true).unwrap();
+    let muted = Muted::start("unwaited", written.into());
+    // More than the pipe has room for, and less than may wait.
+    const CONNECTIONS: usize = 20;
+    muted.talk(CONNECTIONS);
+    let begun = Instant::now();
+    let mut log = Vec::new();
+    let ended = |log: &[u8]| String::from_utf8_lossy(log).matches("connection ended").count();
+    while ended(&log) < CONNECTIONS && begun.elapsed() < PATIENCE {
+        match read.read_to_end(&mut log) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
+            ended => panic!("{ended:?}"),
+        }
+    }
+    assert_eq!(ended(&log), CONNECTIONS);
+    assert_eq!(muted.dropped(), 0.0);
 }
 
 #[test]

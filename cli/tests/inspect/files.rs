@@ -1,12 +1,13 @@
 //! The file that frames are written to: who may read it, what becomes of what is there, and what if it cannot be written.
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Stdio};
 
+use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, kill_process};
 use stickler_testing::folder::Folder;
 use stickler_testing::frame::text;
@@ -91,8 +92,27 @@ fn where_it_cannot_be_written_the_server_goes_on_and_the_log_says_so_once() {
 /// More than a pipe holds is shown, and nobody reads it before the end.
 #[test]
 fn a_second_signal_ends_the_process_behind_what_is_to_be_written() {
+    end_behind_what_is_to_be_written(Wait::Blocking);
+}
+
+/// Whoever shares the pipe may have marked it so.
+#[test]
+fn a_pipe_that_is_marked_as_non_blocking_is_waited_for_all_the_same() {
+    end_behind_what_is_to_be_written(Wait::NonBlocking);
+}
+
+/// What a write to a full pipe does.
+#[derive(PartialEq)]
+enum Wait {
+    Blocking,
+    NonBlocking,
+}
+
+fn end_behind_what_is_to_be_written(wait: Wait) {
     const MESSAGES: usize = 2000;
-    let mut shown = Shown::on(Stdio::piped());
+    let (mut read, written) = io::pipe().unwrap();
+    ioctl_fionbio(&written, wait == Wait::NonBlocking).unwrap();
+    let shown = Shown::on(written.into());
     let mut client = open(shown.address, "/");
     for _ in 0..MESSAGES {
         client.send(text("again"));
@@ -102,7 +122,7 @@ fn a_second_signal_ends_the_process_behind_what_is_to_be_written() {
     assert_eq!(client.frame().0, 0x88);
     shown.signal(Signal::TERM);
     let mut frames = String::new();
-    shown.child.stdout.take().unwrap().read_to_string(&mut frames).unwrap();
+    read.read_to_string(&mut frames).unwrap();
     assert_eq!(frames.matches(" <- text ").count(), MESSAGES);
     let (status, log) = shown.end();
     assert_eq!(status, Some(1));
