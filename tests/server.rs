@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use stickler::{Config, Incoming, Limits, Server, WhenFull};
 use stickler_testing::{
     claims,
-    frame::REQUEST,
+    frame::{REQUEST, frame},
     memory::echo,
     tcp::{Client, PATIENCE, Running},
 };

@@ -24,7 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, reload};
 
 use super::filter::{Filter, Source};
-use super::panics;
+use super::{panics, signals};
 use crate::admin::Replaced;
 use crate::blocking::Blocking;
 use crate::cli::LogFormat;
@@ -37,6 +37,8 @@ use crate::variables;
 /// A sentence, when the filter cannot be read.
 pub(crate) fn start(filter: Option<(String, &str)>, format: LogFormat) -> Result<Log, String> {
     let Read { filter, in_force, foreign } = read_filter(filter)?;
+    // Before anything is written: the file of the log may be at its limit already.
+    signals::ignore_file_size_limit();
     let lines = Lines::to(Blocking(io::stderr()), format);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,13 +1,17 @@
 //! Signals. The first of SIGINT, SIGTERM and SIGHUP ends the server gracefully; SIGINT or SIGTERM after that at
 //! once. A terminal that goes away may send SIGHUP twice, so a second one changes nothing. Where there is a
 //! configuration file, or TLS has files, SIGHUP ends nothing: it has them read anew, and during a shutdown the log says
-//! that they are not. SIGUSR1 and SIGUSR2 mean nothing here, and do not end the server either.
+//! that they are not. SIGUSR1 and SIGUSR2 mean nothing here, and do not end the server either. SIGXFSZ is ignored: a
+//! file that is at its size limit is as a disk that is full.
+
+mod ignored;
 
 use std::{io, process, thread};
 
 use stickler::Handle;
 use tokio::runtime::Builder;
 
+pub(super) use self::ignored::ignore_file_size_limit;
 use super::drain::Drain;
 use super::reload::Reload;
 use super::unwritten::Unwritten;

@@ -1,10 +1,12 @@
 //! The door of the program: who waits before it when it closes, how many may stand in it, and what it says when it
 //! cannot open.
 
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use stickler_testing::folder::Folder;
 use stickler_testing::panics::tells_of_panic;
 
 use crate::case::{Case, run_at_once};
@@ -133,6 +135,23 @@ fn door_and_signals() {
             server.expect_logged("SIGUSR2")?;
             Client::open(server.address())?.close_normally()?;
             server.retire()
+        }),
+        Case::new("cli", "a log at the size limit of files ends nothing", |_| {
+            let folder = Folder::new("limit");
+            let log = folder.path().join("log");
+            let before = format!("ulimit -f 1; exec 2>{}", log.display());
+            let mut command = serve_after(&before);
+            command.args(["--log", "debug"]);
+            let server = Server::spawn(command, 1, "")?;
+            for _ in 0..20 {
+                Client::open(server.address())?.close_normally()?;
+            }
+            server.retire()?;
+            // The unit of the shell is 512 bytes or 1 KiB.
+            match fs::metadata(&log).map_err(|error| error.to_string())?.len() {
+                512 | 1024 => Ok(()),
+                len => Err(format!("the log has {len} bytes")),
+            }
         }),
         Case::new("cli", "the last line says how connections ended", |_| {
             let flags = ["--shutdown-timeout", "700ms", "--close-timeout", "60s"];
