@@ -38,9 +38,24 @@ impl Filter {
                 });
             };
             match name {
-                "address" => filter.addresses.push(parse_address(value).ok_or_else(|| {
-                    format!("\"{shown}\" has no address or CIDR, such as 192.0.2.0/24 or ::1")
-                })?),
+                "address" => filter.addresses.push(match parse_address(value) {
+                    Some(net) if is_mapped(&net) => {
+                        return Err(format!(
+                            "\"{shown}\" is IPv4 in an IPv6 form, which no peer has: write it as IPv4"
+                        ));
+                    }
+                    Some(net) => net,
+                    None => {
+                        return Err(format!(
+                            "\"{shown}\" has no address or CIDR, such as 192.0.2.0/24 or ::1"
+                        ));
+                    }
+                }),
+                "path" if value.starts_with('/') && !value.bytes().all(is_of_path) => {
+                    return Err(format!(
+                        "\"{shown}\" has a path that no request has: it is visible ASCII without ? and #"
+                    ));
+                }
                 "path" if value.starts_with('/') => filter.paths.push(value.to_owned()),
                 "path" => return Err(format!("\"{shown}\" has no path, which begins with /")),
                 "one-in" if filter.one_in.is_some() => {
@@ -79,6 +94,16 @@ impl Filter {
 
 fn parse_address(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse().ok().map(|address: IpAddr| address.into()))
+}
+
+/// Peers are known by their IPv4 address.
+fn is_mapped(net: &IpNet) -> bool {
+    matches!(net, IpNet::V6(v6) if v6.prefix_len() >= 96 && v6.addr().to_ipv4_mapped().is_some())
+}
+
+/// RFC 3986 §3.3: a path has no other octets; a query is none of it.
+fn is_of_path(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !b"?#".contains(&octet)
 }
 
 const WANTED: &str = "wanted: all, or address=CIDR, path=/PATH and one-in=N, separated by commas";
@@ -146,6 +171,12 @@ mod tests {
             ("path=chat", "\"path=chat\" has no path"),
             ("address=10.0.0.0/33", "\"address=10.0.0.0/33\" has no address"),
             ("address=localhost", "\"address=localhost\" has no address"),
+            ("address=::ffff:127.0.0.1", "\"address=::ffff:127.0.0.1\" is IPv4 in an IPv6 form"),
+            ("path=/,address=::ffff:10.0.0.0/104", "\"address=::ffff:10.0.0.0/104\" is IPv4"),
+            ("path=/echo?x=1", "\"path=/echo?x=1\" has a path that no request has"),
+            ("path=/#", "\"path=/#\" has a path that no request has"),
+            ("path=/a b", "\"path=/a b\" has a path that no request has"),
+            ("path=/\u{e4}", "\"path=/\u{e4}\" has a path that no request has"),
             ("one-in=0", "\"one-in=0\" has no whole number"),
             ("one-in=1.5", "\"one-in=1.5\" has no whole number"),
             ("one-in=2,one-in=3", "one-in stands there twice"),
