@@ -54,7 +54,8 @@ fn write_messages(snapshot: &Snapshot, families: &mut Families<'_>) -> fmt::Resu
         vec![("inflated", it.compression.inflated), ("deflated", it.compression.deflated)]
     });
     families.counters(("compressed_payload", bytes(), help), ["direction", "form"], rows)?;
-    let help = "Bytes of transports, without those of TLS and of plain requests.";
+    let help =
+        "Bytes of transports, without what TLS adds and the exchange behind a plain request.";
     let rows = ways.map(|(way, traffic)| ([way], traffic.wire_bytes));
     families.counters(("wire", bytes(), help), ["direction"], rows)
 }
