@@ -23,7 +23,7 @@ fn echoing(server: Server) -> Running {
 }
 
 /// Waits for what another thread is about to do.
-fn until(what: &str, is_so: impl Fn() -> bool) {
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "{what}");
