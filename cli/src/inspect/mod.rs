@@ -4,6 +4,7 @@
 //! (`queue.rs`): a reader that does not keep up costs lines, which are counted, and nothing else. Whatever a peer
 //! has sent is escaped.
 
+mod appending;
 mod filter;
 mod json;
 mod output;

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::appending::{self, SECTION};
 use crate::blocking::Blocking;
 use crate::cli::TraceFormat;
 use crate::permissions::{FOR_ALL_BUT_OWNER, mode_with};
@@ -44,8 +45,8 @@ impl Target {
     }
 }
 
-/// Opens a file to append to, or makes one that only its owner may read. What is there is kept: a server that is
-/// started anew destroys no evidence.
+/// Opens a file to append to, or makes one that only its owner may read. What is whole there is kept: a server
+/// that is started anew destroys no evidence.
 fn open_file(path: &Path, format: TraceFormat) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).read(true);
@@ -75,10 +76,8 @@ fn open_file(path: &Path, format: TraceFormat) -> io::Result<File> {
             return Err(io::Error::other("it holds something else than pcapng"));
         }
     }
+    appending::prepare(&file, format)?;
     Ok(file)
 }
 
 const NO_FILE: &str = "it is no regular file";
-
-/// How a section of pcapng begins, in either byte order.
-const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];

@@ -261,6 +261,7 @@ const MODULES: &[&str] = &[
     "stickler::apps::chat::member",
     "stickler::apps::chat::room",
     "stickler::apps::routes",
+    "stickler::inspect::appending",
     "stickler::inspect::queue",
     "stickler::net::handles::rejecting",
     "stickler::net::state::compression",

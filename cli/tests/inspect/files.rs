@@ -1,12 +1,13 @@
 //! The file that frames are written to: who may read it, what becomes of what is there, and what if it cannot be written.
 
 use std::fs::{self, Permissions};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Stdio};
 
+use pcap_file::pcapng::{Block, PcapNgReader};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, kill_process};
 use stickler_testing::folder::Folder;
@@ -73,6 +74,65 @@ fn a_file_that_is_not_for_this_is_refused_before_anybody_is_served() {
         assert!(said.contains("cannot write frames to ") && said.contains(told), "{name}: {said}");
     }
     assert!(!at("nowhere").exists());
+}
+
+fn append(file: &Path, bytes: &[u8]) {
+    fs::OpenOptions::new().append(true).open(file).unwrap().write_all(bytes).unwrap();
+}
+
+#[test]
+fn behind_half_of_a_line_a_new_one_begins() {
+    let folder = Folder::new("half_line");
+    let file = folder.path().join("frames.json");
+    serve(&file, "json");
+    append(&file, b"{\"time\":\"20");
+    serve(&file, "json");
+    let written = fs::read_to_string(&file).unwrap();
+    let whole = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+    let (whole, half): (Vec<&str>, Vec<&str>) = written.lines().partition(whole);
+    assert_eq!((whole.len(), &half[..]), (12, &["{\"time\":\"20"][..]));
+}
+
+#[test]
+fn half_of_a_block_at_the_end_is_cut_off() {
+    let folder = Folder::new("half_block");
+    let file = folder.path().join("frames.pcapng");
+    serve(&file, "pcapng");
+    let whole = fs::read(&file).unwrap();
+    let last = u32::from_le_bytes(whole[whole.len() - 4..].try_into().unwrap()) as usize;
+    for rest in [1, 11, 12, 13, last - 1, last] {
+        fs::write(&file, &whole[..whole.len() - last + rest]).unwrap();
+        serve(&file, "pcapng");
+        let packets = if rest == last { 12 } else { 11 };
+        assert_eq!(packets_in(&file), packets, "{rest} of {last}");
+    }
+}
+
+#[test]
+fn a_file_that_is_damaged_before_its_end_is_refused_and_kept() {
+    let folder = Folder::new("damaged");
+    let file = folder.path().join("frames.pcapng");
+    serve(&file, "pcapng");
+    let whole = fs::read(&file).unwrap();
+    // Half of a block, behind which a section begins.
+    let damaged = [&whole[..whole.len() - 5], &whole[..], &[0; 7]].concat();
+    fs::write(&file, &damaged).unwrap();
+    let mut command = stickler();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).args(flags(&file, "pcapng"));
+    let ended = command.output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("it is damaged before its end"), "{said}");
+    assert!(fs::read(&file).unwrap() == damaged);
+}
+
+fn packets_in(file: &Path) -> usize {
+    let mut reader = PcapNgReader::new(fs::File::open(file).unwrap()).unwrap();
+    let mut packets = 0;
+    while let Some(block) = reader.next_block() {
+        packets += usize::from(matches!(block.unwrap(), Block::EnhancedPacket(_)));
+    }
+    packets
 }
 
 /// A disk that is full costs the frames and nothing else.
