@@ -141,8 +141,7 @@ pub(super) enum Found<'t> {
     Route(&'t Route, Option<&'t Authentication>),
     /// The echo, which pages of these origins may use.
     Echo(&'t [AllowedOrigin]),
-    /// Nothing is there. The server's policy refuses such a path, but for a moment while both are replaced, one after the
-    /// other.
+    /// Nothing is there. The server's policy, which is of the same file, refuses such a path.
     Nothing,
 }
 

@@ -99,7 +99,8 @@ impl Shared {
         if !has_grown || memory.make_room(0, memory.bound(holding.message)) {
             return false;
         }
-        if holding.refuses.is_some() {
+        // A small message, and the queue, are beyond the ceiling here.
+        if holding.message <= SMALL && holding.refuses.is_some() {
             let unsent = state.drop_for_memory();
             self.close_account(state);
             memory.count_ended();

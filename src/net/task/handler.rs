@@ -21,8 +21,8 @@ pub(super) enum Outcome {
     Panicked(Box<dyn Any + Send>),
 }
 
-/// The handler has ended: that closes what is still open. Its error or panic is logged here and nowhere
-/// else.
+/// The handler has ended: that closes what is still open. Its error or panic is logged here; a panic
+/// hook of the program sees the panic too.
 pub(super) fn end_handler(shared: &Shared, outcome: Outcome) {
     let (initiator, code) = match &outcome {
         Outcome::Done => (Initiator::Application, CloseCode::NORMAL),
