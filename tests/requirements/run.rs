@@ -99,7 +99,7 @@ impl Run {
             }
         }
         for file in tests.iter().flat_map(|folder| sources(folder)) {
-            if file.ancestors().any(|folder| folder.ends_with(APART)) {
+            if file.ancestors().any(|folder| APART.iter().any(|apart| folder.ends_with(apart))) {
                 if !ids(&fs::read_to_string(&file).unwrap_or_default()).is_empty() {
                     faults.push(format!("{} claims rules, and does not run here", file.display()));
                 }
@@ -209,8 +209,8 @@ fn made_of(executable: &Path) -> Result<BTreeSet<PathBuf>, String> {
         .collect())
 }
 
-/// Tests of many processes, which need a broker: `.ci/steps/nodes` runs them, and they claim no rule.
-const APART: &str = "cli/tests/nodes";
+/// Tests that need a broker: `.ci/steps/nodes` runs them, and they claim no rule.
+const APART: [&str; 2] = ["cli/tests/nodes", "cli/tests/starting"];
 
 /// The Rust files below a folder.
 fn sources(folder: &Path) -> Vec<PathBuf> {
