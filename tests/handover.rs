@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use stickler::{Config, Incoming, Listen, Server};
+use stickler::{Incoming, Listen, Server};
 use stickler_testing::frame::{Frame, REQUEST, close};
 use stickler_testing::memory::echo;
 use stickler_testing::tcp::{Client, PATIENCE, Running};
@@ -226,7 +226,7 @@ fn what_waits_at_a_shared_port_is_served_with_the_configuration_that_was_loaded_
     let (address, listening) = shared();
     let still = Still::new(address, &listening);
     let name = stickler::http::HeaderName::from_static("x-connection-id");
-    still.server.handle.reload_config(Config::default().id_header(name)).unwrap();
+    still.server.handle.reload_config(stickler::Config::default().id_header(name)).unwrap();
     let mut waiting = Client::to(address);
     waiting.send(REQUEST);
     let (server, mut first) = still.shut_down();
