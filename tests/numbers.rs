@@ -467,6 +467,16 @@ fn a_connection_is_listed_with_what_is_known_of_it() {
     server.stop();
 }
 
+/// Waits until nobody finds this connection any more.
+#[track_caller]
+fn until_gone(server: &Running, id: ConnectionId) {
+    let deadline = Instant::now() + PATIENCE;
+    while server.handle.connection(id).is_some() {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn a_connection_is_closed_by_its_id() {
     let server = Running::echo();
@@ -483,11 +493,7 @@ fn a_connection_is_closed_by_its_id() {
     client.send(stickler_testing::frame::close(4009));
     client.end();
     client.rest();
-    let deadline = Instant::now() + PATIENCE;
-    while server.handle.connection(id).is_some() {
-        assert!(Instant::now() < deadline);
-        thread::yield_now();
-    }
+    until_gone(&server, id);
     assert_eq!(close(CloseCode::NORMAL, ""), Ok(false));
     // Its place is another's now.
     let _other = server.open();
@@ -515,11 +521,7 @@ fn a_connection_is_gone_for_all_while_its_handler_goes_on() {
     client.send(close(1000));
     client.end();
     client.rest();
-    let deadline = Instant::now() + PATIENCE;
-    while server.handle.connection(id).is_some() {
-        assert!(Instant::now() < deadline);
-        thread::yield_now();
-    }
+    until_gone(&server, id);
     assert_eq!(server.handle.connections(None, 10), []);
     assert_eq!(server.handle.close_connection(id, CloseCode::NORMAL, ""), Ok(false));
     go_on.send(()).unwrap();

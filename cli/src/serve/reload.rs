@@ -1,5 +1,5 @@
 //! SIGHUP: what can change without a new start is read anew and checked as a whole, and then put in force part by part:
-//! one fault, and nothing changes. A handshake in between may meet parts of before and of after.
+//! one fault, and nothing changes. What a handshake is judged by is one part; certificates, caps and the log are others.
 //!
 //! One thread does that, and says once a day which of the certificates end soon. Where there is a configuration
 //! file the whole command line is read again: flags and variables say what they said, and the file what it says by
