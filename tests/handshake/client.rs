@@ -139,8 +139,8 @@ fn rows() -> Vec<Row> {
 
         // What permessage-deflate may be answered with (RFC 7692 §5, §7, §7.1).
         deflate(PLAIN, "permessage-deflate", Ok("")),
-        deflate(PLAIN, "permessage-deflate; server_no_context_takeover; client_no_context_takeover", Ok("")),
         Row { id: "7692-7.1.1.2-04", ..deflate(PLAIN, "permessage-deflate; client_no_context_takeover", Ok("")) },
+        Row { id: "7692-7.1.1.2-04", ..deflate(PLAIN, "permessage-deflate; server_no_context_takeover; client_no_context_takeover", Ok("")) },
         Row { id: "7692-7.1.1.2-04", ..deflate("permessage-deflate; client_no_context_takeover", "permessage-deflate; client_no_context_takeover", Ok("")) },
         deflate(PLAIN, "permessage-deflate; server_max_window_bits=10", Ok("")),
         deflate(PLAIN, "permessage-deflate; client_max_window_bits=10", Err(DeflateClientWindowUnasked)),

@@ -249,8 +249,8 @@ def write_seen(results):
 
 
 def check(mutations):
-    """Each MUST and MUST NOT of the catalogue that is tested has an entry, no entry is for any other row, and the
-    places of all are there."""
+    """Each MUST and MUST NOT of the catalogue that is tested has an entry, no entry is for any other row, the places of
+    all are there, and the committed account says of each that it was noticed."""
     schema.mutated_files(mutations)
     listed = {row for mutation in mutations for row in mutation.rows}
     wanted, known = set(), set()
@@ -264,8 +264,18 @@ def check(mutations):
                 wanted.add(head.group(1))
     faults = [f"{row} has no mutation" for row in sorted(wanted - listed)]
     faults += [f"{row} is not in the catalogue" for row in sorted(listed - known)]
-    print("\n".join(faults) or f"{len(wanted)} rules need a mutation, and have one")
+    noticed = read_results()
+    for mutation in mutations:
+        unseen = [row for row in mutation.rows if not noticed.get((row, mutation.name, mutation.breaks))]
+        faults += [f"{row}: {RESULTS.name} does not say that {mutation.name} was noticed ({mutation.breaks})" for row in unseen]
+    print("\n".join(faults) or f"{len(wanted)} rules need a mutation, have one, and it was noticed")
     return 1 if faults else 0
+
+
+def read_results():
+    """The committed account: who noticed, by row, mutation and what it breaks."""
+    lines = [line.split("\t") for line in RESULTS.read_text().splitlines()[1:]]
+    return {tuple(line[:3]): line[3] != "nobody" for line in lines}
 
 
 def summary(mutations, seen):
