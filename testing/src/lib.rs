@@ -15,6 +15,8 @@ pub mod drive;
 pub mod faulty;
 pub mod folder;
 pub mod frame;
+#[cfg(all(unix, feature = "net"))]
+pub mod hangup;
 pub mod hex;
 #[cfg(feature = "net")]
 pub mod logs;

@@ -186,7 +186,7 @@ impl InForce {
             before.len() == now.len() && before.iter().zip(now).all(|(old, new)| old.is_as(new));
         options.keep_fixed(&self.options);
         let plan = Plan::read(&options, self.is_tls_handed);
-        // The options are fine by themselves, so it is the old values that others do not go with.
+        // The options are fine by themselves, so it is the old values of others that they do not go with.
         let plan = plan.map_err(|error| beside_old(&sentence_of(&error), &fixed))?;
         let Plan { certificates, mut config, routes, .. } = plan;
         config.inspect.clone_from(&self.inspect);
@@ -265,8 +265,11 @@ fn names(ids: &[String]) -> String {
     ids.iter().map(|id| id.replace('_', "-")).collect::<Vec<_>>().join(" ")
 }
 
-/// Says of a fault that the old values of these options have a part in it.
+/// Says of a fault that the old values of these options have a part in it. Without any, a file has changed meanwhile.
 fn beside_old(sentence: &str, fixed: &[String]) -> String {
+    if fixed.is_empty() {
+        return sentence.to_owned();
+    }
     let names = names(fixed);
     format!(
         "{sentence}; this server keeps the old values of {names}, and a new start takes the new ones"
@@ -359,6 +362,13 @@ mod tests {
             assert!(error.contains(replaced) && error.contains("no regular file"), "{error}");
             std::fs::remove_file(replaced).unwrap();
         }
+    }
+
+    #[test]
+    fn old_values_are_named_where_there_are_any() {
+        assert_eq!(beside_old("cannot read a.pem", &[]), "cannot read a.pem");
+        let named = beside_old("it is over a limit", &["max_memory".into(), "workers".into()]);
+        assert!(named.contains("the old values of max-memory workers,"), "{named}");
     }
 
     #[test]

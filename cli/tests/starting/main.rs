@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use stickler_testing::folder::Folder;
+use stickler_testing::hangup;
 
 use self::cluster::{Broker, find_server};
 
@@ -85,6 +86,7 @@ impl Drop for Running {
 
 #[test]
 fn a_signal_that_ends_the_program_before_it_serves_does_so_at_once() {
+    hangup::ends_programs().unwrap();
     let folder = Folder::new("starting-term");
     let socket = folder.path().join("chat.sock");
     let place = format!("--listen=unix:{}", socket.display());

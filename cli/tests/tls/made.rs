@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
+use stickler_testing::hangup;
 
 use crate::client::{Client, Terms};
 use crate::files::{Authority, Folder};
@@ -63,6 +64,7 @@ fn each_start_makes_another() {
 /// There is nothing to load anew, so it means what it means without TLS.
 #[test]
 fn sighup_ends_a_server_that_has_no_files() {
+    hangup::ends_programs().unwrap();
     let server = serve(&["--tls-self-signed"]);
     let mut client = Client::open(server.address(), "localhost", &Terms::insecure()).unwrap();
     server.signal(Signal::HUP);

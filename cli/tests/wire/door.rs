@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use stickler_testing::folder::Folder;
+use stickler_testing::hangup;
 use stickler_testing::panics::tells_of_panic;
 
 use crate::case::{Case, run_at_once};
@@ -108,6 +109,7 @@ fn door_that_cannot_open() {
 
 #[test]
 fn door_and_signals() {
+    hangup::ends_programs().unwrap();
     let cases = vec![
         Case::new("6455-7.4.1-1001", "SIGHUP: 1001, exit 0; a second one changes nothing", |_| {
             let server = Server::start(&[])?;
