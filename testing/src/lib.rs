@@ -15,7 +15,7 @@ pub mod drive;
 pub mod faulty;
 pub mod folder;
 pub mod frame;
-#[cfg(all(unix, feature = "net"))]
+#[cfg(all(unix, feature = "hangup"))]
 pub mod hangup;
 pub mod hex;
 #[cfg(feature = "net")]

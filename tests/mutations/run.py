@@ -264,18 +264,18 @@ def check(mutations):
                 wanted.add(head.group(1))
     faults = [f"{row} has no mutation" for row in sorted(wanted - listed)]
     faults += [f"{row} is not in the catalogue" for row in sorted(listed - known)]
-    noticed = read_results()
+    noticed = read_noticed()
     for mutation in mutations:
-        unseen = [row for row in mutation.rows if not noticed.get((row, mutation.name, mutation.breaks))]
+        unseen = [row for row in mutation.rows if (row, mutation.name, mutation.breaks) not in noticed]
         faults += [f"{row}: {RESULTS.name} does not say that {mutation.name} was noticed ({mutation.breaks})" for row in unseen]
     print("\n".join(faults) or f"{len(wanted)} rules need a mutation, have one, and it was noticed")
     return 1 if faults else 0
 
 
-def read_results():
-    """The committed account: who noticed, by row, mutation and what it breaks."""
+def read_noticed():
+    """What was noticed by the committed account: row, mutation, and what it breaks."""
     lines = [line.split("\t") for line in RESULTS.read_text().splitlines()[1:]]
-    return {tuple(line[:3]): line[3] != "nobody" for line in lines}
+    return {tuple(line[:3]) for line in lines if line[3] != "nobody"}
 
 
 def summary(mutations, seen):
